@@ -1,0 +1,38 @@
+/** Every bound of the engine in one place, with assertions on how they relate. Units end the names. */
+
+import { assert } from './errors.ts'
+
+export const LIMITS = {
+  timelineEntriesMax: 800,
+  chunkFollowersMax: 1_000,
+  followerBucketBits: 20,
+  followingMax: 10_000,
+  pageDefault: 20,
+  pageMax: 100,
+  lookupIdsMax: 100,
+  afterServedMax: 128,
+  contentGraphemesMax: 5_000,
+  contentBytesMax: 65_536,
+  customBytesMax: 8_192,
+  customDepthMax: 32,
+  handleLengthMax: 30,
+  externalIdLengthMax: 128,
+  displayNameGraphemesMax: 100,
+  bioGraphemesMax: 500,
+  clientRefLengthMax: 128,
+  idempotencyKeyLengthMax: 255,
+  idempotencyTtlMs: 24 * 3_600_000,
+  bodyBytesMax: 131_072,
+  logRecordBytesMax: 1_048_576,
+  workerBatchEvents: 256,
+  workerBatchBytesMax: 4_194_304,
+  repostWindowMs: 12 * 3_600_000,
+  outboxCacheEntries: 512,
+  openPlansMax: 10_000,
+  rebuildQueueMax: 10_000,
+} as const
+
+assert(LIMITS.pageMax <= LIMITS.afterServedMax, 'an `after` cursor must hold the ids of one page')
+assert(LIMITS.pageMax < LIMITS.timelineEntriesMax, 'a page must fit into a timeline')
+assert(LIMITS.contentBytesMax + LIMITS.customBytesMax < LIMITS.bodyBytesMax, 'a full post must fit a body')
+assert(LIMITS.bodyBytesMax < LIMITS.logRecordBytesMax, 'a body must fit a log record')

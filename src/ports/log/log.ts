@@ -1,0 +1,70 @@
+/**
+ * The log: the commit point of every write.
+ *
+ * Promises
+ * - When `append` resolves, the records are durable and every later read holds them.
+ * - Records of one key keep the order in which `append` was called; records of one call stay together.
+ * - A consumer sees every record at least once, in partition order, from its committed position on.
+ *
+ * Does not promise
+ * - Order across keys; exactly-once delivery (a batch may come again after a crash or a `seek`).
+ * - Dense positions: they only rise.
+ * - That a rejected `append` did nothing: its outcome is unknown unless the error says otherwise.
+ */
+export interface Log {
+  /** Raised when the deployment moves to another log; part of every row version. */
+  readonly epoch: number
+  readonly partitions: number
+  /**
+   * The bytes are taken before the call returns: callers may reuse their buffers at once.
+   * At most `appendRecordsMax` records of at most `LIMITS.logRecordBytesMax` bytes each.
+   * Rejects with `overloaded` (nothing was appended) when the unsynced bytes exceed the adapter's bound.
+   * @returns the position of each record, in order
+   */
+  append(records: readonly LogRecord[]): Promise<readonly number[]>
+  /** One consumer of a group at a time per process. It starts at the group's committed position, or at the oldest record. */
+  consumer(group: string): Promise<LogConsumer>
+  /** The oldest position still held and the one after the newest durable record, per partition. */
+  bounds(): Promise<readonly LogBounds[]>
+  /**
+   * Tells that the store holds everything below these positions (one per partition), so that records
+   * older than the retention time *and* below this *and* below every consumer's position may go.
+   */
+  release(positions: readonly number[]): Promise<void>
+  close(): Promise<void>
+}
+
+export const appendRecordsMax = 1_000
+
+export interface LogRecord {
+  /** Orders its records: same key, same partition. A non-negative safe integer. */
+  readonly key: number
+  readonly value: Uint8Array
+}
+
+export interface LogBounds {
+  readonly start: number
+  readonly end: number
+}
+
+export interface LogBatch {
+  readonly partition: number
+  /** Positions of the records, rising. */
+  readonly positions: readonly number[]
+  readonly values: readonly Uint8Array[]
+  /** Where the next batch of this partition starts: what to commit once this one is handled. */
+  readonly next: number
+}
+
+export interface LogConsumer {
+  /**
+   * The next records of one partition, at most `recordsMax` and about `LIMITS.workerBatchBytesMax` bytes;
+   * waits until there is one. `undefined` only after `close`.
+   */
+  next(recordsMax: number): Promise<LogBatch | undefined>
+  /** What is below `position` needs no redelivery to this group. Cheap; durable some time later. */
+  commit(partition: number, position: number): Promise<void>
+  /** The next batch of that partition starts at `position` (or at the oldest record above it). */
+  seek(partition: number, position: number): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,82 @@
+/**
+ * Timelines: bounded, sorted rings of fixed-width entries, one per owner, newest first.
+ *
+ * An entry is (id, author, kind): id a 53-bit id, unique within a timeline; author a u32 account number;
+ * kind 11 bits that mean something to the domain only.
+ *
+ * Promises
+ * - Inserting an entry again changes nothing. Entries are kept in the order of their ids, whatever the
+ *   order of insertion.
+ * - A timeline that has no header takes no entry: `insert` skips it.
+ * - When a timeline exceeds its capacity, its lowest ids go and its floor rises to the largest id that went.
+ * - `range` gives entries together with the header of the same moment.
+ * - `horizon` in a header: every entry at or below it that was inserted here since `open` is here, or is at or
+ *   below the floor.
+ *
+ * Does not promise
+ * - Durability: a timeline may vanish at any time (`range` gives `undefined`: lost, not empty), or lose its
+ *   newest entries (its horizon then stands below them).
+ */
+export interface Views {
+  readonly capacity: number
+  /** Spreads each entry to its owners. One call is one batch: at most a few thousand owners in all. */
+  insert(spreads: readonly Spread[]): Promise<InsertCounts>
+  /** Everything at or below `id` has been inserted by its callers: raises the horizon of all timelines. */
+  advance(id: number): Promise<void>
+  /** Installs a new header, without entries: next epoch, floor at infinity, horizon as it stands. @returns the epochs, above 0 */
+  open(owners: readonly number[]): Promise<readonly number[]>
+  /** Adds many entries to one timeline; does nothing (false) when the epoch is not the timeline's. */
+  merge(owner: number, epoch: number, entries: Entries): Promise<boolean>
+  /** Lowers the floor to `floor`, or to the largest id trimmed since `open` if that is higher. False when the epoch is not the timeline's. */
+  settle(owner: number, epoch: number, floor: number): Promise<boolean>
+  /** Up to `limit` newest entries with ids below `below`; `undefined` when there is no header. */
+  range(owner: number, below: number, limit: number): Promise<ViewPage | undefined>
+  /** Removes headers and entries. */
+  evict(owners: ArrayLike<number>): Promise<void>
+  stats(): ViewStats
+  close(): Promise<void>
+}
+
+/** One entry and the timelines it goes to. */
+export interface Spread {
+  readonly id: number
+  readonly author: number
+  readonly kind: number
+  readonly owners: Uint32Array
+}
+
+/** Columns of equal length, newest first. */
+export interface Entries {
+  readonly length: number
+  readonly ids: Float64Array
+  readonly authors: Uint32Array
+  readonly kinds: Uint16Array
+}
+
+export interface ViewHeader {
+  readonly epoch: number
+  /** Below or at it the timeline is not complete; `Infinity` until settled. */
+  readonly floor: number
+  readonly horizon: number
+}
+
+export interface ViewPage {
+  readonly header: ViewHeader
+  /** Valid until the caller's next await: adapters may reuse the memory. Copy to keep. */
+  readonly entries: Entries
+}
+
+export interface InsertCounts {
+  /** Entries that are new in their timelines. */
+  readonly inserted: number
+  /** Owners without a header. */
+  readonly absent: number
+}
+
+export interface ViewStats {
+  readonly timelines: number
+  readonly entries: number
+  readonly bytes: number
+  readonly bytesMax: number
+  readonly evictedTotal: number
+}
