@@ -47,7 +47,8 @@ export interface IdSource {
  */
 export function createIdSource(wallMs: () => number): IdSource {
   let last = 0
-  const skipNodeZero = (id: number) => (id % IDS_PER_TICK < SEQUENCES ? id - (id % IDS_PER_TICK) + SEQUENCES : id)
+  const skipNodeZero = (id: number) =>
+    id % IDS_PER_TICK < SEQUENCES ? id - (id % IDS_PER_TICK) + SEQUENCES : id
   return {
     next() {
       last = Math.max(skipNodeZero(last + 1), idFloorAt(wallMs()) + SEQUENCES)

@@ -1,0 +1,200 @@
+/**
+ * A small binary codec for events and rows: fields in a fixed order, no names on the wire. A reader that
+ * runs out of bytes gives the remaining fields their defaults, so fields may be added at the end and old
+ * and new code may run side by side.
+ */
+
+import { RivuletError } from './errors.ts'
+
+export interface Codec<T> {
+  readonly fallback: T
+  write(out: Writer, value: T): void
+  read(input: Reader): T
+}
+
+const SCRATCH_BYTES = 1 << 16
+
+export class Writer {
+  private bytes = Buffer.allocUnsafe(SCRATCH_BYTES)
+  private end = 0
+
+  /** Makes room for `size` bytes and gives the offset where they start. */
+  private take(size: number): number {
+    if (this.end + size > this.bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.end + size))
+      this.bytes.copy(grown, 0, 0, this.end)
+      this.bytes = grown
+    }
+    const at = this.end
+    this.end += size
+    return at
+  }
+
+  u8(value: number): void {
+    const at = this.take(1)
+    this.bytes[at] = value
+  }
+
+  u32(value: number): void {
+    const at = this.take(4)
+    this.bytes.writeUInt32LE(value, at)
+  }
+
+  f64(value: number): void {
+    const at = this.take(8)
+    this.bytes.writeDoubleLE(value, at)
+  }
+
+  text(value: string): void {
+    const at = this.take(4 + value.length * 3)
+    const size = this.bytes.write(value, at + 4)
+    this.bytes.writeUInt32LE(size, at)
+    this.end = at + 4 + size
+  }
+
+  raw(value: Uint8Array): void {
+    const at = this.take(value.length)
+    this.bytes.set(value, at)
+  }
+
+  /** A copy of what was written; the writer is empty again. */
+  finish(): Buffer {
+    const copy = Buffer.allocUnsafe(this.end)
+    this.bytes.copy(copy, 0, 0, this.end)
+    this.end = 0
+    if (this.bytes.length > SCRATCH_BYTES * 16) this.bytes = Buffer.allocUnsafe(SCRATCH_BYTES)
+    return copy
+  }
+}
+
+export class Reader {
+  private readonly bytes: Buffer
+  private at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get done(): boolean {
+    return this.at >= this.bytes.length
+  }
+
+  private take(size: number): number {
+    const at = this.at
+    if (at + size > this.bytes.length) throw new RivuletError('data_corrupt', 'a record ends too early')
+    this.at += size
+    return at
+  }
+
+  u8(): number {
+    return this.bytes[this.take(1)]
+  }
+
+  u32(): number {
+    return this.bytes.readUInt32LE(this.take(4))
+  }
+
+  f64(): number {
+    return this.bytes.readDoubleLE(this.take(8))
+  }
+
+  text(): string {
+    const size = this.u32()
+    const at = this.take(size)
+    return this.bytes.toString('utf8', at, at + size)
+  }
+
+  raw(size: number): Buffer {
+    const at = this.take(size)
+    return this.bytes.subarray(at, at + size)
+  }
+}
+
+export const u8: Codec<number> = { fallback: 0, write: (o, v) => o.u8(v), read: (i) => i.u8() }
+export const u32: Codec<number> = { fallback: 0, write: (o, v) => o.u32(v), read: (i) => i.u32() }
+/** Ids, positions and times: any number up to 2^53. */
+export const u53: Codec<number> = { fallback: 0, write: (o, v) => o.f64(v), read: (i) => i.f64() }
+export const bool: Codec<boolean> = {
+  fallback: false,
+  write: (o, v) => o.u8(v ? 1 : 0),
+  read: (i) => i.u8() === 1,
+}
+export const text: Codec<string> = { fallback: '', write: (o, v) => o.text(v), read: (i) => i.text() }
+
+export const optional = <T>(of: Codec<T>): Codec<T | undefined> => ({
+  fallback: undefined,
+  write(out, value) {
+    out.u8(value === undefined ? 0 : 1)
+    if (value !== undefined) of.write(out, value)
+  },
+  read: (input) => (input.u8() === 1 ? of.read(input) : undefined),
+})
+
+export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
+  fallback: [],
+  write(out, values) {
+    out.u32(values.length)
+    for (const value of values) of.write(out, value)
+  },
+  read: (input) => Array.from({ length: input.u32() }, () => of.read(input)),
+})
+
+/** Account numbers as they stand in memory, little endian. */
+export const u32Array: Codec<Uint32Array> = {
+  fallback: new Uint32Array(0),
+  write(out, values) {
+    out.u32(values.length)
+    out.raw(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  },
+  read(input) {
+    const values = new Uint32Array(input.u32())
+    new Uint8Array(values.buffer).set(input.raw(values.byteLength))
+    return values
+  },
+}
+
+export const f64Array: Codec<Float64Array> = {
+  fallback: new Float64Array(0),
+  write(out, values) {
+    out.u32(values.length)
+    out.raw(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  },
+  read(input) {
+    const values = new Float64Array(input.u32())
+    new Uint8Array(values.buffer).set(input.raw(values.byteLength))
+    return values
+  },
+}
+
+type Shape = Record<string, Codec<any>> // the value types are recovered by `Struct`
+export type Struct<S extends Shape> = { -readonly [K in keyof S]: S[K] extends Codec<infer T> ? T : never }
+
+export function struct<S extends Shape>(shape: S): Codec<Struct<S>> {
+  const names = Object.keys(shape)
+  const codecs = names.map((name) => shape[name])
+  const fallback = Object.fromEntries(names.map((name, i) => [name, codecs[i].fallback])) as Struct<S>
+  return {
+    fallback,
+    write(out, value) {
+      for (let i = 0; i < names.length; i++) codecs[i].write(out, value[names[i]])
+    },
+    read(input) {
+      const value = { ...fallback }
+      for (let i = 0; i < names.length && !input.done; i++) {
+        ;(value as Record<string, unknown>)[names[i]] = codecs[i].read(input)
+      }
+      return value
+    },
+  }
+}
+
+const scratch = new Writer()
+
+export function encode<T>(codec: Codec<T>, value: T): Buffer {
+  codec.write(scratch, value)
+  return scratch.finish()
+}
+
+export const decode = <T>(codec: Codec<T>, bytes: Uint8Array): T => codec.read(new Reader(bytes))

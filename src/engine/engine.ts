@@ -1,0 +1,188 @@
+/**
+ * The engine: ports and domains joined into the one flow, command → log → rows → what follows. Domains bring
+ * the meaning; what is here would serve any of them.
+ */
+
+import { createIdSource, type IdSource } from '../core/ids.ts'
+import { RivuletError } from '../core/errors.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Log } from '../ports/log/log.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { Views } from '../ports/views/views.ts'
+import type { Domain } from './domain.ts'
+import { encodeEvent, eventDecoder, type EventType, type Idempotency } from './events.ts'
+import { createHorizon, type Horizon } from './horizon.ts'
+import { createProjector } from './project.ts'
+import { createWorker, type Worker } from './worker.ts'
+
+/** Above this many events between log and views, new writes are refused rather than queued without end. */
+const BACKLOG_EVENTS_MAX = 100_000
+const PROJECTION_DEADLINE_MS = 10_000
+
+export interface EngineOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly store: Store
+  readonly views: Views
+  readonly onFatal: (error: unknown) => void
+}
+
+/** What every domain is built on. */
+export interface EngineContext {
+  readonly env: Env
+  readonly store: Store
+  readonly views: Views
+  readonly ids: IdSource
+  readonly horizon: Horizon
+  readonly produce: Produce
+  /** Events in the log whose effects on the views are still to come. */
+  lagEvents(): number
+  /** Tells the views how far fan-out has come. */
+  publishHorizon(): Promise<void>
+  readonly onFatal: (error: unknown) => void
+}
+
+/**
+ * Appends one event and waits until its rows stand, so that its writer reads its own write.
+ * Rejects with `overloaded` (nothing happened) or `outcome_unknown` (it may have).
+ */
+export type Produce = <B>(
+  type: EventType<B>,
+  key: number,
+  body: B | ((id: number) => B),
+  once?: Idempotency,
+) => Promise<Produced>
+
+export interface Produced {
+  readonly id: number
+  readonly position: number
+}
+
+export interface Engine extends EngineContext {
+  readonly worker: Worker
+  start(): Promise<void>
+  /** Resolves when nothing is left to do: everything appended is projected, fanned out and backfilled. */
+  settle(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface EngineParts {
+  readonly domains: readonly Domain[]
+  /** Background work that `settle` waits for. */
+  readonly background: readonly { idle(): Promise<void> }[]
+}
+
+export function createEngine(options: EngineOptions, build: (context: EngineContext) => EngineParts): Engine {
+  const { env, log, store, views } = options
+  const ids = createIdSource(env.wallMs)
+  const horizon = createHorizon(ids)
+  let stopping = false
+
+  const produce: Produce = async (type, key, body, once) => {
+    if (stopping)
+      throw new RivuletError('shutting_down', 'the server is going away; try another one', {
+        retryAfterMs: 1_000,
+      })
+    if (worker.backlogEvents > BACKLOG_EVENTS_MAX) {
+      throw new RivuletError('overloaded', 'fan-out is too far behind to take more writes', {
+        retryAfterMs: 1_000,
+      })
+    }
+    const { id, appended } = append(type, key, body, once)
+    const [position] = await appended
+    await within(worker.projected(key % log.partitions, position), PROJECTION_DEADLINE_MS)
+    return { id, position }
+  }
+
+  /** Stamps and appends without a pause between the two, so that ids rise with positions. */
+  function append<B>(type: EventType<B>, key: number, body: B | ((id: number) => B), once?: Idempotency) {
+    const id = ids.next()
+    const value = encodeEvent(
+      type,
+      id,
+      key,
+      typeof body === 'function' ? (body as (id: number) => B)(id) : body,
+      once,
+    )
+    horizon.stamped(id)
+    const appended = log.append([{ key, value }]).catch((error: unknown) => {
+      horizon.withdrawn(id)
+      throw error
+    })
+    return { id, appended }
+  }
+
+  async function within<T>(task: Promise<T>, deadlineMs: number): Promise<T> {
+    let timer: { cancel(): void } | undefined
+    const late = new Promise<never>((_, reject) => {
+      const error = () =>
+        new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
+      timer = env.timer(deadlineMs, () => reject(error()))
+    })
+    try {
+      return await Promise.race([task, late])
+    } finally {
+      timer?.cancel()
+    }
+  }
+
+  async function publishHorizon(): Promise<void> {
+    const current = horizon.current()
+    if (current <= horizon.published) return
+    await views.advance(current)
+    horizon.published = Math.max(current, horizon.published)
+  }
+
+  const lagEvents = () => worker.backlogEvents
+  const { onFatal } = options
+  const context: EngineContext = {
+    env,
+    store,
+    views,
+    ids,
+    horizon,
+    produce,
+    lagEvents,
+    publishHorizon,
+    onFatal,
+  }
+  const { domains, background } = build(context)
+  const worker: Worker = createWorker({
+    env,
+    log,
+    store,
+    domains,
+    decode: eventDecoder(domains.flatMap((domain) => domain.events)),
+    project: createProjector(store, domains),
+    appendDerived: async (derived) => {
+      await Promise.all(derived.map(({ type, key, body }) => append(type, key, body).appended))
+    },
+    onRead: (event) => ids.observe(event.id),
+    onDone: (event) => horizon.done(event.id),
+    afterBatch: publishHorizon,
+    onFatal,
+  })
+
+  async function settle(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      await worker.idle()
+      for (const task of background) await task.idle()
+    }
+  }
+
+  return {
+    ...context,
+    worker,
+    settle,
+    async start() {
+      for (const domain of domains) await domain.start?.()
+      await worker.start()
+      await worker.idle()
+    },
+    async stop() {
+      stopping = true
+      await worker.stop()
+      for (const domain of domains) await domain.stop?.()
+    },
+  }
+}

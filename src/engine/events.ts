@@ -1,0 +1,95 @@
+/**
+ * Events as they stand in the log: a tag, an id, and a body through a codec. Tags are part of the format
+ * on disk: never reuse one.
+ */
+
+import { decode, encode, struct, text, u32, u53, optional, u8, type Codec } from '../core/codec.ts'
+import { RivuletError } from '../core/errors.ts'
+import { rowVersion } from '../ports/store/store.ts'
+
+export interface EventType<B> {
+  readonly tag: number
+  readonly name: string
+  readonly body: Codec<B>
+}
+
+/** What makes a repeated request recognisable: who sent it, its key, and a hash of its content. */
+export interface Idempotency {
+  /** Account number; 0 for the server key. */
+  readonly scope: number
+  readonly key: string
+  readonly hash: string
+}
+
+export interface Event<B = unknown> {
+  readonly type: EventType<B>
+  readonly id: number
+  /** Log key. */
+  readonly key: number
+  readonly body: B
+  readonly idempotency: Idempotency | undefined
+  readonly partition: number
+  readonly position: number
+  /** What rows written for this event carry. */
+  readonly version: number
+}
+
+export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
+  tag,
+  name,
+  body,
+})
+
+const idempotency = struct({ scope: u32, key: text, hash: text })
+const envelope = struct({ tag: u8, id: u53, key: u53, idempotency: optional(idempotency) })
+
+export function encodeEvent<B>(
+  type: EventType<B>,
+  id: number,
+  key: number,
+  body: B,
+  once?: Idempotency,
+): Buffer {
+  const record: Codec<B> = {
+    fallback: body,
+    write(out, value) {
+      envelope.write(out, { tag: type.tag, id, key, idempotency: once })
+      type.body.write(out, value)
+    },
+    read: () => body,
+  }
+  return encode(record, body)
+}
+
+export interface EventDecoder {
+  (value: Uint8Array, epoch: number, partition: number, position: number): Event
+}
+
+export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
+  const byTag = new Map<number, EventType<unknown>>()
+  for (const type of types) {
+    if (byTag.has(type.tag)) throw new RivuletError('internal', `event tag ${type.tag} is taken twice`)
+    byTag.set(type.tag, type)
+  }
+  return (value, epoch, partition, position) =>
+    decode(
+      {
+        fallback: undefined as never,
+        write: () => {},
+        read(input): Event {
+          const { tag, id, key, idempotency } = envelope.read(input)
+          const type = byTag.get(tag)
+          if (type === undefined) {
+            throw new RivuletError(
+              'data_newer_format',
+              `the log holds events of kind ${tag}, written by a newer Rivulet`,
+            )
+          }
+          const body = type.body.read(input)
+          const version = rowVersion(epoch, position)
+          return { type, id, key, body, idempotency, partition, position, version }
+        },
+      },
+      value,
+    )
+}

@@ -1,0 +1,56 @@
+/**
+ * The horizon: up to this id, every event has had all its effects on the views (pushed, or marked as pulled).
+ * It is the oldest unfinished event less one; with nothing unfinished it moves with the clock, because every
+ * id to come will be above it.
+ */
+
+import type { IdSource } from '../core/ids.ts'
+
+export interface Horizon {
+  current(): number
+  /** What the views have been told last: an intact view's header stands at it or above. */
+  published: number
+  /** An event was given an id and is on its way into the log. */
+  stamped(id: number): void
+  /** It never entered the log. */
+  withdrawn(id: number): void
+  /** Its reactions are done, except for what is still `opened`. */
+  done(id: number): void
+  /** Work for this event goes on in the background and holds the horizon below it. */
+  opened(id: number): void
+  closed(id: number): void
+}
+
+export function createHorizon(ids: IdSource): Horizon {
+  const pending = new Set<number>()
+  const open = new Set<number>()
+  let doneTo = 0
+  let oldestOpen = Infinity
+  return {
+    published: 0,
+    current() {
+      if (pending.size === 0) doneTo = ids.fence()
+      return Math.min(doneTo, oldestOpen - 1)
+    },
+    stamped(id) {
+      pending.add(id)
+    },
+    withdrawn(id) {
+      pending.delete(id)
+    },
+    done(id) {
+      pending.delete(id)
+      if (id > doneTo) doneTo = id
+    },
+    opened(id) {
+      open.add(id)
+      if (id < oldestOpen) oldestOpen = id
+    },
+    closed(id) {
+      open.delete(id)
+      if (id !== oldestOpen) return
+      oldestOpen = Infinity
+      for (const other of open) if (other < oldestOpen) oldestOpen = other
+    },
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The read pipeline: sources → filters → selection, round by round, until a page is full or the end is
+ * reached. A pipeline lists its stages; this file runs them: in parallel where they may, with a deadline,
+ * failing soft. Every stage keeps the order, newest first.
+ */
+
+import type { Env } from '../ports/env/env.ts'
+
+/** What every candidate has: the key of the order. */
+export interface Ranked {
+  readonly id: number
+}
+
+/** Candidates newest first, and the id from which on they are all there is (0: to the very first). */
+export interface SourceSlice<C> {
+  readonly candidates: readonly C[]
+  readonly lower: number
+}
+
+/** What a round asks for: ids in [`atLeast`, `below`), about `limit` of them. */
+export interface Window {
+  readonly below: number
+  readonly atLeast: number
+  readonly limit: number
+}
+
+export type Maybe<T> = T | Promise<T>
+
+export interface Source<Q, C extends Ranked> {
+  readonly name: string
+  read(query: Q, window: Window): Maybe<SourceSlice<C>>
+}
+
+export interface Filter<Q, C> {
+  readonly name: string
+  keep(query: Q, candidate: C): boolean
+}
+
+export interface Pipeline<Q, C extends Ranked, S extends Ranked> {
+  /** Reads first; how far it reached is the window of the others. */
+  readonly lead: Source<Q, C>
+  readonly sources: readonly Source<Q, C>[]
+  /** Need nothing but the candidate. */
+  readonly early: readonly Filter<Q, C>[]
+  /** Brings what the filters look at: one batch a round. A candidate that is gone is left out. */
+  readonly hydrate: (query: Q, candidates: readonly C[], window: Window) => Maybe<S[]>
+  readonly filters: readonly Filter<Q, S>[]
+  /** Once more on what is about to be served: things may have changed since it was read. */
+  readonly recheck: (query: Q, selected: S[]) => Maybe<S[]>
+}
+
+export interface PageRequest {
+  readonly below: number
+  readonly atLeast: number
+  readonly limit: number
+}
+
+export interface PageResult<S> {
+  readonly selected: S[]
+  /** Everything visible with an id at or above this has been seen. */
+  readonly lower: number
+  readonly failed: string[]
+}
+
+const SOURCE_DEADLINE_MS = 1_000
+const ROUND_MIN = 8
+const ROUND_MAX = 400
+const PASS_RATE_MIN = 0.05
+
+export function definePipeline<Q, C extends Ranked, S extends Ranked>(pipeline: Pipeline<Q, C, S>) {
+  return pipeline
+}
+
+/** Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`. */
+export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
+  env: Env,
+  pipeline: Pipeline<Q, C, S>,
+  query: Q,
+  request: PageRequest,
+): Promise<PageResult<S>> {
+  const failed: string[] = []
+  let selected: S[] = []
+  let { below } = request
+  let passRate = 1
+  while (selected.length < request.limit && below > request.atLeast) {
+    const need = request.limit - selected.length
+    const limit = Math.ceil(Math.min(Math.max((need * 1.1) / passRate, ROUND_MIN), ROUND_MAX))
+    const round = await readRound(env, pipeline, query, { below, atLeast: request.atLeast, limit }, failed)
+    const kept = await filterRound(pipeline, query, round.candidates, { below, atLeast: round.lower, limit })
+    if (round.candidates.length > 0) passRate = Math.max(kept.length / round.candidates.length, PASS_RATE_MIN)
+    selected = selected.length === 0 ? kept : selected.concat(kept)
+    below = round.lower
+    if (selected.length >= request.limit || below <= request.atLeast) {
+      selected = await pipeline.recheck(query, selected)
+    }
+  }
+  return { selected, lower: below, failed }
+}
+
+/** One round of the sources, merged: newest first, each id once, as far down as every source reached. */
+export async function readRound<Q, C extends Ranked, S extends Ranked>(
+  env: Env,
+  pipeline: Pipeline<Q, C, S>,
+  query: Q,
+  window: Window,
+  failed: string[],
+): Promise<SourceSlice<C>> {
+  const guarded = (source: Source<Q, C>, within: Window) => guard(env, source, query, within, failed)
+  const led = guarded(pipeline.lead, window)
+  const lead = led instanceof Promise ? await led : led
+  const within = { ...window, atLeast: Math.max(lead.lower, window.atLeast) }
+  const reads = pipeline.sources.map((source) => guarded(source, within))
+  const slices = reads.some((read) => read instanceof Promise)
+    ? await Promise.all(reads)
+    : (reads as SourceSlice<C>[])
+  return merge([lead, ...slices], window.atLeast)
+}
+
+/** A source that fails or is late gives nothing and holds nobody back; the page names it. */
+function guard<Q, C extends Ranked>(
+  env: Env,
+  source: Source<Q, C>,
+  query: Q,
+  window: Window,
+  failed: string[],
+): Maybe<SourceSlice<C>> {
+  const fail = (): SourceSlice<C> => {
+    if (!failed.includes(source.name)) failed.push(source.name)
+    return { candidates: [], lower: window.atLeast }
+  }
+  try {
+    const slice = source.read(query, window)
+    return slice instanceof Promise ? withDeadline(env, slice).catch(fail) : slice
+  } catch {
+    return fail()
+  }
+}
+
+function withDeadline<T>(env: Env, task: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = env.timer(SOURCE_DEADLINE_MS, () => reject(new Error('too late')))
+    task.then(resolve, reject).finally(() => timer.cancel())
+  })
+}
+
+function merge<C extends Ranked>(slices: readonly SourceSlice<C>[], atLeast: number): SourceSlice<C> {
+  let lower = atLeast
+  for (const slice of slices) if (slice.lower > lower) lower = slice.lower
+  const filled = slices.filter(({ candidates }) => candidates.length > 0)
+  if (filled.length <= 1) return { candidates: above(filled[0]?.candidates ?? [], lower), lower }
+  const all = filled.flatMap(({ candidates }) => above(candidates, lower)).sort((a, b) => b.id - a.id)
+  let kept = 0
+  for (const candidate of all) if (kept === 0 || all[kept - 1].id !== candidate.id) all[kept++] = candidate
+  all.length = kept
+  return { candidates: all, lower }
+}
+
+function above<C extends Ranked>(candidates: readonly C[], lower: number): readonly C[] {
+  let end = candidates.length
+  while (end > 0 && candidates[end - 1].id < lower) end--
+  return end === candidates.length ? candidates : candidates.slice(0, end)
+}
+
+async function filterRound<Q, C extends Ranked, S extends Ranked>(
+  pipeline: Pipeline<Q, C, S>,
+  query: Q,
+  candidates: readonly C[],
+  window: Window,
+): Promise<S[]> {
+  const { early, filters } = pipeline
+  const wanted = candidates.filter((candidate) => early.every((filter) => filter.keep(query, candidate)))
+  const hydrated = pipeline.hydrate(query, wanted, window)
+  const served = hydrated instanceof Promise ? await hydrated : hydrated
+  return served.filter((candidate) => filters.every((filter) => filter.keep(query, candidate)))
+}

@@ -1,0 +1,71 @@
+/** Events of one batch → rows, in three steps: load in bulk, apply in order, write once. */
+
+import { RivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { idTimeMs } from '../core/ids.ts'
+import type { RowKey, Store } from '../ports/store/store.ts'
+import type { Domain, Effects, Projection } from './domain.ts'
+import type { Event, EventType } from './events.ts'
+import { createRows, type Rows } from './rows.ts'
+import { idempotencyTable } from './idempotency.ts'
+
+export interface Derived {
+  readonly type: EventType<unknown>
+  readonly key: number
+  readonly body: unknown
+}
+
+export interface Projector {
+  /** @returns what other keys must be told */
+  (events: readonly Event[]): Promise<readonly Derived[]>
+}
+
+export function createProjector(store: Store, domains: readonly Domain[]): Projector {
+  const byType = new Map<EventType<unknown>, Projection<unknown>[]>()
+  for (const domain of domains) {
+    for (const type of domain.events) byType.set(type, [])
+    for (const projection of domain.projections) {
+      const list = byType.get(projection.on)
+      if (list === undefined) throw new RivuletError('internal', `${domain.name} projects a foreign event`)
+      list.push(projection)
+    }
+  }
+  const projectionsOf = (event: Event) => byType.get(event.type) ?? []
+
+  return async (events) => {
+    const rows = createRows(store)
+    const derived: Derived[] = []
+    const effects: Effects = {
+      derive: (type, key, body) => derived.push({ type: type as EventType<unknown>, key, body }),
+    }
+    await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needs?.(event))))
+    await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needsMore?.(event, rows))))
+    for (const event of events) {
+      for (const projection of projectionsOf(event)) projection.apply(event, rows, effects)
+      rememberRequest(event, rows)
+    }
+    const changes = rows.changes()
+    if (changes.length > 0) await store.write(changes)
+    return derived
+  }
+}
+
+function keysOf(
+  events: readonly Event[],
+  needs: (event: Event) => readonly (readonly RowKey[] | undefined)[],
+): RowKey[] {
+  const keys: RowKey[] = []
+  for (const event of events) {
+    for (const some of needs(event)) if (some !== undefined) keys.push(...some)
+  }
+  return keys
+}
+
+function rememberRequest(event: Event, rows: Rows): void {
+  const { idempotency } = event
+  if (idempotency === undefined) return
+  const key = idempotencyTable.key(idempotency.scope, idempotency.key)
+  const expiresAtMs = idTimeMs(event.id) + LIMITS.idempotencyTtlMs
+  const value = { hash: idempotency.hash, eventId: event.id, answer: undefined }
+  rows.put(idempotencyTable, key, event.version, value, expiresAtMs)
+}

@@ -1,0 +1,87 @@
+/** A bounded queue of background jobs: one job a key, a few at a time, at most so many a second. */
+
+import type { Env } from '../ports/env/env.ts'
+
+export interface QueueOptions<J> {
+  readonly env: Env
+  readonly run: (job: J) => Promise<void>
+  readonly concurrency: number
+  readonly jobsMax: number
+  readonly jobsPerSecondMax: number
+  readonly onError: (error: unknown, job: J) => void
+}
+
+export interface Queue<J> {
+  /** False when the queue is full, or a job with this key waits already. */
+  add(key: string | number, job: J): boolean
+  readonly size: number
+  idle(): Promise<void>
+  stop(): Promise<void>
+}
+
+export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
+  const { env } = options
+  const waiting = new Map<string | number, J>()
+  const idlers: (() => void)[] = []
+  let running = 0
+  let stopped = false
+  let tokens = options.jobsPerSecondMax
+  let filledAtMs = env.monotonicMs()
+  let timer: { cancel(): void } | undefined
+
+  function hasToken(): boolean {
+    const nowMs = env.monotonicMs()
+    const rate = options.jobsPerSecondMax
+    tokens = Math.min(rate, tokens + ((nowMs - filledAtMs) * rate) / 1_000)
+    filledAtMs = nowMs
+    return tokens >= 1
+  }
+
+  function pump(): void {
+    while (!stopped && running < options.concurrency && waiting.size > 0) {
+      if (!hasToken()) {
+        timer ??= env.timer(Math.ceil(1_000 / options.jobsPerSecondMax), () => {
+          timer = undefined
+          pump()
+        })
+        return
+      }
+      const [key, job] = waiting.entries().next().value as [string | number, J]
+      waiting.delete(key)
+      tokens--
+      running++
+      void options
+        .run(job)
+        .catch((error: unknown) => options.onError(error, job))
+        .finally(() => {
+          running--
+          pump()
+          if (running === 0 && (stopped || waiting.size === 0)) for (const wake of idlers.splice(0)) wake()
+        })
+    }
+  }
+
+  const idle = () =>
+    running === 0 && (stopped || waiting.size === 0)
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => void idlers.push(resolve))
+
+  return {
+    add(key, job) {
+      if (stopped || waiting.has(key) || waiting.size >= options.jobsMax) return false
+      waiting.set(key, job)
+      pump()
+      return true
+    },
+    get size() {
+      return waiting.size + running
+    },
+    idle,
+    async stop() {
+      stopped = true
+      timer?.cancel()
+      waiting.clear()
+      await idle()
+    },
+  }
+}

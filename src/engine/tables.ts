@@ -1,0 +1,32 @@
+/** Typed tables over the store port: a key from domain values, a value through a codec. */
+
+import { decode, encode, type Codec } from '../core/codec.ts'
+import type { Row, RowKey, RowWrite, Table } from '../ports/store/store.ts'
+
+export interface TypedTable<K extends readonly unknown[], V> extends Table {
+  key(...key: K): RowKey
+  decode(row: Row): V
+  encode(value: V): Buffer
+  row(key: RowKey, version: number, value: V): RowWrite
+}
+
+export interface TableOptions<K extends readonly unknown[], V> {
+  readonly name: string
+  readonly kind?: Table['kind']
+  readonly partition: (...key: K) => string
+  readonly sort?: (...key: K) => string
+  readonly value: Codec<V>
+}
+
+export function defineTable<K extends readonly unknown[], V>(options: TableOptions<K, V>): TypedTable<K, V> {
+  const { partition, sort, value: codec } = options
+  const table: TypedTable<K, V> = {
+    name: options.name,
+    kind: options.kind ?? 'versioned',
+    key: (...key) => ({ table, partition: partition(...key), sort: sort?.(...key) ?? '' }),
+    decode: (row) => decode(codec, row.value),
+    encode: (value) => encode(codec, value),
+    row: (key, version, value) => ({ ...key, version, value: encode(codec, value) }),
+  }
+  return table
+}

@@ -1,0 +1,217 @@
+/**
+ * The one reader of the log in a process: projects each batch, lets writers go on, then hands the events
+ * to what follows (fan-out, backfill), which commits them. The two halves overlap; the hand-over is bounded,
+ * so that a slow fan-out slows the projection and, through it, the writers.
+ */
+
+import { isRivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { Domain } from './domain.ts'
+import type { Event, EventDecoder } from './events.ts'
+import type { Derived, Projector } from './project.ts'
+
+const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
+const RETRY_DELAYS_MS = [10, 50, 250, 1_000, 5_000]
+const CHECKPOINT_INTERVAL_MS = 30_000
+const CHECKPOINT_EVENTS = 500_000
+
+export interface Worker {
+  /** Replays what the store may not hold, up to the end of the log; then goes on by itself. */
+  start(): Promise<void>
+  /** Resolves once the event at `position` is projected. */
+  projected(partition: number, position: number): Promise<void>
+  /** Events projected whose reactions are still to come. */
+  readonly backlogEvents: number
+  /** Resolves when everything appended so far, and everything that followed from it, is done. */
+  idle(): Promise<void>
+  checkpoint(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface WorkerOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly store: Store
+  readonly domains: readonly Domain[]
+  readonly decode: EventDecoder
+  readonly project: Projector
+  readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
+  /** Called for each event once all that follows from it is done. */
+  readonly onDone: (event: Event) => void
+  /** Called once a batch is done. */
+  readonly afterBatch: () => Promise<void>
+  /** Called with each event as it is read, before anything else. */
+  readonly onRead: (event: Event) => void
+  /** The worker cannot go on; the process should end. */
+  readonly onFatal: (error: unknown) => void
+}
+
+interface Waiter {
+  readonly position: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { env, log, store, domains, decode, project, onDone, onRead } = options
+  const waiters: Waiter[][] = Array.from({ length: log.partitions }, () => [])
+  const projectedTo = new Array<number>(log.partitions).fill(0)
+  const reactedTo = new Array<number>(log.partitions).fill(0)
+  const handover: { batch: LogBatch; events: Event[] }[] = []
+  let backlogEvents = 0
+  let eventsSinceCheckpoint = 0
+  let consumer: LogConsumer | undefined
+  let stopped = false
+  let failure: unknown
+  let wakeReactor = () => {}
+  let wakeProjector = () => {}
+  let loops: Promise<unknown> = Promise.resolve()
+  let checkpointTimer: { cancel(): void } | undefined
+  let checkpointing: Promise<void> = Promise.resolve()
+
+  function fail(error: unknown): void {
+    if (failure !== undefined) return
+    failure = error
+    stopped = true
+    for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(error)
+    wakeReactor()
+    wakeProjector()
+    options.onFatal(error)
+  }
+
+  function release(partition: number): void {
+    const list = waiters[partition]
+    let kept = 0
+    for (const waiter of list) {
+      if (waiter.position < projectedTo[partition]) waiter.resolve()
+      else list[kept++] = waiter
+    }
+    list.length = kept
+  }
+
+  /** Applying a batch is idempotent, so a store that fails for a while is simply tried again. */
+  async function retrying<T>(task: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await task()
+      } catch (error) {
+        if (stopped || !isRivuletError(error) || !error.retriable) throw error
+        const delayMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)]
+        await new Promise<void>((resolve) => void env.timer(delayMs * (0.5 + env.random() / 2), resolve))
+      }
+    }
+  }
+
+  async function projectBatch(batch: LogBatch): Promise<void> {
+    const events = batch.values.map((value, i) =>
+      decode(value, log.epoch, batch.partition, batch.positions[i]),
+    )
+    for (const event of events) onRead(event)
+    const derived = await retrying(() => project(events))
+    if (derived.length > 0) await retrying(() => options.appendDerived(derived))
+    for (const domain of domains) domain.projected?.(events)
+    projectedTo[batch.partition] = batch.next
+    backlogEvents += events.length
+    handover.push({ batch, events })
+    wakeReactor()
+    release(batch.partition)
+  }
+
+  async function projectLoop(): Promise<void> {
+    while (!stopped) {
+      while (backlogEvents > HANDOVER_EVENTS_MAX && !stopped) {
+        await new Promise<void>((resolve) => (wakeProjector = resolve))
+      }
+      const batch = stopped ? undefined : await consumer?.next(LIMITS.workerBatchEvents)
+      if (batch === undefined) return
+      await projectBatch(batch)
+    }
+  }
+
+  async function reactLoop(): Promise<void> {
+    for (;;) {
+      const next = handover.shift()
+      if (next === undefined) {
+        if (stopped) return
+        await new Promise<void>((resolve) => (wakeReactor = resolve))
+        continue
+      }
+      const { batch, events } = next
+      for (const domain of domains)
+        if (domain.react !== undefined) await retrying(async () => domain.react?.(events))
+      for (const event of events) onDone(event)
+      await retrying(options.afterBatch)
+      backlogEvents -= events.length
+      reactedTo[batch.partition] = batch.next
+      if (!stopped) await consumer?.commit(batch.partition, batch.next)
+      wakeProjector()
+      eventsSinceCheckpoint += events.length
+      if (eventsSinceCheckpoint >= CHECKPOINT_EVENTS) await checkpoint()
+    }
+  }
+
+  /** What was reacted to is also projected, so replaying from there misses neither. */
+  function checkpoint(): Promise<void> {
+    checkpointing = checkpointing.then(async () => {
+      eventsSinceCheckpoint = 0
+      const positions = [...reactedTo]
+      await store.checkpoint(positions)
+      await log.release(positions)
+    })
+    return checkpointing
+  }
+
+  function scheduleCheckpoint(): void {
+    checkpointTimer = env.timer(CHECKPOINT_INTERVAL_MS, () => {
+      const due = eventsSinceCheckpoint > 0 ? checkpoint() : Promise.resolve()
+      due.then(() => !stopped && scheduleCheckpoint(), fail)
+    })
+  }
+
+  function projected(partition: number, position: number): Promise<void> {
+    if (position < projectedTo[partition]) return Promise.resolve()
+    if (failure !== undefined) return Promise.reject(failure)
+    return new Promise((resolve, reject) => waiters[partition].push({ position, resolve, reject }))
+  }
+
+  return {
+    projected,
+    checkpoint,
+    get backlogEvents() {
+      return backlogEvents
+    },
+    async start() {
+      consumer = await log.consumer('worker')
+      const watermark = await store.watermark()
+      const bounds = await log.bounds()
+      for (let partition = 0; partition < log.partitions; partition++) {
+        const from = watermark[partition]
+        projectedTo[partition] = reactedTo[partition] = from ?? bounds[partition].start
+        if (from !== undefined) await consumer.seek(partition, from)
+      }
+      loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
+      await Promise.all(bounds.map(({ start, end }, p) => (end > start ? projected(p, end - 1) : undefined)))
+      scheduleCheckpoint()
+    },
+    async idle() {
+      for (;;) {
+        if (failure !== undefined) throw failure
+        const bounds = await log.bounds()
+        if (bounds.every(({ end }, p) => reactedTo[p] >= end)) return
+        await env.yield()
+      }
+    },
+    async stop() {
+      stopped = true
+      checkpointTimer?.cancel()
+      await consumer?.close()
+      wakeReactor()
+      wakeProjector()
+      await loops
+      if (failure === undefined) await checkpoint()
+    },
+  }
+}

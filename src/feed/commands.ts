@@ -1,0 +1,139 @@
+/** What callers may do to posts: validate, then produce. */
+
+import { RivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { checkText, invalid } from '../core/text.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import type { Idempotency } from '../engine/events.ts'
+import type { Graph } from '../graph/index.ts'
+import { deleted, posted } from './events.ts'
+import type { Post, Posts } from './posts.ts'
+import { mayView } from './profile.ts'
+import { VISIBILITY, type Visibility } from './tables.ts'
+
+export interface NewPost {
+  readonly content?: string | undefined
+  /** Any JSON value of the application; `custom` keeps its text. */
+  readonly custom?: unknown
+  readonly visibility?: Visibility | undefined
+  readonly replyTo?: number | undefined
+  readonly repostOf?: number | undefined
+  readonly clientRef?: string | undefined
+}
+
+export interface FeedCommands {
+  post(author: number, post: NewPost, once?: Idempotency): Promise<Post>
+  /** Only the author may; a post that is gone already stays so. */
+  delete(author: number, id: number, once?: Idempotency): Promise<void>
+}
+
+const notFound = () => new RivuletError('not_found', 'there is no such thing here, or it is not for you')
+
+export function createFeedCommands(context: EngineContext, graph: Graph, posts: Posts): FeedCommands {
+  const { produce } = context
+
+  /** A reply or repost needs a target that its author can see. */
+  async function targetOf(author: number, id: number, path: string): Promise<Post> {
+    const post = await posts.get(id)
+    const original = post !== undefined && post.repostOf > 0 ? await posts.get(post.repostOf) : undefined
+    const viewer = await graph.circles.of(author)
+    if (post === undefined || !mayView(viewer, post)) {
+      throw new RivuletError(
+        'not_found',
+        'the post that this one refers to does not exist, or is not for you',
+        {
+          errors: [{ path, message: 'no such post' }],
+        },
+      )
+    }
+    return original !== undefined && path === '/repost_of' ? original : post
+  }
+
+  async function references(author: number, post: NewPost) {
+    const none = { replyTo: 0, replyToAuthor: 0, repostOf: 0, repostOfAuthor: 0 }
+    if (post.replyTo !== undefined) {
+      const target = await targetOf(author, post.replyTo, '/reply_to')
+      return { ...none, replyTo: target.id, replyToAuthor: target.author }
+    }
+    if (post.repostOf === undefined) return none
+    // Repeating a repost repeats what it repeats.
+    const target = await targetOf(author, post.repostOf, '/repost_of')
+    if (target.deleted) throw notFound()
+    if (target.visibility !== VISIBILITY.public) {
+      throw new RivuletError('repost_refused', 'only public posts can be reposted')
+    }
+    return { ...none, repostOf: target.id, repostOfAuthor: target.author }
+  }
+
+  return {
+    async post(author, post, once) {
+      const custom = checkPost(post)
+      const body = {
+        author,
+        visibility: VISIBILITY[post.visibility ?? 'public'],
+        content: post.content,
+        custom,
+        clientRef: post.clientRef,
+        ...(await references(author, post)),
+      }
+      const { id } = await produce(posted, author, body, once)
+      graph.activity.touch(author)
+      const written = await posts.get(id)
+      if (written === undefined)
+        throw new RivuletError('outcome_unknown', 'the post was accepted; it is not readable yet')
+      return written
+    },
+    async delete(author, id, once) {
+      const post = await posts.get(id)
+      if (post === undefined || !mayView(await graph.circles.of(author), { ...post, deleted: false }))
+        throw notFound()
+      if (post.author !== author) throw new RivuletError('forbidden', 'only its author may delete a post')
+      if (!post.deleted || once !== undefined) await produce(deleted, author, { post: id, author }, once)
+    },
+  }
+}
+
+/** @returns `custom` as JSON text */
+function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): string | undefined {
+  if (replyTo !== undefined && repostOf !== undefined) {
+    throw invalid('/repost_of', 'cannot stand beside reply_to: a post is one or the other')
+  }
+  if (repostOf !== undefined && (content !== undefined || custom !== undefined)) {
+    throw invalid('/repost_of', 'stands alone: a repost has no content or custom of its own')
+  }
+  if (repostOf === undefined && content === undefined && custom === undefined) {
+    throw invalid('', 'needs content, custom or repost_of')
+  }
+  if (content !== undefined) {
+    if (content.trim() === '') throw invalid('/content', 'must not be empty')
+    checkText(content, {
+      path: '/content',
+      graphemesMax: LIMITS.contentGraphemesMax,
+      bytesMax: LIMITS.contentBytesMax,
+    })
+  }
+  if (clientRef !== undefined) {
+    checkText(clientRef, { path: '/client_ref', graphemesMax: LIMITS.clientRefLengthMax, bytesMax: 512 })
+  }
+  return custom === undefined ? undefined : checkCustom(custom)
+}
+
+function checkCustom(custom: unknown): string {
+  if (depthOf(custom) > LIMITS.customDepthMax) {
+    throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
+  }
+  const text = JSON.stringify(custom)
+  if (text === undefined) throw invalid('/custom', 'must be a JSON value')
+  if (Buffer.byteLength(text) > LIMITS.customBytesMax) {
+    throw invalid('/custom', `must have at most ${LIMITS.customBytesMax} bytes as JSON`)
+  }
+  return text
+}
+
+/** Stops one above the limit, so that depth cannot exhaust the stack. */
+function depthOf(value: unknown, depth = 0): number {
+  if (typeof value !== 'object' || value === null || depth > LIMITS.customDepthMax) return depth
+  let deepest = depth + 1
+  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner, depth + 1))
+  return deepest
+}

@@ -1,0 +1,82 @@
+/** What the feed's cursors carry: where a page ended, and what its reader had been shown by then. */
+
+import { bool, f64Array, struct, u32, u53, u8 } from '../core/codec.ts'
+import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
+import { LIMITS } from '../core/limits.ts'
+
+export const LISTS = { home: 1, after: 2, profile: 3, followers: 4, following: 5 } as const
+
+/** What the first page of a reading session knew: all that `after` needs to tell what came later. */
+export interface Session {
+  readonly horizon: number
+  /** Newest change to the reader's circle, and the import that the past is of: others mean another past. */
+  readonly changeId: number
+  readonly past: number
+  /** Ids above the horizon that were served. */
+  readonly served: readonly number[]
+  /** More were served above the horizon than a cursor holds. */
+  readonly overflow: boolean
+}
+
+export interface ListCursor {
+  readonly list: number
+  readonly reader: number
+  /** Whose list it is; 0 for one's own feed. */
+  readonly subject: number
+  readonly position: number
+}
+
+const listCursor = struct({ list: u8, reader: u32, subject: u32, position: u53 })
+const homeCursor = struct({
+  list: u8,
+  reader: u32,
+  position: u53,
+  horizon: u53,
+  changeId: u53,
+  past: u32,
+  overflow: bool,
+  served: f64Array,
+})
+
+export interface HomeCursor extends Session {
+  readonly position: number
+}
+
+export function sealHome(
+  seal: CursorSeal,
+  list: number,
+  reader: number,
+  position: number,
+  session: Session,
+): string {
+  return seal.seal(homeCursor, {
+    list,
+    reader,
+    position,
+    ...session,
+    served: Float64Array.from(session.served),
+  })
+}
+
+export function openHome(seal: CursorSeal, list: number, reader: number, text: string): HomeCursor {
+  const cursor = seal.open(homeCursor, text)
+  if (cursor.list !== list || cursor.reader !== reader) throw invalidCursor()
+  return { ...cursor, served: [...cursor.served] }
+}
+
+/** Adds what a page served; above the bound, `after` can only say that there is a gap. */
+export function withServed(session: Session, ids: readonly number[]): Session {
+  const served = [...session.served, ...ids.filter((id) => id > session.horizon)]
+  if (session.overflow || served.length > LIMITS.afterServedMax)
+    return { ...session, served: [], overflow: true }
+  return { ...session, served }
+}
+
+export const sealList = (seal: CursorSeal, cursor: ListCursor): string => seal.seal(listCursor, { ...cursor })
+
+export function openList(seal: CursorSeal, expected: Omit<ListCursor, 'position'>, text: string): number {
+  const cursor = seal.open(listCursor, text)
+  const { list, reader, subject } = expected
+  if (cursor.list !== list || cursor.reader !== reader || cursor.subject !== subject) throw invalidCursor()
+  return cursor.position
+}

@@ -1,0 +1,33 @@
+/**
+ * What happens to posts. Tags 20–39 belong to the feed; those of edits (25), quotes (26), reactions (27, 28),
+ * mentions (29) and media (30) are reserved and not to be used for anything else.
+ */
+
+import { bool, optional, struct, text, u32, u53, u8 } from '../core/codec.ts'
+import { defineEvent } from '../engine/events.ts'
+
+/** Key: the author. The event's id is the post's id. */
+export const posted = defineEvent(
+  20,
+  'posted',
+  struct({
+    author: u32,
+    visibility: u8,
+    content: optional(text),
+    /** JSON text. */
+    custom: optional(text),
+    replyTo: u53,
+    replyToAuthor: u32,
+    repostOf: u53,
+    repostOfAuthor: u32,
+    clientRef: optional(text),
+  }),
+)
+
+/** Key: the author. */
+export const deleted = defineEvent(21, 'deleted', struct({ post: u53, author: u32 }))
+
+/** Key: the author of `target`. A reply to it or a repost of it came (or went, when `on` is false). */
+export const engaged = defineEvent(22, 'engaged', struct({ target: u53, source: u53, kind: u8, on: bool }))
+
+export const ENGAGEMENT = { reply: 0, repost: 1 } as const

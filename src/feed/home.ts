@@ -1,0 +1,264 @@
+/**
+ * The home feed, latest first, as a pipeline: what one is entitled to see of the people one follows and of
+ * oneself, whatever was pushed, pulled, evicted or rebuilt.
+ */
+
+import { LIMITS } from '../core/limits.ts'
+import { idFloorAt, idTimeMs, TICK_MS } from '../core/ids.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import {
+  definePipeline,
+  readRound,
+  type Filter,
+  type Maybe,
+  type Source,
+  type Window,
+} from '../engine/pipeline.ts'
+import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
+import type { Outboxes } from './outboxes.ts'
+import { cachedItems, hydrateItems, type Item } from './items.ts'
+import type { Posts } from './posts.ts'
+import { pull, type Candidate } from './pull.ts'
+import { KIND, VISIBILITY, repostHash } from './tables.ts'
+import type { Timelines } from './timelines.ts'
+
+/** One read of one reader's feed. */
+export interface HomeQuery {
+  readonly reader: number
+  circle: Circle
+  /** What the views had been told when the read began: a header below it lost entries. */
+  readonly publishedHorizon: number
+  /** Whether the timeline answers for the window of this round; if not, everybody is pulled. */
+  covered: boolean
+  readonly reposts: RepostsSeen
+  readonly stats: { entries: number; dead: number }
+}
+
+/** Entitled reposts met so far, by original; complete for ids ≥ `from`. */
+interface RepostsSeen {
+  readonly byOriginal: Map<number, number[]>
+  from: number
+  to: number
+}
+
+export function newHomeQuery(
+  reader: number,
+  circle: Circle,
+  publishedHorizon: number,
+  below: number,
+): HomeQuery {
+  return {
+    reader,
+    circle,
+    publishedHorizon,
+    covered: false,
+    reposts: { byOriginal: new Map(), from: below, to: below },
+    stats: { entries: 0, dead: 0 },
+  }
+}
+
+export function createHome(
+  context: EngineContext,
+  graph: Graph,
+  posts: Posts,
+  outboxes: Outboxes,
+  timelines: Timelines,
+) {
+  const { env, views } = context
+  const pulledOf = createPulledLists(graph)
+
+  const timelineEntries: Source<HomeQuery, Candidate> = {
+    name: 'timeline',
+    async read(query, { below, atLeast, limit }) {
+      query.covered = false
+      const nothing = { candidates: [], lower: atLeast }
+      const page = await views.range(query.reader, below, limit)
+      if (page === undefined || page.header.horizon < query.publishedHorizon) {
+        timelines.rebuild(query.reader)
+        return nothing
+      }
+      const { entries, header } = page
+      // An unsettled header belongs to a rebuild under way; one that was left so asks for another.
+      if (header.floor === Infinity) timelines.rebuild(query.reader)
+      if (header.floor + 1 >= below) return nothing
+      query.covered = true
+      const candidates: Candidate[] = []
+      for (let i = 0; i < entries.length && entries.ids[i] > header.floor; i++) {
+        candidates.push({ id: entries.ids[i], author: entries.authors[i], kind: entries.kinds[i] })
+      }
+      query.stats.entries += candidates.length
+      const reachedFloor = candidates.length < limit
+      const end = header.floor === 0 ? 0 : header.floor + 1
+      return { candidates, lower: reachedFloor ? end : candidates[candidates.length - 1].id }
+    },
+  }
+
+  const pulledOutboxes: Source<HomeQuery, Candidate> = {
+    name: 'outboxes',
+    read(query, { below, atLeast, limit }) {
+      const { circle } = query
+      const authors = query.covered ? pulledOf(circle, atLeast) : circle.following
+      return pull(outboxes, { authors, below, atLeast, limit, keep: query.covered })
+    },
+  }
+
+  const ownPosts: Source<HomeQuery, Candidate> = {
+    name: 'own_posts',
+    read: ({ reader }, { below, atLeast, limit }) =>
+      pull(outboxes, { authors: [reader], below, atLeast, limit, keep: true }),
+  }
+
+  const ofMyPeople: Filter<HomeQuery, Candidate> = {
+    name: 'followed',
+    keep(query, { author }) {
+      const alive = author === query.reader || follows(query.circle, author)
+      if (!alive) query.stats.dead++
+      return alive
+    },
+  }
+  const blocked: Filter<HomeQuery, { author: number }> = {
+    name: 'blocked',
+    keep: ({ circle }, { author }) => !isBlocked(circle, author),
+  }
+  const muted: Filter<HomeQuery, { author: number }> = {
+    name: 'muted',
+    keep: ({ circle }, { author }) => !isMuted(circle, author),
+  }
+  const deleted: Filter<HomeQuery, Item> = {
+    name: 'deleted',
+    keep(query, { post, original }) {
+      const alive = !post.deleted && (post.repostOf === 0 || original?.deleted === false)
+      if (!alive) query.stats.dead++
+      return alive
+    },
+  }
+  const visibility: Filter<HomeQuery, Item> = {
+    name: 'visibility',
+    keep: ({ reader }, { post, original }) =>
+      (post.author === reader || post.visibility !== VISIBILITY.self) &&
+      (original === undefined || original.visibility === VISIBILITY.public || original.author === reader),
+  }
+  const repostedAuthor: Filter<HomeQuery, Item> = {
+    name: 'reposted_author',
+    keep: ({ circle }, { original }) =>
+      original === undefined || (!isBlocked(circle, original.author) && !isMuted(circle, original.author)),
+  }
+  /** A reply is shown to who follows its target, is its target or wrote it; a reply to oneself to everyone. */
+  const replyRule: Filter<HomeQuery, Item> = {
+    name: 'reply_rule',
+    keep: ({ reader, circle }, { post }) =>
+      post.replyTo === 0 ||
+      post.author === reader ||
+      post.replyToAuthor === reader ||
+      post.replyToAuthor === post.author ||
+      follows(circle, post.replyToAuthor),
+  }
+  /** Of the reposts of one original, one that a newer entitled one follows within the window is left out. */
+  const recentRepost: Filter<HomeQuery, Item> = {
+    name: 'recent_repost',
+    keep({ reposts }, { id, post }) {
+      if (post.repostOf === 0) return true
+      const until = repostWindowEnd(id)
+      return !reposts.byOriginal.get(post.repostOf)?.some((other) => other > id && other <= until)
+    },
+  }
+  const entitled = [deleted, visibility, repostedAuthor, replyRule]
+
+  /** From the cache alone when it has everything: no promise on the way of most pages. */
+  function hydrate(query: HomeQuery, candidates: readonly Candidate[], window: Window): Maybe<Item[]> {
+    const ready = cachedItems(posts, candidates)
+    if (ready === undefined || candidates.some(({ kind }) => (kind & KIND.repost) !== 0)) {
+      return hydrateSlowly(query, candidates, window)
+    }
+    query.reposts.from = Math.min(query.reposts.from, window.atLeast)
+    return ready
+  }
+
+  async function hydrateSlowly(
+    query: HomeQuery,
+    candidates: readonly Candidate[],
+    window: Window,
+  ): Promise<Item[]> {
+    const items = await hydrateItems(posts, candidates)
+    rememberReposts(query, items)
+    query.reposts.from = Math.min(query.reposts.from, window.atLeast)
+    const newest = items.find(({ post }) => post.repostOf > 0)
+    if (newest !== undefined) await lookAbove(query, items, repostWindowEnd(newest.id))
+    return items
+  }
+
+  function rememberReposts({ reposts, ...query }: HomeQuery, items: readonly Item[]): void {
+    const whole = { ...query, reposts }
+    for (const item of items) {
+      const original = item.post.repostOf
+      if (original === 0 || !entitled.every((filter) => filter.keep(whole, item))) continue
+      const known = reposts.byOriginal.get(original)
+      if (known === undefined) reposts.byOriginal.set(original, [item.id])
+      else if (!known.includes(item.id)) known.push(item.id)
+    }
+  }
+
+  /** A page from a cursor has not met the reposts above it: reads them, as far up as the window of its own reaches. */
+  async function lookAbove(query: HomeQuery, items: readonly Item[], until: number): Promise<void> {
+    const from = query.reposts.to
+    if (until < from) return
+    const hashes = new Set(
+      items.flatMap(({ post }) => (post.repostOf > 0 ? [repostHash(post.repostOf)] : [])),
+    )
+    const above: HomeQuery = { ...query, stats: { entries: 0, dead: 0 } }
+    for (let below = until + 1; below > from;) {
+      const round = await readRound(env, pipeline, above, { below, atLeast: from, limit: 200 }, [])
+      const reposts = round.candidates.filter(
+        (candidate) =>
+          (candidate.kind & KIND.repost) !== 0 &&
+          hashes.has(candidate.kind >>> 3) &&
+          pipeline.early.every((filter) => filter.keep(above, candidate)),
+      )
+      rememberReposts(query, await hydrateItems(posts, reposts))
+      below = round.lower
+    }
+    query.reposts.to = until + 1
+  }
+
+  const pipeline = definePipeline<HomeQuery, Candidate, Item>({
+    lead: timelineEntries,
+    sources: [pulledOutboxes, ownPosts],
+    early: [ofMyPeople, blocked, muted],
+    hydrate,
+    filters: [...entitled, recentRepost],
+    recheck(query, items) {
+      const now = graph.circles.of(query.reader)
+      if (now === query.circle) return items.filter((item) => deleted.keep(query, item))
+      return recheckWith(query, items, now)
+    },
+  })
+
+  async function recheckWith(query: HomeQuery, items: readonly Item[], now: Maybe<Circle>): Promise<Item[]> {
+    query.circle = await now
+    const rules = [ofMyPeople, blocked, muted, ...entitled]
+    return items.filter((item) => rules.every((rule) => rule.keep(query, { ...item, kind: 0 })))
+  }
+
+  return pipeline
+}
+
+/** The newest id that lies within the repost window above `id`. */
+const repostWindowEnd = (id: number): number => idFloorAt(idTimeMs(id) + LIMITS.repostWindowMs + TICK_MS) - 1
+
+/** Followees that a window reaching down to `atLeast` must pull: the few with marks, and those not backfilled. */
+function createPulledLists(graph: Graph) {
+  const { marks } = graph
+  const lists = new WeakMap<Circle, { shape: number; marked: number[] }>()
+  return (circle: Circle, atLeast: number): number[] => {
+    let list = lists.get(circle)
+    if (list === undefined || list.shape !== marks.shape) {
+      const marked = Array.from(circle.following).filter((followee) => marks.has(followee))
+      lists.set(circle, (list = { shape: marks.shape, marked }))
+    }
+    const due = list.marked.filter((author) => marks.of(author, edgeBucket(circle.number, author)) >= atLeast)
+    if (circle.unbackfilled.length === 0) return due
+    return [...new Set([...due, ...circle.unbackfilled])]
+  }
+}
+
+export type Home = ReturnType<typeof createHome>

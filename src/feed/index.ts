@@ -1,0 +1,114 @@
+/** The news feed: posts, how they reach readers, and what readers see. */
+
+import { struct, u32 } from '../core/codec.ts'
+import type { CursorSeal } from '../core/cursor.ts'
+import { isEvent, type Domain } from '../engine/domain.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import type { Event } from '../engine/events.ts'
+import { defineTable } from '../engine/tables.ts'
+import { graphEvents, type Graph } from '../graph/index.ts'
+import { createFeedCommands, type FeedCommands } from './commands.ts'
+import * as events from './events.ts'
+import { createFanout, type Fanout } from './fanout.ts'
+import { createHome } from './home.ts'
+import { createOutboxes, type Outboxes } from './outboxes.ts'
+import { createPosts, type Posts } from './posts.ts'
+import { feedProjections } from './project.ts'
+import { createFeedReads, type FeedReads } from './read.ts'
+import { createReveals } from './reveals.ts'
+import { kindOf } from './tables.ts'
+import { createTimelines, type Timelines } from './timelines.ts'
+
+export interface FeedOptions {
+  readonly seal: CursorSeal
+  readonly postCacheBytesMax: number
+}
+
+export interface Feed {
+  readonly commands: FeedCommands
+  readonly reads: FeedReads
+  readonly posts: Posts
+  readonly outboxes: Outboxes
+  readonly fanout: Fanout
+  readonly timelines: Timelines
+  readonly domain: Domain
+}
+
+/** How many imports changed the past. */
+export const pastTable = defineTable({
+  name: 'past',
+  partition: () => 'past',
+  value: struct({ imports: u32 }),
+})
+
+export function createFeed(context: EngineContext, graph: Graph, options: FeedOptions): Feed {
+  const { store } = context
+  const posts = createPosts(store, options.postCacheBytesMax)
+  const outboxes = createOutboxes(store)
+  const timelines = createTimelines(context, graph, outboxes)
+  const fanout = createFanout(context, graph)
+  const reveals = createReveals(store)
+  const home = createHome(context, graph, posts, outboxes, timelines)
+  const commands = createFeedCommands(context, graph, posts)
+  let imports = 0
+  const past = () => imports
+  const { seal } = options
+  const reads = createFeedReads({
+    context,
+    graph,
+    posts,
+    outboxes,
+    timelines,
+    home,
+    fanout,
+    reveals,
+    seal,
+    past,
+  })
+
+  function projected(event: Event): void {
+    if (isEvent(event, events.posted)) outboxes.posted(event.body.author, event.id, kindOf(event.body))
+    else if (isEvent(event, events.deleted)) {
+      const post = posts.cached(event.body.post)
+      posts.markDeleted(event.body.post)
+      outboxes.deleted(event.body.author, event.body.post)
+      if (post === undefined || post.repostOf > 0) reveals.deleted(event.id, event.body.author)
+    } else if (isEvent(event, events.engaged)) posts.drop(event.body.target)
+  }
+
+  async function react(batch: readonly Event[]): Promise<void> {
+    for (const event of batch) {
+      if (!isEvent(event, graphEvents.followed)) continue
+      timelines.backfill({ ...event.body, followId: event.id })
+    }
+    await fanout.take(batch.filter((event) => isEvent(event, events.posted)))
+  }
+
+  const domain: Domain = {
+    name: 'feed',
+    events: [events.posted, events.deleted, events.engaged],
+    projections: feedProjections,
+    projected: (batch) => batch.forEach(projected),
+    react,
+    async start() {
+      const [row] = await store.get([pastTable.key()])
+      imports = row === undefined ? 0 : pastTable.decode(row).imports
+      await reveals.load()
+      await fanout.runner.resume()
+    },
+    async stop() {
+      await timelines.stop()
+      await fanout.runner.stop()
+    },
+  }
+  return { commands, reads, posts, outboxes, fanout, timelines, domain }
+}
+
+export * from './tables.ts'
+export type { FeedCommands, FeedReads }
+export type { NewPost } from './commands.ts'
+export type { HomePage, HomeRequest, ListPage } from './read.ts'
+export type { Item } from './items.ts'
+export type { Post, Posts } from './posts.ts'
+export { LISTS, openList, sealList } from './cursors.ts'
+export { mayView } from './profile.ts'

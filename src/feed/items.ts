@@ -1,0 +1,47 @@
+/** Candidates → items: each with its post and, for a repost, with what it repeats. */
+
+import type { Post, Posts } from './posts.ts'
+import type { Candidate } from './pull.ts'
+
+/** A candidate with its post, and for a repost also what it repeats. */
+export interface Item {
+  readonly id: number
+  readonly author: number
+  readonly post: Post
+  readonly original: Post | undefined
+}
+
+/** All that is needed, in at most two batches. A candidate whose post is gone is left out. */
+export async function hydrateItems(posts: Posts, candidates: readonly Candidate[]): Promise<Item[]> {
+  const found = await loadPosts(posts, candidates)
+  return itemsOf(candidates, (id) => found.get(id))
+}
+
+/** The same from the cache alone, without originals; `undefined` when something is missing. */
+export function cachedItems(posts: Posts, candidates: readonly Candidate[]): Item[] | undefined {
+  const items: Item[] = []
+  for (const { id, author } of candidates) {
+    const post = posts.cached(id)
+    if (post === undefined) return undefined
+    items.push({ id, author, post, original: undefined })
+  }
+  return items
+}
+
+async function loadPosts(posts: Posts, candidates: readonly Candidate[]): Promise<Map<number, Post>> {
+  const found = new Map(await posts.load(candidates.map(({ id }) => id)))
+  const originals = [...found.values()].flatMap((post) => (post.repostOf > 0 ? [post.repostOf] : []))
+  if (originals.length > 0) for (const [id, post] of await posts.load(originals)) found.set(id, post)
+  return found
+}
+
+function itemsOf(candidates: readonly Candidate[], postOf: (id: number) => Post | undefined): Item[] {
+  const items: Item[] = []
+  for (const { id, author } of candidates) {
+    const post = postOf(id)
+    // An entry may stand before its row is read by everybody, or outlive a post that was erased.
+    if (post === undefined) continue
+    items.push({ id, author, post, original: post.repostOf > 0 ? postOf(post.repostOf) : undefined })
+  }
+  return items
+}

@@ -1,0 +1,83 @@
+/**
+ * Posts by id through a cache bounded in bytes. A cached post is the live object: a delete flips its flag
+ * before the deleter gets an answer, so a page that holds it sees that at its last check.
+ */
+
+import { LRUCache } from 'lru-cache'
+import type { Store } from '../ports/store/store.ts'
+import { postCountsTable, postsTable, type PostRow } from './tables.ts'
+
+export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
+  deleted: boolean
+  replies: number
+  reposts: number
+  /** What never changes about it, as JSON; made by the first who serves it (feed/render.ts). */
+  json: Buffer | undefined
+}
+
+export interface Posts {
+  cached(id: number): Post | undefined
+  /** Brings posts into the cache and gives them, one batch for all that are missing. */
+  load(ids: readonly number[]): Promise<ReadonlyMap<number, Post>>
+  get(id: number): Promise<Post | undefined>
+  /** The row or the counts changed. */
+  drop(id: number): void
+  markDeleted(id: number): void
+}
+
+const BYTES_A_POST = 400
+
+export function createPosts(store: Store, cacheBytesMax: number): Posts {
+  const cache = new LRUCache<number, Post>({
+    maxSize: cacheBytesMax,
+    maxEntrySize: cacheBytesMax,
+    sizeCalculation: (post) => BYTES_A_POST + 3 * ((post.content?.length ?? 0) + (post.custom?.length ?? 0)),
+  })
+  /** What changed while loads were under way: a loaded row of it may be old, and is not kept. */
+  const changed = new Set<number>()
+  let loads = 0
+
+  async function load(ids: readonly number[]): Promise<Map<number, Post>> {
+    const found = new Map<number, Post>()
+    const missing: number[] = []
+    for (const id of ids) {
+      const post = cache.get(id)
+      if (post !== undefined) found.set(id, post)
+      else missing.push(id)
+    }
+    if (missing.length === 0) return found
+    loads++
+    try {
+      const rows = await store.get(missing.flatMap((id) => [postsTable.key(id), postCountsTable.key(id)]))
+      missing.forEach((id, i) => {
+        const [row, counts] = [rows[2 * i], rows[2 * i + 1]]
+        if (row === undefined) return
+        const { replies, reposts } =
+          counts === undefined ? { replies: 0, reposts: 0 } : postCountsTable.decode(counts)
+        const post: Post = { ...postsTable.decode(row), replies, reposts, json: undefined }
+        found.set(id, post)
+        if (!changed.has(id)) cache.set(id, post)
+      })
+    } finally {
+      if (--loads === 0) changed.clear()
+    }
+    return found
+  }
+
+  function drop(id: number): void {
+    if (loads > 0) changed.add(id)
+    cache.delete(id)
+  }
+
+  return {
+    cached: (id) => cache.get(id),
+    load,
+    get: async (id) => cache.get(id) ?? (await load([id])).get(id),
+    drop,
+    markDeleted(id) {
+      const post = cache.get(id)
+      if (post !== undefined) post.deleted = true
+      drop(id)
+    },
+  }
+}

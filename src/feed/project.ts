@@ -1,0 +1,92 @@
+/** Feed events → rows. */
+
+import { projection, type Effects } from '../engine/domain.ts'
+import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
+import {
+  engagementsTable,
+  kindOf,
+  outboxTable,
+  postCountsTable,
+  postsTable,
+  postTotalsTable,
+  revealsTable,
+  type PostRow,
+} from './tables.ts'
+
+const onPosted = projection({
+  on: posted,
+  needs: ({ id, body }) => [outboxTable.key(body.author, id), postTotalsTable.key(body.author)],
+  apply({ id, body, version }, rows, effects) {
+    const { author } = body
+    const post = { ...body, id, deleted: false }
+    rows.put(postsTable, postsTable.key(id), version, post)
+    const entry = outboxTable.key(author, id)
+    const totalKey = postTotalsTable.key(author)
+    if (rows.versionOf(totalKey) < version) {
+      const before = rows.get(postTotalsTable, totalKey)?.posts ?? 0
+      const isNew = rows.get(outboxTable, entry) === undefined
+      rows.put(postTotalsTable, totalKey, version, { posts: before + (isNew ? 1 : 0) })
+    }
+    rows.put(outboxTable, entry, version, { on: true, kind: kindOf(post) })
+    tellTargets(post, true, effects)
+  },
+})
+
+const onDeleted = projection({
+  on: deleted,
+  needs: ({ body: { post, author } }) => [
+    postsTable.key(post),
+    outboxTable.key(author, post),
+    postTotalsTable.key(author),
+  ],
+  apply({ id, body, version }, rows, effects) {
+    const key = postsTable.key(body.post)
+    const post = rows.get(postsTable, key)
+    if (post === undefined) return
+    // What was said is gone for good; that something was there stays, so that nothing brings it back.
+    rows.put(postsTable, key, version, { ...post, deleted: true, content: undefined, custom: undefined })
+    const entry = outboxTable.key(body.author, body.post)
+    const state = rows.get(outboxTable, entry)
+    const totalKey = postTotalsTable.key(body.author)
+    if (rows.versionOf(totalKey) < version) {
+      const before = rows.get(postTotalsTable, totalKey)?.posts ?? 0
+      rows.put(postTotalsTable, totalKey, version, { posts: before - (state?.on === true ? 1 : 0) })
+    }
+    rows.put(outboxTable, entry, version, { on: false, kind: state?.kind ?? kindOf(post) })
+    if (post.repostOf > 0) rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author })
+    tellTargets(post, false, effects)
+  },
+})
+
+function tellTargets(post: PostRow, on: boolean, effects: Effects): void {
+  const tell = (target: number, author: number, kind: number) => {
+    if (target > 0) effects.derive(engaged, author, { target, source: post.id, kind, on })
+  }
+  tell(post.replyTo, post.replyToAuthor, ENGAGEMENT.reply)
+  tell(post.repostOf, post.repostOfAuthor, ENGAGEMENT.repost)
+}
+
+/** Comes more than once after a crash; gone stays gone, so the order of copies does not matter. */
+const onEngaged = projection({
+  on: engaged,
+  needs: ({ body: { target, kind, source } }) => [
+    engagementsTable.key(target, kind, source),
+    postCountsTable.key(target),
+  ],
+  apply({ body: { target, kind, source, on }, version }, rows) {
+    const countsKey = postCountsTable.key(target)
+    if (rows.versionOf(countsKey) >= version) return
+    const key = engagementsTable.key(target, kind, source)
+    const before = rows.get(engagementsTable, key)
+    const moves = on ? before === undefined : before?.on === true
+    const counts = rows.get(postCountsTable, countsKey) ?? { replies: 0, reposts: 0 }
+    const by = moves ? (on ? 1 : -1) : 0
+    rows.put(postCountsTable, countsKey, version, {
+      replies: counts.replies + (kind === ENGAGEMENT.reply ? by : 0),
+      reposts: counts.reposts + (kind === ENGAGEMENT.repost ? by : 0),
+    })
+    if (before?.on !== false) rows.put(engagementsTable, key, version, { on })
+  },
+})
+
+export const feedProjections = [onPosted, onDeleted, onEngaged]

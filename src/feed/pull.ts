@@ -1,0 +1,110 @@
+/**
+ * The naive merge, done well: the newest posts of many authors below an id. Serves the pull source, backfill,
+ * rebuild and everything below a timeline's floor.
+ */
+
+import type { OutboxSlice, Outboxes } from './outboxes.ts'
+
+export interface Candidate {
+  readonly id: number
+  readonly author: number
+  readonly kind: number
+}
+
+/** Candidates newest first, and the id from which on they are all of them (0: to the very first). */
+export interface Slice {
+  readonly candidates: readonly Candidate[]
+  readonly lower: number
+}
+
+export interface PullRequest {
+  readonly authors: ArrayLike<number>
+  /** Exclusive. */
+  readonly below: number
+  /** Nothing below this is wanted. */
+  readonly atLeast: number
+  /** As many as are wanted; more may come. */
+  readonly limit: number
+  readonly keep: boolean
+}
+
+interface Cursor {
+  readonly author: number
+  lower: number
+}
+
+const ROUND_AUTHORS_MAX = 1_000
+
+export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<Slice> {
+  const { authors, below, limit } = request
+  if (authors.length === 0 || request.atLeast >= below) return { candidates: [], lower: request.atLeast }
+  const perAuthor = Math.min(limit, Math.max(4, Math.ceil((2 * limit) / authors.length)))
+  const cursors = Array.from(authors, (author): Cursor => ({ author, lower: below }))
+  if (cursors.length > ROUND_AUTHORS_MAX) return pullRounds(outboxes, request, cursors, [], perAuthor)
+  const first = outboxes.read(
+    cursors.map(({ author }) => ({ author, below, limit: perAuthor })),
+    request.keep,
+  )
+  if (first instanceof Promise) {
+    return first.then((slices) => {
+      const found = take(cursors, slices, request.atLeast, [])
+      return finish(cursors, found, request) ?? pullRounds(outboxes, request, cursors, found, perAuthor * 2)
+    })
+  }
+  const found = take(cursors, first, request.atLeast, [])
+  return finish(cursors, found, request) ?? pullRounds(outboxes, request, cursors, found, perAuthor * 2)
+}
+
+/** Reads on in the outboxes that hold the merge back, until there is enough above what is known of all. */
+async function pullRounds(
+  outboxes: Outboxes,
+  request: PullRequest,
+  cursors: readonly Cursor[],
+  found: Candidate[],
+  perAuthor: number,
+): Promise<Slice> {
+  for (let size = perAuthor; ; size = Math.min(size * 2, 800)) {
+    const open = cursors.filter(({ lower }) => lower > request.atLeast)
+    const highest = open.reduce((max, { lower }) => Math.max(max, lower), 0)
+    const middle = open.reduce((sum, { lower }) => sum + lower / open.length, 0)
+    const behind = open.filter(({ lower }) => lower >= middle || lower === highest)
+    for (let at = 0; at < behind.length; at += ROUND_AUTHORS_MAX) {
+      const some = behind.slice(at, at + ROUND_AUTHORS_MAX)
+      const requests = some.map(({ author, lower }) => ({ author, below: lower, limit: size }))
+      take(some, await outboxes.read(requests, request.keep), request.atLeast, found)
+    }
+    const slice = finish(cursors, found, request)
+    if (slice !== undefined) return slice
+  }
+}
+
+function take(
+  cursors: readonly Cursor[],
+  slices: readonly OutboxSlice[],
+  atLeast: number,
+  into: Candidate[],
+): Candidate[] {
+  slices.forEach(({ ids, kinds, lower }, i) => {
+    const cursor = cursors[i]
+    cursor.lower = lower
+    for (let j = 0; j < ids.length && ids[j] >= atLeast; j++) {
+      into.push({ id: ids[j], author: cursor.author, kind: kinds[j] })
+    }
+  })
+  return into
+}
+
+/** The merge as far as every author is known, if that is enough. */
+function finish(
+  cursors: readonly Cursor[],
+  found: Candidate[],
+  { atLeast, limit }: PullRequest,
+): Slice | undefined {
+  let lower = atLeast
+  for (const cursor of cursors) if (cursor.lower > lower) lower = cursor.lower
+  let known = 0
+  for (const candidate of found) if (candidate.id >= lower) known++
+  if (known < limit && lower > atLeast) return undefined
+  const candidates = found.filter(({ id }) => id >= lower).sort((a, b) => b.id - a.id)
+  return { candidates, lower }
+}

@@ -1,0 +1,209 @@
+/** Reads of the feed: pages of home and profile, single posts, receipts. */
+
+import type { CursorSeal } from '../core/cursor.ts'
+import { RivuletError } from '../core/errors.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import { runPipeline } from '../engine/pipeline.ts'
+import { follows, type Circle, type Graph } from '../graph/index.ts'
+import { LISTS, openHome, openList, sealHome, sealList, withServed, type Session } from './cursors.ts'
+import type { Fanout } from './fanout.ts'
+import { newHomeQuery, type Home, type HomeQuery } from './home.ts'
+import type { Item } from './items.ts'
+import type { Outboxes } from './outboxes.ts'
+import type { Posts } from './posts.ts'
+import { createProfile, mayView } from './profile.ts'
+import type { Reveals } from './reveals.ts'
+import { postTotalsTable, receiptsTable, type Receipt } from './tables.ts'
+import type { Timelines } from './timelines.ts'
+
+export interface HomeRequest {
+  readonly limit: number
+  readonly cursor?: string | undefined
+  readonly after?: string | undefined
+}
+
+export interface HomePage {
+  readonly items: readonly Item[]
+  /** The reader's circle at the time: whom they follow among the authors. */
+  readonly circle: Circle
+  readonly nextCursor: string | undefined
+  readonly after: string
+  readonly hasMore: boolean
+  readonly complete: boolean
+  /** The id up to which the page claims to be complete. */
+  readonly horizon: number
+  readonly gap: boolean
+  readonly failedSources: readonly string[]
+}
+
+export interface ListPage {
+  readonly items: readonly Item[]
+  readonly nextCursor: string | undefined
+  readonly hasMore: boolean
+}
+
+export interface FeedReads {
+  home(reader: number, request: HomeRequest): Promise<HomePage>
+  /** `viewer` is `undefined` for the application itself. */
+  profile(author: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<ListPage>
+  /** Visible posts of these, in the order asked for; what is hidden or unknown is left out. */
+  lookup(ids: readonly number[], viewer: Circle | undefined): Promise<readonly Item[]>
+  postsCount(author: number): Promise<number>
+  receipt(post: number): Promise<Receipt | undefined>
+}
+
+export interface FeedReadParts {
+  readonly context: EngineContext
+  readonly graph: Graph
+  readonly posts: Posts
+  readonly outboxes: Outboxes
+  readonly timelines: Timelines
+  readonly home: Home
+  readonly fanout: Fanout
+  readonly reveals: Reveals
+  readonly seal: CursorSeal
+  /** Rises with each import: the past of an earlier one is another past. */
+  readonly past: () => number
+}
+
+const DEAD_SHARE_MIN = 0.25
+const DEAD_SAMPLE_MIN = 40
+
+export function createFeedReads(parts: FeedReadParts): FeedReads {
+  const { context, graph, posts, timelines, home, fanout, reveals, seal, past } = parts
+  const { env, store, horizon } = context
+  const profilePipeline = createProfile(posts, parts.outboxes)
+
+  async function homePage(reader: number, request: HomeRequest): Promise<HomePage> {
+    if (request.cursor !== undefined && request.after !== undefined) {
+      throw new RivuletError('invalid_request', 'cursor and after exclude each other', {
+        errors: [{ path: 'query.after', message: 'cannot stand beside cursor' }],
+      })
+    }
+    graph.activity.touch(reader)
+    const circled = graph.circles.of(reader)
+    const circle = circled instanceof Promise ? await circled : circled
+    if (request.after !== undefined) return pageAfter(reader, circle, request.after, request.limit)
+    if (request.cursor === undefined)
+      return pageFrom(reader, circle, Infinity, newSession(circle), request.limit)
+    const { position, ...session } = openHome(seal, LISTS.home, reader, request.cursor)
+    return pageFrom(reader, circle, position, session, request.limit)
+  }
+
+  const newSession = (circle: Circle): Session => ({
+    horizon: horizon.current(),
+    changeId: circle.changeId,
+    past: past(),
+    served: [],
+    overflow: false,
+  })
+
+  async function pageFrom(reader: number, circle: Circle, below: number, session: Session, limit: number) {
+    const complete = below === Infinity ? session.horizon : horizon.current()
+    const query = newHomeQuery(reader, circle, horizon.published, below)
+    const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 })
+    rebuildIfDead(query)
+    const hasMore = found.selected.length > limit
+    const items = hasMore ? found.selected.slice(0, limit) : found.selected
+    const served = withServed(
+      session,
+      items.map(({ id }) => id),
+    )
+    const page: HomePage = {
+      items,
+      circle: query.circle,
+      nextCursor: hasMore
+        ? sealHome(seal, LISTS.home, reader, items[items.length - 1].id, served)
+        : undefined,
+      after: sealHome(seal, LISTS.after, reader, 0, served),
+      hasMore,
+      complete: found.failed.length === 0,
+      horizon: complete,
+      gap: false,
+      failedSources: found.failed,
+    }
+    return page
+  }
+
+  /** What came since: everything above the session's horizon but what was served. */
+  async function pageAfter(reader: number, circle: Circle, after: string, limit: number): Promise<HomePage> {
+    const session = openHome(seal, LISTS.after, reader, after)
+    const startOver = async () => ({
+      ...(await pageFrom(reader, circle, Infinity, newSession(circle), limit)),
+      gap: true,
+    })
+    if (pastChanged(session, circle)) return startOver()
+    const now = newSession(circle)
+    const query = newHomeQuery(reader, circle, horizon.published, Infinity)
+    const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
+    const found = await runPipeline(env, home, query, window)
+    const served = new Set(session.served)
+    const items = found.selected.filter(({ id }) => !served.has(id))
+    if (items.length > limit || found.failed.length > 0) return startOver()
+    const shown = withServed(now, [...items.map(({ id }) => id), ...session.served])
+    return {
+      items,
+      circle: query.circle,
+      nextCursor: undefined,
+      after: sealHome(seal, LISTS.after, reader, 0, shown),
+      hasMore: false,
+      complete: true,
+      horizon: now.horizon,
+      gap: false,
+      failedSources: [],
+    }
+  }
+
+  const pastChanged = (session: Session, circle: Circle): boolean =>
+    session.overflow ||
+    session.past !== past() ||
+    session.changeId !== circle.changeId ||
+    reveals.since(session.horizon, (author) => author === circle.number || follows(circle, author))
+
+  /** Entries of unfollowed authors and deleted posts are filtered at once; too many are worth a rebuild. */
+  function rebuildIfDead({ reader, stats }: HomeQuery): void {
+    if (stats.entries >= DEAD_SAMPLE_MIN && stats.dead >= stats.entries * DEAD_SHARE_MIN)
+      timelines.rebuild(reader)
+  }
+
+  return {
+    home: homePage,
+    async profile(author, viewer, limit, cursor) {
+      const reader = viewer?.number ?? 0
+      const list = { list: LISTS.profile, reader, subject: author }
+      const below = cursor === undefined ? Infinity : openList(seal, list, cursor)
+      const request = { below, atLeast: 0, limit: limit + 1 }
+      const found = await runPipeline(env, profilePipeline, { author, viewer }, request)
+      if (found.failed.length > 0)
+        throw new RivuletError('unavailable', 'posts cannot be read now', { retryAfterMs: 1_000 })
+      const hasMore = found.selected.length > limit
+      const items = found.selected.slice(0, limit)
+      const nextCursor = hasMore
+        ? sealList(seal, { ...list, position: items[items.length - 1].id })
+        : undefined
+      return { items, hasMore, nextCursor }
+    },
+    async lookup(ids, viewer) {
+      const found = await posts.load(ids)
+      const originals = [...found.values()].flatMap((post) => (post.repostOf > 0 ? [post.repostOf] : []))
+      const repeated = originals.length > 0 ? await posts.load(originals) : found
+      return ids.flatMap((id) => {
+        const post = found.get(id)
+        if (post === undefined || !mayView(viewer, post)) return []
+        const original = post.repostOf > 0 ? repeated.get(post.repostOf) : undefined
+        if (post.repostOf > 0 && (original === undefined || !mayView(viewer, original))) return []
+        return [{ id, author: post.author, post, original }]
+      })
+    },
+    async postsCount(author) {
+      const [row] = await store.get([postTotalsTable.key(author)])
+      return row === undefined ? 0 : postTotalsTable.decode(row).posts
+    },
+    async receipt(post) {
+      const open = fanout.runner.receipt(post)
+      if (open !== undefined) return open
+      const [row] = await store.get([receiptsTable.key(post)])
+      return row === undefined ? undefined : receiptsTable.decode(row)
+    },
+  }
+}

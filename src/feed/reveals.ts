@@ -1,0 +1,45 @@
+/**
+ * Reposts that were deleted lately. Such a delete can bring back an older repost of the same post, so what a
+ * reader was shown before it belongs to another past. A short list answers for nearly every `after`; what is
+ * older than the list can only be a gap.
+ */
+
+import type { Store } from '../ports/store/store.ts'
+import { revealsTable } from './tables.ts'
+
+const KEPT_MAX = 4_096
+
+export interface Reveals {
+  /** Whether a repost by someone in `concerns` was deleted by an event above `id`, as far as is known. */
+  since(id: number, concerns: (author: number) => boolean): boolean
+  deleted(id: number, author: number): void
+  load(): Promise<void>
+}
+
+export function createReveals(store: Store): Reveals {
+  /** Newest last. */
+  let list: { id: number; author: number }[] = []
+  /** Everything above this id is in the list. */
+  let knownFrom = 0
+
+  return {
+    since(id, concerns) {
+      if (id < knownFrom) return true
+      for (let i = list.length - 1; i >= 0 && list[i].id > id; i--) if (concerns(list[i].author)) return true
+      return false
+    },
+    deleted(id, author) {
+      if (list.some((known) => known.id === id)) return
+      list.push({ id, author })
+      if (list.length < 2 * KEPT_MAX) return
+      list = list.slice(-KEPT_MAX)
+      knownFrom = list[0].id
+    },
+    async load() {
+      const { partition } = revealsTable.key(0)
+      const [rows] = await store.range([{ table: revealsTable, partition, from: '', limit: KEPT_MAX }])
+      list = rows.map((row) => revealsTable.decode(row)).reverse()
+      if (rows.length === KEPT_MAX) knownFrom = list[0].id
+    },
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Keeps timelines whole: backfill after a follow, rebuild after a loss. Both are background work, bounded and
+ * rate-limited; until they are done, reads pull what is missing.
+ */
+
+import { createQueue } from '../engine/queue.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import { backfillsTable, edgeBucket, followId, type Circle, type Graph } from '../graph/index.ts'
+import type { Entries } from '../ports/views/views.ts'
+import type { Outboxes } from './outboxes.ts'
+import { pull, type Candidate, type Slice } from './pull.ts'
+import { KIND } from './tables.ts'
+
+export interface Backfill {
+  readonly follower: number
+  readonly followee: number
+  readonly followId: number
+}
+
+export interface Timelines {
+  /** A follow happened: brings the followee's earlier posts into the follower's timeline. */
+  backfill(job: Backfill): void
+  /** A timeline is missing, behind, or mostly dead: makes it anew. */
+  rebuild(owner: number): void
+  readonly stats: { backfills: number; rebuilds: number }
+  idle(): Promise<void>
+  stop(): Promise<void>
+}
+
+const REBUILDS_PER_SECOND_MAX = 2_000
+const JOBS_MAX = 10_000
+
+export function createTimelines(context: EngineContext, graph: Graph, outboxes: Outboxes): Timelines {
+  const { env, store, views } = context
+  const stats = { backfills: 0, rebuilds: 0 }
+  const failures: unknown[] = []
+
+  /**
+   * The follow's row stands, so every later post is pushed (or marked); the earlier ones are read from the
+   * outbox. One more than fits is merged: then the floor rises above whatever was left out.
+   */
+  async function runBackfill({ follower, followee, followId: id }: Backfill): Promise<void> {
+    const page = await views.range(follower, Infinity, 1)
+    // Without a header there is nothing to fill: a later rebuild reads this follow, too.
+    if (page !== undefined) {
+      const { epoch, floor } = page.header
+      const slice = await pullWhole([followee], floor === Infinity ? 0 : floor + 1, views.capacity + 1)
+      if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return
+    }
+    await saveBackfilled(follower, [[followee, id]])
+    graph.circles.drop(follower)
+    stats.backfills++
+  }
+
+  /** Header first, then the circle, then the outboxes: whatever is pushed meanwhile is kept, whatever was before is read. */
+  async function runRebuild(owner: number): Promise<void> {
+    const [epoch] = await views.open([owner])
+    const circle = await graph.circles.of(owner)
+    const slice = await pullWhole(circle.following, 0, views.capacity)
+    const isPushed = ({ id, author, kind }: Candidate) =>
+      (kind & KIND.self) === 0 && id > graph.marks.of(author, edgeBucket(owner, author))
+    const entries = slice.candidates.filter(isPushed)
+    if (!(await views.merge(owner, epoch, toEntries(entries)))) return
+    await views.settle(owner, epoch, Math.max(0, slice.lower - 1))
+    await finishBackfills(owner, circle)
+    stats.rebuilds++
+  }
+
+  async function pullWhole(authors: ArrayLike<number>, atLeast: number, limit: number): Promise<Slice> {
+    return pull(outboxes, { authors, below: Infinity, atLeast, limit, keep: false })
+  }
+
+  /** A rebuilt timeline holds every followee's posts: none needs to be pulled any more. */
+  async function finishBackfills(owner: number, circle: Circle): Promise<void> {
+    const edges = Array.from(
+      circle.unbackfilled,
+      (followee) => [followee, followId(circle, followee) ?? 0] as const,
+    )
+    if (edges.length === 0) return
+    await saveBackfilled(owner, edges)
+    graph.circles.drop(owner)
+  }
+
+  /** The version is the follow's own id, so a newer follow's backfill wins. */
+  async function saveBackfilled(
+    follower: number,
+    edges: readonly (readonly [number, number])[],
+  ): Promise<void> {
+    await store.write(
+      edges.map(([followee, id]) =>
+        backfillsTable.row(backfillsTable.key(follower, followee), id, { followId: id }),
+      ),
+    )
+  }
+
+  const queue = <J>(run: (job: J) => Promise<void>) =>
+    createQueue<J>({
+      env,
+      run,
+      concurrency: 2,
+      jobsMax: JOBS_MAX,
+      jobsPerSecondMax: REBUILDS_PER_SECOND_MAX,
+      // Nothing is lost: an unfilled edge is pulled, a missing timeline asks again at the next read.
+      onError: (error) => void (failures.length < 100 && failures.push(error)),
+    })
+  const backfills = queue(runBackfill)
+  const rebuilds = queue(runRebuild)
+
+  return {
+    stats,
+    backfill: (job) => void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job),
+    rebuild: (owner) => void rebuilds.add(owner, owner),
+    async idle() {
+      await backfills.idle()
+      await rebuilds.idle()
+    },
+    async stop() {
+      await backfills.stop()
+      await rebuilds.stop()
+    },
+  }
+}
+
+function toEntries(candidates: readonly Candidate[]): Entries {
+  const length = candidates.length
+  return {
+    length,
+    ids: Float64Array.from(candidates, ({ id }) => id),
+    authors: Uint32Array.from(candidates, ({ author }) => author),
+    kinds: Uint16Array.from(candidates, ({ kind }) => kind),
+  }
+}

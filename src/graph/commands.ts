@@ -1,0 +1,230 @@
+/** What callers may do to the graph: validate, then produce. Every command answers with the state it made. */
+
+import { RivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import { checkText, invalid } from '../core/text.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import type { EventType, Idempotency } from '../engine/events.ts'
+import { claimName, type Accounts } from './accounts.ts'
+import { followId, follows, isBlocked, type Circles } from './circle.ts'
+import * as events from './events.ts'
+import { includesSorted } from '../core/sorted.ts'
+import { OVERRIDES, SHARES, type Policies, type Policy, type TierOverride } from './policy.ts'
+import { externalIdsTable, handlesTable, type Account } from './tables.ts'
+
+export interface Profile {
+  readonly handle?: string | undefined
+  readonly displayName?: string | undefined
+  readonly bio?: string | undefined
+}
+
+/** How `viewer` stands to another account. Whether they are blocked by it is not told. */
+export interface Relationship {
+  readonly following: boolean
+  readonly followedBy: boolean
+  readonly blocking: boolean
+  readonly muting: boolean
+}
+
+export interface GraphCommands {
+  createAccount(profile: Profile & { externalId?: string | undefined }, once?: Idempotency): Promise<Account>
+  /** Creates the account of an external id, or changes it. */
+  putAccount(
+    externalId: string,
+    profile: Profile,
+    once?: Idempotency,
+  ): Promise<{ account: Account; created: boolean }>
+  follow(follower: number, followee: number, once?: Idempotency): Promise<Relationship>
+  unfollow(follower: number, followee: number, once?: Idempotency): Promise<Relationship>
+  block(by: number, of: number, on: boolean, once?: Idempotency): Promise<Relationship>
+  mute(by: number, of: number, on: boolean, once?: Idempotency): Promise<Relationship>
+  relationship(viewer: number, other: number): Promise<Relationship>
+  setTier(number: number, tier: TierOverride, share?: number, once?: Idempotency): Promise<void>
+  setPolicy(change: Partial<Policy>, once?: Idempotency): Promise<Policy>
+}
+
+export function createGraphCommands(
+  context: EngineContext,
+  accounts: Accounts,
+  circles: Circles,
+  policies: Policies,
+): GraphCommands {
+  const { store, ids, produce } = context
+
+  async function relationship(viewer: number, other: number): Promise<Relationship> {
+    const [mine, theirs] = await Promise.all([circles.of(viewer), circles.of(other)])
+    return {
+      following: follows(mine, other),
+      followedBy: follows(theirs, viewer),
+      blocking: includesSorted(mine.blocking, other),
+      muting: includesSorted(mine.muted, other),
+    }
+  }
+
+  async function createAccount(
+    profile: Profile & { externalId?: string | undefined },
+    once?: Idempotency,
+  ): Promise<Account> {
+    checkProfile(profile)
+    const { handle, externalId, displayName, bio } = profile
+    const account = await claimNames(ids.next(), handle, externalId)
+    const number = await accounts.nextNumber()
+    const body = { account, number, externalId, handle, displayName, bio }
+    const { id } = await produce(events.accountCreated, number, body, once)
+    const created = await accounts.byId(account)
+    if (created?.createdBy !== id) throw externalId === undefined ? taken('handle') : taken('external_id')
+    return created
+  }
+
+  /**
+   * Names are claimed before the account exists. A claim whose account never came to be (its creator failed
+   * half-way) is taken over together with its id; if two do so at once, the log decides.
+   */
+  async function claimNames(wanted: number, handle: string | undefined, externalId: string | undefined) {
+    let account = wanted
+    if (externalId !== undefined) {
+      account = await claimName(store, externalIdsTable, externalId, account)
+      if (await isAccount(account)) throw taken('external_id')
+    }
+    if (handle === undefined) return account
+    const holder = await claimName(store, handlesTable, handle, account)
+    if (holder !== account && (externalId !== undefined || (await isAccount(holder)))) throw taken('handle')
+    return holder
+  }
+
+  const isAccount = async (id: number) => (await accounts.byId(id)) !== undefined
+
+  async function claimHandle(handle: string, account: number): Promise<void> {
+    const holder = await claimName(store, handlesTable, handle, account)
+    if (holder !== account) throw taken('handle')
+  }
+
+  async function putAccount(externalId: string, profile: Profile, once?: Idempotency) {
+    checkExternalId(externalId)
+    const known = await accountOf(externalId)
+    if (known === undefined) {
+      return { account: await createAccount({ ...profile, externalId }, once), created: true }
+    }
+    checkProfile(profile)
+    const { handle, displayName, bio } = profile
+    if (handle !== undefined && handle.toLowerCase() !== known.handle?.toLowerCase())
+      await claimHandle(handle, known.id)
+    await produce(
+      events.accountChanged,
+      known.number,
+      { number: known.number, handle, displayName, bio },
+      once,
+    )
+    return { account: (await accounts.byId(known.id)) ?? known, created: false }
+  }
+
+  async function accountOf(externalId: string): Promise<Account | undefined> {
+    const [row] = await store.get([externalIdsTable.key(externalId)])
+    return row === undefined ? undefined : accounts.byId(externalIdsTable.decode(row).account)
+  }
+
+  /** A request that would change nothing appends nothing, unless it must be remembered for its key. */
+  async function change<B>(
+    needed: boolean,
+    type: EventType<B>,
+    key: number,
+    body: B,
+    once: Idempotency | undefined,
+  ): Promise<void> {
+    if (needed || once !== undefined) await produce(type, key, body, once)
+  }
+
+  async function follow(follower: number, followee: number, once?: Idempotency) {
+    if (follower === followee) throw new RivuletError('follow_self', 'an account cannot follow itself')
+    const circle = await circles.of(follower)
+    if (isBlocked(circle, followee)) {
+      throw new RivuletError('follow_refused', 'this account cannot be followed by you')
+    }
+    const already = followId(circle, followee) !== undefined
+    if (!already && circle.following.length >= LIMITS.followingMax) {
+      throw new RivuletError('follow_limit', `an account follows at most ${LIMITS.followingMax} others`)
+    }
+    await change(!already, events.followed, followee, { follower, followee }, once)
+    return relationship(follower, followee)
+  }
+
+  async function unfollow(follower: number, followee: number, once?: Idempotency) {
+    const circle = await circles.of(follower)
+    const body = { follower, followee, before: undefined }
+    await change(follows(circle, followee), events.unfollowed, followee, body, once)
+    return relationship(follower, followee)
+  }
+
+  async function block(by: number, of: number, on: boolean, once?: Idempotency) {
+    if (by === of) throw new RivuletError('block_self', 'an account cannot block itself')
+    const already = includesSorted((await circles.of(by)).blocking, of)
+    await change(already !== on, on ? events.blocked : events.unblocked, by, { by, of }, once)
+    return relationship(by, of)
+  }
+
+  async function mute(by: number, of: number, on: boolean, once?: Idempotency) {
+    if (by === of) throw new RivuletError('mute_self', 'an account cannot mute itself')
+    const already = includesSorted((await circles.of(by)).muted, of)
+    await change(already !== on, on ? events.muted : events.unmuted, by, { by, of }, once)
+    return relationship(by, of)
+  }
+
+  return {
+    createAccount,
+    putAccount,
+    follow,
+    unfollow,
+    block,
+    mute,
+    relationship,
+    async setTier(number, tier, share = SHARES, once) {
+      await produce(events.tierSet, number, { number, override: OVERRIDES.indexOf(tier), share }, once)
+    },
+    async setPolicy(changeOf, once) {
+      const policy = { ...policies.current, ...changeOf }
+      await produce(events.policyChanged, 0, { policy: JSON.stringify(policy) }, once)
+      return policies.current
+    },
+  }
+}
+
+const taken = (field: 'handle' | 'external_id') =>
+  new RivuletError(`${field}_taken`, `this ${field} belongs to another account`, {
+    errors: [{ path: `/${field}`, message: 'is taken' }],
+  })
+
+function checkProfile({
+  handle,
+  displayName,
+  bio,
+  externalId,
+}: Profile & { externalId?: string | undefined }): void {
+  if (handle !== undefined) checkHandle(handle)
+  if (externalId !== undefined) checkExternalId(externalId)
+  if (displayName !== undefined) {
+    checkText(displayName, {
+      path: '/display_name',
+      graphemesMax: LIMITS.displayNameGraphemesMax,
+      bytesMax: 4_096,
+    })
+  }
+  if (bio !== undefined)
+    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: 16_384 })
+}
+
+function checkHandle(handle: string): void {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(handle) || handle.length > LIMITS.handleLengthMax) {
+    throw invalid(
+      '/handle',
+      `must be 1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-", and begin with none of the last two`,
+    )
+  }
+}
+
+export function checkExternalId(externalId: string): void {
+  if (externalId.length === 0 || externalId.length > LIMITS.externalIdLengthMax) {
+    throw invalid('/external_id', `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
+  }
+  checkText(externalId, { path: '/external_id', graphemesMax: LIMITS.externalIdLengthMax })
+  if (/\p{Cc}/u.test(externalId)) throw invalid('/external_id', 'must not contain control characters')
+}

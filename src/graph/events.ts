@@ -1,0 +1,41 @@
+/** What happens to accounts and between them. The key of each event is named beside it. */
+
+import { optional, struct, text, u32, u53, u8 } from '../core/codec.ts'
+import { defineEvent } from '../engine/events.ts'
+
+const profile = {
+  handle: optional(text),
+  displayName: optional(text),
+  bio: optional(text),
+}
+
+/** Key: the account. `account` is the id that the claims of handle and external id point to. */
+export const accountCreated = defineEvent(
+  1,
+  'account_created',
+  struct({ account: u53, number: u32, externalId: optional(text), ...profile }),
+)
+/** Key: the account. Fields that are absent stay as they are. */
+export const accountChanged = defineEvent(2, 'account_changed', struct({ number: u32, ...profile }))
+
+const edge = struct({ follower: u32, followee: u32 })
+/** Key: the followee, so that "followed before the post" is the order of one partition. */
+export const followed = defineEvent(3, 'followed', edge)
+/** Key: the followee. With `before`, only a follow whose id is below it ends (a block's consequence). */
+export const unfollowed = defineEvent(
+  4,
+  'unfollowed',
+  struct({ follower: u32, followee: u32, before: optional(u53) }),
+)
+
+const pair = struct({ by: u32, of: u32 })
+/** Keys: who blocks, who mutes. */
+export const blocked = defineEvent(5, 'blocked', pair)
+export const unblocked = defineEvent(6, 'unblocked', pair)
+export const muted = defineEvent(7, 'muted', pair)
+export const unmuted = defineEvent(8, 'unmuted', pair)
+
+/** Key: the account. `override`: 0 auto, 1 push, 2 pull; `share`: eighths of the edges pushed to under push. */
+export const tierSet = defineEvent(9, 'tier_set', struct({ number: u32, override: u8, share: u8 }))
+/** Key 0. The whole policy as JSON, so that a setting needs no new event. */
+export const policyChanged = defineEvent(10, 'policy_changed', struct({ policy: text }))

@@ -1,0 +1,73 @@
+/** The graph: who exists, who follows, blocks and mutes whom, and how posts travel between them. */
+
+import { isEvent, type Domain } from '../engine/domain.ts'
+import type { EngineContext } from '../engine/engine.ts'
+import { idTimeMs } from '../core/ids.ts'
+import type { Event } from '../engine/events.ts'
+import { createAccounts, type Accounts } from './accounts.ts'
+import { createActivity, type Activity } from './activity.ts'
+import { createCircles, type Circles } from './circle.ts'
+import { createGraphCommands, type GraphCommands } from './commands.ts'
+import * as events from './events.ts'
+import { createMarks, type Marks } from './marks.ts'
+import { createPolicies, type Policies } from './policy.ts'
+import { graphProjections } from './project.ts'
+import { createGraphReads, type GraphReads } from './read.ts'
+
+export interface Graph {
+  readonly accounts: Accounts
+  readonly circles: Circles
+  readonly activity: Activity
+  readonly marks: Marks
+  readonly policies: Policies
+  readonly commands: GraphCommands
+  readonly reads: GraphReads
+  readonly domain: Domain
+}
+
+export function createGraph(context: EngineContext): Graph {
+  const { store, env } = context
+  const accounts = createAccounts(store)
+  const circles = createCircles(store)
+  const activity = createActivity(env, store)
+  const marks = createMarks(store)
+  const policies = createPolicies()
+  const commands = createGraphCommands(context, accounts, circles, policies)
+  const reads = createGraphReads(store, accounts, circles)
+
+  function projected(event: Event): void {
+    if (isEvent(event, events.followed) || isEvent(event, events.unfollowed))
+      circles.drop(event.body.follower)
+    else if (isEvent(event, events.blocked) || isEvent(event, events.unblocked)) {
+      circles.drop(event.body.by)
+      circles.drop(event.body.of)
+    } else if (isEvent(event, events.muted) || isEvent(event, events.unmuted)) circles.drop(event.body.by)
+    else if (isEvent(event, events.accountCreated)) {
+      activity.touch(event.body.number, idTimeMs(event.id))
+    } else if (isEvent(event, events.accountChanged)) accounts.drop(event.body.number)
+    else if (isEvent(event, events.tierSet)) {
+      policies.setTier(event.body.number, event.body.override, event.body.share)
+    } else if (isEvent(event, events.policyChanged)) policies.set(JSON.parse(event.body.policy))
+  }
+
+  const domain: Domain = {
+    name: 'graph',
+    events: Object.values(events),
+    projections: graphProjections,
+    projected: (batch) => batch.forEach(projected),
+    async start() {
+      await Promise.all([activity.load(), marks.load(store), policies.load(store)])
+    },
+    stop: () => activity.stop(),
+  }
+  return { accounts, circles, activity, marks, policies, commands, reads, domain }
+}
+
+export * from './circle.ts'
+export * from './policy.ts'
+export * from './tables.ts'
+export type { Accounts, Activity, GraphCommands, GraphReads, Marks }
+export type { Profile, Relationship } from './commands.ts'
+export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
+export * as graphEvents from './events.ts'
+export * from './followers.ts'

@@ -1,0 +1,70 @@
+/**
+ * Marks: for each author the newest post that was not pushed to everyone, per share. They only rise, and
+ * rise durably before the first reader is skipped. A reader pulls an author when a mark that excludes the
+ * edge lies at or above the lower end of the range being read. Every process holds all of them.
+ */
+
+import { scanAll } from '../engine/scan.ts'
+import type { Store } from '../ports/store/store.ts'
+import { SHARES } from './policy.ts'
+import { marksTable } from './tables.ts'
+
+export interface MarkRaise {
+  readonly author: number
+  /** Eighths that were pushed: edges with a bucket at or above it were not. */
+  readonly share: number
+  readonly postId: number
+  readonly version: number
+}
+
+export interface Marks {
+  /** Changes when an author gets a mark for a share for the first time. */
+  readonly shape: number
+  /** Newest post that was not pushed along an edge of this bucket; 0 when all were. */
+  of(author: number, bucket: number): number
+  has(author: number): boolean
+  raise(raises: readonly MarkRaise[]): Promise<void>
+  load(store: Store): Promise<void>
+}
+
+export function createMarks(store: Store): Marks {
+  const marks = new Map<number, Float64Array>()
+  let shape = 0
+
+  function raiseInMemory(author: number, share: number, postId: number): Float64Array {
+    let own = marks.get(author)
+    if (own === undefined) marks.set(author, (own = new Float64Array(SHARES)))
+    if (own[share] === 0) shape++
+    if (postId > own[share]) own[share] = postId
+    return own
+  }
+
+  return {
+    get shape() {
+      return shape
+    },
+    has: (author) => marks.has(author),
+    of(author, bucket) {
+      const own = marks.get(author)
+      if (own === undefined) return 0
+      let newest = 0
+      for (let share = 0; share <= bucket; share++) if (own[share] > newest) newest = own[share]
+      return newest
+    },
+    async raise(raises) {
+      if (raises.length === 0) return
+      const rows = new Map<number, ReturnType<typeof marksTable.row>>()
+      for (const { author, share, postId, version } of raises) {
+        const own = raiseInMemory(author, share, postId)
+        const above = Math.max(version, rows.get(author)?.version ?? 0)
+        rows.set(author, marksTable.row(marksTable.key(author), above, { number: author, marks: own }))
+      }
+      await store.write([...rows.values()])
+    },
+    async load(from) {
+      for await (const { number, marks: saved } of scanAll(from, marksTable)) {
+        saved.forEach((postId, share) => postId > 0 && raiseInMemory(number, share, postId))
+      }
+    },
+  }
+}

@@ -1,0 +1,166 @@
+/** Reads of the graph: pages of followers and followees, exact counts, look-up by any name. */
+
+import { lowerBound } from '../core/sorted.ts'
+import { u32Key } from '../core/keys.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { Accounts } from './accounts.ts'
+import type { Circles } from './circle.ts'
+import { isDirectory } from './followers.ts'
+import {
+  bucketOf,
+  externalIdsTable,
+  followerHeadsTable,
+  followerLeavesTable,
+  followerTotalsTable,
+  type Account,
+  type FollowerHead,
+} from './tables.ts'
+
+export interface NumberPage {
+  readonly numbers: readonly number[]
+  readonly hasMore: boolean
+}
+
+/** One bucket of an audience, and how to read it in pieces. */
+export interface AudienceBucket {
+  readonly bucket: number
+  readonly head: FollowerHead
+}
+
+export interface GraphReads {
+  byExternalId(externalId: string): Promise<Account | undefined>
+  followersCount(number: number): Promise<number>
+  followingCount(number: number): Promise<number>
+  /** In the order of account numbers, above `after`. */
+  followers(number: number, after: number, limit: number): Promise<NumberPage>
+  following(number: number, after: number, limit: number): Promise<NumberPage>
+  /** Heads of all buckets of several audiences; two round trips at most. */
+  audiences(followees: readonly number[]): Promise<readonly (readonly AudienceBucket[])[]>
+  /** Followers in key ranges; one sorted array a range, whatever became of the rows since it was named. */
+  followersIn(ranges: readonly FollowerRange[]): Promise<readonly Uint32Array[]>
+}
+
+export interface FollowerRange {
+  readonly followee: number
+  readonly bucket: number
+  readonly from: number
+  /** Exclusive; `Infinity` for the end of the bucket. */
+  readonly to: number
+}
+
+const LEAVES_A_RANGE_MAX = 1_000
+
+export function createGraphReads(store: Store, accounts: Accounts, circles: Circles): GraphReads {
+  async function totals(followees: readonly number[]) {
+    const rows = await store.get(followees.map((followee) => followerTotalsTable.key(followee)))
+    return rows.map((row) => (row === undefined ? undefined : followerTotalsTable.decode(row)))
+  }
+
+  async function audiences(followees: readonly number[]) {
+    const found = await totals(followees)
+    const wanted: { at: number; bucket: number }[] = []
+    found.forEach((total, at) => total?.buckets.forEach((bucket) => wanted.push({ at, bucket })))
+    const rows = await store.get(
+      wanted.map(({ at, bucket }) => followerHeadsTable.key(followees[at], bucket)),
+    )
+    const audiences = followees.map((): AudienceBucket[] => [])
+    wanted.forEach(({ at, bucket }, i) => {
+      const row = rows[i]
+      if (row !== undefined) audiences[at].push({ bucket, head: followerHeadsTable.decode(row) })
+    })
+    return audiences
+  }
+
+  async function leaves(ranges: readonly FollowerRange[]) {
+    const pages = await store.range(
+      ranges.map(({ followee, bucket, from, to }) => ({
+        table: followerLeavesTable,
+        partition: followerLeavesTable.key(followee, bucket, 0).partition,
+        from: u32Key(from),
+        ...(to === Infinity ? {} : { to: u32Key(to) }),
+        limit: LEAVES_A_RANGE_MAX,
+      })),
+    )
+    return pages.map((rows) => concat(rows.map((row) => followerLeavesTable.decode(row))))
+  }
+
+  async function bucketPage(
+    followee: number,
+    { bucket, head }: AudienceBucket,
+    after: number,
+    limit: number,
+  ) {
+    if (!isDirectory(head)) return slice(head.numbers, after, limit)
+    const numbers: number[] = []
+    let at = Math.max(0, lowerBound(head.leafStarts, after + 1) - 1)
+    while (numbers.length < limit && at < head.leafStarts.length) {
+      const to = head.leafStarts[at + 1] ?? Infinity
+      const [leaf] = await leaves([{ followee, bucket, from: head.leafStarts[at], to }])
+      numbers.push(...slice(leaf, after, limit - numbers.length))
+      at++
+    }
+    return numbers
+  }
+
+  async function followersIn(ranges: readonly FollowerRange[]) {
+    const found = [...(await leaves(ranges))]
+    const bare = ranges.map((_, i) => i).filter((i) => found[i].length === 0)
+    if (bare.length === 0) return found
+    // No leaf in the range: the head may hold the numbers itself.
+    const rows = await store.get(
+      bare.map((i) => followerHeadsTable.key(ranges[i].followee, ranges[i].bucket)),
+    )
+    bare.forEach((i, at) => {
+      const row = rows[at]
+      if (row === undefined) return
+      const { numbers } = followerHeadsTable.decode(row)
+      found[i] = numbers.subarray(lowerBound(numbers, ranges[i].from), lowerBound(numbers, ranges[i].to))
+    })
+    return found
+  }
+
+  return {
+    audiences,
+    followersIn,
+    async byExternalId(externalId) {
+      const [row] = await store.get([externalIdsTable.key(externalId)])
+      return row === undefined ? undefined : accounts.byId(externalIdsTable.decode(row).account)
+    },
+    async followersCount(number) {
+      const [total] = await totals([number])
+      return total === undefined ? 0 : total.counts.reduce((sum, count) => sum + count, 0)
+    },
+    async followingCount(number) {
+      return (await circles.of(number)).following.length
+    },
+    async followers(number, after, limit) {
+      const [buckets] = await audiences([number])
+      const numbers: number[] = []
+      for (const bucket of buckets) {
+        if (bucket.bucket < bucketOf(after) || numbers.length > limit) continue
+        numbers.push(...(await bucketPage(number, bucket, after, limit + 1 - numbers.length)))
+      }
+      return { numbers: numbers.slice(0, limit), hasMore: numbers.length > limit }
+    },
+    async following(number, after, limit) {
+      const numbers = slice((await circles.of(number)).following, after, limit + 1)
+      return { numbers: numbers.slice(0, limit), hasMore: numbers.length > limit }
+    },
+  }
+}
+
+function slice(sorted: Uint32Array, after: number, limit: number): number[] {
+  const from = lowerBound(sorted, after + 1)
+  return [...sorted.subarray(from, from + limit)]
+}
+
+function concat(parts: readonly Uint32Array[]): Uint32Array {
+  if (parts.length === 1) return parts[0]
+  const whole = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

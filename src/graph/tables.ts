@@ -1,0 +1,170 @@
+/** The rows of the graph. Partition and sort keys are base 36 (core/keys.ts). */
+
+import { bool, f64Array, optional, struct, text, u32, u32Array, u53, u8 } from '../core/codec.ts'
+import { LIMITS } from '../core/limits.ts'
+import { idKey, u32Key } from '../core/keys.ts'
+import { defineTable } from '../engine/tables.ts'
+
+export const accountsTable = defineTable({
+  name: 'accounts',
+  partition: (id: number) => idKey(id),
+  value: struct({
+    id: u53,
+    number: u32,
+    /** Id of the event that created it: tells a creator whether it was the first. */
+    createdBy: u53,
+    externalId: optional(text),
+    handle: optional(text),
+    displayName: optional(text),
+    bio: optional(text),
+  }),
+})
+
+const NUMBERS_A_BLOCK = 4_096
+export const numberBlock = (number: number): number => Math.floor(number / NUMBERS_A_BLOCK)
+export const numbersOfBlock = (block: number): { first: number; end: number } => ({
+  first: Math.max(1, block * NUMBERS_A_BLOCK),
+  end: (block + 1) * NUMBERS_A_BLOCK,
+})
+
+/** Dense number → account id. */
+export const numbersTable = defineTable({
+  name: 'account_numbers',
+  partition: (number: number) => u32Key(numberBlock(number)),
+  sort: (number: number) => u32Key(number),
+  value: struct({ id: u53 }),
+})
+
+/** Which blocks of account numbers are given out. */
+export const numberLeasesTable = defineTable({
+  name: 'number_leases',
+  kind: 'once',
+  partition: (_block: number) => 'leases',
+  sort: (block: number) => u32Key(block),
+  value: struct({ block: u32 }),
+})
+
+/** Claims: who may be called so. The account id stands here before the account does. */
+export const handlesTable = defineTable({
+  name: 'handles',
+  kind: 'once',
+  partition: (handle: string) => handle.toLowerCase(),
+  value: struct({ account: u53 }),
+})
+export const externalIdsTable = defineTable({
+  name: 'external_ids',
+  kind: 'once',
+  partition: (externalId: string) => externalId,
+  value: struct({ account: u53 }),
+})
+
+/**
+ * Followers of an account, as numbers, in buckets of 2^20 account numbers. A head holds up to 1,000 numbers
+ * itself; above that it is a directory of leaves, each a key range of up to 1,000 numbers.
+ */
+export const followerHeadsTable = defineTable({
+  name: 'follower_heads',
+  partition: followerPartition,
+  value: struct({ count: u32, numbers: u32Array, leafStarts: u32Array, leafCounts: u32Array }),
+})
+export const followerLeavesTable = defineTable({
+  name: 'follower_leaves',
+  partition: (followee: number, bucket: number, _start: number) => followerPartition(followee, bucket),
+  sort: (_followee: number, _bucket: number, start: number) => u32Key(start),
+  value: u32Array,
+})
+export const bucketOf = (follower: number): number => Math.floor(follower / 2 ** LIMITS.followerBucketBits)
+function followerPartition(followee: number, bucket: number): string {
+  return `${u32Key(followee)}.${bucket}`
+}
+
+/** How many followers an account has in each bucket. */
+export const followerTotalsTable = defineTable({
+  name: 'follower_totals',
+  partition: (followee: number) => u32Key(followee),
+  value: struct({ buckets: u32Array, counts: u32Array }),
+})
+
+/** Whom an account follows: one row an edge, written by the followee's events only. */
+export const followingTable = defineTable({
+  name: 'following',
+  partition: (follower: number, _followee: number) => u32Key(follower),
+  sort: (_follower: number, followee: number) => u32Key(followee),
+  value: struct({ on: bool, id: u53 }),
+})
+/** Edges that came by import, packed; a row of `following` for the same edge goes before them. */
+export const followingPackedTable = defineTable({
+  name: 'following_packed',
+  partition: (follower: number, _first: number) => u32Key(follower),
+  sort: (_follower: number, first: number) => u32Key(first),
+  value: struct({ numbers: u32Array, ids: f64Array }),
+})
+/** The follow (by event id) since which an edge's earlier posts are in the follower's timeline. */
+export const backfillsTable = defineTable({
+  name: 'backfills',
+  partition: (follower: number, _followee: number) => u32Key(follower),
+  sort: (_follower: number, followee: number) => u32Key(followee),
+  value: struct({ followId: u53 }),
+})
+
+const pairState = struct({ on: bool, id: u53, /** Of the last time it was switched on. */ onId: u53 })
+const pairTable = (name: string) =>
+  defineTable({
+    name,
+    partition: (one: number, _other: number) => u32Key(one),
+    sort: (_one: number, other: number) => u32Key(other),
+    value: pairState,
+  })
+export const blocksTable = pairTable('blocks')
+export const blockedByTable = pairTable('blocked_by')
+export const mutesTable = pairTable('mutes')
+
+export const tiersTable = defineTable({
+  name: 'tiers',
+  partition: (number: number) => u32Key(number),
+  value: struct({ number: u32, override: u8, share: u8 }),
+})
+export const policyTable = defineTable({
+  name: 'policy',
+  partition: () => 'policy',
+  value: struct({ policy: text }),
+})
+
+/** Newest post that was not pushed to edges beyond a share of n eighths, for n = 0 … 7. */
+export const marksTable = defineTable({
+  name: 'marks',
+  partition: (number: number) => u32Key(number),
+  value: struct({ number: u32, marks: f64Array }),
+})
+
+/** Minute in which each of 1,024 accounts was last seen. */
+export const activityTable = defineTable({
+  name: 'activity',
+  partition: (block: number) => u32Key(block),
+  value: struct({ block: u32, minutes: u32Array }),
+})
+
+export const graphTables = {
+  accountsTable,
+  numbersTable,
+  numberLeasesTable,
+  handlesTable,
+  externalIdsTable,
+  followerHeadsTable,
+  followerLeavesTable,
+  followerTotalsTable,
+  followingTable,
+  followingPackedTable,
+  backfillsTable,
+  blocksTable,
+  blockedByTable,
+  mutesTable,
+  tiersTable,
+  policyTable,
+  marksTable,
+  activityTable,
+} as const
+
+export type Account = ReturnType<typeof accountsTable.decode>
+export type FollowerHead = ReturnType<typeof followerHeadsTable.decode>
+export type FollowerTotals = ReturnType<typeof followerTotalsTable.decode>
