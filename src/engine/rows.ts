@@ -78,7 +78,8 @@ export function createRows(store: Store): Rows {
         slots.set(id, { key, value, version, decoded: true, row: undefined, dirty: true, expiresAtMs })
         return true
       }
-      if (version < slot.version) return false
+      // Ties are the same write again, unless they are this batch's own.
+      if (version < slot.version || (version === slot.version && !slot.dirty)) return false
       Object.assign(slot, { value, version, decoded: true, dirty: true, expiresAtMs })
       return true
     },

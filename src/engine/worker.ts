@@ -4,7 +4,6 @@
  * so that a slow fan-out slows the projection and, through it, the writers.
  */
 
-import { isRivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
@@ -12,9 +11,9 @@ import type { Store } from '../ports/store/store.ts'
 import type { Domain } from './domain.ts'
 import type { Event, EventDecoder } from './events.ts'
 import type { Derived, Projector } from './project.ts'
+import { retrying } from './retry.ts'
 
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
-const RETRY_DELAYS_MS = [10, 50, 250, 1_000, 5_000]
 const CHECKPOINT_INTERVAL_MS = 30_000
 const CHECKPOINT_EVENTS = 500_000
 
@@ -92,26 +91,15 @@ export function createWorker(options: WorkerOptions): Worker {
     list.length = kept
   }
 
-  /** Applying a batch is idempotent, so a store that fails for a while is simply tried again. */
-  async function retrying<T>(task: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await task()
-      } catch (error) {
-        if (stopped || !isRivuletError(error) || !error.retriable) throw error
-        const delayMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)]
-        await new Promise<void>((resolve) => void env.timer(delayMs * (0.5 + env.random() / 2), resolve))
-      }
-    }
-  }
+  const retry = <T>(task: () => Promise<T>) => retrying(env, () => stopped, task)
 
   async function projectBatch(batch: LogBatch): Promise<void> {
     const events = batch.values.map((value, i) =>
       decode(value, log.epoch, batch.partition, batch.positions[i]),
     )
     for (const event of events) onRead(event)
-    const derived = await retrying(() => project(events))
-    if (derived.length > 0) await retrying(() => options.appendDerived(derived))
+    const derived = await retry(() => project(events))
+    if (derived.length > 0) await retry(() => options.appendDerived(derived))
     for (const domain of domains) domain.projected?.(events)
     projectedTo[batch.partition] = batch.next
     backlogEvents += events.length
@@ -141,9 +129,9 @@ export function createWorker(options: WorkerOptions): Worker {
       }
       const { batch, events } = next
       for (const domain of domains)
-        if (domain.react !== undefined) await retrying(async () => domain.react?.(events))
+        if (domain.react !== undefined) await retry(async () => domain.react?.(events))
       for (const event of events) onDone(event)
-      await retrying(options.afterBatch)
+      await retry(options.afterBatch)
       backlogEvents -= events.length
       reactedTo[batch.partition] = batch.next
       if (!stopped) await consumer?.commit(batch.partition, batch.next)
@@ -158,7 +146,7 @@ export function createWorker(options: WorkerOptions): Worker {
     checkpointing = checkpointing.then(async () => {
       eventsSinceCheckpoint = 0
       const positions = [...reactedTo]
-      await store.checkpoint(positions)
+      await retry(() => store.checkpoint(positions))
       await log.release(positions)
     })
     return checkpointing
@@ -188,9 +176,10 @@ export function createWorker(options: WorkerOptions): Worker {
       const watermark = await store.watermark()
       const bounds = await log.bounds()
       for (let partition = 0; partition < log.partitions; partition++) {
-        const from = watermark[partition]
-        projectedTo[partition] = reactedTo[partition] = from ?? bounds[partition].start
-        if (from !== undefined) await consumer.seek(partition, from)
+        // A store without a watermark may have lost everything: what the group has committed says nothing of it.
+        const from = watermark[partition] ?? bounds[partition].start
+        projectedTo[partition] = reactedTo[partition] = from
+        await consumer.seek(partition, from)
       }
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
       await Promise.all(bounds.map(({ start, end }, p) => (end > start ? projected(p, end - 1) : undefined)))

@@ -9,6 +9,7 @@ import { idKey } from '../core/keys.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { includesSorted } from '../core/sorted.ts'
 import type { EngineContext } from '../engine/engine.ts'
+import { retrying } from '../engine/retry.ts'
 import { SHARES, edgeBucket, type Circle, type Graph } from '../graph/index.ts'
 import type { FanoutStats } from './fanout.ts'
 import { LANES, openPlansTable, plansTable, receiptsTable, type Plan, type Receipt } from './tables.ts'
@@ -50,6 +51,8 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
   const waiters: (() => void)[] = []
   let loop: Promise<void> | undefined
   let stopped = false
+
+  const retry = (task: () => Promise<void>) => retrying(env, () => stopped, task)
 
   async function add(plan: Plan): Promise<void> {
     while (open.size >= LIMITS.openPlansMax && !stopped)
@@ -107,9 +110,9 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
         await new Promise<void>((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
         continue
       }
-      await runChunks(turn.of, turn.lane, turn.chunks)
-      if (isComplete(turn.of)) await complete(turn.of)
-      else if (turn.of.unsaved >= SAVE_EVERY_CHUNKS) await save(turn.of)
+      await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
+      if (isComplete(turn.of)) await retry(() => complete(turn.of))
+      else if (turn.of.unsaved >= SAVE_EVERY_CHUNKS) await retry(() => save(turn.of))
       await env.yield()
     }
   }
@@ -196,7 +199,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
 
   async function complete(of: Open): Promise<void> {
     const { plan, receipt } = of
-    receipt.lanes[REST_LANE] = receipt.done - receipt.lanes[0] - receipt.lanes[1]
+    receipt.lanes[REST_LANE] = Math.max(0, receipt.done - receipt.lanes[0] - receipt.lanes[1])
     receipt.planned = receipt.done + receipt.skippedInactive
     receipt.doneAtMs = Math.max(env.wallMs(), idTimeMs(plan.post))
     receipt.doneChunks.length = 0

@@ -38,8 +38,9 @@ const homeCursor = struct({
   served: f64Array,
 })
 
-export interface HomeCursor extends Session {
+export interface HomeCursor {
   readonly position: number
+  readonly session: Session
 }
 
 export function sealHome(
@@ -61,7 +62,8 @@ export function sealHome(
 export function openHome(seal: CursorSeal, list: number, reader: number, text: string): HomeCursor {
   const cursor = seal.open(homeCursor, text)
   if (cursor.list !== list || cursor.reader !== reader) throw invalidCursor()
-  return { ...cursor, served: [...cursor.served] }
+  const { position, horizon, changeId, past, overflow } = cursor
+  return { position, session: { horizon, changeId, past, overflow, served: [...cursor.served] } }
 }
 
 /** Adds what a page served; above the bound, `after` can only say that there is a gap. */

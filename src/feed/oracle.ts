@@ -33,7 +33,8 @@ export function oracleFeed(world: OracleWorld, reader: number): number[] {
   function entitled(post: OraclePost): boolean {
     if (post.deleted) return false
     if (post.author !== reader) {
-      if (!world.follows(reader, post.author) || hidden(post.author) || post.visibility === 'self') return false
+      if (!world.follows(reader, post.author) || hidden(post.author) || post.visibility === 'self')
+        return false
     }
     return post.repostOf === undefined ? replyShown(post) : repostShown(post.repostOf)
   }
@@ -46,7 +47,9 @@ export function oracleFeed(world: OracleWorld, reader: number): number[] {
 
   function repostShown(of: number): boolean {
     const original = posts.get(of)
-    return original !== undefined && !original.deleted && (original.author === reader || !hidden(original.author))
+    return (
+      original !== undefined && !original.deleted && (original.author === reader || !hidden(original.author))
+    )
   }
 
   const mine = [...posts.values()].filter(entitled)

@@ -75,17 +75,17 @@ const onEngaged = projection({
   ],
   apply({ body: { target, kind, source, on }, version }, rows) {
     const countsKey = postCountsTable.key(target)
-    if (rows.versionOf(countsKey) >= version) return
     const key = engagementsTable.key(target, kind, source)
     const before = rows.get(engagementsTable, key)
     const moves = on ? before === undefined : before?.on === true
+    if (!moves || rows.versionOf(countsKey) >= version) return
     const counts = rows.get(postCountsTable, countsKey) ?? { replies: 0, reposts: 0 }
-    const by = moves ? (on ? 1 : -1) : 0
+    const by = on ? 1 : -1
     rows.put(postCountsTable, countsKey, version, {
       replies: counts.replies + (kind === ENGAGEMENT.reply ? by : 0),
       reposts: counts.reposts + (kind === ENGAGEMENT.repost ? by : 0),
     })
-    if (before?.on !== false) rows.put(engagementsTable, key, version, { on })
+    rows.put(engagementsTable, key, version, { on })
   },
 })
 

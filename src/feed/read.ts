@@ -86,7 +86,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     if (request.after !== undefined) return pageAfter(reader, circle, request.after, request.limit)
     if (request.cursor === undefined)
       return pageFrom(reader, circle, Infinity, newSession(circle), request.limit)
-    const { position, ...session } = openHome(seal, LISTS.home, reader, request.cursor)
+    const { position, session } = openHome(seal, LISTS.home, reader, request.cursor)
     return pageFrom(reader, circle, position, session, request.limit)
   }
 
@@ -127,7 +127,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   /** What came since: everything above the session's horizon but what was served. */
   async function pageAfter(reader: number, circle: Circle, after: string, limit: number): Promise<HomePage> {
-    const session = openHome(seal, LISTS.after, reader, after)
+    const { session } = openHome(seal, LISTS.after, reader, after)
     const startOver = async () => ({
       ...(await pageFrom(reader, circle, Infinity, newSession(circle), limit)),
       gap: true,

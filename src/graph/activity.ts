@@ -35,6 +35,7 @@ export function createActivity(env: Env, store: Store): Activity {
 
   const minuteOf = (number: number) => blocks[number >>> BLOCK_BITS]?.[number & (ACTIVITY_BLOCK - 1)] ?? 0
 
+  /** A write that fails is tried again with the next one. */
   async function flush(): Promise<void> {
     const due = [...dirty]
     dirty.clear()
@@ -45,11 +46,12 @@ export function createActivity(env: Env, store: Store): Activity {
         minutes: blocks[b] ?? new Uint32Array(0),
       }),
     )
-    if (rows.length > 0) await store.write(rows)
+    if (rows.length === 0) return
+    await store.write(rows).catch(() => due.forEach((b) => dirty.add(b)))
   }
 
   function schedule(): void {
-    timer = env.timer(FLUSH_INTERVAL_MS, () => void flush().then(schedule, schedule))
+    timer = env.timer(FLUSH_INTERVAL_MS, () => void flush().then(schedule))
   }
 
   return {

@@ -2,8 +2,7 @@
  * Rows by (table, partition, sort), the sort keys of a partition in order.
  *
  * Promises
- * - A write is atomic within one partition of one table group: all its rows of a partition string, over all
- *   tables, or none.
+ * - A write is atomic within one partition: all its rows with the same partition string, over all tables, or none.
  * - A row of a `versioned` table keeps the write with the highest version; on a tie the writes are equal.
  * - `insertIfAbsent` (tables of kind `once`) is durable when it resolves, and has one winner.
  * - A read sees every write acknowledged before it began.
@@ -12,8 +11,8 @@
  *
  * Does not promise
  * - Transactions across partitions.
- * - Survival of writes after the last checkpoint: any of them may be lost in a crash, not only the newest.
- *   The log replays them.
+ * - Survival of writes after the last checkpoint: a crash may lose the newest of them, and the log replays
+ *   those. What is lost is a suffix: no write survives one that was acknowledged before it began.
  * - That an error means nothing was written.
  */
 export interface Store {

@@ -1,0 +1,74 @@
+/** One position per partition over the records of a memory log; partitions take turns. */
+
+import { LIMITS } from '../../core/limits.ts'
+import type { LogReader } from './consumer.ts'
+import type { LogBatch } from './log.ts'
+import type { MemoryPartition, MemoryRecord } from './memory.ts'
+
+export class MemoryReader implements LogReader {
+  readonly #partitions: readonly MemoryPartition[]
+  readonly #positions: number[]
+  #turn = 0
+
+  constructor(partitions: readonly MemoryPartition[], positions: readonly number[]) {
+    this.#partitions = partitions
+    this.#positions = [...positions]
+  }
+
+  get caughtUp(): boolean {
+    return this.#partitions.every(({ end }, partition) => this.#positions[partition] >= end)
+  }
+
+  position(partition: number): number {
+    return this.#positions[partition]
+  }
+
+  seek(partition: number, position: number): void {
+    this.#positions[partition] = position
+  }
+
+  async read(recordsMax: number): Promise<LogBatch | undefined> {
+    for (let tries = 0; tries < this.#partitions.length; tries++) {
+      const partition = this.#turn
+      this.#turn = (partition + 1) % this.#partitions.length
+      const batch = this.#readPartition(partition, recordsMax)
+      if (batch !== undefined) return batch
+    }
+    return undefined
+  }
+
+  async close(): Promise<void> {}
+
+  #readPartition(partition: number, recordsMax: number): LogBatch | undefined {
+    const { records, end } = this.#partitions[partition]
+    const from = firstAt(records, this.#positions[partition])
+    let to = from
+    let bytes = 0
+    while (to < records.length && to - from < recordsMax && bytes < LIMITS.workerBatchBytesMax) {
+      bytes += records[to++].value.byteLength
+    }
+    if (to === from) {
+      // a seek may have gone into the gap behind the last record
+      this.#positions[partition] = Math.max(this.#positions[partition], end)
+      return undefined
+    }
+    const batch = records.slice(from, to)
+    const next = records[to]?.position ?? end
+    this.#positions[partition] = next
+    // a consumer may change what it gets; the disk must not see it
+    const values = batch.map(({ value }) => new Uint8Array(value))
+    return { partition, positions: batch.map(({ position }) => position), values, next }
+  }
+}
+
+/** The index of the first record at or above `position`. */
+function firstAt(records: readonly MemoryRecord[], position: number): number {
+  let low = 0
+  let high = records.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (records[middle].position < position) low = middle + 1
+    else high = middle
+  }
+  return low
+}

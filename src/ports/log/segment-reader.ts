@@ -1,0 +1,182 @@
+/**
+ * The read side: one position that moves over the durable records of all segments. A window of about 1 MiB
+ * is read at once and cut into many batches; the values handed out are views of it, so a consumer that
+ * keeps one value keeps its window.
+ */
+
+import { assert } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { LogReader } from './consumer.ts'
+import type { LogBatch } from './log.ts'
+import { damaged } from './segment-examine.ts'
+import type { SegmentFile, SegmentFiles } from './segment-files.ts'
+import {
+  BATCH_HEADER_BYTES,
+  FILE_HEADER_BYTES,
+  RECORD_HEADER_BYTES,
+  batchBytesAt,
+  isRecordIntact,
+  recordEndAt,
+} from './segment-format.ts'
+import type { Segment } from './segment-set.ts'
+
+/** Any record, with a batch header before it, fits. */
+const WINDOW_BYTES = LIMITS.logRecordBytesMax + 64 * 1024
+
+assert(WINDOW_BYTES <= LIMITS.workerBatchBytesMax, 'a batch is cut from one window')
+
+export interface ReadableLog {
+  readonly files: SegmentFiles
+  readonly salt: number
+  /** Oldest first; changes while the log is used. */
+  readonly segments: readonly Segment[]
+  durable(): number
+  /** Bytes that are still in memory, to be kept by the caller. */
+  recent(position: number, bytesMax: number): Buffer | undefined
+}
+
+export class SegmentReader implements LogReader {
+  readonly #log: ReadableLog
+  /** The next byte to look at: always the start of a batch or a record. */
+  #at = 0
+  /** What lies below it is passed over: where a `seek` went. */
+  #wanted = 0
+  /** Where the batch that holds `#at` ends; equal to it when a batch header comes next. */
+  #batchEnd = 0
+  #window: Buffer = Buffer.alloc(0)
+  #windowBase = 0
+  /** A window from memory needs no check: it is what the checks were made from. */
+  #windowTrusted = true
+  #file: SegmentFile | undefined
+  #filePath = ''
+
+  constructor(log: ReadableLog, position: number) {
+    this.#log = log
+    this.seek(0, position)
+  }
+
+  /** Below it, this reader needs nothing any more. */
+  position(): number {
+    return Math.max(this.#at, this.#wanted)
+  }
+
+  get caughtUp(): boolean {
+    return this.#at >= this.#log.durable()
+  }
+
+  /** Records have no fixed places, so this begins at the start of the segment and skips batch by batch. */
+  seek(_partition: number, position: number): void {
+    const durable = this.#log.durable()
+    const atEnd = position === durable
+    this.#at = atEnd ? durable : this.#segmentAt(Math.min(position, durable)).base
+    this.#batchEnd = this.#at
+    this.#wanted = position
+    this.#window = Buffer.alloc(0)
+    this.#windowBase = this.#at
+  }
+
+  /** Up to `recordsMax` records, or `undefined` when everything durable has been read. */
+  async read(recordsMax: number): Promise<LogBatch | undefined> {
+    const positions: number[] = []
+    const values: Uint8Array[] = []
+    while (positions.length === 0 && !this.caughtUp) {
+      this.#parse(recordsMax, positions, values)
+      if (positions.length === 0 && !this.caughtUp) await this.#fill()
+    }
+    return positions.length === 0 ? undefined : { partition: 0, positions, values, next: this.#at }
+  }
+
+  /** Takes what the window holds whole; stops where it ends. */
+  #parse(recordsMax: number, positions: number[], values: Uint8Array[]): void {
+    const window = this.#window
+    const windowEnd = this.#windowBase + window.length
+    while (positions.length < recordsMax && this.#at < windowEnd) {
+      if (this.#at === this.#batchEnd) {
+        if (!this.#enterBatch()) return
+        continue
+      }
+      const offset = this.#at - this.#windowBase
+      const end = recordEndAt(window, offset)
+      if (end === 0 || end > window.length) return
+      this.#check(offset, end)
+      if (this.#at >= this.#wanted) {
+        positions.push(this.#at)
+        values.push(window.subarray(offset + RECORD_HEADER_BYTES, end))
+      }
+      this.#at = this.#windowBase + end
+    }
+  }
+
+  /** @returns false if the header is not wholly in the window */
+  #enterBatch(): boolean {
+    const offset = this.#at - this.#windowBase
+    if (offset + BATCH_HEADER_BYTES > this.#window.length) return false
+    const sizeBytes = batchBytesAt(this.#window, offset, this.#at, this.#log.salt)
+    if (sizeBytes === 0) throw this.#damagedHere()
+    this.#batchEnd = this.#at + sizeBytes
+    this.#at = this.#batchEnd <= this.#wanted ? this.#batchEnd : this.#at + BATCH_HEADER_BYTES
+    return true
+  }
+
+  #check(offset: number, end: number): void {
+    if (this.#windowTrusted) return
+    const withinBatch = this.#windowBase + end <= this.#batchEnd
+    if (!withinBatch || !isRecordIntact(this.#window, offset, end, this.#at, this.#log.salt)) {
+      throw this.#damagedHere()
+    }
+  }
+
+  #damagedHere() {
+    const { path, base } = this.#segmentAt(this.#at)
+    return damaged(path, this.#at - base + FILE_HEADER_BYTES)
+  }
+
+  async #fill(): Promise<void> {
+    // a full window at this very place, and nothing could be parsed: no record is that long
+    const full = Math.min(WINDOW_BYTES, this.#endOfSegment(this.#at) - this.#at)
+    if (this.#windowBase === this.#at && this.#window.length >= full && full > 0) throw this.#damagedHere()
+    const at = this.#at
+    const recent = this.#log.recent(at, WINDOW_BYTES)
+    const window = recent ?? (await this.#readFile(at))
+    if (window.length === 0) throw this.#damagedHere()
+    this.#window = window
+    this.#windowBase = at
+    this.#windowTrusted = recent !== undefined
+  }
+
+  async #readFile(at: number): Promise<Buffer> {
+    const { path, base } = this.#segmentAt(at)
+    const window = Buffer.allocUnsafeSlow(Math.min(WINDOW_BYTES, this.#endOfSegment(at) - at))
+    if (path !== this.#filePath) await this.#openFile(path)
+    const readBytes = (await this.#file?.read(window, at - base + FILE_HEADER_BYTES)) ?? 0
+    return window.subarray(0, readBytes)
+  }
+
+  async #openFile(path: string): Promise<void> {
+    await this.close()
+    this.#file = await this.#log.files.open(path, 'read')
+    this.#filePath = path
+  }
+
+  #segmentIndex(position: number): number {
+    const { segments } = this.#log
+    let index = segments.length - 1
+    while (index > 0 && segments[index].base > position) index--
+    return index
+  }
+
+  #segmentAt(position: number): Segment {
+    return this.#log.segments[this.#segmentIndex(position)]
+  }
+
+  #endOfSegment(position: number): number {
+    return this.#log.segments[this.#segmentIndex(position) + 1]?.base ?? this.#log.durable()
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    this.#filePath = ''
+    await file?.close()
+  }
+}

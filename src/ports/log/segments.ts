@@ -1,0 +1,249 @@
+/**
+ * The embedded log: one partition in segment files, durable by group commit.
+ *
+ * Promises, beyond the contract: an acknowledged record is never cut silently because a bit flipped. What
+ * is damaged is refused by name (`data_corrupt`) at the start or when it is read; the exact line between
+ * damage and a torn write, and what cannot be told, stands in `segment-examine.ts`.
+ *
+ * After the first disk error the log is dead: every append and read rejects with `disk_error`, `onFatal` is
+ * called once, and nothing is ever synced again (a sync that failed and then succeeds proves nothing).
+ *
+ * Does not promise: that only one process has the folder open; whoever opens it must hold a lock.
+ */
+
+import { RivuletError, isRivuletError } from '../../core/errors.ts'
+import type { Env } from '../env/env.ts'
+import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
+import { ReaderConsumer } from './consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { nodeFiles, type SegmentFile, type SegmentFiles } from './segment-files.ts'
+import { FILE_HEADER_BYTES } from './segment-format.ts'
+import { SegmentReader, type ReadableLog } from './segment-reader.ts'
+import { recoverLog, type RecoveredLog } from './segment-recovery.ts'
+import { createSegment, removeOldSegments, type Segment } from './segment-set.ts'
+import { createStateSaver, saveState, type StateSaver } from './segment-state.ts'
+import { SegmentWriter } from './segment-writer.ts'
+
+export interface SegmentLogOptions {
+  readonly env: Env
+  readonly folder: string
+  /** Default: that of the folder, or 1. A higher one than the folder's raises it. */
+  readonly epoch?: number
+  readonly segmentBytesMax?: number
+  /** Above it, `append` rejects with `overloaded`. */
+  readonly unsyncedBytesMax?: number
+  readonly retentionMs?: number
+  /** The first disk error: nothing is durable any more, so the process should end. */
+  readonly onFatal?: (error: RivuletError) => void
+  /** What an operator should know, such as a torn tail that was cut. */
+  readonly onNotice?: (text: string) => void
+  /** For tests of failing disks. */
+  readonly files?: SegmentFiles
+}
+
+type Settings = Required<Omit<SegmentLogOptions, 'epoch'>>
+
+const MIB = 1024 * 1024
+const DAY_MS = 24 * 3_600_000
+
+const DEFAULTS = {
+  segmentBytesMax: 64 * MIB,
+  unsyncedBytesMax: 64 * MIB,
+  retentionMs: 7 * DAY_MS,
+  onFatal: () => undefined,
+  onNotice: () => undefined,
+  files: nodeFiles,
+}
+
+export async function openSegmentLog(options: SegmentLogOptions): Promise<Log> {
+  const settings: Settings = { ...DEFAULTS, ...options }
+  try {
+    const recovered = await recoverLog({ ...settings, epoch: options.epoch })
+    const log = new SegmentLog(settings, recovered)
+    await log.save()
+    return log
+  } catch (error) {
+    throw diskError(error, settings.folder)
+  }
+}
+
+const diskError = (error: unknown, folder: string): RivuletError =>
+  isRivuletError(error)
+    ? error
+    : new RivuletError('disk_error', `the log in ${folder}: ${(error as Error).message}`, { cause: error })
+
+class SegmentLog implements Log {
+  readonly epoch: number
+  readonly partitions = 1
+  readonly #settings: Settings
+  readonly #segments: Segment[]
+  readonly #groups: Map<string, number>
+  readonly #consumers = new Map<string, ReaderConsumer>()
+  readonly #writer: SegmentWriter
+  readonly #saver: StateSaver
+  readonly #readable: ReadableLog
+  /** The newest segment, and how much is in it. */
+  #file: SegmentFile
+  #fileBytes: number
+  #failure: RivuletError | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(settings: Settings, { segments, file, end, groups }: RecoveredLog) {
+    const { epoch, salt, base } = segments[segments.length - 1]
+    this.epoch = epoch
+    this.#settings = settings
+    this.#segments = segments
+    this.#groups = groups
+    this.#file = file
+    this.#fileBytes = FILE_HEADER_BYTES + end - base
+    this.#saver = createStateSaver(
+      settings.env,
+      () => this.#saveState(),
+      (error) => this.#fail(error),
+    )
+    const writer = new SegmentWriter({
+      env: settings.env,
+      salt,
+      end,
+      unsyncedBytesMax: settings.unsyncedBytesMax,
+      store: (position, batch) => this.#store(position, batch),
+      onDurable: () => this.#onDurable(),
+      onFailure: (error) => this.#fail(error),
+    })
+    this.#writer = writer
+    this.#readable = {
+      files: settings.files,
+      salt,
+      segments,
+      durable: () => writer.durable,
+      recent: (position, bytesMax) => writer.recent(position, bytesMax),
+    }
+  }
+
+  append(records: readonly LogRecord[]): Promise<readonly number[]> {
+    return this.#writer.append(records)
+  }
+
+  async #store(position: number, batch: Buffer): Promise<void> {
+    const isEmpty = this.#fileBytes === FILE_HEADER_BYTES
+    if (!isEmpty && this.#fileBytes + batch.byteLength > this.#settings.segmentBytesMax) {
+      await this.#beginSegment(position)
+    }
+    await this.#file.write(batch, this.#fileBytes)
+    await this.#file.datasync()
+    this.#fileBytes += batch.byteLength
+  }
+
+  async #beginSegment(base: number): Promise<void> {
+    const { files, folder } = this.#settings
+    const { salt } = this.#readable
+    const { segment, file } = await createSegment(files, folder, { salt, epoch: this.epoch, base })
+    const full = this.#file
+    this.#file = file
+    this.#fileBytes = FILE_HEADER_BYTES
+    this.#segments.push(segment)
+    await full.close()
+  }
+
+  #onDurable(): void {
+    this.#saver.schedule()
+    for (const consumer of this.#consumers.values()) consumer.wake()
+  }
+
+  async consumer(group: string): Promise<LogConsumer> {
+    if (this.#closing !== undefined) throw logClosed()
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#consumers.has(group)) throw groupTaken(group)
+    const position = this.#groups.get(group) ?? this.#segments[0].base
+    // known from now on, so that `release` keeps what it has not read
+    this.#groups.set(group, position)
+    this.#saver.schedule()
+    const consumer = new ReaderConsumer({
+      reader: new SegmentReader(this.#readable, position),
+      partitions: this.partitions,
+      onCommit: (_partition, committed) => this.#commit(group, committed),
+      onClose: () => this.#consumers.delete(group),
+      onReadError: (error) => this.#onReadError(error),
+      failure: () => this.#failure,
+    })
+    this.#consumers.set(group, consumer)
+    return consumer
+  }
+
+  /** Recovery takes a committed position for proof that the log was durable so far. */
+  #commit(group: string, position: number): void {
+    if (position > this.#writer.durable) {
+      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+    }
+    this.#groups.set(group, position)
+    this.#saver.schedule()
+  }
+
+  /** Damage concerns who wants to read it; a disk that cannot be read concerns all. */
+  #onReadError(error: unknown): RivuletError {
+    return isRivuletError(error) ? error : this.#fail(error)
+  }
+
+  async bounds(): Promise<readonly LogBounds[]> {
+    return [{ start: this.#segments[0].base, end: this.#writer.durable }]
+  }
+
+  async release(positions: readonly number[]): Promise<void> {
+    if (positions.length !== 1) throw new RivuletError('invalid_request', 'this log has one partition')
+    checkPosition(positions[0])
+    if (this.#closing !== undefined) throw logClosed()
+    const { env, files, folder, retentionMs } = this.#settings
+    const needed = [...this.#consumers.values()].map((consumer) => consumer.position(0))
+    const position = Math.min(positions[0], ...this.#groups.values(), ...needed)
+    const writtenBeforeMs = env.wallMs() - retentionMs
+    await this.#guard(async () => {
+      if (this.#segments.length < 2 || this.#segments[1].base > position) return
+      // else a crash could bring back a group's older position, below the oldest segment
+      await this.#saver.save()
+      await removeOldSegments(files, folder, this.#segments, { position, writtenBeforeMs })
+    })
+  }
+
+  save(): Promise<void> {
+    return this.#guard(() => this.#saver.save())
+  }
+
+  #saveState(): Promise<void> {
+    const { files, folder } = this.#settings
+    return saveState(files, folder, { durable: this.#writer.durable, groups: this.#groups })
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      await work()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  #fail(cause: unknown): RivuletError {
+    if (this.#failure !== undefined) return this.#failure
+    const failure = diskError(cause, this.#settings.folder)
+    this.#failure = failure
+    this.#saver.stop()
+    this.#writer.fail(failure)
+    for (const consumer of this.#consumers.values()) consumer.wake()
+    this.#settings.onFatal(failure)
+    return failure
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close()
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()))
+    this.#saver.stop()
+    // a log that has failed told so already; closing it only gives its files back
+    if (this.#failure === undefined) await this.save()
+    await this.#file.close().catch(() => undefined)
+  }
+}

@@ -1,0 +1,27 @@
+/** Appends under load until it is killed; prints the number of each record once it is acknowledged. */
+
+import { writeSync } from 'node:fs'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { openSegmentLog } from '../../../src/ports/log/segments.ts'
+
+const [folder, firstNumber] = process.argv.slice(2)
+const notice = (text: string) => void writeSync(1, `notice ${text}\n`)
+const log = await openSegmentLog({
+  env: createRealEnv(),
+  folder,
+  segmentBytesMax: 300_000,
+  onNotice: notice,
+})
+
+let number = Number(firstNumber)
+async function writer(id: number): Promise<void> {
+  for (;;) {
+    // a few calls are large, so that some batches span many pages
+    const count = number % 97 === 0 ? 50 : 1
+    const numbers = Array.from({ length: count }, () => number++)
+    await log.append(numbers.map((n) => ({ key: id, value: Buffer.from(`${id}:${n}:`.padEnd(200, 'x')) })))
+    writeSync(1, `${numbers.join('\n')}\n`)
+  }
+}
+
+await Promise.all(Array.from({ length: 32 }, (_, id) => writer(id)))

@@ -1,0 +1,54 @@
+/** What really happened, kept as simply as it can be: the world that the oracle judges by. */
+
+import { oracleFeed, type OraclePost } from '../../src/feed/oracle.ts'
+
+export class Model {
+  readonly posts = new Map<number, OraclePost & { deleted: boolean }>()
+  private readonly following = new Set<string>()
+  private readonly blocks = new Set<string>()
+  private readonly mutes = new Set<string>()
+
+  follows = (reader: number, author: number): boolean => this.following.has(`${reader}>${author}`)
+  blocked = (one: number, other: number): boolean =>
+    this.blocks.has(`${one}>${other}`) || this.blocks.has(`${other}>${one}`)
+  muted = (reader: number, author: number): boolean => this.mutes.has(`${reader}>${author}`)
+
+  follow(follower: number, followee: number): void {
+    this.following.add(`${follower}>${followee}`)
+  }
+  unfollow(follower: number, followee: number): void {
+    this.following.delete(`${follower}>${followee}`)
+  }
+  block(by: number, of: number): void {
+    this.blocks.add(`${by}>${of}`)
+    this.unfollow(by, of)
+    this.unfollow(of, by)
+  }
+  unblock(by: number, of: number): void {
+    this.blocks.delete(`${by}>${of}`)
+  }
+  mute(by: number, of: number, on: boolean): void {
+    if (on) this.mutes.add(`${by}>${of}`)
+    else this.mutes.delete(`${by}>${of}`)
+  }
+  post(post: OraclePost): void {
+    this.posts.set(post.id, post)
+  }
+  delete(id: number): void {
+    const post = this.posts.get(id)
+    if (post !== undefined) this.posts.set(id, { ...post, deleted: true })
+  }
+
+  followersCount = (followee: number): number =>
+    [...this.following].filter((edge) => edge.endsWith(`>${followee}`)).length
+  followingCount = (follower: number): number =>
+    [...this.following].filter((edge) => edge.startsWith(`${follower}>`)).length
+  postsCount = (author: number): number =>
+    [...this.posts.values()].filter((post) => post.author === author && !post.deleted).length
+  repliesCount = (id: number): number =>
+    [...this.posts.values()].filter((post) => post.replyTo === id && !post.deleted).length
+  repostsCount = (id: number): number =>
+    [...this.posts.values()].filter((post) => post.repostOf === id && !post.deleted).length
+
+  feed = (reader: number): number[] => oracleFeed(this, reader)
+}

@@ -1,0 +1,129 @@
+/**
+ * Ports at their weakest: everything that a contract does not promise happens here, by the seed. Domain tests
+ * run on these, so that nothing leans on what an embedded adapter happens to do.
+ */
+
+import { RivuletError } from '../../src/core/errors.ts'
+import type { SimulatedEnv } from '../../src/ports/env/simulated.ts'
+import type { Log, LogBatch } from '../../src/ports/log/log.ts'
+import type { Store } from '../../src/ports/store/store.ts'
+import type { Views } from '../../src/ports/views/views.ts'
+
+export interface Weakness {
+  /** Chance that a call is delayed, a few times over. */
+  readonly delay: number
+  /** Chance that a batch of the log is delivered again later. */
+  readonly duplicate: number
+  /** Chance that a write is done and reported as failed. */
+  readonly unknown: number
+  /** Chance that a read of the store fails. */
+  readonly unavailable: number
+  /** Counts what really happened. */
+  readonly happened: Record<string, number>
+}
+
+export interface WeakPorts {
+  readonly log: Log
+  readonly store: Store
+  readonly views: Views
+  /** From now on nothing answers any more: the process is dead. */
+  kill(): void
+}
+
+export function weaken(
+  env: SimulatedEnv,
+  random: () => number,
+  ports: { log: Log; store: Store; views: Views },
+  weakness: Weakness,
+): WeakPorts {
+  let dead = false
+  const chance = (p: number, what: string) => {
+    if (random() >= p) return false
+    weakness.happened[what] = (weakness.happened[what] ?? 0) + 1
+    return true
+  }
+  const never = new Promise<never>(() => {})
+
+  async function pause(): Promise<void> {
+    for (let turns = 0; turns < 5 && random() < weakness.delay; turns++) await env.yield()
+    if (dead) await never
+  }
+
+  /** Delays before and after the effect: a caller may act on an answer long after it was true. */
+  function slow<A extends unknown[], R>(task: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      await pause()
+      const result = await task(...args)
+      await pause()
+      return result
+    }
+  }
+
+  const unavailable = () => new RivuletError('unavailable', 'a store that is away for a moment')
+
+  const { log, store, views } = ports
+  const weakStore: Store = {
+    get: slow(async (keys) => {
+      if (chance(weakness.unavailable, 'storeUnavailable')) throw unavailable()
+      return store.get(keys)
+    }),
+    range: slow((ranges) => store.range(ranges)),
+    write: slow(async (rows) => {
+      await store.write(rows)
+      if (chance(weakness.unknown, 'unknownWrite')) throw unavailable()
+    }),
+    insertIfAbsent: slow((rows) => store.insertIfAbsent(rows)),
+    scan: slow((table, after, limit) => store.scan(table, after, limit)),
+    checkpoint: slow((positions) => store.checkpoint(positions)),
+    watermark: () => store.watermark(),
+    close: () => store.close(),
+  }
+
+  const weakViews: Views = {
+    capacity: views.capacity,
+    insert: slow((spreads) => views.insert(spreads)),
+    advance: slow((id) => views.advance(id)),
+    open: slow((owners) => views.open(owners)),
+    merge: slow((owner, epoch, entries) => views.merge(owner, epoch, entries)),
+    settle: slow((owner, epoch, floor) => views.settle(owner, epoch, floor)),
+    // What a page holds is valid until the next await only: no pause after it.
+    range: async (owner, below, limit) => {
+      await pause()
+      return views.range(owner, below, limit)
+    },
+    evict: slow((owners) => views.evict(owners)),
+    stats: () => views.stats(),
+    close: () => views.close(),
+  }
+
+  const weakLog: Log = {
+    epoch: log.epoch,
+    partitions: log.partitions,
+    append: slow((records) => log.append(records)),
+    bounds: () => log.bounds(),
+    release: (positions) => log.release(positions),
+    close: () => log.close(),
+    async consumer(group) {
+      const consumer = await log.consumer(group)
+      let again: LogBatch | undefined
+      return {
+        async next(recordsMax) {
+          if (dead) await never
+          if (again !== undefined) {
+            const batch = again
+            again = undefined
+            return batch
+          }
+          const batch = await consumer.next(Math.max(1, Math.floor(random() * recordsMax)))
+          if (dead) await never
+          if (batch !== undefined && chance(weakness.duplicate, 'duplicateBatch')) again = batch
+          return batch
+        },
+        commit: (partition, position) => consumer.commit(partition, position),
+        seek: (partition, position) => consumer.seek(partition, position),
+        close: () => consumer.close(),
+      }
+    },
+  }
+  return { log: weakLog, store: weakStore, views: weakViews, kill: () => (dead = true) }
+}
