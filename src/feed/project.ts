@@ -78,14 +78,15 @@ const onEngaged = projection({
     const key = engagementsTable.key(target, kind, source)
     const before = rows.get(engagementsTable, key)
     const moves = on ? before === undefined : before?.on === true
-    if (!moves || rows.versionOf(countsKey) >= version) return
+    if (!moves) return
+    rows.put(engagementsTable, key, version, { on })
+    if (rows.versionOf(countsKey) >= version) return
     const counts = rows.get(postCountsTable, countsKey) ?? { replies: 0, reposts: 0 }
     const by = on ? 1 : -1
     rows.put(postCountsTable, countsKey, version, {
       replies: counts.replies + (kind === ENGAGEMENT.reply ? by : 0),
       reposts: counts.reposts + (kind === ENGAGEMENT.repost ? by : 0),
     })
-    rows.put(engagementsTable, key, version, { on })
   },
 })
 

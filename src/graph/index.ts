@@ -7,6 +7,7 @@ import type { Event } from '../engine/events.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createActivity, type Activity } from './activity.ts'
 import { createCircles, type Circles } from './circle.ts'
+import { renewClaims } from './claims.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
 import { createMarks, type Marks } from './marks.ts'
@@ -55,6 +56,7 @@ export function createGraph(context: EngineContext): Graph {
     events: Object.values(events),
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
+    react: (batch) => renewClaims(store, batch),
     async start() {
       await Promise.all([activity.load(), marks.load(store), policies.load(store)])
     },

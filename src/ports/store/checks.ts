@@ -1,0 +1,98 @@
+/** What callers may pass to a store: one set of checks for all adapters, so that none is looser than another. */
+
+import { assert, RivuletError } from '../../core/errors.ts'
+import type { RowInsert, RowKey, RowRange, RowWrite, Table } from './store.ts'
+
+export const PAGE_LIMIT_MAX = 10_000
+const PARTITION_BYTES_MAX = 512
+const UTF8_BYTES_PER_UNIT_MAX = 3
+
+const SORT = /^[\x01-\x7f]{0,64}$/
+/** A bound may be a little longer than a key: the next key after one is that key and a character. */
+const BOUND = /^[\x01-\x7f]{0,80}$/
+const NAME = /^[\x21-\x7e]{1,64}$/
+/** NUL separates the parts of a key; a lone surrogate has no UTF-8, so two of them would be one key. */
+const NOT_TEXT = /[\0\p{Surrogate}]/u
+
+export interface Checks {
+  key(key: RowKey): void
+  write(rows: readonly RowWrite[]): void
+  insert(rows: readonly RowInsert[]): void
+  range(range: RowRange): void
+  table(table: Table): void
+  limit(limit: number): void
+}
+
+export function createChecks(): Checks {
+  const known = new Map<string, Table>()
+  let lastPartition = ''
+
+  const learn = (table: Table) => {
+    const before = known.get(table.name)
+    assert(before === undefined || before.kind === table.kind, `table ${table.name} has two kinds`)
+    assert(NAME.test(table.name), `table name ${JSON.stringify(table.name)} is not printable ASCII`)
+    known.set(table.name, table)
+  }
+  const table = (table: Table) => {
+    if (known.get(table.name) !== table) learn(table)
+  }
+  // Rows of one partition usually stand together, and its check is the dear one.
+  const partition = (partition: string) => {
+    if (partition === lastPartition) return
+    checkPartition(partition)
+    lastPartition = partition
+  }
+  // A driver would store something else as nothing, or fail half-way through a batch.
+  const value = (value: Uint8Array) => {
+    if (!(value instanceof Uint8Array)) throw misuse('a value is not bytes')
+  }
+  const key = (key: RowKey) => {
+    table(key.table)
+    partition(key.partition)
+    if (!SORT.test(key.sort)) throw misuse(`sort key ${JSON.stringify(key.sort)} is not ASCII of ≤ 64`)
+  }
+  return {
+    key,
+    table,
+    limit: checkLimit,
+    write(rows) {
+      for (const row of rows) {
+        key(row)
+        if (row.table.kind !== 'versioned') throw misuse(`write to ${row.table.name}, a table of kind once`)
+        if (!(Number.isSafeInteger(row.version) && row.version >= 0)) throw misuse(`version ${row.version}`)
+        value(row.value)
+      }
+    },
+    insert(rows) {
+      for (const row of rows) {
+        key(row)
+        if (row.table.kind !== 'once')
+          throw misuse(`insertIfAbsent into ${row.table.name}, a versioned table`)
+        value(row.value)
+      }
+    },
+    range(range) {
+      table(range.table)
+      partition(range.partition)
+      checkLimit(range.limit)
+      if (!(BOUND.test(range.from) && BOUND.test(range.to ?? '')))
+        throw misuse('the bounds of a range are ASCII')
+    },
+  }
+}
+
+function checkPartition(partition: string): void {
+  const isShort = partition.length * UTF8_BYTES_PER_UNIT_MAX <= PARTITION_BYTES_MAX
+  if (!isShort && Buffer.byteLength(partition) > PARTITION_BYTES_MAX) {
+    throw misuse(`a partition is over ${PARTITION_BYTES_MAX} bytes`)
+  }
+  if (NOT_TEXT.test(partition)) throw misuse(`partition ${JSON.stringify(partition)} is not text`)
+}
+
+function checkLimit(limit: number): void {
+  if (!(Number.isInteger(limit) && limit >= 1 && limit <= PAGE_LIMIT_MAX)) {
+    throw misuse(`limit ${limit} is not between 1 and ${PAGE_LIMIT_MAX}`)
+  }
+}
+
+const misuse = (message: string) => new RivuletError('internal', `store misused: ${message}`)

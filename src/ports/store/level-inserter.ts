@@ -1,0 +1,84 @@
+/**
+ * `insertIfAbsent` for LevelDB: the calls that arrive while one group is being synced make the next, so
+ * there is one look-up and one sync per group, and of two calls with one key the first wins.
+ *
+ * A synced batch is durable from then on, whatever happens to the write-ahead file it is in: LevelDB
+ * drops that file only after the rows are in a synced table.
+ */
+
+import type { LevelDb } from './level-open.ts'
+import { createValueEncoder, rowKey, type ValueEncoder, valueOf } from './level-codec.ts'
+import { createSerialQueue, QueuedTask } from './serial-queue.ts'
+import type { Inserted, RowInsert } from './store.ts'
+
+export interface LevelInserter {
+  insert(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
+}
+
+const SHARED_ROWS_MAX = 4_096
+
+export function createLevelInserter(db: LevelDb): LevelInserter {
+  const queue = createSerialQueue()
+  const encodeValue = createValueEncoder()
+  return {
+    async insert(rows) {
+      if (rows.length === 0) return []
+      const last = queue.lastWaiting()
+      const group =
+        last instanceof InsertGroup && last.hasRoom ? last : queue.add(new InsertGroup(db, encodeValue))
+      const first = group.add(rows)
+      await group.done
+      return group.results.slice(first, first + rows.length)
+    },
+  }
+}
+
+class InsertGroup extends QueuedTask {
+  readonly results: Inserted[] = []
+  readonly #db: LevelDb
+  readonly #encodeValue: ValueEncoder
+  readonly #rows: RowInsert[] = []
+
+  constructor(db: LevelDb, encodeValue: ValueEncoder) {
+    super()
+    this.#db = db
+    this.#encodeValue = encodeValue
+  }
+
+  get hasRoom(): boolean {
+    return this.#rows.length < SHARED_ROWS_MAX
+  }
+
+  /** @returns the index of the first of them in `results` */
+  add(rows: readonly RowInsert[]): number {
+    const first = this.#rows.length
+    for (const row of rows) this.#rows.push(row)
+    return first
+  }
+
+  async run(): Promise<void> {
+    const keys = this.#rows.map(rowKey)
+    const winners = await this.#readStored(keys)
+    const batch = this.#db.batch()
+    for (const [index, key] of keys.entries()) {
+      const winner = winners.get(key)
+      const value = winner ?? this.#rows[index].value
+      this.results.push({ inserted: winner === undefined, value })
+      if (winner !== undefined) continue
+      winners.set(key, value)
+      batch.put(key, this.#encodeValue(0, value, undefined))
+    }
+    // A row that was there is durable already: its group was synced before it could be seen here.
+    if (batch.length === 0) await batch.close()
+    else await batch.write({ sync: true })
+  }
+
+  async #readStored(keys: string[]): Promise<Map<string, Uint8Array>> {
+    const stored = await this.#db.getMany(keys)
+    const values = new Map<string, Uint8Array>()
+    for (const [index, value] of stored.entries()) {
+      if (value !== undefined) values.set(keys[index], valueOf(value))
+    }
+    return values
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Removes the remains of ended rows in the background, a few hundred at a time between writes, so that
+ * no caller notices.
+ */
+
+import type { Env } from '../env/env.ts'
+import { areRemainsDue, firstHourNotDue } from './expiry.ts'
+import { expiryOf, expiryRange, rowKeyOfExpiryKey } from './level-codec.ts'
+import type { Guard } from './level-guard.ts'
+import type { LevelDb } from './level-open.ts'
+import type { LevelWriter } from './level-writer.ts'
+
+const ROUND_EVERY_MS = 60_000
+const ROWS_PER_STEP = 256
+
+export interface Sweep {
+  /** No step begins after this; one under way is waited for by the guard. */
+  stop(): void
+}
+
+export interface SweepOptions {
+  readonly env: Env
+  readonly db: LevelDb
+  readonly writer: LevelWriter
+  readonly guard: Guard
+}
+
+export function startSweep(options: SweepOptions): Sweep {
+  const { env, guard } = options
+  let timer = env.timer(ROUND_EVERY_MS, sweepRound)
+  let isStopped = false
+
+  function sweepRound(): void {
+    // A failure has reached `onFatal`, a close has stopped us: there is nobody else to tell.
+    runRound(options, () => isStopped || !guard.isOpen).then(() => {
+      if (!isStopped) timer = env.timer(ROUND_EVERY_MS, sweepRound)
+    }, ignore)
+  }
+  return {
+    stop() {
+      isStopped = true
+      timer.cancel()
+    },
+  }
+}
+
+const ignore = () => {}
+
+async function runRound({ env, db, writer, guard }: SweepOptions, isOver: () => boolean): Promise<void> {
+  const nowMs = env.wallMs()
+  const { gte, lt } = expiryRange(firstHourNotDue(nowMs))
+  let after: string | undefined
+  while (!isOver()) {
+    const bounds = after === undefined ? { gte, lt } : { gt: after, lt }
+    const keys = await guard.run(() => db.keys({ ...bounds, limit: ROWS_PER_STEP }).all())
+    if (keys.length === 0) return
+    await guard.run(() => writer.exclusive(() => removeEnded(db, keys, nowMs)))
+    after = keys.at(-1)
+    await env.yield()
+  }
+}
+
+/** Must run between writes: a row that is written again after it was read here would be lost. */
+async function removeEnded(db: LevelDb, expiryKeys: string[], nowMs: number): Promise<void> {
+  const rowKeys = expiryKeys.map(rowKeyOfExpiryKey)
+  const stored = await db.getMany(rowKeys)
+  const batch = db.batch()
+  for (const [index, value] of stored.entries()) {
+    batch.del(expiryKeys[index])
+    // A later write may have given the row another end, or none.
+    if (value !== undefined && areRemainsDue(expiryOf(value), nowMs)) batch.del(rowKeys[index])
+  }
+  await batch.write()
+}

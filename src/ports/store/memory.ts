@@ -1,0 +1,134 @@
+/**
+ * A store in memory, for tests, simulation and trials. Best for: speed and crashes on demand.
+ * Against: holds everything in memory, and nothing outlives the process but a `disk` within it.
+ */
+
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../env/env.ts'
+import { createChecks } from './checks.ts'
+import { isExpired } from './expiry.ts'
+import {
+  checkpointDisk,
+  createMemoryDisk,
+  findRow,
+  insertRow,
+  lowerBound,
+  type MemoryDisk,
+  partitionOf,
+  partitionsFrom,
+  type StoredRow,
+  writeGroup,
+} from './memory-disk.ts'
+import type { Row, RowKey, RowRange, RowWrite, Store, Table } from './store.ts'
+
+export { crash, createMemoryDisk, type MemoryDisk } from './memory-disk.ts'
+
+export interface MemoryStoreOptions {
+  readonly env: Env
+  /** The same disk opens the same data again. */
+  readonly disk?: MemoryDisk
+}
+
+export function createMemoryStore({ env, disk = createMemoryDisk() }: MemoryStoreOptions): Store {
+  const checks = createChecks()
+  const bornIn = disk.incarnation
+  let isClosed = false
+  const assertAlive = () => {
+    if (disk.incarnation !== bornIn) throw new RivuletError('unavailable', 'the store crashed')
+    if (isClosed) throw new RivuletError('shutting_down', 'the store is closed')
+  }
+  return {
+    async get(keys) {
+      assertAlive()
+      for (const key of keys) checks.key(key)
+      const nowMs = env.wallMs()
+      return keys.map((key) => toRow(key.table, key.partition, findRow(disk, key), nowMs))
+    },
+    async range(ranges) {
+      assertAlive()
+      for (const range of ranges) checks.range(range)
+      const nowMs = env.wallMs()
+      return ranges.map((range) => readRange(disk, range, nowMs))
+    },
+    async write(rows) {
+      assertAlive()
+      checks.write(rows)
+      for (const group of byPartition(rows)) writeGroup(disk, group)
+    },
+    async insertIfAbsent(rows) {
+      assertAlive()
+      checks.insert(rows)
+      return rows.map((row) => {
+        const inserted = insertRow(disk, row, row.value.slice())
+        return { inserted, value: findRow(disk, row)?.value ?? row.value }
+      })
+    },
+    async scan(table, after, limit) {
+      assertAlive()
+      checks.table(table)
+      checks.limit(limit)
+      return scanTable(disk, table, after, limit, env.wallMs())
+    },
+    async checkpoint(positions) {
+      assertAlive()
+      checkpointDisk(disk, positions, env.wallMs())
+    },
+    async watermark() {
+      assertAlive()
+      return disk.watermark
+    },
+    async close() {
+      isClosed = true
+    },
+  }
+}
+
+/** Values are copied: a caller may use its buffer again. */
+function byPartition(rows: readonly RowWrite[]): Iterable<RowWrite[]> {
+  const groups = new Map<string, RowWrite[]>()
+  for (const row of rows) {
+    const copy = { ...row, value: row.value.slice() }
+    const group = groups.get(row.partition)
+    if (group === undefined) groups.set(row.partition, [copy])
+    else group.push(copy)
+  }
+  return groups.values()
+}
+
+function toRow(table: Table, partition: string, stored: StoredRow | undefined, nowMs: number) {
+  if (stored === undefined || isExpired(stored.expiresAtMs, nowMs)) return undefined
+  return { table, partition, sort: stored.sort, version: stored.version, value: stored.value }
+}
+
+function readRange(disk: MemoryDisk, range: RowRange, nowMs: number): Row[] {
+  const stored = partitionOf(disk, range.table.name, range.partition)
+  const rows: Row[] = []
+  for (let index = lowerBound(stored, range.from); index < stored.length; index++) {
+    if (rows.length === range.limit) break
+    if (range.to !== undefined && stored[index].sort >= range.to) break
+    const row = toRow(range.table, range.partition, stored[index], nowMs)
+    if (row !== undefined) rows.push(row)
+  }
+  return rows
+}
+
+/** Partitions in the order of their names, so that a page can begin after any row, also one that is gone. */
+function scanTable(
+  disk: MemoryDisk,
+  table: Table,
+  after: RowKey | undefined,
+  limit: number,
+  nowMs: number,
+): Row[] {
+  const rows: Row[] = []
+  for (const partition of partitionsFrom(disk, table.name, after?.partition ?? '')) {
+    const from = partition === after?.partition ? after.sort : undefined
+    for (const each of partitionOf(disk, table.name, partition)) {
+      if (from !== undefined && each.sort <= from) continue
+      const row = toRow(table, partition, each, nowMs)
+      if (row !== undefined) rows.push(row)
+      if (rows.length === limit) return rows
+    }
+  }
+  return rows
+}

@@ -1,0 +1,14 @@
+/** Opens a data folder, says how that went, and holds it until killed. */
+
+import { RivuletError } from '../../src/core/errors.ts'
+import { openDataFolder } from '../../src/app/data-folder.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+
+const [folder] = process.argv.slice(2)
+try {
+  await openDataFolder({ folder, env: createRealEnv() })
+  process.stdout.write('open\n')
+  setInterval(() => {}, 60_000)
+} catch (error) {
+  process.stdout.write(`${error instanceof RivuletError ? error.code : String(error)}\n`)
+}
