@@ -13,6 +13,7 @@ import type { Domain } from './domain.ts'
 import { encodeEvent, eventDecoder, type EventType, type Idempotency } from './events.ts'
 import { createHorizon, type Horizon } from './horizon.ts'
 import { createProjector } from './project.ts'
+import { loadHighestId, saveHighestId } from './highest-id.ts'
 import { createWorker, type Worker } from './worker.ts'
 
 /** Above this many events between log and views, new writes are refused rather than queued without end. */
@@ -160,6 +161,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     onRead: (event) => ids.observe(event.id),
     onDone: (event) => horizon.done(event.id),
     afterBatch: publishHorizon,
+    beforeCheckpoint: () => saveHighestId(store, ids),
     onFatal,
   })
 
@@ -175,6 +177,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     worker,
     settle,
     async start() {
+      await loadHighestId(store, ids)
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()

@@ -5,13 +5,16 @@ import type { Env } from '../ports/env/env.ts'
 
 const DELAYS_MS = [10, 50, 250, 1_000, 5_000]
 
-/** Goes on until the task succeeds, fails for good, or `isStopped`: its callers have nothing better to do. */
+const ATTEMPTS_WHEN_STOPPED = 3
+
+/** Goes on until the task succeeds or fails for good: its callers have nothing better to do. Once stopped, it gives up soon. */
 export async function retrying<T>(env: Env, isStopped: () => boolean, task: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await task()
     } catch (error) {
-      if (isStopped() || !isRivuletError(error) || !error.retriable) throw error
+      if ((isStopped() && attempt >= ATTEMPTS_WHEN_STOPPED) || !isRivuletError(error) || !error.retriable)
+        throw error
       const delayMs = DELAYS_MS[Math.min(attempt, DELAYS_MS.length - 1)]
       await new Promise<void>((resolve) => void env.timer(delayMs * (0.5 + env.random() / 2), resolve))
     }

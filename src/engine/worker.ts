@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
   /** Called for each event once all that follows from it is done. */
   readonly onDone: (event: Event) => void
+  /** Writes what must be known of the events below a checkpoint, which are not read again. */
+  readonly beforeCheckpoint: () => Promise<void>
   /** Called once a batch is done. */
   readonly afterBatch: () => Promise<void>
   /** Called with each event as it is read, before anything else. */
@@ -146,6 +148,7 @@ export function createWorker(options: WorkerOptions): Worker {
     checkpointing = checkpointing.then(async () => {
       eventsSinceCheckpoint = 0
       const positions = [...reactedTo]
+      await retry(options.beforeCheckpoint)
       await retry(() => store.checkpoint(positions))
       await log.release(positions)
     })

@@ -85,9 +85,9 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
     },
     async delete(author, id, once) {
       const post = await posts.get(id)
-      if (post === undefined || !mayView(await graph.circles.of(author), { ...post, deleted: false }))
-        throw notFound()
-      if (post.author !== author) throw new RivuletError('forbidden', 'only its author may delete a post')
+      const isOwn = post?.author === author
+      if (post === undefined || (!isOwn && !mayView(await graph.circles.of(author), post))) throw notFound()
+      if (!isOwn) throw new RivuletError('forbidden', 'only its author may delete a post')
       if (!post.deleted || once !== undefined) await produce(deleted, author, { post: id, author }, once)
     },
   }

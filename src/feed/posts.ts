@@ -11,8 +11,10 @@ export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
   deleted: boolean
   replies: number
   reposts: number
-  /** What never changes about it, as JSON; made by the first who serves it (feed/render.ts). */
+  /** All of it that is the same for every viewer, as JSON; made by the first who serves it (feed/render.ts). */
   json: Buffer | undefined
+  /** The author as `json` shows it: another object means that the author changed. */
+  jsonAuthor: object | undefined
 }
 
 export interface Posts {
@@ -54,7 +56,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
         if (row === undefined) return
         const { replies, reposts } =
           counts === undefined ? { replies: 0, reposts: 0 } : postCountsTable.decode(counts)
-        const post: Post = { ...postsTable.decode(row), replies, reposts, json: undefined }
+        const post: Post = { ...postsTable.decode(row), replies, reposts, json: undefined, jsonAuthor: undefined }
         found.set(id, post)
         if (!changed.has(id)) cache.set(id, post)
       })

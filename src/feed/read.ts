@@ -140,7 +140,9 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const served = new Set(session.served)
     const items = found.selected.filter(({ id }) => !served.has(id))
     if (items.length > limit || found.failed.length > 0) return startOver()
-    const shown = withServed(now, [...items.map(({ id }) => id), ...session.served])
+    // After a restart the horizon may stand lower for a while; what was told before stays told.
+    const since = { ...now, horizon: Math.max(now.horizon, session.horizon) }
+    const shown = withServed(since, [...items.map(({ id }) => id), ...session.served])
     return {
       items,
       circle: query.circle,

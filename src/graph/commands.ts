@@ -39,6 +39,8 @@ export interface GraphCommands {
   block(by: number, of: number, on: boolean, once?: Idempotency): Promise<Relationship>
   mute(by: number, of: number, on: boolean, once?: Idempotency): Promise<Relationship>
   relationship(viewer: number, other: number): Promise<Relationship>
+  /** A token was given out for a request that may be repeated. @returns the id of that event */
+  tokenMinted(number: number, once: Idempotency): Promise<number>
   setTier(number: number, tier: TierOverride, share?: number, once?: Idempotency): Promise<void>
   setPolicy(change: Partial<Policy>, once?: Idempotency): Promise<Policy>
 }
@@ -67,11 +69,20 @@ export function createGraphCommands(
   ): Promise<Account> {
     checkProfile(profile)
     const { handle, externalId, displayName, bio } = profile
-    const account = await claimNames(ids.next(), handle, externalId)
+    const isNamed = handle !== undefined || externalId !== undefined
+    const claimed = isNamed ? await claimNames(ids.next(), handle, externalId) : undefined
     const number = await accounts.nextNumber()
-    const body = { account, number, externalId, handle, displayName, bio }
+    // Without a name, the event that made an account is all that a repeated request can find it by.
+    const body = (event: number) => ({
+      account: claimed ?? event,
+      number,
+      externalId,
+      handle,
+      displayName,
+      bio,
+    })
     const { id } = await produce(events.accountCreated, number, body, once)
-    const created = await accounts.byId(account)
+    const created = await accounts.byId(claimed ?? id)
     if (created?.createdBy !== id) throw externalId === undefined ? taken('handle') : taken('external_id')
     return created
   }
@@ -177,6 +188,9 @@ export function createGraphCommands(
     block,
     mute,
     relationship,
+    async tokenMinted(number, once) {
+      return (await produce(events.tokenMinted, number, { number }, once)).id
+    },
     async setTier(number, tier, share = SHARES, once) {
       await produce(events.tierSet, number, { number, override: OVERRIDES.indexOf(tier), share }, once)
     },
@@ -188,7 +202,7 @@ export function createGraphCommands(
   }
 }
 
-const taken = (field: 'handle' | 'external_id') =>
+export const taken = (field: 'handle' | 'external_id') =>
   new RivuletError(`${field}_taken`, `this ${field} belongs to another account`, {
     errors: [{ path: `/${field}`, message: 'is taken' }],
   })
@@ -221,10 +235,10 @@ function checkHandle(handle: string): void {
   }
 }
 
-export function checkExternalId(externalId: string): void {
+export function checkExternalId(externalId: string, path = '/external_id'): void {
   if (externalId.length === 0 || externalId.length > LIMITS.externalIdLengthMax) {
-    throw invalid('/external_id', `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
+    throw invalid(path, `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
   }
-  checkText(externalId, { path: '/external_id', graphemesMax: LIMITS.externalIdLengthMax })
-  if (/\p{Cc}/u.test(externalId)) throw invalid('/external_id', 'must not contain control characters')
+  checkText(externalId, { path, graphemesMax: LIMITS.externalIdLengthMax })
+  if (/\p{Cc}/u.test(externalId)) throw invalid(path, 'must not contain control characters')
 }

@@ -39,3 +39,9 @@ export const unmuted = defineEvent(8, 'unmuted', pair)
 export const tierSet = defineEvent(9, 'tier_set', struct({ number: u32, override: u8, share: u8 }))
 /** Key 0. The whole policy as JSON, so that a setting needs no new event. */
 export const policyChanged = defineEvent(10, 'policy_changed', struct({ policy: text }))
+
+/**
+ * Key: the account. Changes nothing; it stands so that a repeated request finds its token again (the token is
+ * made of this event's id and time).
+ */
+export const tokenMinted = defineEvent(11, 'token_minted', struct({ number: u32 }))

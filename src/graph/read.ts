@@ -12,6 +12,7 @@ import {
   followerHeadsTable,
   followerLeavesTable,
   followerTotalsTable,
+  handlesTable,
   type Account,
   type FollowerHead,
 } from './tables.ts'
@@ -29,6 +30,11 @@ export interface AudienceBucket {
 
 export interface GraphReads {
   byExternalId(externalId: string): Promise<Account | undefined>
+  /** The account that an event made, by what its request named; `undefined` if another one holds the name. */
+  createdBy(
+    event: number,
+    names: { externalId?: string | undefined; handle?: string | undefined },
+  ): Promise<Account | undefined>
   followersCount(number: number): Promise<number>
   followingCount(number: number): Promise<number>
   /** In the order of account numbers, above `after`. */
@@ -119,12 +125,21 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     return found
   }
 
+  async function byName(table: typeof handlesTable, name: string): Promise<Account | undefined> {
+    const [row] = await store.get([table.key(name)])
+    return row === undefined ? undefined : accounts.byId(table.decode(row).account)
+  }
+
   return {
     audiences,
     followersIn,
-    async byExternalId(externalId) {
-      const [row] = await store.get([externalIdsTable.key(externalId)])
-      return row === undefined ? undefined : accounts.byId(externalIdsTable.decode(row).account)
+    byExternalId: (externalId) => byName(externalIdsTable, externalId),
+    async createdBy(event, { externalId, handle }) {
+      const account =
+        externalId !== undefined
+          ? await byName(externalIdsTable, externalId)
+          : await (handle === undefined ? accounts.byId(event) : byName(handlesTable, handle))
+      return account?.createdBy === event ? account : undefined
     },
     async followersCount(number) {
       const [total] = await totals([number])

@@ -73,6 +73,8 @@ export interface HistoryOptions {
   readonly seed?: number
   readonly path?: string
   readonly stepsMax?: number
+  /** Stop at the first failure instead of looking for a smaller one. */
+  readonly quick?: boolean
 }
 
 export interface HistoryResult {
@@ -97,7 +99,8 @@ export async function runHistories(options: HistoryOptions): Promise<HistoryResu
   const result = await fc.check(property, {
     numRuns: options.runs,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
-    ...(options.path === undefined ? {} : { path: options.path, endOnFailure: true }),
+    ...(options.path === undefined ? {} : { path: options.path }),
+    endOnFailure: options.quick ?? options.path !== undefined,
     interruptAfterTimeLimit: 600_000,
   })
   const error = result.errorInstance
@@ -269,9 +272,21 @@ async function createWorld(seed: number, capacity: number, happened: Record<stri
     return pages
   }
 
+  /** A cursor opens its own reader's feed and nothing else. */
+  async function checkBound(reader: number, cursor: string | undefined): Promise<void> {
+    if (cursor === undefined) return
+    const other = number((reader + 1) % ACCOUNTS)
+    const refused = await driven(rivulet.feed.reads.home(other, { limit: 1, cursor })).then(
+      () => false,
+      (error: unknown) => error instanceof RivuletError && error.code === 'invalid_cursor',
+    )
+    if (!refused) throw new Error(`the cursor of ${number(reader)} opens the feed of ${other}`)
+  }
+
   async function check(reader: number, size: number): Promise<void> {
     count('check')
     const pages = await readAll(reader, PAGE_SIZES[size])
+    await checkBound(reader, pages[0].nextCursor)
     const horizon = pages[0].horizon
     const read = pages.flatMap(({ ids }) => ids)
     const expected = model.feed(number(reader))

@@ -1,9 +1,11 @@
 /** Opens LevelDB with the store's settings, and says in our terms why it would not open. */
 
-import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { link, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { corruptMessage, levelCode } from './level-guard.ts'
+import { findWalDamage, mendWal } from './level-wal.ts'
 
 export type LevelDb = ClassicLevel<string, Buffer>
 
@@ -27,13 +29,22 @@ const TABLE_FILE_BYTES = 16 * MIB
  */
 const openFolders = new Set<string>()
 
-export async function openLevelDb(folder: string, tuning: LevelTuning = LEVEL_TUNING): Promise<LevelDb> {
+/** @param onNotice is told, in a sentence, what was cut from a damaged write-ahead file */
+export async function openLevelDb(
+  folder: string,
+  tuning: LevelTuning = LEVEL_TUNING,
+  onNotice: (text: string) => void = () => undefined,
+): Promise<LevelDb> {
   const id = await createFolder(folder)
   if (openFolders.has(id)) throw lockedError(folder, 'this process')
   openFolders.add(id)
   const close = () => void openFolders.delete(id)
   try {
     await assertNotBeheaded(folder)
+    // What looks damaged may be what another process is writing: only the lock can tell.
+    if ((await findWalDamage(folder)) !== undefined) {
+      await underLevelLock(folder, () => mendWal(folder, onNotice))
+    }
     const db = createDb(folder, tuning)
     await db.open()
     return db.once('closed', close)
@@ -61,6 +72,28 @@ const createDb = (folder: string, tuning: LevelTuning): LevelDb =>
     cacheSize: tuning.cacheBytes,
     maxFileSize: TABLE_FILE_BYTES,
   })
+
+/**
+ * Holds the lock that LevelDB takes on a folder, without opening what is in it: an empty database in a
+ * folder of its own has the same file LOCK, under a second name.
+ */
+async function underLevelLock(folder: string, task: () => Promise<void>): Promise<void> {
+  const lockFolder = join(folder, `mending-${process.pid}`)
+  const lockFile = join(folder, 'LOCK')
+  // One that was left by a crash; LevelDB itself looks at no such name.
+  await rm(lockFolder, { recursive: true, force: true })
+  await mkdir(lockFolder)
+  try {
+    // A copy of a folder may be without it.
+    await writeFile(lockFile, '', { flag: 'a' })
+    await link(lockFile, join(lockFolder, 'LOCK'))
+    const db = new ClassicLevel(lockFolder)
+    await db.open()
+    await task().finally(() => db.close())
+  } finally {
+    await rm(lockFolder, { recursive: true, force: true })
+  }
+}
 
 /** Where CURRENT is gone, LevelDB starts a new database and deletes the files of the old one. */
 async function assertNotBeheaded(folder: string): Promise<void> {

@@ -23,11 +23,14 @@ export interface LevelStoreOptions {
   readonly folder: string
   /** Called once, when the disk failed or the data proved damaged: the process should end. */
   readonly onFatal: (error: RivuletError) => void
+  /** Gets a sentence for the operator when a part of the unsynced writes was found damaged, and cut. */
+  readonly onNotice?: (text: string) => void
   readonly tuning?: LevelTuning
 }
 
-export async function openLevelStore({ env, folder, onFatal, tuning }: LevelStoreOptions): Promise<Store> {
-  const db = await openLevelDb(folder, tuning)
+export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
+  const { env, folder, onFatal, onNotice, tuning } = options
+  const db = await openLevelDb(folder, tuning, onNotice)
   const { writer, checkpoints } = await readOwnKeys(db, folder)
   const guard = createGuard({ folder, onFatal })
   const inserter = createLevelInserter(db)

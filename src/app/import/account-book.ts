@@ -1,0 +1,95 @@
+/** The accounts of an import: those whose external id is known, and new ones for the others. */
+
+import { accountsTable, externalIdsTable, numbersTable } from '../../graph/index.ts'
+import { createBulkWriter } from './bulk-writer.ts'
+import { createNames, type Names } from './names.ts'
+import { U32List } from './numbers-list.ts'
+import type { ImportRun } from './run.ts'
+
+export interface AccountBook {
+  readonly names: Names
+  /** Account numbers, in the order of `names.list`, as far as they were settled. */
+  numbers(): Uint32Array
+  /** What a new account is called; those that exist keep their names. */
+  call(index: number, displayName: string): void
+  /** Finds or makes the accounts of all names that are new since the last call. */
+  settle(progress?: (done: number, total: number) => void): Promise<void>
+  readonly counts: { created: number; known: number }
+}
+
+/** Claims are synced a batch at a time. */
+const BATCH_NAMES = 8_192
+
+export function createAccountBook(run: ImportRun): AccountBook {
+  const names = createNames()
+  const numbers = new U32List()
+  const displayNames = new Map<number, string>()
+  const counts = { created: 0, known: 0 }
+
+  async function settleBatch(from: number, to: number): Promise<void> {
+    const accounts = await claim(run, names.list.slice(from, to))
+    const found = await run.store.get(accounts.map((id) => accountsTable.key(id)))
+    const writer = createBulkWriter(run.store)
+    for (const [i, id] of accounts.entries()) {
+      const row = found[i]
+      if (row !== undefined) {
+        numbers.push(accountsTable.decode(row).number)
+        counts.known++
+        continue
+      }
+      const number = await run.nextNumber()
+      numbers.push(number)
+      counts.created++
+      const externalId = names.list[from + i]
+      const displayName = displayNames.get(from + i)
+      await writer.add(accountRows(run, { id, number, externalId, displayName }))
+    }
+    await writer.end()
+  }
+
+  return {
+    names,
+    counts,
+    numbers: () => numbers.view(),
+    call: (index, displayName) => void displayNames.set(index, displayName),
+    async settle(progress) {
+      const total = names.list.length
+      while (numbers.length < total) {
+        await settleBatch(numbers.length, Math.min(total, numbers.length + BATCH_NAMES))
+        progress?.(numbers.length, total)
+      }
+      displayNames.clear()
+    },
+  }
+}
+
+/**
+ * The account id of each external id. One whose account never came to be, because an earlier run ended
+ * between the two, is taken over together with its id.
+ */
+async function claim({ store, nextId }: ImportRun, externalIds: readonly string[]): Promise<number[]> {
+  const claims = externalIds.map((externalId) => ({
+    ...externalIdsTable.key(externalId),
+    value: externalIdsTable.encode({ account: nextId() }),
+  }))
+  const answers = await store.insertIfAbsent(claims)
+  return answers.map(
+    ({ value }, i) => externalIdsTable.decode({ ...claims[i], version: 0, value }).account,
+  )
+}
+
+interface NewAccount {
+  readonly id: number
+  readonly number: number
+  readonly externalId: string
+  readonly displayName: string | undefined
+}
+
+function accountRows({ id: createdBy, version }: ImportRun, account: NewAccount) {
+  const { id, number } = account
+  const row = { ...account, createdBy, handle: undefined, bio: undefined }
+  return [
+    accountsTable.row(accountsTable.key(id), version, row),
+    numbersTable.row(numbersTable.key(number), version, { id }),
+  ]
+}

@@ -1,0 +1,41 @@
+/** External ids → small numbers in the order in which they appear: what an import works with until it knows the accounts. */
+
+import { RivuletError } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+
+/** What a `Map` holds. */
+const NAMES_MAX = 16_000_000
+
+export interface Names {
+  find(name: string): number | undefined
+  /** For a name that is not there, and is fit to be an external id. */
+  add(name: string): number
+  readonly list: readonly string[]
+}
+
+export function createNames(): Names {
+  const indexes = new Map<string, number>()
+  const list: string[] = []
+  return {
+    list,
+    find: (name) => indexes.get(name),
+    add(name) {
+      if (list.length >= NAMES_MAX) {
+        const message = `one import takes at most ${NAMES_MAX} accounts; split the file and import its parts`
+        throw new RivuletError('import_invalid', message)
+      }
+      // A part of a line would keep the whole window it was cut from in memory.
+      const own = Buffer.from(name).toString()
+      indexes.set(own, list.length)
+      return list.push(own) - 1
+    },
+  }
+}
+
+/** Why a text cannot be an external id; the same rules as for accounts made through the API. */
+export function externalIdProblem(text: string): string | undefined {
+  if (text === '') return 'empty id'
+  if (text.length > LIMITS.externalIdLengthMax) return 'id too long'
+  if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text)) return 'id with control characters or bytes that are not UTF-8'
+  return undefined
+}

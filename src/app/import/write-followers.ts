@@ -1,0 +1,146 @@
+/** The followees' side of an import: sorted runs of follower numbers and exact counts, united with what is there. */
+
+import { insertSorted, lowerBound } from '../../core/sorted.ts'
+import {
+  bucketOf,
+  followerHeadsTable,
+  followerLeavesTable,
+  followerTotalsTable,
+  isDirectory,
+  packFollowers,
+  type FollowerTotals,
+} from '../../graph/index.ts'
+import type { RowWrite, Store } from '../../ports/store/store.ts'
+import { createBulkWriter } from './bulk-writer.ts'
+import { union, type Grouped } from './numbers-list.ts'
+
+export interface EdgeWriting {
+  readonly store: Store
+  readonly version: number
+  /** Id of the follows. */
+  readonly id: number
+  readonly numberOf: Uint32Array
+  /** No edge is in the store yet: nothing needs to be read. */
+  readonly isFresh: boolean
+  readonly progress: (done: number, total: number) => void
+}
+
+/** The followers of one account in one bucket. */
+interface Audience {
+  readonly followee: number
+  readonly bucket: number
+  readonly numbers: Uint32Array
+}
+
+interface KnownAudience {
+  readonly numbers: Uint32Array
+  /** Keys of its leaves. */
+  readonly leafStarts: readonly number[]
+}
+
+const BATCH_FOLLOWEES = 512
+const LEAVES_MAX = 10_000
+const NONE = new Uint32Array(0)
+const NOBODY: KnownAudience = { numbers: NONE, leafStarts: [] }
+const NO_TOTALS: FollowerTotals = { buckets: NONE, counts: NONE }
+
+/** @returns how many follows are new */
+export async function writeFollowers(writing: EdgeWriting, { starts, values }: Grouped): Promise<number> {
+  const { numberOf, store, progress } = writing
+  const writer = createBulkWriter(store)
+  let added = 0
+  for (let first = 0; first < numberOf.length; first += BATCH_FOLLOWEES) {
+    const end = Math.min(numberOf.length, first + BATCH_FOLLOWEES)
+    const audiences: Audience[] = []
+    for (let rank = first; rank < end; rank++) {
+      const followers = values.subarray(starts[rank], starts[rank + 1]).map((other) => numberOf[other])
+      audiences.push(...splitByBucket(numberOf[rank], followers))
+    }
+    const known = writing.isFresh ? undefined : await readKnown(store, audiences)
+    const totals = await readTotals(writing, audiences)
+    for (const [i, audience] of audiences.entries()) {
+      const before = known?.[i] ?? NOBODY
+      const numbers = before.numbers.length === 0 ? audience.numbers : union(before.numbers, audience.numbers)
+      added += numbers.length - before.numbers.length
+      await writer.add(audienceRows({ ...audience, numbers }, before, writing.version))
+      const total = totals.get(audience.followee) ?? NO_TOTALS
+      totals.set(audience.followee, withCount(total, audience.bucket, numbers.length))
+    }
+    for (const [followee, total] of totals) {
+      await writer.add([followerTotalsTable.row(followerTotalsTable.key(followee), writing.version, total)])
+    }
+    progress(starts[end], values.length)
+  }
+  await writer.end()
+  return added
+}
+
+function splitByBucket(followee: number, followers: Uint32Array): Audience[] {
+  const audiences: Audience[] = []
+  for (let from = 0; from < followers.length;) {
+    const bucket = bucketOf(followers[from])
+    let to = followers.length
+    if (bucketOf(followers[to - 1]) !== bucket) {
+      to = from
+      while (bucketOf(followers[to]) === bucket) to++
+    }
+    audiences.push({ followee, bucket, numbers: followers.subarray(from, to) })
+    from = to
+  }
+  return audiences
+}
+
+async function readKnown(store: Store, audiences: readonly Audience[]): Promise<KnownAudience[]> {
+  const heads = await store.get(
+    audiences.map(({ followee, bucket }) => followerHeadsTable.key(followee, bucket)),
+  )
+  const leaves = await store.range(
+    audiences.map(({ followee, bucket }) => ({
+      table: followerLeavesTable,
+      partition: followerLeavesTable.key(followee, bucket, 0).partition,
+      from: '',
+      limit: LEAVES_MAX,
+    })),
+  )
+  return heads.map((row, i) => {
+    const leafStarts = leaves[i].map((leaf) => Number.parseInt(leaf.sort, 36))
+    if (row === undefined) return { numbers: NONE, leafStarts }
+    const head = followerHeadsTable.decode(row)
+    if (!isDirectory(head)) return { numbers: head.numbers, leafStarts }
+    const numbers = leaves[i].map((leaf) => followerLeavesTable.decode(leaf))
+    return { numbers: numbers.reduce(union, NONE), leafStarts }
+  })
+}
+
+async function readTotals({ store, isFresh }: EdgeWriting, audiences: readonly Audience[]) {
+  const totals = new Map<number, FollowerTotals>()
+  if (isFresh) return totals
+  const followees = [...new Set(audiences.map(({ followee }) => followee))]
+  const rows = await store.get(followees.map((followee) => followerTotalsTable.key(followee)))
+  rows.forEach((row, i) => row !== undefined && totals.set(followees[i], followerTotalsTable.decode(row)))
+  return totals
+}
+
+/** A leaf that is no more is written empty: a row cannot be taken away, and a range would still find it. */
+function audienceRows(
+  { followee, bucket, numbers }: Audience,
+  before: KnownAudience,
+  version: number,
+): RowWrite[] {
+  const { head, leaves } = packFollowers(numbers)
+  const leafRow = (start: number, content: Uint32Array) =>
+    followerLeavesTable.row(followerLeavesTable.key(followee, bucket, start), version, content)
+  const kept = new Set(leaves.map(({ start }) => start))
+  const gone = before.leafStarts.filter((start) => !kept.has(start))
+  return [
+    followerHeadsTable.row(followerHeadsTable.key(followee, bucket), version, head),
+    ...leaves.map((leaf) => leafRow(leaf.start, leaf.numbers)),
+    ...gone.map((start) => leafRow(start, NONE)),
+  ]
+}
+
+function withCount({ buckets, counts }: FollowerTotals, bucket: number, count: number): FollowerTotals {
+  const all = insertSorted(buckets, bucket)
+  const of = (b: number) => (b === bucket ? count : (counts[lowerBound(buckets, b)] ?? 0))
+  return { buckets: all, counts: Uint32Array.from(all, of) }
+}

@@ -1,0 +1,105 @@
+/**
+ * Every setting, once. The types of the configuration, its environment variables, flags, keys in a config
+ * file, and the help all come from this table.
+ */
+
+import { LIMITS } from '../core/limits.ts'
+import { memoryViewsBytesMin } from '../ports/views/memory.ts'
+import { choice, host, optional, origins, path, secret, whole, type Kind } from './setting-kinds.ts'
+
+export const MIB = 2 ** 20
+
+export interface Setting<T> {
+  readonly of: Kind<T>
+  readonly fallback: T
+  /** How the fallback reads in the help, where its value does not say it. */
+  readonly fallbackText?: string
+  readonly help: string
+  /** Never printed, and no flag: everybody on a machine can read the command lines of its processes. */
+  readonly isSecret?: boolean
+  /** The config file cannot name another one. */
+  readonly notInFile?: boolean
+}
+
+const setting = <T>(definition: Setting<T>): Setting<T> => definition
+const none = <T>(): T | undefined => undefined
+
+export const SETTINGS = {
+  data: setting({ of: path, fallback: './data', help: 'folder that holds everything' }),
+  port: setting({ of: whole(0, 65_535), fallback: 8_080, help: 'port of the HTTP API; 0 takes a free one' }),
+  host: setting({
+    of: host,
+    fallback: '127.0.0.1',
+    help: 'address to listen on; 0.0.0.0 is every one of this machine',
+  }),
+  serverKey: setting({
+    of: optional(secret(16)),
+    fallback: none<string>(),
+    fallbackText: 'made at the first start, kept in DATA/server.key',
+    help: 'key with which the application creates accounts and tokens',
+    isSecret: true,
+  }),
+  rateLimit: setting({
+    of: choice('on', 'off'),
+    fallback: 'on',
+    help: 'whether accounts may send only so many requests a minute',
+  }),
+  logLevel: setting({
+    of: choice('silent', 'fatal', 'error', 'warn', 'info', 'debug'),
+    fallback: 'info',
+    fallbackText: 'info; warn on a terminal and with --demo',
+    help: 'what is logged (JSON lines on stderr); debug also shows where errors come from',
+  }),
+  timelinesMib: setting({
+    of: whole(Math.ceil(memoryViewsBytesMin(LIMITS.timelineEntriesMax) / MIB), 1_048_576),
+    fallback: 512,
+    help: 'memory for timelines; what does not fit is rebuilt when it is read',
+  }),
+  postCacheMib: setting({ of: whole(1, 1_048_576), fallback: 256, help: 'memory for posts' }),
+  logRetentionHours: setting({
+    of: whole(1, 87_600),
+    fallback: 168,
+    help: 'how long the log keeps what every consumer has read',
+  }),
+  tokenTtlHours: setting({ of: whole(1, 87_600), fallback: 168, help: 'life of a token' }),
+  corsOrigins: setting({
+    of: origins,
+    fallback: [] as readonly string[],
+    fallbackText: 'none',
+    help: 'web origins whose pages may call the API',
+  }),
+  config: setting({
+    of: optional(path),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'JSON file with settings, such as {"port": 8081}',
+    notInFile: true,
+  }),
+} as const
+
+export type SettingKey = keyof typeof SETTINGS
+export type Config = {
+  readonly [K in SettingKey]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never
+}
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
+
+const words = (key: string, separator: string): string =>
+  key.replace(/[A-Z]/g, (letter) => `${separator}${letter.toLowerCase()}`)
+
+export const variableOf = (key: SettingKey): string => `RIVULET_${words(key, '_').toUpperCase()}`
+export const fileKeyOf = (key: SettingKey): string => words(key, '_')
+export const flagOf = (key: SettingKey): string | undefined =>
+  settingOf(key).isSecret === true ? undefined : `--${words(key, '-')}`
+
+export const settingOf = (key: SettingKey): Setting<unknown> => SETTINGS[key]
+
+/** One line a setting: its variable, what it does, what it takes, what it is without. */
+export function settingsHelp(): string {
+  const width = Math.max(...SETTING_KEYS.map((key) => variableOf(key).length)) + 2
+  return SETTING_KEYS.map((key) => {
+    const { help, of, fallback, fallbackText } = settingOf(key)
+    const without = fallbackText ?? String(fallback)
+    return `  ${variableOf(key).padEnd(width)}${help}\n  ${' '.repeat(width)}${of.allowed}; default: ${without}`
+  }).join('\n')
+}

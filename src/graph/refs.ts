@@ -1,0 +1,47 @@
+/** Accounts as callers name them: by id, or by `ext:` and the application's own id. */
+
+import { RivuletError } from '../core/errors.ts'
+import { idAt } from '../http/validation.ts'
+import { notFound } from '../http/problems.ts'
+import { checkExternalId } from './commands.ts'
+import type { Accounts, GraphReads } from './index.ts'
+import type { Account } from './tables.ts'
+
+export const EXTERNAL_PREFIX = 'ext:'
+
+export interface AccountRefs {
+  /** `undefined` for nobody; throws for what is no reference at all, naming `path`. */
+  find(ref: string, path: string): Promise<Account | undefined>
+  /** The account in the address; throws `not_found`. */
+  inPath(ref: string): Promise<Account>
+  /** An account named in a body; throws `not_found` and says where it stands. */
+  inBody(ref: string, path: string): Promise<Account>
+}
+
+export function createAccountRefs({ accounts, reads }: { accounts: Accounts; reads: GraphReads }): AccountRefs {
+  async function find(ref: string, path: string): Promise<Account | undefined> {
+    if (!ref.startsWith(EXTERNAL_PREFIX)) return accounts.byId(idAt(ref, path))
+    return reads.byExternalId(externalIdIn(ref, path))
+  }
+  return {
+    find,
+    async inPath(ref) {
+      const account = await find(ref, 'params.id')
+      if (account === undefined) throw notFound()
+      return account
+    },
+    async inBody(ref, path) {
+      const account = await find(ref, path)
+      if (account !== undefined) return account
+      throw new RivuletError('not_found', 'the account that is named does not exist', {
+        errors: [{ path, message: 'no such account' }],
+      })
+    },
+  }
+}
+
+export function externalIdIn(ref: string, path: string): string {
+  const externalId = ref.slice(EXTERNAL_PREFIX.length)
+  checkExternalId(externalId, path)
+  return externalId
+}

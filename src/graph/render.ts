@@ -1,0 +1,152 @@
+/** Accounts and relationships as JSON. */
+
+import Type from 'typebox'
+import { idTimeMs } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import { AccountRef, Id, Nullable, Time } from '../http/schemas.ts'
+import type { Relationship } from './commands.ts'
+import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
+import type { Account } from './tables.ts'
+
+const closed = { additionalProperties: false }
+
+const names = {
+  handle: Nullable(Type.String()),
+  external_id: Nullable(Type.String({ description: "The application's own id." })),
+  display_name: Nullable(Type.String()),
+}
+
+export const AuthorSchema = Type.Object({ id: Id('The account.'), ...names }, { ...closed, title: 'Author' })
+
+export const RelationshipSchema = Type.Object(
+  {
+    following: Type.Boolean(),
+    followed_by: Type.Boolean(),
+    blocking: Type.Boolean(),
+    muting: Type.Boolean(),
+  },
+  { ...closed, title: 'Relationship', description: 'How the caller stands to the account.' },
+)
+
+export const AccountSchema = Type.Object(
+  {
+    id: Id('The account.'),
+    ...names,
+    bio: Nullable(Type.String()),
+    followers_count: Type.Integer({ minimum: 0 }),
+    following_count: Type.Integer({ minimum: 0 }),
+    posts_count: Type.Integer({ minimum: 0 }),
+    created_at: Time('When it was made.'),
+    viewer: Type.Optional(Type.Object(RelationshipSchema.properties, closed)),
+  },
+  { ...closed, title: 'Account' },
+)
+
+export const AccountPageSchema = Type.Object(
+  {
+    accounts: Type.Array(Type.Object(AuthorSchema.properties, closed)),
+    next_cursor: Nullable(Type.String()),
+    has_more: Type.Boolean(),
+  },
+  { ...closed, title: 'AccountPage' },
+)
+
+const profile = {
+  handle: Type.Optional(
+    Type.String({ description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-".` }),
+  ),
+  display_name: Type.Optional(
+    Type.String({ description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.` }),
+  ),
+  bio: Type.Optional(
+    Type.String({ description: `At most ${LIMITS.bioGraphemesMax} characters, as people count them.` }),
+  ),
+}
+export const ProfileBody = Type.Object(profile, closed)
+export const NewAccountBody = Type.Object(
+  {
+    ...profile,
+    external_id: Type.Optional(
+      Type.String({ description: `The application's own id, at most ${LIMITS.externalIdLengthMax} characters.` }),
+    ),
+  },
+  closed,
+)
+
+export const TokenBody = Type.Object({ account_id: AccountRef('Who the token is for') }, closed)
+export const TokenSchema = Type.Object(
+  { token: Type.String(), expires_at: Time('When it ends.') },
+  { ...closed, title: 'Token' },
+)
+
+const share = Type.Integer({
+  description: 'Eighths of the followers that are pushed to while the tier is push.',
+  minimum: 0,
+  maximum: SHARES,
+})
+const tier = Type.Enum([...OVERRIDES])
+export const TierBody = Type.Object({ tier, push_share: Type.Optional(share) }, closed)
+export const TierSchema = Type.Object(
+  { account_id: Id('The account.'), tier, push_share: share },
+  { ...closed, title: 'Tier' },
+)
+
+const policy = {
+  push_threshold_followers: Type.Integer({
+    description: `From so many followers on, posts are pulled. ${POLICY_DEFAULTS.push_threshold_followers} by default.`,
+    minimum: 0,
+    maximum: 1_000_000_000,
+  }),
+  inactive_days: Type.Integer({
+    description: 'Readers not seen for so long are skipped, and rebuilt on return.',
+    minimum: 1,
+    maximum: 3_650,
+  }),
+  active_hours: Type.Integer({
+    description: 'Readers seen within so many hours are served first by a large fan-out.',
+    minimum: 1,
+    maximum: 87_600,
+  }),
+}
+export const PolicySchema = Type.Object(policy, { ...closed, title: 'Policy' })
+export const PolicyBody = Type.Object(
+  {
+    push_threshold_followers: Type.Optional(policy.push_threshold_followers),
+    inactive_days: Type.Optional(policy.inactive_days),
+    active_hours: Type.Optional(policy.active_hours),
+  },
+  { ...closed, minProperties: 1 },
+)
+
+export interface AccountCounts {
+  readonly followers: number
+  readonly following: number
+  readonly posts: number
+}
+
+/** An account in short: as an author, and in lists. */
+export const authorBody = ({ id, handle, externalId, displayName }: Account) => ({
+  id: String(id),
+  handle: handle ?? null,
+  external_id: externalId ?? null,
+  display_name: displayName ?? null,
+})
+
+export const accountBody = (account: Account, counts: AccountCounts, viewer: Relationship | undefined) => ({
+  ...authorBody(account),
+  bio: account.bio ?? null,
+  followers_count: counts.followers,
+  following_count: counts.following,
+  posts_count: counts.posts,
+  created_at: isoTime(idTimeMs(account.id)),
+  ...(viewer === undefined ? {} : { viewer: relationshipBody(viewer) }),
+})
+
+export const relationshipBody = ({ following, followedBy, blocking, muting }: Relationship) => ({
+  following,
+  followed_by: followedBy,
+  blocking,
+  muting,
+})
+
+export const isoTime = (ms: number): string => new Date(ms).toISOString()

@@ -1,0 +1,49 @@
+/**
+ * Rate limits: one bucket for reads and one for writes per account, refilled evenly. The application itself,
+ * with the server key and for no account, has none.
+ */
+
+import type { FastifyReply } from 'fastify'
+import { RivuletError } from '../core/errors.ts'
+import type { Ephemeral, HitResult } from '../ports/ephemeral/ephemeral.ts'
+import type { Actor } from './auth.ts'
+
+export const RATE_WINDOW_MS = 60_000
+/** Per account and window: a person reloading all day stays far below, a loop does not. */
+export const RATE_LIMITS = { read: 1_200, write: 300 } as const
+
+export type RequestKind = keyof typeof RATE_LIMITS
+
+export interface RateLimits {
+  /** Counts a request and sets its headers; throws `rate_limited`. */
+  admit(account: Actor, kind: RequestKind, reply: FastifyReply): Promise<void>
+  /** Requests that were let through because nobody could count them. */
+  readonly stats: { uncounted: number; limited: number }
+}
+
+export function createRateLimits(ephemeral: Ephemeral): RateLimits {
+  const stats = { uncounted: 0, limited: 0 }
+  return {
+    stats,
+    async admit(account, kind, reply) {
+      let hit: HitResult
+      try {
+        hit = await ephemeral.hit(`rate:${kind}:${account.number}`, RATE_LIMITS[kind], RATE_WINDOW_MS)
+      } catch {
+        // A limit protects the service from one caller; losing it must not take the service from all.
+        stats.uncounted++
+        return
+      }
+      reply.header('ratelimit-limit', LIMIT_TEXT[kind])
+      reply.header('ratelimit-remaining', String(hit.remaining))
+      reply.header('ratelimit-reset', String(Math.ceil(hit.resetMs / 1_000)))
+      if (hit.allowed) return
+      stats.limited++
+      throw new RivuletError('rate_limited', `at most ${RATE_LIMITS[kind]} ${kind}s a minute`, {
+        retryAfterMs: hit.retryAfterMs,
+      })
+    },
+  }
+}
+
+const LIMIT_TEXT = { read: String(RATE_LIMITS.read), write: String(RATE_LIMITS.write) } as const

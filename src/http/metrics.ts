@@ -1,0 +1,108 @@
+/**
+ * What Prometheus asks for. The hot path only counts (core/histogram.ts, plain numbers); names, labels and
+ * text are made when somebody scrapes.
+ */
+
+import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client'
+import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
+
+/** What became of the requests of one route. */
+export interface RouteStats {
+  readonly method: string
+  readonly route: string
+  readonly latency: Histogram
+  /** By class: 1xx … 5xx at 1 … 5. */
+  readonly byClass: Float64Array
+}
+
+export interface Metrics {
+  readonly registry: Registry
+  /** Counters of a route; call once per route. */
+  route(method: string, route: string): RouteStats
+  /** A number that is read when asked for. With `total`, one that only rises. */
+  number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
+  /** Histograms kept in milliseconds, shown in seconds as Prometheus wants it. */
+  histogram(name: string, help: string, series: () => readonly LabelledHistogram[]): void
+  text(): Promise<string>
+}
+
+export interface LabelledHistogram {
+  readonly labels: Readonly<Record<string, string>>
+  readonly histogram: Histogram
+}
+
+interface Sample {
+  readonly metricName?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const routes: RouteStats[] = []
+
+  /** A metric whose samples exist only while it is read: all that the registry needs is `get`. */
+  function register(name: string, help: string, type: 'histogram' | 'counter', samples: () => Sample[]): void {
+    const metric = { name, help, type, aggregator: 'sum', get: () => ({ name, help, type, values: samples() }) }
+    registry.registerMetric(metric as unknown as Metric)
+  }
+
+  const metrics: Metrics = {
+    registry,
+    route(method, route) {
+      const latency = new Histogram(LATENCY_BOUNDS_MS)
+      const stats: RouteStats = { method, route, latency, byClass: new Float64Array(6) }
+      routes.push(stats)
+      return stats
+    },
+    number(name, help, read, kind = 'gauge') {
+      if (kind === 'total') return register(name, help, 'counter', () => [{ labels: {}, value: read() }])
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read())
+        },
+      })
+    },
+    histogram(name, help, series) {
+      register(name, help, 'histogram', () => series().flatMap((one) => samplesOf(name, one)))
+    },
+    text: () => registry.metrics(),
+  }
+  metrics.histogram('rivulet_http_request_duration_seconds', 'Requests by route.', () =>
+    routes
+      .filter(({ latency }) => latency.count > 0)
+      .map(({ method, route, latency }) => ({ labels: { method, route }, histogram: latency })),
+  )
+  register('rivulet_http_requests_total', 'Requests by route and class of status.', 'counter', () =>
+    routes.flatMap(statusSamples),
+  )
+  return metrics
+}
+
+function statusSamples({ method, route, byClass }: RouteStats): Sample[] {
+  const samples: Sample[] = []
+  byClass.forEach((value, at) => {
+    if (value > 0) samples.push({ labels: { method, route, status: `${at}xx` }, value })
+  })
+  return samples
+}
+
+function samplesOf(name: string, { labels, histogram }: LabelledHistogram): Sample[] {
+  const { bounds, counts, sum } = histogram
+  let count = 0
+  const samples = bounds.map((bound, at): Sample => {
+    count += counts[at]
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: String(bound / 1_000) }, value: count }
+  })
+  count += counts[bounds.length]
+  return [
+    ...samples,
+    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
+    { metricName: `${name}_sum`, labels, value: sum / 1_000 },
+    { metricName: `${name}_count`, labels, value: count },
+  ]
+}

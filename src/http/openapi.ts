@@ -1,0 +1,62 @@
+/** The OpenAPI 3.1 document, made from the routes themselves, and the page that shows it. */
+
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { ProblemSchema } from './schemas.ts'
+
+export interface OpenApiOptions {
+  readonly title: string
+  readonly version: string
+  readonly description: string
+  readonly tags: readonly { readonly name: string; readonly description: string }[]
+  /** Named shapes that routes refer to. */
+  readonly schemas: Readonly<Record<string, object>>
+}
+
+/** Call before the first route. */
+export async function describeApi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
+  const { title, version, description, tags, schemas } = options
+  for (const [name, schema] of Object.entries({ Problem: ProblemSchema, ...schemas }))
+    app.addSchema({ ...schema, $id: name })
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title, version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      // Relative: right behind any proxy.
+      servers: [{ url: '/' }],
+      tags: tags.map((tag) => ({ ...tag })),
+      components: {
+        securitySchemes: {
+          account: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'A token from `POST /api/v1/tokens`.',
+          },
+          server: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'The server key of the application; `Rivulet-Account` names whom it acts for.',
+          },
+        },
+      },
+    },
+    convertConstToEnum: false,
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `shape-${i}`) },
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { deepLinking: true, persistAuthorization: false },
+  })
+}
+
+/** Call after the last route. */
+export function serveOpenApi(app: FastifyInstance): void {
+  let text: Buffer | undefined
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
+    text ??= Buffer.from(JSON.stringify(app.swagger()))
+    return reply.header('content-type', 'application/json; charset=utf-8').send(text)
+  })
+}

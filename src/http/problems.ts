@@ -1,0 +1,102 @@
+/**
+ * Errors as problem details (RFC 9457). A code is stable; what lies behind a failure of the server's own is
+ * logged and never told. Two requests that must not be told apart (hidden, unknown) get the same bytes but
+ * for the request id.
+ */
+
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { ERROR_CODES, RivuletError, isRivuletError, type ErrorCode, type FieldError } from '../core/errors.ts'
+import type { AccessLog } from './access-log.ts'
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly errors?: readonly FieldError[]
+  readonly request_id: string
+  readonly retriable: boolean
+}
+
+const RETRY_AFTER_DEFAULT_MS = 1_000
+
+/** Statuses that always tell a client when to come back. */
+const RETRY_LATER = new Set([429, 503])
+
+/** One text for everything that is not there, or not for this caller. */
+export const notFound = (): RivuletError =>
+  new RivuletError('not_found', 'there is no such thing here, or it is not for you')
+
+export function problemOf(error: RivuletError, requestId: string): Problem {
+  const told = isOurs(error)
+    ? new RivuletError(error.code, 'the server failed; its log has the cause under the request id')
+    : error
+  return {
+    type: `urn:rivulet:problem:${error.code}`,
+    title: titleOf(error.code),
+    status: error.status,
+    code: error.code,
+    detail: told.message,
+    ...(told.errors === undefined ? {} : { errors: told.errors }),
+    request_id: requestId,
+    retriable: error.retriable,
+  }
+}
+
+/** Failures whose message speaks of the inside. */
+const isOurs = (error: RivuletError): boolean => error.status === 500
+
+const titleOf = (code: ErrorCode): string =>
+  code[0].toUpperCase() + code.slice(1).replaceAll('_', ' ')
+
+export function sendProblem(reply: FastifyReply, error: RivuletError): FastifyReply {
+  if (error.retryAfterMs !== undefined || RETRY_LATER.has(error.status)) {
+    const seconds = Math.ceil((error.retryAfterMs ?? RETRY_AFTER_DEFAULT_MS) / 1_000)
+    reply.header('retry-after', String(Math.max(1, seconds)))
+  }
+  return reply
+    .code(error.status)
+    .header('content-type', PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(problemOf(error, reply.request.id))))
+}
+
+export function errorHandler(log: AccessLog) {
+  return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const known = asRivuletError(error)
+    if (known.status >= 500) log.failed(request, known, error)
+    if (known.code === 'unauthorized') reply.header('www-authenticate', challengeOf(request))
+    // Fastify would cut the connection while the client still sends; Node reads the rest and drops it.
+    if (known.code === 'payload_too_large') reply.removeHeader('connection')
+    return sendProblem(reply, known)
+  }
+}
+
+const challengeOf = (request: FastifyRequest): string =>
+  request.headers.authorization === undefined
+    ? 'Bearer realm="rivulet"'
+    : 'Bearer realm="rivulet", error="invalid_token"'
+
+/** What Fastify refuses, in our codes; what nobody expected is `internal`. */
+export function asRivuletError(error: FastifyError | Error): RivuletError {
+  if (isRivuletError(error)) return error
+  const status = 'statusCode' in error && error.statusCode !== undefined ? error.statusCode : 500
+  if (status >= 500) return new RivuletError('internal', 'internal', { cause: error })
+  const code = CODE_OF_STATUS.get(status) ?? 'invalid_request'
+  return new RivuletError(code, REFUSALS[code] ?? error.message, { cause: error })
+}
+
+const CODE_OF_STATUS = new Map<number, ErrorCode>(
+  (['request_timeout', 'payload_too_large', 'uri_too_long', 'unsupported_media_type'] as const).map(
+    (code) => [ERROR_CODES[code], code],
+  ),
+)
+
+const REFUSALS: Partial<Record<ErrorCode, string>> = {
+  payload_too_large: 'the body is too large',
+  unsupported_media_type: 'a body must be application/json',
+  uri_too_long: 'the address is too long',
+  request_timeout: 'the request did not arrive in time',
+}

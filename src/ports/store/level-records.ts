@@ -1,0 +1,141 @@
+/**
+ * Reads the files LevelDB appends records to: its write-ahead files and its MANIFEST.
+ *
+ *   file      blocks of 32 KiB, the last one may be shorter
+ *   block     fragments; fewer than 7 bytes left at its end are padding
+ *   fragment  masked CRC-32C u32 (of all from the type on) | length u16 | type u8 | part of a record
+ *   type      1 a whole record | 2 its first part | 3 a middle part | 4 its last part
+ *
+ * Reading ends at the first byte that is none of this. Zeros from there to the end of the file are a clean
+ * end: space that was given to the file and never written.
+ */
+
+import { type FileHandle, open } from 'node:fs/promises'
+import { crc32c } from './crc32c.ts'
+
+export interface RecordsRead {
+  /** `torn`: what the last writer did not finish. `damaged`: anything else that is no record. */
+  readonly end: 'clean' | 'torn' | 'damaged'
+  /** Where the last whole record ends. */
+  readonly goodBytes: number
+  readonly fileBytes: number
+}
+
+/** Gets a record at `start` up to `end`, valid during the call. @returns whether it belongs here */
+export type RecordCheck = (bytes: Buffer, start: number, end: number) => boolean
+
+const BLOCK_BYTES = 32_768
+const READ_BYTES = 32 * BLOCK_BYTES
+const HEADER_BYTES = 7
+const TYPE_AT = 6
+const FULL = 1
+const FIRST = 2
+const MIDDLE = 3
+const LAST = 4
+const CRC_MASK = 0xa282ead8
+const ZEROS = Buffer.alloc(BLOCK_BYTES)
+
+/** @param keepBytes of a record in several parts `check` gets at most so many bytes: what bounds the memory */
+export async function readRecords(path: string, keepBytes: number, check: RecordCheck): Promise<RecordsRead> {
+  const file = await open(path, 'r')
+  try {
+    // Not further, whatever another process may still append.
+    const fileBytes = (await file.stat()).size
+    const reader = new BlockReader(keepBytes, check)
+    const chunk = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, fileBytes))
+    for (let offset = 0; offset < fileBytes && reader.end === undefined; offset += chunk.length) {
+      const filled = await fill(file, chunk, offset, Math.min(chunk.length, fileBytes - offset))
+      for (let at = 0; at < filled && reader.end === undefined; at += BLOCK_BYTES) {
+        reader.read(chunk, at, Math.min(at + BLOCK_BYTES, filled), offset)
+      }
+    }
+    return { end: reader.end ?? reader.endOfFile(), goodBytes: reader.goodBytes, fileBytes }
+  } finally {
+    await file.close()
+  }
+}
+
+/** @returns how many bytes; fewer than asked for only at the end of the file */
+async function fill(file: FileHandle, into: Buffer, offset: number, bytes: number): Promise<number> {
+  let done = 0
+  while (done < bytes) {
+    const { bytesRead } = await file.read(into, done, bytes - done, offset + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return done
+}
+
+class BlockReader {
+  end: RecordsRead['end'] | undefined
+  goodBytes = 0
+  readonly #check: RecordCheck
+  readonly #keepBytes: number
+  /** The record whose last part has not been read yet, as far as it is kept. */
+  #open: Buffer[] | undefined
+  #openBytes = 0
+  #isBehindRecords = false
+
+  constructor(keepBytes: number, check: RecordCheck) {
+    this.#keepBytes = keepBytes
+    this.#check = check
+  }
+
+  /** The block at `start`, `offset` + `start` bytes into the file. */
+  read(bytes: Buffer, start: number, blockEnd: number, offset: number): void {
+    const isWhole = blockEnd - start === BLOCK_BYTES
+    let at = start
+    while (this.end === undefined && !this.#isBehindRecords && blockEnd - at >= HEADER_BYTES) {
+      const length = bytes[at + 4] | (bytes[at + 5] << 8)
+      const next = at + HEADER_BYTES + length
+      if (length === 0 && bytes[at + TYPE_AT] === 0) this.#isBehindRecords = true
+      // LevelDB, too, takes a part that leaves its block for an unfinished one only in a block cut short.
+      else if (next > blockEnd) this.end = isWhole ? 'damaged' : 'torn'
+      else if (!isIntact(bytes, at, next)) this.end = 'damaged'
+      else if (!this.#take(bytes[at + TYPE_AT], bytes, at + HEADER_BYTES, next)) this.end = 'damaged'
+      else {
+        at = next
+        if (this.#open === undefined) this.goodBytes = offset + at
+      }
+    }
+    if (this.end === undefined) this.#readRest(bytes, at, blockEnd, start + BLOCK_BYTES)
+  }
+
+  endOfFile(): RecordsRead['end'] {
+    if (this.#open === undefined) return 'clean'
+    return this.#isBehindRecords ? 'damaged' : 'torn'
+  }
+
+  /** @returns whether a part of this type can stand here and the record, if it is whole now, belongs here */
+  #take(type: number, bytes: Buffer, start: number, end: number): boolean {
+    if ((type === FULL || type === FIRST) !== (this.#open === undefined)) return false
+    if (type === FULL) return this.#check(bytes, start, end)
+    if (type !== FIRST && type !== MIDDLE && type !== LAST) return false
+    this.#keep(bytes, start, end)
+    if (type !== LAST) return true
+    const record = Buffer.concat(this.#open ?? [])
+    this.#open = undefined
+    this.#openBytes = 0
+    return this.#check(record, 0, record.length)
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    this.#open ??= []
+    const kept = Math.min(end - start, this.#keepBytes - this.#openBytes)
+    if (kept === 0) return
+    this.#open.push(Buffer.from(bytes.subarray(start, start + kept)))
+    this.#openBytes += kept
+  }
+
+  /** What no header fits into, or all that is behind the records. */
+  #readRest(bytes: Buffer, at: number, end: number, fullEnd: number): void {
+    const isPadding = !this.#isBehindRecords && fullEnd - at < HEADER_BYTES
+    if (isPadding || bytes.compare(ZEROS, 0, end - at, at, end) === 0) return
+    this.end = this.#isBehindRecords ? 'damaged' : 'torn'
+  }
+}
+
+function isIntact(bytes: Buffer, at: number, end: number): boolean {
+  const crc = crc32c(bytes, at + TYPE_AT, end)
+  return bytes.readUInt32LE(at) === (((crc >>> 15) | (crc << 17)) + CRC_MASK) >>> 0
+}

@@ -1,0 +1,212 @@
+/**
+ * The contract of `views` as the simplest code that keeps it, and random commands to compare an adapter with
+ * it. Above the floor both must agree entry by entry; at or below it an adapter may keep what it likes of what
+ * it was given.
+ */
+
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Entries, Views } from './views.ts'
+
+export interface Entry {
+  readonly id: number
+  readonly author: number
+  readonly kind: number
+}
+
+interface Timeline {
+  readonly epoch: number
+  readonly entries: Map<number, Entry>
+  /** All ids since `open`, kept or not. */
+  readonly given: Set<number>
+  floor: number
+  trimmed: number
+}
+
+export const toEntries = (entries: readonly Entry[]): Entries => ({
+  length: entries.length,
+  ids: Float64Array.from(entries, (entry) => entry.id),
+  authors: Uint32Array.from(entries, (entry) => entry.author),
+  kinds: Uint16Array.from(entries, (entry) => entry.kind),
+})
+
+export const fromEntries = (entries: Entries): Entry[] =>
+  Array.from({ length: entries.length }, (_, row) => ({
+    id: entries.ids[row],
+    author: entries.authors[row],
+    kind: entries.kinds[row],
+  }))
+
+/** An entry is a function of its id, as in the engine: the same id never comes with another author. */
+const entryOf = (n: number): Entry => ({
+  id: n * 2_999_999_929,
+  author: (n * 715_827_883) >>> 0,
+  kind: (n * 37) % 2_048,
+})
+
+const NUMBERS_MAX = 60
+const number = fc.integer({ min: 1, max: NUMBERS_MAX })
+const owner = fc.constantFrom(0, 1, 70_000, 4_294_967_295)
+
+const command = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: fc.constant('insert' as const),
+      n: number,
+      owners: fc.array(owner, { maxLength: 5 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('merge' as const),
+      owner,
+      ns: fc.uniqueArray(number, { maxLength: 40 }),
+      stale: fc.nat(5),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('open' as const), owner }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('settle' as const),
+      owner,
+      n: fc.nat(NUMBERS_MAX),
+      stale: fc.nat(5),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('evict' as const), owner }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('advance' as const), n: number }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('range' as const),
+      owner,
+      below: fc.nat(NUMBERS_MAX + 1),
+      limit: fc.nat(20),
+    }),
+  },
+)
+
+export type Command = typeof command extends fc.Arbitrary<infer T> ? T : never
+
+export const scenario = fc.record({
+  capacity: fc.constantFrom(1, 2, 3, 12, 13, 14, 27, 100),
+  commands: fc.array(command, { maxLength: 120 }),
+})
+
+export class Model {
+  private readonly timelines = new Map<number, Timeline>()
+  private readonly epochs = new Map<number, Set<number>>()
+  private horizon = 0
+  private readonly views: Views
+
+  constructor(views: Views) {
+    this.views = views
+  }
+
+  async apply(command: Command): Promise<void> {
+    switch (command.type) {
+      case 'insert':
+        return this.insert(command.n, command.owners)
+      case 'merge':
+        return this.merge(command.owner, command.ns, command.stale === 0)
+      case 'open':
+        return this.open(command.owner)
+      case 'settle':
+        return this.settle(command.owner, command.n, command.stale === 0)
+      case 'evict':
+        this.timelines.delete(command.owner)
+        return this.views.evict([command.owner])
+      case 'advance':
+        this.horizon = Math.max(this.horizon, entryOf(command.n).id)
+        return this.views.advance(entryOf(command.n).id)
+      case 'range':
+        return this.compare(command.owner, entryOf(command.below).id, command.limit)
+    }
+  }
+
+  async compareAll(): Promise<void> {
+    for (const owner of this.epochs.keys()) await this.compare(owner, Infinity, 1_000)
+    const { timelines } = this.views.stats()
+    expect(timelines).toBe(this.timelines.size)
+  }
+
+  private async insert(n: number, owners: readonly number[]): Promise<void> {
+    const entry = entryOf(n)
+    const counts = await this.views.insert([{ ...entry, owners: Uint32Array.from(owners) }])
+    expect(counts.absent).toBe(owners.filter((owner) => !this.timelines.has(owner)).length)
+    for (const owner of owners) this.add(this.timelines.get(owner), [entry])
+  }
+
+  private async merge(owner: number, ns: readonly number[], stale: boolean): Promise<void> {
+    const timeline = this.timelines.get(owner)
+    const entries = ns.toSorted((a, b) => b - a).map(entryOf)
+    const epoch = (timeline?.epoch ?? 1) + (stale ? 1 : 0)
+    const merged = await this.views.merge(owner, epoch, toEntries(entries))
+    expect(merged).toBe(timeline !== undefined && !stale)
+    if (merged) this.add(timeline, entries)
+  }
+
+  private add(timeline: Timeline | undefined, entries: readonly Entry[]): void {
+    if (timeline === undefined) return
+    for (const entry of entries) {
+      timeline.given.add(entry.id)
+      // What was trimmed may not come back: it would stand in a part that is not complete.
+      if (entry.id > timeline.trimmed) timeline.entries.set(entry.id, entry)
+    }
+    const ids = [...timeline.entries.keys()].sort((a, b) => b - a)
+    for (const id of ids.slice(this.views.capacity)) {
+      timeline.entries.delete(id)
+      timeline.trimmed = Math.max(timeline.trimmed, id)
+    }
+  }
+
+  private async open(owner: number): Promise<void> {
+    const [epoch] = await this.views.open([owner])
+    expect(epoch).toBeGreaterThan(0)
+    const used = this.epochs.get(owner) ?? new Set()
+    expect(used.has(epoch)).toBe(false)
+    this.epochs.set(owner, used.add(epoch))
+    this.timelines.set(owner, { epoch, entries: new Map(), given: new Set(), floor: Infinity, trimmed: 0 })
+  }
+
+  private async settle(owner: number, n: number, stale: boolean): Promise<void> {
+    const timeline = this.timelines.get(owner)
+    const floor = n === 0 ? 0 : entryOf(n).id
+    // Lowering a finite floor has a test of its own: an adapter may have refused what lay below it.
+    if (timeline !== undefined && floor < timeline.floor && timeline.floor !== Infinity) return
+    const settled = await this.views.settle(owner, (timeline?.epoch ?? 1) + (stale ? 1 : 0), floor)
+    expect(settled).toBe(timeline !== undefined && !stale)
+    if (timeline !== undefined && settled) timeline.floor = Math.min(timeline.floor, floor)
+  }
+
+  private async compare(owner: number, below: number, limit: number): Promise<void> {
+    const timeline = this.timelines.get(owner)
+    const page = await this.views.range(owner, below, limit)
+    if (timeline === undefined) return expect(page).toBeUndefined()
+    expect(page).toBeDefined()
+    const floor = Math.max(timeline.floor, timeline.trimmed)
+    expect(page!.header).toEqual({ epoch: timeline.epoch, floor, horizon: this.horizon })
+    const complete = floor === Infinity ? timeline.trimmed : floor
+    const found = fromEntries(page!.entries)
+    const expected = [...timeline.entries.values()]
+      .filter((entry) => entry.id < below && entry.id > complete)
+      .sort((a, b) => b.id - a.id)
+      .slice(0, limit)
+    expect(found.filter((entry) => entry.id > complete)).toEqual(expected)
+    expectLeftovers(found.slice(expected.length), timeline, below)
+    expect(found.length).toBeLessThanOrEqual(limit)
+  }
+}
+
+/** At or below the floor: anything given, in order, once. */
+function expectLeftovers(found: readonly Entry[], timeline: Timeline, below: number): void {
+  let newer = below
+  for (const entry of found) {
+    expect(entry.id).toBeLessThan(newer)
+    expect(timeline.given.has(entry.id)).toBe(true)
+    newer = entry.id
+  }
+}

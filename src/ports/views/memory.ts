@@ -1,0 +1,272 @@
+/**
+ * Timelines in this process's memory, packed (`slabs.ts`, `headers.ts`, `rings.ts`), within a budget of bytes:
+ * what does not fit evicts the coldest timelines, and everything held for them counts, used or not. A timeline
+ * is warm when it was merged into or read; a plain insert does not warm it, or every follower's would be.
+ *
+ * Only pages handed out by `range` and the copy of a slab being enlarged (10 MB at most) stand outside the budget.
+ */
+
+import { RivuletError, assert } from '../../core/errors.ts'
+import { ID_MAX } from '../../core/ids.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { Clock } from './clock.ts'
+import {
+  CHUNK_ACCOUNTS,
+  CHUNK_BYTES,
+  CHUNK_MASK,
+  CHUNK_SHIFT,
+  CLOCK_WARM,
+  COUNT_MASK,
+  DIRECTORY_BYTES,
+  HEADER_SHIFT,
+  HIGH_BITS,
+  Headers,
+  STATE,
+  baseOf,
+  epochOf,
+  floorOf,
+  lowerFloor,
+} from './headers.ts'
+import { Merger, packHigh } from './merger.ts'
+import { Pages } from './pages.ts'
+import { Reader } from './reader.ts'
+import { GROUP_OWNERS, Prefetch } from './prefetch.ts'
+import { Rings, blocksMax } from './rings.ts'
+import { BLOCK_BYTES, Slabs } from './slabs.ts'
+import type { Entries, InsertCounts, Spread, ViewPage, ViewStats, Views } from './views.ts'
+
+const KIND_END = 1 << (32 - HIGH_BITS)
+/** Headers may take up to half of the budget, and a 32nd is kept for them, so that neither starves the other. */
+const HEADER_SHARE_MAX = 1 / 2
+const HEADER_SHARE_MIN = 1 / 32
+const TIMELINES_MIN = 8
+
+export interface MemoryViewsOptions {
+  readonly bytesMax: number
+  /** Entries a timeline holds. */
+  readonly capacity?: number
+}
+
+/** The smallest budget that holds what must exist at once. */
+export const memoryViewsBytesMin = (capacity: number = LIMITS.timelineEntriesMax): number =>
+  2 * (DIRECTORY_BYTES + 2 * CHUNK_BYTES + TIMELINES_MIN * blocksMax(capacity) * BLOCK_BYTES)
+
+export function createMemoryViews(options: MemoryViewsOptions): Views {
+  return new MemoryViews(options.bytesMax, options.capacity ?? LIMITS.timelineEntriesMax)
+}
+
+class MemoryViews implements Views {
+  readonly capacity: number
+  private readonly bytesMax: number
+  private readonly headers = new Headers()
+  private readonly slabs = new Slabs()
+  private readonly clock = new Clock(this.headers)
+  private readonly rings: Rings
+  private readonly reader: Reader
+  private readonly merger: Merger
+  private readonly prefetch: Prefetch
+  private horizon = 0
+  /** One counter for all owners: no epoch ever comes twice, whatever was evicted between. */
+  private lastEpoch = 0
+  private evictedTotal = 0
+  private closed = false
+
+  constructor(bytesMax: number, capacity: number) {
+    if (!(capacity >= 1 && capacity <= COUNT_MASK && Number.isInteger(capacity))) {
+      throw new RivuletError('config_invalid', `the capacity of a timeline must be 1 to ${COUNT_MASK}`)
+    }
+    if (!(bytesMax >= memoryViewsBytesMin(capacity))) {
+      throw new RivuletError(
+        'config_invalid',
+        `timelines need a budget of at least ${memoryViewsBytesMin(capacity)} bytes`,
+      )
+    }
+    this.bytesMax = bytesMax
+    this.capacity = capacity
+    this.rings = new Rings(this.slabs, capacity, (words, base) => this.makeRoom(words, base))
+    this.reader = new Reader(this.slabs.slabs, new Pages())
+    this.merger = new Merger(this.rings, capacity)
+    this.prefetch = new Prefetch(this.headers, this.slabs, capacity)
+  }
+
+  async insert(spreads: readonly Spread[]): Promise<InsertCounts> {
+    this.assertOpen()
+    for (const spread of spreads) assertEntry(spread.id, spread.author, spread.kind)
+    const counts = { inserted: 0, absent: 0 }
+    for (const spread of spreads) this.spread(spread, counts)
+    return counts
+  }
+
+  private spread({ id, author, kind, owners }: Spread, counts: { inserted: number; absent: number }): void {
+    const { directory, words } = this.headers
+    const low = id | 0
+    const high = packHigh(id, kind)
+    let [inserted, absent] = [0, 0]
+    for (let i = 0; i < owners.length; i++) {
+      if (i % GROUP_OWNERS === 0) this.prefetch.touch(owners, i, Math.min(i + GROUP_OWNERS, owners.length))
+      const owner = owners[i]
+      const chunk = directory[owner >>> CHUNK_SHIFT] - 1
+      const base = baseOf(owner)
+      if (chunk < 0 || words[chunk][base + STATE] === 0) absent++
+      else if (this.rings.insert(words[chunk], base, low, high, author | 0)) inserted++
+    }
+    counts.inserted += inserted
+    counts.absent += absent
+  }
+
+  async advance(id: number): Promise<void> {
+    this.assertOpen()
+    this.horizon = Math.max(this.horizon, id)
+  }
+
+  async open(owners: readonly number[]): Promise<readonly number[]> {
+    this.assertOpen()
+    return owners.map((owner) => this.openOne(owner))
+  }
+
+  private openOne(owner: number): number {
+    assert(owner >>> 0 === owner, 'an owner is a u32')
+    let chunk = this.headers.chunkOf(owner)
+    if (chunk < 0) chunk = this.addChunk(owner)
+    const index = owner & CHUNK_MASK
+    if (this.headers.words[chunk][(index << HEADER_SHIFT) + STATE] !== 0) this.clear(chunk, index)
+    this.headers.open(chunk, index, ++this.lastEpoch)
+    return this.lastEpoch
+  }
+
+  async merge(owner: number, epoch: number, entries: Entries): Promise<boolean> {
+    this.assertOpen()
+    const chunk = this.find(owner)
+    if (chunk < 0 || !this.isEpoch(chunk, owner, epoch)) return false
+    assertEntries(entries)
+    this.warm(chunk, owner)
+    this.merger.merge(this.headers.words[chunk], baseOf(owner), entries)
+    return true
+  }
+
+  async settle(owner: number, epoch: number, floor: number): Promise<boolean> {
+    this.assertOpen()
+    assert(floor >= 0 && Number.isSafeInteger(floor), 'a floor is an id or 0')
+    const chunk = this.find(owner)
+    if (chunk < 0 || !this.isEpoch(chunk, owner, epoch)) return false
+    lowerFloor(this.headers.words[chunk], baseOf(owner), floor)
+    return true
+  }
+
+  async range(owner: number, below: number, limit: number): Promise<ViewPage | undefined> {
+    this.assertOpen()
+    const chunk = this.find(owner)
+    if (chunk < 0) return undefined
+    this.warm(chunk, owner)
+    const words = this.headers.words[chunk]
+    const base = baseOf(owner)
+    return {
+      header: { epoch: epochOf(words, base), floor: floorOf(words, base), horizon: this.horizon },
+      entries: this.reader.read(words, base, below, limit),
+    }
+  }
+
+  async evict(owners: ArrayLike<number>): Promise<void> {
+    this.assertOpen()
+    for (let i = 0; i < owners.length; i++) {
+      const chunk = this.find(owners[i])
+      if (chunk >= 0) this.remove(chunk, owners[i] & CHUNK_MASK)
+    }
+  }
+
+  stats(): ViewStats {
+    return {
+      timelines: this.headers.timelines,
+      entries: this.rings.entries,
+      bytes: this.bytes,
+      bytesMax: this.bytesMax,
+      evictedTotal: this.evictedTotal,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+
+  private get bytes(): number {
+    return this.headers.bytes + this.slabs.bytes + this.merger.bytes
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new RivuletError('shutting_down', 'the timelines are closed')
+  }
+
+  /** The chunk of an owner that has a header, or -1. */
+  private find(owner: number): number {
+    assert(owner >>> 0 === owner, 'an owner is a u32')
+    const chunk = this.headers.chunkOf(owner)
+    return chunk >= 0 && this.headers.words[chunk][baseOf(owner) + STATE] !== 0 ? chunk : -1
+  }
+
+  private isEpoch(chunk: number, owner: number, epoch: number): boolean {
+    return epochOf(this.headers.words[chunk], baseOf(owner)) === epoch
+  }
+
+  private warm(chunk: number, owner: number): void {
+    this.headers.clocks[chunk][owner & CHUNK_MASK] = CLOCK_WARM
+  }
+
+  private clear(chunk: number, index: number): void {
+    this.rings.clear(this.headers.words[chunk], index << HEADER_SHIFT)
+  }
+
+  private remove(chunk: number, index: number): void {
+    this.clear(chunk, index)
+    this.headers.remove(chunk, index)
+  }
+
+  /** Blocks for the timeline at `words`, `base`: of memory not yet used, or of the coldest other timeline. */
+  private makeRoom(words: Uint32Array, base: number): void {
+    const headersReserved = Math.max(this.headers.bytes, this.headersBytesMin)
+    const room = this.bytesMax - headersReserved - this.merger.bytes - this.slabs.bytes
+    if (this.slabs.grow(room)) return
+    assert(this.clock.advance(words, base), 'the budget holds more than one timeline')
+    this.remove(this.clock.chunk, this.clock.index)
+    this.evictedTotal++
+  }
+
+  private get headersBytesMin(): number {
+    return DIRECTORY_BYTES + Math.max(2 * CHUNK_BYTES, Math.floor(this.bytesMax * HEADER_SHARE_MIN))
+  }
+
+  /** Where the budget has no room for another, the emptiest chunk gives up its timelines: as many as move in, at most. */
+  private addChunk(owner: number): number {
+    const fits =
+      this.bytes + CHUNK_BYTES <= this.bytesMax &&
+      this.headers.bytes + CHUNK_BYTES <= DIRECTORY_BYTES + this.bytesMax * HEADER_SHARE_MAX
+    if (fits || this.headers.words.length === 0) return this.headers.addChunk(owner)
+    const chunk = this.headers.emptiestChunk()
+    this.evictChunk(chunk)
+    this.headers.moveChunk(chunk, owner)
+    return chunk
+  }
+
+  private evictChunk(chunk: number): void {
+    for (let index = 0; index < CHUNK_ACCOUNTS; index++) {
+      if (this.headers.words[chunk][(index << HEADER_SHIFT) + STATE] === 0) continue
+      this.remove(chunk, index)
+      this.evictedTotal++
+    }
+  }
+}
+
+function assertEntry(id: number, author: number, kind: number): void {
+  assert(id > 0 && id <= ID_MAX && Number.isSafeInteger(id), 'an entry has a 53-bit id')
+  assert(author >>> 0 === author, 'an author is a u32')
+  assert(kind >>> 0 === kind && kind < KIND_END, 'a kind has 11 bits')
+}
+
+/** Before anything is changed: one bad entry would break the order of the whole ring. */
+function assertEntries(entries: Entries): void {
+  let newer = ID_MAX
+  for (let row = 0; row < entries.length; row++) {
+    assertEntry(entries.ids[row], entries.authors[row], entries.kinds[row])
+    assert(entries.ids[row] <= newer, 'entries come newest first')
+    newer = entries.ids[row]
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Adds many entries to one timeline: the union of both sorted runs is written as a fresh ring. Cheaper than
+ * one insertion after the other, which would move the newer entries each time.
+ */
+
+import { HIGH_BITS, HIGH_MASK, TWO_32, raiseTrimmed } from './headers.ts'
+import type { Rings } from './rings.ts'
+import { ENTRY_WORDS } from './slabs.ts'
+import type { Entries } from './views.ts'
+
+export class Merger {
+  private readonly rings: Rings
+  private readonly capacity: number
+  private readonly present: Uint32Array
+  private readonly union: Uint32Array
+
+  constructor(rings: Rings, capacity: number) {
+    this.rings = rings
+    this.capacity = capacity
+    this.present = new Uint32Array(capacity * ENTRY_WORDS)
+    this.union = new Uint32Array(capacity * ENTRY_WORDS)
+  }
+
+  get bytes(): number {
+    return this.present.byteLength + this.union.byteLength
+  }
+
+  merge(words: Uint32Array, base: number, entries: Entries): void {
+    const count = this.rings.copyTo(words, base, this.present)
+    const kept = this.unite(words, base, count, entries)
+    this.rings.clear(words, base)
+    for (let at = (kept - 1) * ENTRY_WORDS; at >= 0; at -= ENTRY_WORDS) {
+      this.rings.append(words, base, this.union[at] | 0, this.union[at + 1] | 0, this.union[at + 2] | 0)
+    }
+  }
+
+  /** Fills `union`, newest first; what finds no room counts as trimmed. @returns its length */
+  private unite(words: Uint32Array, base: number, count: number, entries: Entries): number {
+    let [fromPresent, fromNew, kept] = [0, 0, 0]
+    for (;;) {
+      const presentId = fromPresent < count ? idOf(this.present, fromPresent) : -1
+      const newId = fromNew < entries.length ? entries.ids[fromNew] : -1
+      const id = Math.max(presentId, newId)
+      if (id < 0) return kept
+      if (kept === this.capacity) {
+        raiseTrimmed(words, base, id)
+        return kept
+      }
+      if (id === presentId) this.keepPresent(kept, fromPresent++)
+      else this.keepNew(kept, entries, fromNew)
+      kept++
+      while (fromNew < entries.length && entries.ids[fromNew] === id) fromNew++
+    }
+  }
+
+  private keepPresent(row: number, from: number): void {
+    for (let word = 0; word < ENTRY_WORDS; word++) {
+      this.union[row * ENTRY_WORDS + word] = this.present[from * ENTRY_WORDS + word]
+    }
+  }
+
+  private keepNew(row: number, entries: Entries, from: number): void {
+    const id = entries.ids[from]
+    this.union[row * ENTRY_WORDS] = id >>> 0
+    this.union[row * ENTRY_WORDS + 1] = packHigh(id, entries.kinds[from])
+    this.union[row * ENTRY_WORDS + 2] = entries.authors[from]
+  }
+}
+
+export const packHigh = (id: number, kind: number): number => Math.floor(id / TWO_32) | (kind << HIGH_BITS)
+
+const idOf = (packed: Uint32Array, row: number): number =>
+  (packed[row * ENTRY_WORDS + 1] & HIGH_MASK) * TWO_32 + packed[row * ENTRY_WORDS]

@@ -1,0 +1,39 @@
+/**
+ * The feed equals the oracle, through whatever happens; and the check can fail: planted faults are caught.
+ * RIVULET_HISTORY_RUNS sets how many histories are run; a failure prints the command that replays it.
+ */
+
+import { expect, test } from 'vitest'
+import { PLANTED_FAULTS } from './planted-faults.ts'
+import { loadVariant, SMALL_WORLD } from './variants.ts'
+
+const RUNS = Number(process.env.RIVULET_HISTORY_RUNS ?? 150)
+const FAULT_SEED = 20_040_101
+
+const replay = (seed: number, path: string | null, world: string) =>
+  `replay with: npx tsx test/feed/replay.ts ${world} ${seed} ${path ?? ''}`
+
+for (const [world, changes] of [
+  ['small', SMALL_WORLD],
+  ['plain', []],
+] as const) {
+  test(`random histories equal the oracle, in a ${world} world`, { timeout: 3_600_000 }, async () => {
+    const { runHistories } = await loadVariant(changes)
+    const result = await runHistories({ runs: RUNS })
+    expect(result.failed, `${result.message}\n${replay(result.seed, result.path, world)}`).toBe(false)
+    // A run that met no fault proves little: each of these must really have happened.
+    for (const what of ['crash', 'duplicateBatch', 'unknownWrite', 'check', 'afterExact', 'afterGap']) {
+      expect(result.happened[what] ?? 0, what).toBeGreaterThan(0)
+    }
+  })
+}
+
+test('there are at least twelve planted faults', () => {
+  expect(PLANTED_FAULTS.length).toBeGreaterThanOrEqual(12)
+})
+
+test.for(PLANTED_FAULTS)('planted fault is caught: $name', { timeout: 600_000 }, async (fault) => {
+  const { runHistories } = await loadVariant([...SMALL_WORLD, ...fault.changes])
+  const result = await runHistories({ runs: fault.runsMax, seed: fault.seed ?? FAULT_SEED, quick: true })
+  expect(result.failed, `not caught within ${fault.runsMax} runs`).toBe(true)
+})
