@@ -2,8 +2,8 @@
  * `insertIfAbsent` for LevelDB: the calls that arrive while one group is being synced make the next, so
  * there is one look-up and one sync per group, and of two calls with one key the first wins.
  *
- * A synced batch is durable from then on, whatever happens to the write-ahead file it is in: LevelDB
- * drops that file only after the rows are in a synced table.
+ * A synced batch is durable from then on: LevelDB drops the write-ahead file it is in only after the rows
+ * are in a synced table. What `level-wal.ts` may cut nevertheless, it says itself.
  */
 
 import type { LevelDb } from './level-open.ts'
