@@ -4,6 +4,7 @@
  * failing soft. Every stage keeps the order, newest first.
  */
 
+import type { Histogram } from '../core/histogram.ts'
 import type { Env } from '../ports/env/env.ts'
 
 /** What every candidate has: the key of the order. */
@@ -28,6 +29,8 @@ export type Maybe<T> = T | Promise<T>
 
 export interface Source<Q, C extends Ranked> {
   readonly name: string
+  /** How long its reads take; filled by the runner. */
+  readonly latency: Histogram
   read(query: Q, window: Window): Maybe<SourceSlice<C>>
 }
 
@@ -128,18 +131,25 @@ function guard<Q, C extends Ranked>(
     if (!failed.includes(source.name)) failed.push(source.name)
     return { candidates: [], lower: window.atLeast }
   }
+  const startMs = env.monotonicMs()
+  const measure = () => source.latency.observe(env.monotonicMs() - startMs)
   try {
     const slice = source.read(query, window)
-    return slice instanceof Promise ? withDeadline(env, slice).catch(fail) : slice
+    if (slice instanceof Promise) return withDeadline(env, slice, measure).catch(fail)
+    measure()
+    return slice
   } catch {
     return fail()
   }
 }
 
-function withDeadline<T>(env: Env, task: Promise<T>): Promise<T> {
+function withDeadline<T>(env: Env, task: Promise<T>, settled: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = env.timer(SOURCE_DEADLINE_MS, () => reject(new Error('too late')))
-    task.then(resolve, reject).finally(() => timer.cancel())
+    task.then(resolve, reject).finally(() => {
+      timer.cancel()
+      settled()
+    })
   })
 }
 

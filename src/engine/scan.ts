@@ -9,7 +9,7 @@ export async function* scanAll<V>(store: Store, table: TypedTable<any, V>): Asyn
   let after: RowKey | undefined
   for (;;) {
     const rows = await store.scan(table, after, PAGE_ROWS)
-    for (const row of rows) yield table.decode(row)
+    for (const row of rows) if (row.sort.startsWith(table.prefix)) yield table.decode(row)
     if (rows.length < PAGE_ROWS) return
     after = rows[rows.length - 1]
   }

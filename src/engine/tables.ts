@@ -4,6 +4,8 @@ import { decode, encode, type Codec } from '../core/codec.ts'
 import type { Row, RowKey, RowWrite, Table } from '../ports/store/store.ts'
 
 export interface TypedTable<K extends readonly unknown[], V> extends Table {
+  /** What the sort keys of these rows begin with, where several kinds of rows share a partition. */
+  readonly prefix: string
   key(...key: K): RowKey
   decode(row: Row): V
   encode(value: V): Buffer
@@ -14,16 +16,18 @@ export interface TableOptions<K extends readonly unknown[], V> {
   readonly name: string
   readonly kind?: Table['kind']
   readonly partition: (...key: K) => string
+  readonly prefix?: string
   readonly sort?: (...key: K) => string
   readonly value: Codec<V>
 }
 
 export function defineTable<K extends readonly unknown[], V>(options: TableOptions<K, V>): TypedTable<K, V> {
-  const { partition, sort, value: codec } = options
+  const { partition, sort, prefix = '', value: codec } = options
   const table: TypedTable<K, V> = {
     name: options.name,
     kind: options.kind ?? 'versioned',
-    key: (...key) => ({ table, partition: partition(...key), sort: sort?.(...key) ?? '' }),
+    prefix,
+    key: (...key) => ({ table, partition: partition(...key), sort: prefix + (sort?.(...key) ?? '') }),
     decode: (row) => decode(codec, row.value),
     encode: (value) => encode(codec, value),
     row: (key, version, value) => ({ ...key, version, value: encode(codec, value) }),

@@ -211,6 +211,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     await store.write([{ ...closed, expiresAtMs: env.wallMs() + 3_600_000 }])
     open.delete(plan.post)
     for (const wake of waiters.splice(0)) wake()
+    stats.arrived(plan.post)
     await finishHorizon(plan.post)
   }
 

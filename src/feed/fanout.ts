@@ -4,6 +4,7 @@
  * fixed key ranges, run lane by lane in the background, and survive a crash chunk by chunk.
  */
 
+import { DELAY_BOUNDS_MS, Histogram } from '../core/histogram.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { Event } from '../engine/events.ts'
@@ -31,6 +32,10 @@ export interface FanoutStats {
   inserts: number
   skippedInactive: number
   chunks: number
+  /** From accepted to visible for all readers. */
+  readonly visible: Histogram
+  /** A post is where it belongs. One from before this process was so once already. */
+  arrived(post: number): void
 }
 
 /** Whom a list of followers splits into. `owners` are to be served, `inactive` to be evicted and skipped. */
@@ -44,7 +49,18 @@ export interface Selection {
 export function createFanout(context: EngineContext, graph: Graph): Fanout {
   const { env, store, views, horizon } = context
   const { policies, activity, marks } = graph
-  const stats: FanoutStats = { posts: 0, inserts: 0, skippedInactive: 0, chunks: 0 }
+  const startedMs = env.wallMs()
+  const stats: FanoutStats = {
+    posts: 0,
+    inserts: 0,
+    skippedInactive: 0,
+    chunks: 0,
+    visible: new Histogram(DELAY_BOUNDS_MS),
+    arrived(post) {
+      const acceptedMs = idTimeMs(post)
+      if (acceptedMs >= startedMs) stats.visible.observe(Math.max(0, env.wallMs() - acceptedMs))
+    },
+  }
   const runner = createChunkRunner(context, graph, stats)
 
   async function take(events: readonly Posted[]): Promise<void> {
@@ -78,6 +94,8 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     for (const numbers of inactive) await views.evict(numbers)
     await insertInTurns(small)
     if (rows.length > 0) await store.write(rows)
+    const isLarge = new Set(large.map(({ post }) => post))
+    for (const { id } of posts) if (!isLarge.has(id)) stats.arrived(id)
     for (const plan of large) {
       horizon.opened(plan.post)
       await runner.add(plan)

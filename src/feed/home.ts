@@ -3,6 +3,7 @@
  * oneself, whatever was pushed, pulled, evicted or rebuilt.
  */
 
+import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idFloorAt, idTimeMs, TICK_MS } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -69,6 +70,7 @@ export function createHome(
 
   const timelineEntries: Source<HomeQuery, Candidate> = {
     name: 'timeline',
+    latency: new Histogram(LATENCY_BOUNDS_MS),
     async read(query, { below, atLeast, limit }) {
       query.covered = false
       const nothing = { candidates: [], lower: atLeast }
@@ -95,6 +97,7 @@ export function createHome(
 
   const pulledOutboxes: Source<HomeQuery, Candidate> = {
     name: 'outboxes',
+    latency: new Histogram(LATENCY_BOUNDS_MS),
     read(query, { below, atLeast, limit }) {
       const { circle } = query
       const authors = query.covered ? pulledOf(circle, atLeast) : circle.following
@@ -104,6 +107,7 @@ export function createHome(
 
   const ownPosts: Source<HomeQuery, Candidate> = {
     name: 'own_posts',
+    latency: new Histogram(LATENCY_BOUNDS_MS),
     read: ({ reader }, { below, atLeast, limit }) =>
       pull(outboxes, { authors: [reader], below, atLeast, limit, keep: true }),
   }

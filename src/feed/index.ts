@@ -1,6 +1,7 @@
 /** The news feed: posts, how they reach readers, and what readers see. */
 
 import { struct, u32 } from '../core/codec.ts'
+import type { Histogram } from '../core/histogram.ts'
 import type { CursorSeal } from '../core/cursor.ts'
 import { isEvent, type Domain } from '../engine/domain.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -31,6 +32,8 @@ export interface Feed {
   readonly outboxes: Outboxes
   readonly fanout: Fanout
   readonly timelines: Timelines
+  /** How long the sources of the home feed take. */
+  readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
   readonly domain: Domain
 }
 
@@ -67,8 +70,10 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   })
 
   function projected(event: Event): void {
-    if (isEvent(event, events.posted)) outboxes.posted(event.body.author, event.id, kindOf(event.body))
-    else if (isEvent(event, events.deleted)) {
+    if (isEvent(event, events.posted)) {
+      posts.created({ ...event.body, id: event.id, deleted: false })
+      outboxes.posted(event.body.author, event.id, kindOf(event.body))
+    } else if (isEvent(event, events.deleted)) {
       const post = posts.cached(event.body.post)
       posts.markDeleted(event.body.post)
       outboxes.deleted(event.body.author, event.body.post)
@@ -101,7 +106,8 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
       await fanout.runner.stop()
     },
   }
-  return { commands, reads, posts, outboxes, fanout, timelines, domain }
+  const sources = [home.lead, ...home.sources]
+  return { commands, reads, posts, outboxes, fanout, timelines, sources, domain }
 }
 
 export * from './tables.ts'

@@ -22,6 +22,8 @@ export interface Posts {
   /** Brings posts into the cache and gives them, one batch for all that are missing. */
   load(ids: readonly number[]): Promise<ReadonlyMap<number, Post>>
   get(id: number): Promise<Post | undefined>
+  /** A post that came into being now: who reads it next need not look it up. */
+  created(post: PostRow): void
   /** The row or the counts changed. */
   drop(id: number): void
   markDeleted(id: number): void
@@ -38,6 +40,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
   /** What changed while loads were under way: a loaded row of it may be old, and is not kept. */
   const changed = new Set<number>()
   let loads = 0
+  let newest = 0
 
   async function load(ids: readonly number[]): Promise<Map<number, Post>> {
     const found = new Map<number, Post>()
@@ -56,7 +59,13 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
         if (row === undefined) return
         const { replies, reposts } =
           counts === undefined ? { replies: 0, reposts: 0 } : postCountsTable.decode(counts)
-        const post: Post = { ...postsTable.decode(row), replies, reposts, json: undefined, jsonAuthor: undefined }
+        const post: Post = {
+          ...postsTable.decode(row),
+          replies,
+          reposts,
+          json: undefined,
+          jsonAuthor: undefined,
+        }
         found.set(id, post)
         if (!changed.has(id)) cache.set(id, post)
       })
@@ -75,6 +84,12 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     cached: (id) => cache.get(id),
     load,
     get: async (id) => cache.get(id) ?? (await load([id])).get(id),
+    created(post) {
+      // An event that comes again may be older than what became of the post.
+      if (post.id <= newest) return
+      newest = post.id
+      cache.set(post.id, { ...post, replies: 0, reposts: 0, json: undefined, jsonAuthor: undefined })
+    },
     drop,
     markDeleted(id) {
       const post = cache.get(id)

@@ -1,5 +1,6 @@
 /** An author's own posts, as one viewer may see them. */
 
+import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import { definePipeline, type Filter, type Source } from '../engine/pipeline.ts'
 import { follows, isBlocked, type Circle } from '../graph/index.ts'
 import { hydrateItems, type Item } from './items.ts'
@@ -25,6 +26,7 @@ export function mayView(viewer: Circle | undefined, post: Post): boolean {
 export function createProfile(posts: Posts, outboxes: Outboxes) {
   const outbox: Source<ProfileQuery, Candidate> = {
     name: 'outbox',
+    latency: new Histogram(LATENCY_BOUNDS_MS),
     read: ({ author }, { below, atLeast, limit }) =>
       pull(outboxes, { authors: [author], below, atLeast, limit, keep: false }),
   }

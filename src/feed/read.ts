@@ -103,6 +103,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const query = newHomeQuery(reader, circle, horizon.published, below)
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 })
     rebuildIfDead(query)
+    if (circle.unbackfilled.length > 0) timelines.finish(circle)
     const hasMore = found.selected.length > limit
     const items = hasMore ? found.selected.slice(0, limit) : found.selected
     const served = withServed(

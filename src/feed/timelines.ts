@@ -5,7 +5,14 @@
 
 import { createQueue } from '../engine/queue.ts'
 import type { EngineContext } from '../engine/engine.ts'
-import { backfillsTable, edgeBucket, followId, type Circle, type Graph } from '../graph/index.ts'
+import {
+  backfillsTable,
+  edgeBucket,
+  followId,
+  withBackfilled,
+  type Circle,
+  type Graph,
+} from '../graph/index.ts'
 import type { Entries } from '../ports/views/views.ts'
 import type { Outboxes } from './outboxes.ts'
 import { pull, type Candidate, type Slice } from './pull.ts'
@@ -20,6 +27,8 @@ export interface Backfill {
 export interface Timelines {
   /** A follow happened: brings the followee's earlier posts into the follower's timeline. */
   backfill(job: Backfill): void
+  /** What a crash or a full queue left unfilled is asked for again by whoever reads. */
+  finish(circle: Circle): void
   /** A timeline is missing, behind, or mostly dead: makes it anew. */
   rebuild(owner: number): void
   readonly stats: { backfills: number; rebuilds: number }
@@ -28,7 +37,9 @@ export interface Timelines {
 }
 
 const REBUILDS_PER_SECOND_MAX = 2_000
-const JOBS_MAX = 10_000
+const BACKFILLS_PER_SECOND_MAX = 10_000
+const JOBS_MAX = 50_000
+const FINISHED_A_READ_MAX = 16
 
 export function createTimelines(context: EngineContext, graph: Graph, outboxes: Outboxes): Timelines {
   const { env, store, views } = context
@@ -48,7 +59,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
       if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return
     }
     await saveBackfilled(follower, [[followee, id]])
-    graph.circles.drop(follower)
+    graph.circles.patch(follower, (circle) => withBackfilled(circle, followee, id))
     stats.backfills++
   }
 
@@ -93,22 +104,29 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
     )
   }
 
-  const queue = <J>(run: (job: J) => Promise<void>) =>
+  const queue = <J>(run: (job: J) => Promise<void>, jobsPerSecondMax: number) =>
     createQueue<J>({
       env,
       run,
       concurrency: 2,
       jobsMax: JOBS_MAX,
-      jobsPerSecondMax: REBUILDS_PER_SECOND_MAX,
+      jobsPerSecondMax,
       // Nothing is lost: an unfilled edge is pulled, a missing timeline asks again at the next read.
       onError: (error) => void (failures.length < 100 && failures.push(error)),
     })
-  const backfills = queue(runBackfill)
-  const rebuilds = queue(runRebuild)
+  const backfills = queue(runBackfill, BACKFILLS_PER_SECOND_MAX)
+  const rebuilds = queue(runRebuild, REBUILDS_PER_SECOND_MAX)
+
+  const backfill = (job: Backfill) => void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job)
 
   return {
     stats,
-    backfill: (job) => void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job),
+    backfill,
+    finish(circle) {
+      for (const followee of circle.unbackfilled.subarray(0, FINISHED_A_READ_MAX)) {
+        backfill({ follower: circle.number, followee, followId: followId(circle, followee) ?? 0 })
+      }
+    },
     rebuild: (owner) => void rebuilds.add(owner, owner),
     async idle() {
       await backfills.idle()

@@ -5,8 +5,8 @@
  */
 
 import { LRUCache } from 'lru-cache'
-import { includesSorted, lowerBound } from '../core/sorted.ts'
-import { u32Key } from '../core/keys.ts'
+import { includesSorted, insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
+import { parseKey, u32Key } from '../core/keys.ts'
 import type { TypedTable } from '../engine/tables.ts'
 import type { Row, Store } from '../ports/store/store.ts'
 import {
@@ -46,8 +46,12 @@ export const followId = (circle: Circle, number: number): number | undefined => 
 
 export interface Circles {
   of(number: number): Circle | Promise<Circle>
-  /** Forgets cached circles: their rows changed. */
+  /** Forgets a cached circle: its rows changed. */
   drop(number: number): void
+  /** Brings a cached circle up to date with an event; one that the circle may have seen already drops it. */
+  change(number: number, eventId: number, change: (circle: Circle) => Circle): void
+  /** Changes nothing that a reader could have been told: no event stands behind it. */
+  patch(number: number, change: (circle: Circle) => Circle): void
 }
 
 const CACHED_EDGES_MAX = 4_000_000
@@ -59,6 +63,10 @@ export function createCircles(store: Store): Circles {
     sizeCalculation: (circle) => 16 + circle.following.length + circle.blocked.length + circle.muted.length,
   })
   const loading = new Map<number, Promise<Circle>>()
+  const drop = (number: number) => {
+    cache.delete(number)
+    loading.delete(number)
+  }
 
   return {
     of(number) {
@@ -78,9 +86,17 @@ export function createCircles(store: Store): Circles {
       loading.set(number, load)
       return load
     },
-    drop(number) {
-      cache.delete(number)
+    drop,
+    change(number, eventId, change) {
+      const circle = cache.get(number)
+      if (circle === undefined || eventId <= circle.changeId) return drop(number)
       loading.delete(number)
+      cache.set(number, change(circle))
+    },
+    patch(number, change) {
+      const circle = cache.get(number)
+      loading.delete(number)
+      if (circle !== undefined) cache.set(number, change(circle))
     },
   }
 }
@@ -90,88 +106,90 @@ interface Edge {
   backfilled: boolean
 }
 
+type Pair = { on: boolean; id: number; onId: number }
+
 async function loadCircle(store: Store, number: number): Promise<Circle> {
-  const partition = u32Key(number)
-  const tables = [
-    followingPackedTable,
-    followingTable,
-    backfillsTable,
-    blocksTable,
-    blockedByTable,
-    mutesTable,
-  ]
-  const [packed, following, backfills, blocks, blockedBy, mutes] = await readWhole(store, tables, partition)
+  const rows = await readPartition(store, u32Key(number))
+  const of = <V>(table: TypedTable<any, V>) =>
+    (rows.get(table.prefix) ?? []).map((row) => ({ other: otherOf(row), value: table.decode(row) }))
 
   const edges = new Map<number, Edge>()
   let changeId = 0
-  const saw = (id: number) => {
-    if (id > changeId) changeId = id
+  for (const { value } of of(followingPackedTable)) {
+    value.numbers.forEach((followee, i) => edges.set(followee, { id: value.ids[i], backfilled: true }))
   }
-  for (const row of packed) {
-    const { numbers, ids } = followingPackedTable.decode(row)
-    numbers.forEach((followee, i) => edges.set(followee, { id: ids[i], backfilled: true }))
+  for (const { other, value } of of(followingTable)) {
+    changeId = Math.max(changeId, value.id)
+    if (value.on) edges.set(other, { id: value.id, backfilled: false })
+    else edges.delete(other)
   }
-  for (const row of following) {
-    const { on, id } = followingTable.decode(row)
-    saw(id)
-    if (on) edges.set(keyNumber(row), { id, backfilled: false })
-    else edges.delete(keyNumber(row))
-  }
-  for (const row of backfills) {
-    const edge = edges.get(keyNumber(row))
-    if (edge?.id === backfillsTable.decode(row).followId) edge.backfilled = true
-  }
-  const pairs = (
-    rows: readonly Row[],
-    table: TypedTable<[number, number], { on: boolean; id: number; onId: number }>,
-  ) =>
-    rows.map((row) => {
-      const state = table.decode(row)
-      saw(state.id)
-      return { other: keyNumber(row), ...state }
-    })
-  const outgoing = pairs(blocks, blocksTable)
-  const incoming = pairs(blockedBy, blockedByTable)
-  // A follow counts only above the pair's last block, even when the rows of the follow say nothing of it yet.
-  for (const { other, onId } of [...outgoing, ...incoming]) {
+  for (const { other, value } of of(backfillsTable)) {
     const edge = edges.get(other)
-    if (edge !== undefined && edge.id < onId) edges.delete(other)
+    if (edge?.id === value.followId) edge.backfilled = true
   }
-  const on = (list: { other: number; on: boolean }[]) =>
-    list.filter((pair) => pair.on).map((pair) => pair.other)
+  const blocking = of<Pair>(blocksTable)
+  const blockedBy = of<Pair>(blockedByTable)
+  const muted = of<Pair>(mutesTable)
+  for (const { value } of [...blocking, ...blockedBy, ...muted]) changeId = Math.max(changeId, value.id)
+  // A follow counts only above the pair's last block, even when the rows of the follow say nothing of it yet.
+  for (const { other, value } of [...blocking, ...blockedBy]) {
+    const edge = edges.get(other)
+    if (edge !== undefined && edge.id < value.onId) edges.delete(other)
+  }
+  const on = (list: { other: number; value: Pair }[]) =>
+    list.flatMap(({ other, value }) => (value.on ? [other] : []))
   const sorted = [...edges.keys()].sort((a, b) => a - b)
   return {
     number,
     following: Uint32Array.from(sorted),
     followIds: Float64Array.from(sorted, (followee) => edges.get(followee)?.id ?? 0),
     unbackfilled: Uint32Array.from(sorted.filter((followee) => edges.get(followee)?.backfilled === false)),
-    blocking: sortedSet(on(outgoing)),
-    blocked: sortedSet([...on(outgoing), ...on(incoming)]),
-    muted: sortedSet(on(pairs(mutes, mutesTable))),
+    blocking: sortedSet(on(blocking)),
+    blocked: sortedSet([...on(blocking), ...on(blockedBy)]),
+    muted: sortedSet(on(muted)),
     changeId,
   }
 }
 
 const sortedSet = (values: number[]): Uint32Array => Uint32Array.from(new Set(values)).sort()
-const keyNumber = (row: Row): number => Number.parseInt(row.sort, 36)
+const otherOf = (row: Row): number => parseKey(row.sort.slice(1))
 
-/** All rows of one partition of several tables: almost always one round trip. */
-async function readWhole(
-  store: Store,
-  tables: readonly TypedTable<any, any>[],
-  partition: string,
-): Promise<Row[][]> {
-  const results = tables.map((): Row[] => [])
-  let open = tables.map((table, i) => ({ i, table, partition, from: '', limit: RANGE_LIMIT }))
-  while (open.length > 0) {
-    const pages = await store.range(open)
-    open = open.filter((range, at) => {
-      const page = pages[at]
-      for (const row of page) results[range.i].push(row)
-      if (page.length < RANGE_LIMIT) return false
-      range.from = `${page[page.length - 1].sort}0`
-      return true
-    })
+/** All rows of the circle by their letter: almost always one round trip. */
+async function readPartition(store: Store, partition: string): Promise<Map<string, Row[]>> {
+  const rows = new Map<string, Row[]>()
+  for (let from = ''; ;) {
+    const [page] = await store.range([{ table: followingTable, partition, from, limit: RANGE_LIMIT }])
+    for (const row of page) {
+      const list = rows.get(row.sort[0])
+      if (list === undefined) rows.set(row.sort[0], [row])
+      else list.push(row)
+    }
+    if (page.length < RANGE_LIMIT) return rows
+    from = `${page[page.length - 1].sort}0`
   }
-  return results
+}
+
+/** The circle after one more follow or its end, without reading it again. */
+export function withFollow(circle: Circle, followee: number, id: number, on: boolean): Circle {
+  const at = lowerBound(circle.following, followee)
+  const had = circle.following[at] === followee
+  const following = on ? insertSorted(circle.following, followee) : removeSorted(circle.following, followee)
+  const followIds = new Float64Array(following.length)
+  followIds.set(circle.followIds.subarray(0, at))
+  followIds.set(circle.followIds.subarray(had ? at + 1 : at), on ? at + 1 : at)
+  if (on) followIds[at] = id
+  const unbackfilled = on
+    ? insertSorted(circle.unbackfilled, followee)
+    : removeSorted(circle.unbackfilled, followee)
+  return { ...circle, following, followIds, unbackfilled, changeId: id }
+}
+
+export function withMute(circle: Circle, other: number, id: number, on: boolean): Circle {
+  const muted = on ? insertSorted(circle.muted, other) : removeSorted(circle.muted, other)
+  return { ...circle, muted, changeId: id }
+}
+
+export function withBackfilled(circle: Circle, followee: number, id: number): Circle {
+  if (followId(circle, followee) !== id) return circle
+  return { ...circle, unbackfilled: removeSorted(circle.unbackfilled, followee) }
 }

@@ -10,6 +10,7 @@ import { followId, follows, isBlocked, type Circles } from './circle.ts'
 import * as events from './events.ts'
 import { includesSorted } from '../core/sorted.ts'
 import { OVERRIDES, SHARES, type Policies, type Policy, type TierOverride } from './policy.ts'
+import type { GraphReads } from './read.ts'
 import { externalIdsTable, handlesTable, type Account } from './tables.ts'
 
 export interface Profile {
@@ -50,14 +51,16 @@ export function createGraphCommands(
   accounts: Accounts,
   circles: Circles,
   policies: Policies,
+  reads: GraphReads,
 ): GraphCommands {
   const { store, ids, produce } = context
 
   async function relationship(viewer: number, other: number): Promise<Relationship> {
-    const [mine, theirs] = await Promise.all([circles.of(viewer), circles.of(other)])
+    const mine = await circles.of(viewer)
     return {
       following: follows(mine, other),
-      followedBy: follows(theirs, viewer),
+      // A block ended the other's follow, even if its own rows do not know yet.
+      followedBy: !isBlocked(mine, other) && (await reads.isFollower(viewer, other)),
       blocking: includesSorted(mine.blocking, other),
       muting: includesSorted(mine.muted, other),
     }

@@ -23,7 +23,7 @@ const ROW_MAX = LIMITS.chunkFollowersMax
 export const isDirectory = (head: FollowerHead): boolean => head.leafStarts.length > 0
 
 /** Index of the leaf whose range holds `number`; leaf 0 begins at 0. */
-const leafOf = (head: FollowerHead, number: number): number =>
+export const leafOf = (head: FollowerHead, number: number): number =>
   Math.max(0, lowerBound(head.leafStarts, number + 1) - 1)
 
 export const followerKeys = (followee: number, follower: number): RowKey[] => [

@@ -6,7 +6,7 @@ import { idTimeMs } from '../core/ids.ts'
 import type { Event } from '../engine/events.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createActivity, type Activity } from './activity.ts'
-import { createCircles, type Circles } from './circle.ts'
+import { createCircles, followId, withFollow, withMute, type Circle, type Circles } from './circle.ts'
 import { renewClaims } from './claims.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
@@ -33,17 +33,26 @@ export function createGraph(context: EngineContext): Graph {
   const activity = createActivity(env, store)
   const marks = createMarks(store)
   const policies = createPolicies()
-  const commands = createGraphCommands(context, accounts, circles, policies)
   const reads = createGraphReads(store, accounts, circles)
+  const commands = createGraphCommands(context, accounts, circles, policies, reads)
 
   function projected(event: Event): void {
-    if (isEvent(event, events.followed) || isEvent(event, events.unfollowed))
-      circles.drop(event.body.follower)
-    else if (isEvent(event, events.blocked) || isEvent(event, events.unblocked)) {
+    if (isEvent(event, events.followed)) {
+      const { follower, followee } = event.body
+      circles.change(follower, event.id, (circle) => withFollow(circle, followee, event.id, true))
+    } else if (isEvent(event, events.unfollowed)) {
+      const { follower, followee, before } = event.body
+      const ends = (circle: Circle) => before === undefined || (followId(circle, followee) ?? before) < before
+      circles.change(follower, event.id, (circle) =>
+        ends(circle) ? withFollow(circle, followee, event.id, false) : circle,
+      )
+    } else if (isEvent(event, events.blocked) || isEvent(event, events.unblocked)) {
       circles.drop(event.body.by)
       circles.drop(event.body.of)
-    } else if (isEvent(event, events.muted) || isEvent(event, events.unmuted)) circles.drop(event.body.by)
-    else if (isEvent(event, events.accountCreated)) {
+    } else if (isEvent(event, events.muted) || isEvent(event, events.unmuted)) {
+      const on = isEvent(event, events.muted)
+      circles.change(event.body.by, event.id, (circle) => withMute(circle, event.body.of, event.id, on))
+    } else if (isEvent(event, events.accountCreated)) {
       activity.touch(event.body.number, idTimeMs(event.id))
     } else if (isEvent(event, events.accountChanged)) accounts.drop(event.body.number)
     else if (isEvent(event, events.tierSet)) {
@@ -73,3 +82,5 @@ export type { Profile, Relationship } from './commands.ts'
 export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'
 export * from './followers.ts'
+export { createAccountRefs, type AccountRefs } from './refs.ts'
+export { AuthorSchema, authorBody, isoTime } from './render.ts'

@@ -23,6 +23,8 @@ export interface Marks {
   /** Newest post that was not pushed along an edge of this bucket; 0 when all were. */
   of(author: number, bucket: number): number
   has(author: number): boolean
+  /** Authors with a mark. */
+  readonly size: number
   raise(raises: readonly MarkRaise[]): Promise<void>
   load(store: Store): Promise<void>
 }
@@ -44,6 +46,9 @@ export function createMarks(store: Store): Marks {
       return shape
     },
     has: (author) => marks.has(author),
+    get size() {
+      return marks.size
+    },
     of(author, bucket) {
       const own = marks.get(author)
       if (own === undefined) return 0

@@ -13,20 +13,26 @@ export interface AccountRefs {
   /** `undefined` for nobody; throws for what is no reference at all, naming `path`. */
   find(ref: string, path: string): Promise<Account | undefined>
   /** The account in the address; throws `not_found`. */
-  inPath(ref: string): Promise<Account>
+  inPath(ref: string, path?: string): Promise<Account>
   /** An account named in a body; throws `not_found` and says where it stands. */
   inBody(ref: string, path: string): Promise<Account>
 }
 
-export function createAccountRefs({ accounts, reads }: { accounts: Accounts; reads: GraphReads }): AccountRefs {
+export function createAccountRefs({
+  accounts,
+  reads,
+}: {
+  accounts: Accounts
+  reads: GraphReads
+}): AccountRefs {
   async function find(ref: string, path: string): Promise<Account | undefined> {
     if (!ref.startsWith(EXTERNAL_PREFIX)) return accounts.byId(idAt(ref, path))
     return reads.byExternalId(externalIdIn(ref, path))
   }
   return {
     find,
-    async inPath(ref) {
-      const account = await find(ref, 'params.id')
+    async inPath(ref, path = 'params.id') {
+      const account = await find(ref, path)
       if (account === undefined) throw notFound()
       return account
     },

@@ -56,7 +56,9 @@ const profile = {
     Type.String({ description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-".` }),
   ),
   display_name: Type.Optional(
-    Type.String({ description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.` }),
+    Type.String({
+      description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.`,
+    }),
   ),
   bio: Type.Optional(
     Type.String({ description: `At most ${LIMITS.bioGraphemesMax} characters, as people count them.` }),
@@ -67,7 +69,9 @@ export const NewAccountBody = Type.Object(
   {
     ...profile,
     external_id: Type.Optional(
-      Type.String({ description: `The application's own id, at most ${LIMITS.externalIdLengthMax} characters.` }),
+      Type.String({
+        description: `The application's own id, at most ${LIMITS.externalIdLengthMax} characters.`,
+      }),
     ),
   },
   closed,

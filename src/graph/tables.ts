@@ -1,6 +1,6 @@
 /** The rows of the graph. Partition and sort keys are base 36 (core/keys.ts). */
 
-import { bool, f64Array, optional, struct, text, u32, u32Array, u53, u8 } from '../core/codec.ts'
+import { bool, f64Array, optional, struct, text, u32, u32Array, u53, u8, type Codec } from '../core/codec.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idKey, u32Key } from '../core/keys.ts'
 import { defineTable } from '../engine/tables.ts'
@@ -85,39 +85,31 @@ export const followerTotalsTable = defineTable({
   value: struct({ buckets: u32Array, counts: u32Array }),
 })
 
-/** Whom an account follows: one row an edge, written by the followee's events only. */
-export const followingTable = defineTable({
-  name: 'following',
-  partition: (follower: number, _followee: number) => u32Key(follower),
-  sort: (_follower: number, followee: number) => u32Key(followee),
-  value: struct({ on: bool, id: u53 }),
-})
-/** Edges that came by import, packed; a row of `following` for the same edge goes before them. */
-export const followingPackedTable = defineTable({
-  name: 'following_packed',
-  partition: (follower: number, _first: number) => u32Key(follower),
-  sort: (_follower: number, first: number) => u32Key(first),
-  value: struct({ numbers: u32Array, ids: f64Array }),
-})
-/** The follow (by event id) since which an edge's earlier posts are in the follower's timeline. */
-export const backfillsTable = defineTable({
-  name: 'backfills',
-  partition: (follower: number, _followee: number) => u32Key(follower),
-  sort: (_follower: number, followee: number) => u32Key(followee),
-  value: struct({ followId: u53 }),
-})
-
-const pairState = struct({ on: bool, id: u53, /** Of the last time it was switched on. */ onId: u53 })
-const pairTable = (name: string) =>
+/**
+ * An account's circle: everything that decides what it is entitled to see, in one partition, so that one
+ * range reads it. Six kinds of rows, told apart by a letter; each row is written by the events of one key.
+ */
+const circleTable = <V>(prefix: string, value: Codec<V>) =>
   defineTable({
-    name,
+    name: 'circles',
+    prefix,
     partition: (one: number, _other: number) => u32Key(one),
     sort: (_one: number, other: number) => u32Key(other),
-    value: pairState,
+    value,
   })
-export const blocksTable = pairTable('blocks')
-export const blockedByTable = pairTable('blocked_by')
-export const mutesTable = pairTable('mutes')
+
+/** Whom it follows. Written by the followee's events. */
+export const followingTable = circleTable('f', struct({ on: bool, id: u53 }))
+/** Edges that came by import, packed; a row of `following` for the same edge goes before them. Key: the first of them. */
+export const followingPackedTable = circleTable('p', struct({ numbers: u32Array, ids: f64Array }))
+/** The follow (by event id) since which an edge's earlier posts are in the follower's timeline. */
+export const backfillsTable = circleTable('b', struct({ followId: u53 }))
+
+const pairState = struct({ on: bool, id: u53, /** Of the last time it was switched on. */ onId: u53 })
+/** Whom it blocks, and who blocks it: written by the blocker's events, in both partitions. */
+export const blocksTable = circleTable('o', pairState)
+export const blockedByTable = circleTable('i', pairState)
+export const mutesTable = circleTable('m', pairState)
 
 export const tiersTable = defineTable({
   name: 'tiers',

@@ -1,0 +1,229 @@
+/** Posts and feeds over HTTP. */
+
+import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { AccountRefs, Circle, Graph } from '../graph/index.ts'
+import type { Caller } from '../http/auth.ts'
+import { notFound } from '../http/problems.ts'
+import { created, ok, type Answer, type Maybe, type Router } from '../http/route.ts'
+import { AccountRef, Id } from '../http/schemas.ts'
+import { idAt } from '../http/validation.ts'
+import type { Feed, HomePage, HomeRequest, NewPost, Post } from './index.ts'
+import { createRenderer, feedRest, idsBody, receiptBody, type Renderer } from './render.ts'
+import { FeedQuery, ListQuery, LookupBody, NewPostBody } from './schemas.ts'
+
+export interface FeedRouteParts {
+  readonly router: Router
+  readonly env: Env
+  readonly graph: Graph
+  readonly feed: Feed
+  readonly refs: AccountRefs
+}
+
+interface Parts extends FeedRouteParts {
+  readonly renderer: Renderer
+  /** The circle to judge by; `undefined` is the application, which may see everything. */
+  readonly viewerOf: (caller: Caller) => Maybe<Circle | undefined>
+}
+
+const postId = { id: Id('The post.') }
+
+export function feedRoutes(parts: FeedRouteParts): void {
+  const { graph } = parts
+  const all: Parts = {
+    ...parts,
+    renderer: createRenderer(graph.accounts),
+    viewerOf: ({ account }) => (account === undefined ? undefined : graph.circles.of(account.number)),
+  }
+  homeRoute(all)
+  profileRoute(all)
+  newPostRoute(all)
+  postRoutes(all)
+  lookupRoute(all)
+  receiptRoute(all)
+}
+
+function homeRoute({ router, feed, renderer }: Parts): void {
+  const whole = (page: HomePage): Maybe<Answer> => {
+    const bytes = renderer.posts(page.items, page.circle, feedRest(page))
+    return bytes instanceof Promise ? bytes.then(ok) : ok(bytes)
+  }
+  const idsOnly = (page: HomePage): Answer => ok(Buffer.from(idsBody(page.items) + feedRest(page)))
+  router.read({
+    method: 'GET',
+    path: '/feed',
+    name: 'getFeed',
+    summary: 'The home feed, latest first',
+    description:
+      'Posts of those one follows and of oneself. `cursor` goes on to older ones, down to the very first; `after` ' +
+      'gives exactly what came since an earlier page, or says `gap` and starts over.',
+    tag: 'feed',
+    access: 'account',
+    query: FeedQuery,
+    answers: { 200: 'FeedPage' },
+    problems: ['invalid_cursor', 'unavailable'],
+    answer({ caller, query }) {
+      const request = { limit: query.limit ?? LIMITS.pageDefault, cursor: query.cursor, after: query.after }
+      const read = feed.reads.home(caller.account?.number ?? 0, request)
+      return read.then(query.fields === 'ids' ? idsOnly : whole, (error: unknown) => refused(error, request))
+    },
+  })
+}
+
+/** Both kinds of cursor are refused alike; the caller is told which one it was. */
+function refused(error: unknown, { after }: HomeRequest): never {
+  if (after === undefined || !isRivuletError(error, 'invalid_cursor')) throw error
+  throw new RivuletError('invalid_cursor', error.message, {
+    errors: (error.errors ?? []).map(({ message }) => ({ path: 'query.after', message })),
+  })
+}
+
+function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
+  router.read({
+    method: 'GET',
+    path: '/accounts/:id/posts',
+    name: 'getAccountPosts',
+    summary: 'The posts of an account that the caller may see, latest first',
+    tag: 'feed',
+    access: 'any',
+    params: { id: AccountRef('The author') },
+    query: ListQuery,
+    answers: { 200: 'PostPage' },
+    problems: ['invalid_id', 'invalid_cursor', 'not_found', 'unavailable'],
+    async answer({ caller, params, query }) {
+      const author = await refs.inPath(params.id)
+      const viewer = await viewerOf(caller)
+      const { limit = LIMITS.pageDefault, cursor } = query
+      const { items, nextCursor, hasMore } = await feed.reads.profile(author.number, viewer, limit, cursor)
+      const rest = JSON.stringify({ next_cursor: nextCursor ?? null, has_more: hasMore })
+      return ok(await renderer.posts(items, viewer, `,${rest.slice(1)}`))
+    },
+  })
+}
+
+/** One post as the caller may see it; hidden and unknown are the same. */
+async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+  const [item] = await feed.reads.lookup([id], viewer)
+  const bytes = item === undefined ? undefined : await renderer.post(item, viewer)
+  if (bytes === undefined) throw notFound()
+  return bytes
+}
+
+function newPostRoute(parts: Parts): void {
+  const { router, feed, viewerOf } = parts
+  router.write({
+    method: 'POST',
+    path: '/posts',
+    name: 'createPost',
+    summary: 'Post, reply or repost',
+    description:
+      'Needs content, custom or repost_of. Answered once the post is durable and its author can read it.',
+    tag: 'posts',
+    access: 'account',
+    body: NewPostBody,
+    answers: { 201: 'Post' },
+    problems: ['invalid_id', 'not_found', 'repost_refused'],
+    async run({ caller, body }, once) {
+      const post: NewPost = {
+        content: body.content,
+        custom: body.custom,
+        visibility: body.visibility,
+        replyTo: body.reply_to === undefined ? undefined : idAt(body.reply_to, '/reply_to'),
+        repostOf: body.repost_of === undefined ? undefined : idAt(body.repost_of, '/repost_of'),
+        clientRef: body.client_ref,
+      }
+      const { id } = await feed.commands.post(caller.account?.number ?? 0, post, once)
+      return created(await shown(parts, id, await viewerOf(caller)))
+    },
+    replay: async ({ caller }, eventId) => created(await shown(parts, eventId, await viewerOf(caller))),
+  })
+}
+
+function postRoutes(parts: Parts): void {
+  const { router, feed, viewerOf } = parts
+  router.read({
+    method: 'GET',
+    path: '/posts/:id',
+    name: 'getPost',
+    summary: 'A post',
+    tag: 'posts',
+    access: 'any',
+    params: postId,
+    answers: { 200: 'Post' },
+    problems: ['invalid_id', 'not_found'],
+    async answer({ caller, params }) {
+      return ok(await shown(parts, idAt(params.id, 'params.id'), await viewerOf(caller)))
+    },
+  })
+
+  const gone = (id: number) => ok({ id: String(id), deleted: true })
+  router.write({
+    method: 'DELETE',
+    path: '/posts/:id',
+    name: 'deletePost',
+    summary: "Delete a post of one's own",
+    description: 'At once and for good; doing it again answers the same.',
+    tag: 'posts',
+    access: 'account',
+    params: postId,
+    answers: { 200: 'Deleted' },
+    problems: ['invalid_id', 'not_found'],
+    async run({ caller, params }, once) {
+      const id = idAt(params.id, 'params.id')
+      await feed.commands.delete(caller.account?.number ?? 0, id, once)
+      return gone(id)
+    },
+    replay: async ({ params }) => gone(idAt(params.id, 'params.id')),
+  })
+}
+
+function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
+  router.read({
+    method: 'POST',
+    path: '/posts/lookup',
+    name: 'lookupPosts',
+    summary: 'Many posts at once',
+    description: 'In the order asked for. `missing` names those that do not exist or are not for the caller.',
+    tag: 'posts',
+    access: 'any',
+    body: LookupBody,
+    answers: { 200: 'Lookup' },
+    problems: ['invalid_id', 'payload_too_large', 'unsupported_media_type'],
+    async answer({ caller, body }) {
+      const ids = new Set(body.ids.map((id, at) => idAt(id, `/ids/${at}`)))
+      const viewer = await viewerOf(caller)
+      const items = await feed.reads.lookup([...ids], viewer)
+      for (const { id } of items) ids.delete(id)
+      const missing = ids.size === 0 ? '' : `,"missing":${JSON.stringify([...ids].map(String))}`
+      return ok(await renderer.posts(items, viewer, `${missing}}`))
+    },
+  })
+}
+
+function receiptRoute({ router, env, graph, feed }: Parts): void {
+  router.read({
+    method: 'GET',
+    path: '/posts/:id/receipt',
+    name: 'getReceipt',
+    summary: 'How far a post has travelled',
+    description: 'For its author and for the server key; counts only.',
+    tag: 'posts',
+    access: 'any',
+    params: postId,
+    answers: { 200: 'Receipt' },
+    problems: ['invalid_id', 'not_found'],
+    async answer({ caller, params }) {
+      const post = await feed.posts.get(idAt(params.id, 'params.id'))
+      const isTheirs = caller.account === undefined || post?.author === caller.account.number
+      if (post === undefined || post.deleted || !isTheirs) throw notFound()
+      const receipt = await feed.reads.receipt(post.id)
+      return ok(receiptBody(post, receipt, await expectedTier(graph, post), env.wallMs()))
+    },
+  })
+}
+
+/** What a post that fan-out has not come to yet is going to be. */
+async function expectedTier({ policies, reads }: Graph, post: Post): Promise<'push' | 'pull'> {
+  return policies.shareOf(post.author, await reads.followersCount(post.author)) > 0 ? 'push' : 'pull'
+}

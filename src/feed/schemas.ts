@@ -1,0 +1,131 @@
+/** Posts and pages as JSON Schema. */
+
+import Type from 'typebox'
+import { LIMITS } from '../core/limits.ts'
+import { AuthorSchema } from '../graph/index.ts'
+import { Cursor, Id, Limit, Nullable, Time } from '../http/schemas.ts'
+import { VISIBILITIES } from './tables.ts'
+
+const closed = { additionalProperties: false }
+
+const visibility = Type.Enum([...VISIBILITIES])
+
+const post = {
+  id: Id('The post.'),
+  author: Type.Object(AuthorSchema.properties, closed),
+  content: Nullable(Type.String()),
+  custom: Type.Unknown({ description: 'What the application put there; null without.' }),
+  visibility,
+  reply_to: Nullable(Id('The post that this one replies to.')),
+  repost_of: Nullable(Id('The post that this one repeats.')),
+  client_ref: Nullable(Type.String()),
+  created_at: Time('When it was accepted.'),
+  counts: Type.Object(
+    { replies: Type.Integer({ minimum: 0 }), reposts: Type.Integer({ minimum: 0 }) },
+    closed,
+  ),
+  viewer: Type.Union(
+    [Type.Object({ own: Type.Boolean(), following_author: Type.Boolean() }, closed), Type.Null()],
+    { description: 'How the caller stands to it; null for the application itself.' },
+  ),
+}
+
+export const PostSchema = Type.Object(
+  {
+    ...post,
+    original: Type.Optional(
+      Type.Object(post, { ...closed, description: 'Of a repost: what it repeats, whole.' }),
+    ),
+  },
+  { ...closed, title: 'Post' },
+)
+const Posts = Type.Array(Type.Object(PostSchema.properties, closed))
+
+export const PostPageSchema = Type.Object(
+  { posts: Posts, next_cursor: Nullable(Type.String()), has_more: Type.Boolean() },
+  { ...closed, title: 'PostPage' },
+)
+
+export const FeedPageSchema = Type.Object(
+  {
+    posts: Type.Union([Posts, Type.Array(Type.Object({ id: Id('The post.') }, closed))], {
+      description: 'Latest first; with `fields=ids` only ids.',
+    }),
+    next_cursor: Nullable(Type.String({ description: 'For what is older.' })),
+    after: Type.String({ description: 'For what comes later.' }),
+    has_more: Type.Boolean(),
+    complete: Type.Boolean({ description: 'Nothing up to `as_of` is missing.' }),
+    as_of: Time('Up to when the page claims to be complete.'),
+    gap: Type.Optional(
+      Type.Boolean({ description: 'Only when true: this is the newest page, and more lies between.' }),
+    ),
+    failed_sources: Type.Array(Type.String()),
+  },
+  { ...closed, title: 'FeedPage' },
+)
+
+export const LookupSchema = Type.Object(
+  { posts: Posts, missing: Type.Optional(Type.Array(Id('Unknown, or not for the caller.'))) },
+  { ...closed, title: 'Lookup' },
+)
+
+const count = Type.Integer({ minimum: 0 })
+export const ReceiptSchema = Type.Object(
+  {
+    tier: Type.Enum(['push', 'pull']),
+    planned: count,
+    done: count,
+    skipped_inactive: count,
+    lanes: Type.Object({ close: count, active: count, rest: count }, closed),
+    accepted_at: Time('When the post was accepted.'),
+    done_at: Nullable(Time('When everybody had it.')),
+    lag_ms: Type.Integer({ description: 'From accepted to done, or until now.', minimum: 0 }),
+  },
+  { ...closed, title: 'Receipt', description: 'How far a post has travelled; counts only.' },
+)
+
+export const DeletedSchema = Type.Object(
+  { id: Id('The post.'), deleted: Type.Literal(true) },
+  { ...closed, title: 'Deleted' },
+)
+
+export const NewPostBody = Type.Object(
+  {
+    content: Type.Optional(
+      Type.String({ description: `At most ${LIMITS.contentGraphemesMax} characters, as people count them.` }),
+    ),
+    custom: Type.Optional(
+      Type.Unknown({
+        description: `Any JSON, at most ${LIMITS.customBytesMax} bytes; comes back as it was.`,
+      }),
+    ),
+    visibility: Type.Optional(visibility),
+    reply_to: Type.Optional(Type.String({ description: 'The post to reply to.' })),
+    repost_of: Type.Optional(Type.String({ description: 'The post to repeat; stands alone.' })),
+    client_ref: Type.Optional(
+      Type.String({
+        description: `The caller's own reference, at most ${LIMITS.clientRefLengthMax} characters.`,
+      }),
+    ),
+  },
+  closed,
+)
+
+export const LookupBody = Type.Object(
+  { ids: Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.lookupIdsMax }) },
+  closed,
+)
+
+export const FeedQuery = Type.Object(
+  {
+    cursor: Cursor('`next_cursor` of the page before: what is older.'),
+    after: Cursor('`after` of an earlier page: what came since.'),
+    limit: Limit,
+    fields: Type.Optional(Type.Enum(['ids'], { description: '`ids` for ids only.' })),
+  },
+  closed,
+)
+export const ListQuery = Type.Object(
+  { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
+  closed,
+)

@@ -1,0 +1,74 @@
+/** What operators change at run time: who is pushed and who is pulled. For the server key. */
+
+import { invalid } from '../core/text.ts'
+import { ok, type Router } from '../http/route.ts'
+import { AccountRef } from '../http/schemas.ts'
+import type { Graph } from './index.ts'
+import type { AccountRefs } from './refs.ts'
+import { SHARES, type Policy } from './policy.ts'
+import { PolicyBody, TierBody } from './render.ts'
+
+export interface AdminRouteParts {
+  readonly router: Router
+  readonly graph: Graph
+  readonly refs: AccountRefs
+}
+
+export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
+  const { commands, policies } = graph
+
+  router.write({
+    method: 'PUT',
+    path: '/admin/tiers/:account_id',
+    name: 'putTier',
+    summary: 'Push or pull the posts of one account, whatever the policy says',
+    tag: 'admin',
+    access: 'server',
+    params: { account_id: AccountRef('The author') },
+    body: TierBody,
+    answers: { 200: 'Tier' },
+    problems: ['invalid_id', 'not_found'],
+    async run({ params, body }, once) {
+      const account = await refs.inPath(params.account_id, 'params.account_id')
+      const { tier, push_share = SHARES } = body
+      await commands.setTier(account.number, tier, push_share, once)
+      return ok({ account_id: String(account.id), tier, push_share })
+    },
+    async replay({ params, body }) {
+      const account = await refs.inPath(params.account_id, 'params.account_id')
+      return ok({ account_id: String(account.id), tier: body.tier, push_share: body.push_share ?? SHARES })
+    },
+  })
+
+  router.read({
+    method: 'GET',
+    path: '/admin/policy',
+    name: 'getPolicy',
+    summary: 'When posts are pushed and when they are pulled',
+    tag: 'admin',
+    access: 'server',
+    answers: { 200: 'Policy' },
+    answer: () => ok(policies.current),
+  })
+
+  router.write({
+    method: 'PATCH',
+    path: '/admin/policy',
+    name: 'patchPolicy',
+    summary: 'Change the policy; from the next post on',
+    tag: 'admin',
+    access: 'server',
+    body: PolicyBody,
+    answers: { 200: 'Policy' },
+    async run({ body }, once) {
+      checkPolicy({ ...policies.current, ...body })
+      return ok(await commands.setPolicy(body, once))
+    },
+    replay: async () => ok(policies.current),
+  })
+}
+
+function checkPolicy({ active_hours, inactive_days }: Policy): void {
+  if (active_hours > inactive_days * 24)
+    throw invalid('/active_hours', 'must not exceed inactive_days: who is active is not inactive')
+}

@@ -1,0 +1,69 @@
+/** Follow, block and mute over HTTP: each a state that is put or deleted, and answered as the relationship. */
+
+import type { ErrorCode } from '../core/errors.ts'
+import type { Idempotency } from '../engine/events.ts'
+import { ok, type Router } from '../http/route.ts'
+import { AccountRef } from '../http/schemas.ts'
+import type { Relationship } from './commands.ts'
+import type { Graph } from './index.ts'
+import type { AccountRefs } from './refs.ts'
+import { relationshipBody } from './render.ts'
+
+export interface EdgeRouteParts {
+  readonly router: Router
+  readonly graph: Graph
+  readonly refs: AccountRefs
+}
+
+export function edgeRoutes({ router, graph, refs }: EdgeRouteParts): void {
+  const { commands } = graph
+  const verbs = {
+    follow: {
+      summary: ['Follow an account', 'Stop following an account'],
+      set: (on: boolean) => (on ? commands.follow : commands.unfollow),
+      problems: ['follow_self', 'follow_refused', 'follow_limit'],
+    },
+    block: {
+      summary: ['Block an account', 'Stop blocking an account'],
+      set: (on: boolean) => (by, of, once) => commands.block(by, of, on, once),
+      problems: ['block_self'],
+    },
+    mute: {
+      summary: ['Mute an account', 'Stop muting an account'],
+      set: (on: boolean) => (by, of, once) => commands.mute(by, of, on, once),
+      problems: ['mute_self'],
+    },
+  } satisfies Record<string, EdgeVerb>
+
+  for (const [verb, { summary, set, problems }] of Object.entries<EdgeVerb>(verbs)) {
+    for (const on of [true, false]) {
+      const change = set(on)
+      router.write({
+        method: on ? 'PUT' : 'DELETE',
+        path: `/accounts/:id/${verb}`,
+        name: on ? verb : `un${verb}`,
+        summary: summary[on ? 0 : 1],
+        description: 'Doing it again changes nothing and answers the same.',
+        tag: 'relationships',
+        access: 'account',
+        params: { id: AccountRef('The account') },
+        answers: { 200: 'Relationship' },
+        problems: ['invalid_id', 'not_found', ...problems],
+        async run({ caller, params }, once) {
+          const other = await refs.inPath(params.id)
+          return ok(relationshipBody(await change(caller.account?.number ?? 0, other.number, once)))
+        },
+        async replay({ caller, params }) {
+          const other = await refs.inPath(params.id)
+          return ok(relationshipBody(await commands.relationship(caller.account?.number ?? 0, other.number)))
+        },
+      })
+    }
+  }
+}
+
+interface EdgeVerb {
+  readonly summary: readonly [on: string, off: string]
+  set(on: boolean): (by: number, of: number, once?: Idempotency) => Promise<Relationship>
+  readonly problems: readonly ErrorCode[]
+}
