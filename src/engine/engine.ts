@@ -18,7 +18,6 @@ import { createWorker, type Worker } from './worker.ts'
 
 /** Above this many events between log and views, new writes are refused rather than queued without end. */
 const BACKLOG_EVENTS_MAX = 100_000
-const PROJECTION_DEADLINE_MS = 10_000
 
 export interface EngineOptions {
   readonly env: Env
@@ -91,7 +90,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     }
     const { id, appended } = append(type, key, body, once)
     const [position] = await appended
-    await within(worker.projected(key % log.partitions, position), PROJECTION_DEADLINE_MS)
+    await worker.projected(key % log.partitions, position)
     return { id, position }
   }
 
@@ -111,20 +110,6 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
       throw error
     })
     return { id, appended }
-  }
-
-  async function within<T>(task: Promise<T>, deadlineMs: number): Promise<T> {
-    let timer: { cancel(): void } | undefined
-    const late = new Promise<never>((_, reject) => {
-      const error = () =>
-        new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
-      timer = env.timer(deadlineMs, () => reject(error()))
-    })
-    try {
-      return await Promise.race([task, late])
-    } finally {
-      timer?.cancel()
-    }
   }
 
   async function publishHorizon(): Promise<void> {

@@ -4,6 +4,7 @@
  * so that a slow fan-out slows the projection and, through it, the writers.
  */
 
+import { RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
@@ -13,6 +14,8 @@ import type { Event, EventDecoder } from './events.ts'
 import type { Derived, Projector } from './project.ts'
 import { retrying } from './retry.ts'
 
+const PROJECTION_DEADLINE_MS = 10_000
+const DEADLINE_CHECK_MS = 1_000
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
 const CHECKPOINT_INTERVAL_MS = 30_000
 const CHECKPOINT_EVENTS = 500_000
@@ -20,7 +23,7 @@ const CHECKPOINT_EVENTS = 500_000
 export interface Worker {
   /** Replays what the store may not hold, up to the end of the log; then goes on by itself. */
   start(): Promise<void>
-  /** Resolves once the event at `position` is projected. */
+  /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
   projected(partition: number, position: number): Promise<void>
   /** Events projected whose reactions are still to come. */
   readonly backlogEvents: number
@@ -52,6 +55,7 @@ export interface WorkerOptions {
 
 interface Waiter {
   readonly position: number
+  readonly sinceMs: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -71,6 +75,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let wakeProjector = () => {}
   let loops: Promise<unknown> = Promise.resolve()
   let checkpointTimer: { cancel(): void } | undefined
+  let deadlineTimer: { cancel(): void } | undefined
   let checkpointing: Promise<void> = Promise.resolve()
 
   function fail(error: unknown): void {
@@ -155,6 +160,24 @@ export function createWorker(options: WorkerOptions): Worker {
     return checkpointing
   }
 
+  /** One timer for all who wait: nobody waits much longer than the deadline, and none pays for a timer. */
+  function watchDeadlines(): void {
+    deadlineTimer = env.timer(DEADLINE_CHECK_MS, () => {
+      const overdueMs = env.monotonicMs() - PROJECTION_DEADLINE_MS
+      for (const list of waiters) {
+        const overdue = list.filter((waiter) => waiter.sinceMs < overdueMs)
+        if (overdue.length > 0)
+          list.splice(0, list.length, ...list.filter((waiter) => waiter.sinceMs >= overdueMs))
+        for (const waiter of overdue) {
+          waiter.reject(
+            new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed'),
+          )
+        }
+      }
+      if (!stopped) watchDeadlines()
+    })
+  }
+
   function scheduleCheckpoint(): void {
     checkpointTimer = env.timer(CHECKPOINT_INTERVAL_MS, () => {
       const due = eventsSinceCheckpoint > 0 ? checkpoint() : Promise.resolve()
@@ -165,7 +188,9 @@ export function createWorker(options: WorkerOptions): Worker {
   function projected(partition: number, position: number): Promise<void> {
     if (position < projectedTo[partition]) return Promise.resolve()
     if (failure !== undefined) return Promise.reject(failure)
-    return new Promise((resolve, reject) => waiters[partition].push({ position, resolve, reject }))
+    return new Promise((resolve, reject) =>
+      waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
+    )
   }
 
   return {
@@ -187,6 +212,7 @@ export function createWorker(options: WorkerOptions): Worker {
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
       await Promise.all(bounds.map(({ start, end }, p) => (end > start ? projected(p, end - 1) : undefined)))
       scheduleCheckpoint()
+      watchDeadlines()
     },
     async idle() {
       for (;;) {
@@ -199,6 +225,7 @@ export function createWorker(options: WorkerOptions): Worker {
     async stop() {
       stopped = true
       checkpointTimer?.cancel()
+      deadlineTimer?.cancel()
       await consumer?.close()
       wakeReactor()
       wakeProjector()

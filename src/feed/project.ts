@@ -15,19 +15,18 @@ import {
 
 const onPosted = projection({
   on: posted,
-  needs: ({ id, body }) => [outboxTable.key(body.author, id), postTotalsTable.key(body.author)],
+  needs: ({ body }) => [postTotalsTable.key(body.author)],
   apply({ id, body, version }, rows, effects) {
     const { author } = body
     const post = { ...body, id, deleted: false }
     rows.put(postsTable, postsTable.key(id), version, post)
-    const entry = outboxTable.key(author, id)
     const totalKey = postTotalsTable.key(author)
+    // Entry and total stand in one partition and are written at once: a total of this version counts this post.
     if (rows.versionOf(totalKey) < version) {
       const before = rows.get(postTotalsTable, totalKey)?.posts ?? 0
-      const isNew = rows.get(outboxTable, entry) === undefined
-      rows.put(postTotalsTable, totalKey, version, { posts: before + (isNew ? 1 : 0) })
+      rows.put(postTotalsTable, totalKey, version, { posts: before + 1 })
+      rows.put(outboxTable, outboxTable.key(author, id), version, { on: true, kind: kindOf(post) })
     }
-    rows.put(outboxTable, entry, version, { on: true, kind: kindOf(post) })
     tellTargets(post, true, effects)
   },
 })

@@ -13,7 +13,7 @@ import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
 
 type Accounts = Graph['accounts']
 type Account = NonNullable<ReturnType<Accounts['cached']>>
-type Authors = ReadonlyMap<number, Account>
+type AuthorOf = (number: number) => Account | undefined
 
 /** How a viewer stands to a post: each a constant. */
 const STATES = [
@@ -35,10 +35,9 @@ function viewerJson(own: boolean, following: boolean): string {
 
 const viewerThen = (end: string) => STATES.map((state) => Buffer.from(`${state}${end}`))
 const LAST = viewerThen('}')
-const NEXT_FOLLOWS = viewerThen('},')
 const ORIGINAL_FOLLOWS = viewerThen(',"original":')
 const ORIGINAL_LAST = viewerThen('}}')
-const ORIGINAL_NEXT_FOLLOWS = viewerThen('}},')
+const COMMA = Buffer.from(',')
 
 export interface Renderer {
   /** One post, whole; `undefined` if its author is gone. */
@@ -48,78 +47,63 @@ export interface Renderer {
 }
 
 export function createRenderer(accounts: Accounts): Renderer {
-  /** `undefined` when the cache does not hold all of them. */
-  function cachedAuthors(items: readonly Item[]): Authors | undefined {
-    const found = new Map<number, Account>()
-    for (const { post, original } of items) {
-      for (const number of original === undefined ? [post.author] : [post.author, original.author]) {
-        if (found.has(number)) continue
-        const account = accounts.cached(number)
-        if (account === undefined) return undefined
-        found.set(number, account)
-      }
-    }
-    return found
-  }
-
-  async function loadedAuthors(items: readonly Item[]): Promise<Authors> {
+  async function loadedAuthors(items: readonly Item[]): Promise<AuthorOf> {
     const numbers = new Set(
-      items.flatMap(({ post, original }) =>
-        original === undefined ? [post.author] : [post.author, original.author],
-      ),
+      items.flatMap(({ post, original }) => [post.author, original?.author ?? post.author]),
     )
     const found = await accounts.byNumbers([...numbers])
-    return new Map(found.flatMap((account) => (account === undefined ? [] : [[account.number, account]])))
+    const byNumber = new Map(found.map((account) => [account?.number, account]))
+    return (number) => byNumber.get(number)
   }
-
-  const authorsOf = (items: readonly Item[]) => cachedAuthors(items) ?? loadedAuthors(items)
 
   return {
     async post(item, viewer) {
-      const parts = partsOf([item], viewer, await authorsOf([item]))
+      const parts = partsOf([item], viewer, await loadedAuthors([item])).parts
       return parts.length === 0 ? undefined : stitch(parts)
     },
     posts(items, viewer, rest) {
-      const authors = authorsOf(items)
-      return authors instanceof Promise
-        ? authors.then((found) => page(items, viewer, found, rest))
-        : page(items, viewer, authors, rest)
+      const { parts, missing } = partsOf(items, viewer, accounts.cached)
+      if (missing === 0) return page(parts, rest)
+      return loadedAuthors(items).then((authorOf) => page(partsOf(items, viewer, authorOf).parts, rest))
     },
   }
 }
 
 const PAGE_OPENS = Buffer.from('{"posts":[')
 
-function page(items: readonly Item[], viewer: Circle | undefined, authors: Authors, rest: string): Buffer {
-  const parts = partsOf(items, viewer, authors)
-  parts.unshift(PAGE_OPENS)
-  parts.push(Buffer.from(`]${rest}`))
-  return stitch(parts)
+function page(posts: Buffer[], rest: string): Buffer {
+  posts.unshift(PAGE_OPENS)
+  posts.push(Buffer.from(`]${rest}`))
+  return stitch(posts)
 }
 
-/** A post whose author is gone is left out: nobody could say who speaks. */
-function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Authors): Buffer[] {
-  const whole = items.filter(
-    ({ post, original }) =>
-      authors.has(post.author) && (original === undefined || authors.has(original.author)),
-  )
+/** A post whose author is not known is left out, and counted: nobody could say who speaks. */
+function partsOf(items: readonly Item[], viewer: Circle | undefined, authorOf: AuthorOf) {
   const parts: Buffer[] = []
-  whole.forEach(({ post, original }, i) => {
-    const isLast = i === whole.length - 1
-    const state = stateOf(post, viewer)
-    parts.push(bodyOf(post, authors))
-    if (original === undefined) return void parts.push((isLast ? LAST : NEXT_FOLLOWS)[state])
-    const originalState = stateOf(original, viewer)
-    parts.push(ORIGINAL_FOLLOWS[state], bodyOf(original, authors))
-    parts.push((isLast ? ORIGINAL_LAST : ORIGINAL_NEXT_FOLLOWS)[originalState])
-  })
-  return parts
+  let missing = 0
+  for (let i = 0; i < items.length; i++) {
+    const { post, original } = items[i]
+    const body = bodyOf(post, authorOf)
+    const originalBody = original === undefined ? undefined : bodyOf(original, authorOf)
+    if (body === undefined || (original !== undefined && originalBody === undefined)) {
+      missing++
+      continue
+    }
+    if (parts.length > 0) parts.push(COMMA)
+    if (original === undefined || originalBody === undefined) parts.push(body, LAST[stateOf(post, viewer)])
+    else {
+      parts.push(body, ORIGINAL_FOLLOWS[stateOf(post, viewer)])
+      parts.push(originalBody, ORIGINAL_LAST[stateOf(original, viewer)])
+    }
+  }
+  return { parts, missing }
 }
 
 /** A post up to `"viewer":`. Counts never change on a post object: the next count comes with a new one. */
-function bodyOf(post: Post, authors: Authors): Buffer {
-  const author = authors.get(post.author) as Account
-  if (post.json !== undefined && post.jsonAuthor === author) return post.json
+function bodyOf(post: Post, authorOf: AuthorOf): Buffer | undefined {
+  const author = authorOf(post.author)
+  if (author === undefined || (post.json !== undefined && post.jsonAuthor === author))
+    return author && post.json
   post.jsonAuthor = author
   return (post.json = Buffer.from(bodyText(post, author)))
 }

@@ -63,16 +63,29 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     return rows.map((row) => (row === undefined ? undefined : followerTotalsTable.decode(row)))
   }
 
+  /** Nearly every audience lies in the first bucket alone: its head is read together with the totals. */
   async function audiences(followees: readonly number[]) {
-    const found = await totals(followees)
-    const wanted: { at: number; bucket: number }[] = []
-    found.forEach((total, at) => total?.buckets.forEach((bucket) => wanted.push({ at, bucket })))
     const rows = await store.get(
-      wanted.map(({ at, bucket }) => followerHeadsTable.key(followees[at], bucket)),
+      followees.flatMap((followee) => [
+        followerTotalsTable.key(followee),
+        followerHeadsTable.key(followee, 0),
+      ]),
     )
     const audiences = followees.map((): AudienceBucket[] => [])
-    wanted.forEach(({ at, bucket }, i) => {
-      const row = rows[i]
+    const elsewhere: { at: number; bucket: number }[] = []
+    followees.forEach((_, at) => {
+      const [total, head] = [rows[2 * at], rows[2 * at + 1]]
+      if (head !== undefined) audiences[at].push({ bucket: 0, head: followerHeadsTable.decode(head) })
+      if (total === undefined) return
+      for (const bucket of followerTotalsTable.decode(total).buckets)
+        if (bucket > 0) elsewhere.push({ at, bucket })
+    })
+    if (elsewhere.length === 0) return audiences
+    const heads = await store.get(
+      elsewhere.map(({ at, bucket }) => followerHeadsTable.key(followees[at], bucket)),
+    )
+    elsewhere.forEach(({ at, bucket }, i) => {
+      const row = heads[i]
       if (row !== undefined) audiences[at].push({ bucket, head: followerHeadsTable.decode(row) })
     })
     return audiences
