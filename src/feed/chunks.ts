@@ -80,9 +80,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
       chunksDone: 0,
       unsaved: 0,
     })
-    loop ??= run()
-      .catch(context.onFatal)
-      .finally(() => (loop = undefined))
+    loop ??= run().catch(context.onFatal)
   }
 
   async function newReceipt(plan: Plan, fingerprint: number): Promise<Receipt> {
@@ -104,22 +102,27 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
   }
 
   async function run(): Promise<void> {
-    while (open.size > 0 && !stopped) {
-      const turn = nextTurn()
-      if (turn.lane >= REST_LANE && context.lagEvents() > LAG_EVENTS_HIGH) {
-        await new Promise<void>((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
-        continue
-      }
-      await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
-      if (isComplete(turn.of)) await retry(() => complete(turn.of))
-      else if (turn.of.unsaved >= SAVE_EVERY_CHUNKS) await retry(() => save(turn.of))
-      await env.yield()
+    try {
+      while (open.size > 0 && !stopped) await runTurn()
+    } finally {
+      // At once with the last look at `open`: a plan that is added next finds no loop and starts one.
+      loop = undefined
     }
   }
 
-  /** The most urgent lane of all plans; of one lane, the oldest plan. */
-  function nextTurn(): { of: Open; lane: number; chunks: number[] } {
-    for (let lane = 0; lane < LANES.length; lane++) {
+  async function runTurn(): Promise<void> {
+    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH
+    const turn = nextTurn(isLagging ? REST_LANE : LANES.length)
+    if (turn === undefined) return new Promise((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
+    await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
+    if (isComplete(turn.of)) await retry(() => complete(turn.of))
+    else if (turn.of.unsaved >= SAVE_EVERY_CHUNKS) await retry(() => save(turn.of))
+    await env.yield()
+  }
+
+  /** The most urgent lane below `laneEnd` of all plans; of one lane, the oldest plan. */
+  function nextTurn(laneEnd: number): { of: Open; lane: number; chunks: number[] } | undefined {
+    for (let lane = 0; lane < laneEnd; lane++) {
       for (const of of open.values()) {
         const chunks: number[] = []
         while (of.next[lane] < of.plan.chunks.length && chunks.length < CHUNKS_A_TURN) {
@@ -130,7 +133,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
         if (chunks.length > 0 || isComplete(of)) return { of, lane, chunks }
       }
     }
-    throw new Error('an open plan has chunks left')
+    return undefined
   }
 
   async function runChunks(of: Open, lane: number, chunks: readonly number[]): Promise<void> {

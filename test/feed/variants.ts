@@ -27,6 +27,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'feed/fanout.ts', find: 'INSERTS_A_TURN = 1_000', replace: 'INSERTS_A_TURN = 2' },
   { file: 'feed/chunks.ts', find: 'CHUNKS_A_TURN = 4', replace: 'CHUNKS_A_TURN = 1' },
   { file: 'feed/chunks.ts', find: 'SAVE_EVERY_CHUNKS = 64', replace: 'SAVE_EVERY_CHUNKS = 2' },
+  { file: 'feed/chunks.ts', find: 'LAG_EVENTS_HIGH = 2_048', replace: 'LAG_EVENTS_HIGH = 0' },
   { file: 'feed/pull.ts', find: 'ROUND_AUTHORS_MAX = 1_000', replace: 'ROUND_AUTHORS_MAX = 4' },
   { file: 'feed/reveals.ts', find: 'KEPT_MAX = 4_096', replace: 'KEPT_MAX = 4' },
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },

@@ -1,0 +1,163 @@
+/**
+ * Fan-out end to end: posts accepted durably, projected, planned and inserted into every follower's timeline;
+ * against the same log, the same follower rows and the same posts with a local Redis as the timelines.
+ */
+
+import { LIMITS } from '../src/core/limits.ts'
+import { type EngineWorld, numberOf, openEngineWorld } from './engine-world.ts'
+import { type Graph, generatePowerLaw, loadMusae, shuffled } from './graph.ts'
+import {
+  type Bench,
+  type BenchContext,
+  type BenchResult,
+  type Contender,
+  RUNS,
+  type Report,
+  type Sample,
+  format,
+  formatSample,
+  interleave,
+  seconds,
+} from './harness.ts'
+import { RawPipeline, type RedisServer, redisVersion, startRedis, trimTo, zaddTail, zaddTo } from './redis.ts'
+
+const WRITERS = 512
+const CONTENT =
+  'A post of a usual length, more or less, as people write them when they have something to say.'
+const TRIM_EVERY = 64
+const BATCH_POSTS = 64
+const EVERYBODY = 1_000_000_000
+
+export const fanout: Bench = {
+  name: 'fanout',
+  describe: 'inserts a second from durable accept to timelines, against the same with Redis (goal: 12 times)',
+  run,
+}
+
+interface Counts {
+  postsPerS: number
+}
+
+async function run({ quick, report }: BenchContext): Promise<BenchResult> {
+  const version = redisVersion()
+  if (version === undefined) report.line('redis-server is not installed: its columns are skipped')
+  const redis = version === undefined ? undefined : await startRedis()
+  try {
+    const rows = [['graph', 'posts a run', 'inserts/s', 'posts/s', `Redis ${version ?? 'absent'}`, 'ratio']]
+    let last: { ours: Sample; redis?: Sample } | undefined
+    for (const graph of graphs(quick)) {
+      last = await runGraph(graph, quick, redis, report, rows)
+    }
+    report.table(rows)
+    const { ours, redis: reference } = last!
+    return {
+      ours: ours.median,
+      reference: reference?.median ?? null,
+      ratio: reference === undefined ? null : ours.median / reference.median,
+      unit: 'inserts/s',
+      runs: RUNS,
+    }
+  } finally {
+    await redis?.stop()
+  }
+}
+
+function* graphs(quick: boolean): Generator<Graph> {
+  yield loadMusae() ?? generatePowerLaw(40_000, 600_000, 1)
+  yield quick ? generatePowerLaw(50_000, 2_500_000, 2) : generatePowerLaw(200_000, 10_000_000, 2)
+}
+
+async function runGraph(
+  graph: Graph,
+  quick: boolean,
+  redis: RedisServer | undefined,
+  report: Report,
+  rows: string[][],
+) {
+  report.progress(`${graph.name}: writing it`)
+  const world = await openEngineWorld(graph)
+  try {
+    await world.rivulet.graph.commands.setPolicy({ push_threshold_followers: EVERYBODY })
+    const posts = quick ? 4_000 : 20_000
+    const order = shuffled(graph.accounts, 5)
+    let at = 0
+    const next = () => numberOf(order[at++ % order.length])
+    const counts: Counts = { postsPerS: 0 }
+    const pipeline = redis === undefined ? undefined : await RawPipeline.open(redis.socketPath)
+    const contenders: Record<string, Contender> = { ours: () => runOurs(world, posts, next, counts) }
+    if (pipeline !== undefined) contenders['redis'] = () => runRedis(world, pipeline, posts / 10, next)
+    const { ours, redis: reference } = await interleave(contenders, RUNS, report)
+    pipeline?.close()
+    rows.push([
+      graph.name,
+      `${posts}`,
+      formatSample(ours),
+      format(counts.postsPerS),
+      reference === undefined ? '' : formatSample(reference),
+      reference === undefined ? '' : (ours.median / reference.median).toFixed(1),
+    ])
+    return reference === undefined ? { ours } : { ours, redis: reference }
+  } finally {
+    await world.close()
+  }
+}
+
+async function runOurs(
+  world: EngineWorld,
+  posts: number,
+  next: () => number,
+  counts: Counts,
+): Promise<number> {
+  const { feed, settle } = world.rivulet
+  const before = feed.fanout.stats.inserts
+  const startMs = performance.now()
+  let left = posts
+  await Promise.all(
+    Array.from({ length: WRITERS }, async () => {
+      while (left-- > 0) await feed.commands.post(next(), { content: CONTENT })
+    }),
+  )
+  await settle()
+  counts.postsPerS = posts / seconds(startMs)
+  return (feed.fanout.stats.inserts - before) / seconds(startMs)
+}
+
+/** The naive worker: append durably, read the followers, write to Redis through pipelines. */
+async function runRedis(
+  world: EngineWorld,
+  pipeline: RawPipeline,
+  posts: number,
+  next: () => number,
+): Promise<number> {
+  const { engine, graph } = world.rivulet
+  const log = await world.openLog()
+  const value = Buffer.from(CONTENT)
+  const startMs = performance.now()
+  let inserts = 0
+  for (let done = 0; done < posts; done += BATCH_POSTS) {
+    const authors = Array.from({ length: BATCH_POSTS }, next)
+    await log.append(authors.map((key) => ({ key, value })))
+    for (const [i, buckets] of (await graph.reads.audiences(authors)).entries()) {
+      const tail = zaddTail(engine.ids.next())
+      for (const { bucket, head } of buckets) {
+        const numbers =
+          head.leafStarts.length === 0 ? head.numbers : await wholeBucket(world, authors[i], bucket)
+        for (const follower of numbers) {
+          const key = `t:${follower}`
+          let isFull = pipeline.command(zaddTo(key, tail))
+          if (++inserts % TRIM_EVERY === 0) isFull = pipeline.command(trimTo(key, LIMITS.timelineEntriesMax))
+          if (isFull) await pipeline.drain()
+        }
+      }
+    }
+  }
+  await pipeline.drain(0)
+  const rate = inserts / seconds(startMs)
+  await log.close()
+  return rate
+}
+
+async function wholeBucket(world: EngineWorld, followee: number, bucket: number): Promise<Uint32Array> {
+  const [numbers] = await world.rivulet.graph.reads.followersIn([{ followee, bucket, from: 0, to: Infinity }])
+  return numbers
+}

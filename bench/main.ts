@@ -1,0 +1,37 @@
+/**
+ * Runs benches: `npm run bench` all of them, `npm run bench -- NAME…` some.
+ * `--quick` takes smaller data, `--json` ends each bench with one line of JSON.
+ */
+
+import { type Bench, createReport, describeMachine } from './harness.ts'
+import { fanout } from './fanout.ts'
+import { timelineInsert } from './timeline-insert.ts'
+import { timelineMemory } from './timeline-memory.ts'
+
+const BENCHES: readonly Bench[] = [timelineInsert, timelineMemory, fanout]
+const FLAGS = ['--quick', '--json']
+
+async function main(args: readonly string[]): Promise<number> {
+  const names = args.filter((arg) => !arg.startsWith('--'))
+  const unknown = args.filter((arg) =>
+    arg.startsWith('--') ? !FLAGS.includes(arg) : !BENCHES.some(({ name }) => name === arg),
+  )
+  if (unknown.length > 0) return explain(unknown)
+  const report = createReport()
+  report.line(describeMachine())
+  for (const bench of BENCHES) {
+    if (names.length > 0 && !names.includes(bench.name)) continue
+    report.line(`\n${bench.name}: ${bench.describe}`)
+    const result = await bench.run({ quick: args.includes('--quick'), report })
+    if (args.includes('--json')) report.line(JSON.stringify({ name: bench.name, ...result }))
+  }
+  return 0
+}
+
+function explain(unknown: readonly string[]): number {
+  const list = BENCHES.map(({ name, describe }) => `  ${name}  ${describe}`).join('\n')
+  process.stderr.write(`unknown: ${unknown.join(' ')}\nbenches:\n${list}\nflags: ${FLAGS.join(' ')}\n`)
+  return 2
+}
+
+process.exitCode = await main(process.argv.slice(2))

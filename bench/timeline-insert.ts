@@ -1,0 +1,289 @@
+/**
+ * Inserts a second into timelines, against sorted sets in a local Redis and against one plain array an account.
+ *
+ * Redis gets every help: raw RESP over a Unix socket, thousands of commands in flight, bare ids as members
+ * (ours keep author and kind too), and a trim only after every 64th insert into a timeline, which the client
+ * counts for it; each trim by itself would nearly double its commands. It runs on the other core meanwhile.
+ */
+
+import { freemem } from 'node:os'
+import { ID_MAX } from '../src/core/ids.ts'
+import { LIMITS } from '../src/core/limits.ts'
+import { createMemoryViews } from '../src/ports/views/memory.ts'
+import type { Spread, Views } from '../src/ports/views/views.ts'
+import { type Graph, generatePowerLaw, loadMusae } from './graph.ts'
+import {
+  type Bench,
+  type BenchContext,
+  type BenchResult,
+  type Contender,
+  RUNS,
+  type Report,
+  type Sample,
+  format,
+  formatSample,
+  interleave,
+  seconds,
+} from './harness.ts'
+import { RawPipeline, type RedisServer, redisVersion, startRedis, trimTo, zaddTail, zaddTo } from './redis.ts'
+import { batches, postingOrder } from './spread-stream.ts'
+
+const CAPACITY = LIMITS.timelineEntriesMax
+const TRIM_EVERY = 64
+const BYTES_MAX = 20 * 2 ** 30
+const FULL_CASE_BYTES = 14 * 2 ** 30
+const CHECKED_ACCOUNTS = 500
+
+export const timelineInsert: Bench = {
+  name: 'timeline-insert',
+  describe: 'inserts a second into timelines, against Redis sorted sets (goal: 30 times)',
+  run,
+}
+
+interface Case {
+  readonly graph: Graph
+  readonly orders: readonly Uint32Array[]
+  readonly inserts: number
+  readonly redisInserts: number
+}
+
+type Samples = Partial<Record<'ours' | 'arrays' | 'redis' | 'client', Sample>>
+
+async function run({ quick, report }: BenchContext): Promise<BenchResult> {
+  const version = redisVersion()
+  if (version === undefined) report.line('redis-server is not installed: its columns are skipped')
+  const redis = version === undefined ? undefined : await startRedis()
+  try {
+    const small = await runCase(smallCase(quick), redis, report)
+    const large = await runCase(largeCase(quick), redis, report)
+    if (quick) report.line('quick: fewer rounds, and only the first inserts of the large graph')
+    report.table([head(version), ...small.rows, ...large.rows])
+    if (!quick) await runFull(redis, report)
+    const { ours, redis: reference } = large.samples
+    return {
+      ours: ours!.median,
+      reference: reference?.median ?? null,
+      ratio: reference === undefined ? null : ours!.median / reference.median,
+      unit: 'inserts/s',
+      runs: RUNS,
+    }
+  } finally {
+    await redis?.stop()
+  }
+}
+
+function smallCase(quick: boolean): Case {
+  const graph = loadMusae() ?? generatePowerLaw(40_000, 600_000, 1)
+  const rounds = quick ? 10 : 100
+  const orders = Array.from({ length: rounds }, (_, round) => postingOrder(graph, round))
+  return { graph, orders, inserts: graph.edges * rounds, redisInserts: quick ? 50_000 : 2_000_000 }
+}
+
+function largeCase(quick: boolean): Case {
+  const graph = generatePowerLaw(1_000_000, 50_000_000, 1)
+  const orders = [postingOrder(graph, 0)]
+  return {
+    graph,
+    orders,
+    inserts: quick ? 5_000_000 : graph.edges,
+    redisInserts: quick ? 100_000 : 2_000_000,
+  }
+}
+
+const head = (version: string | undefined): string[] => [
+  'case',
+  'inserts',
+  'ours /s, median (range)',
+  'array an account /s',
+  version === undefined ? 'redis: not installed' : `redis ${version} raw RESP /s`,
+  'node-redis pipeline /s',
+  'ratio',
+]
+
+async function runCase(one: Case, redis: RedisServer | undefined, report: Report) {
+  report.progress(`${one.graph.name}: ${format(one.inserts)} inserts`)
+  const contenders: Record<string, Contender> = {
+    ours: () => timeOurs(one),
+    arrays: () => timeArrays(one),
+  }
+  if (redis !== undefined) {
+    contenders['redis'] = () => timeRedis(one, redis)
+    contenders['client'] = () => timeClient(one, redis)
+  }
+  const samples: Samples = await interleave(contenders, RUNS, report)
+  if (redis !== undefined) await checkSame(one, redis)
+  return { samples, rows: rowsOf(one, samples) }
+}
+
+function rowsOf({ graph, orders, inserts, redisInserts }: Case, samples: Samples): string[][] {
+  const { ours, arrays, redis, client } = samples
+  const rounds = orders.length > 1 ? `, ${orders.length} rounds` : ''
+  const fewer = redisInserts < inserts ? ` (its first ${format(redisInserts)})` : ''
+  return [
+    [
+      `${graph.name}${rounds}`,
+      format(inserts),
+      formatSample(ours!),
+      formatSample(arrays!),
+      redis === undefined ? '-' : `${formatSample(redis)}${fewer}`,
+      client === undefined ? '-' : `${formatSample(client)} (${format(clientInserts(redisInserts))})`,
+      redis === undefined ? '-' : `${(ours!.median / redis.median).toFixed(1)}`,
+    ],
+  ]
+}
+
+async function openViews(accounts: number): Promise<Views> {
+  const views = createMemoryViews({ bytesMax: BYTES_MAX, capacity: CAPACITY })
+  for (let from = 0; from < accounts; from += 10_000) {
+    await views.open(Array.from({ length: Math.min(10_000, accounts - from) }, (_, i) => from + i))
+  }
+  return views
+}
+
+async function timeOurs({ graph, orders, inserts }: Case): Promise<number> {
+  const views = await openViews(graph.accounts)
+  const startMs = performance.now()
+  for (const batch of batches(graph, orders, inserts)) await views.insert(batch)
+  return inserts / seconds(startMs)
+}
+
+/** What one would write first: neither sorted nor deduplicated, a reference to the post as entry. */
+async function timeArrays({ graph, orders, inserts }: Case): Promise<number> {
+  const timelines: Spread[][] = Array.from({ length: graph.accounts }, () => [])
+  const startMs = performance.now()
+  for (const batch of batches(graph, orders, inserts)) {
+    for (const spread of batch) {
+      for (const owner of spread.owners) {
+        const timeline = timelines[owner]
+        timeline.push(spread)
+        if (timeline.length > CAPACITY) timeline.shift()
+      }
+    }
+  }
+  return inserts / seconds(startMs)
+}
+
+const keyOf = (owner: number): string => `t:${owner}`
+
+async function timeRedis(one: Case, redis: RedisServer): Promise<number> {
+  await redis.client.flushAll()
+  return pushRedis(one, redis)
+}
+
+async function pushRedis({ graph, orders, redisInserts }: Case, redis: RedisServer): Promise<number> {
+  const pipeline = await RawPipeline.open(redis.socketPath)
+  const counts = new Uint8Array(graph.accounts)
+  const startMs = performance.now()
+  for (const batch of batches(graph, orders, redisInserts)) {
+    for (const { id, owners } of batch) {
+      const tail = zaddTail(id)
+      for (const owner of owners) {
+        const full = pipeline.command(zaddTo(keyOf(owner), tail))
+        if (++counts[owner] % TRIM_EVERY === 0) pipeline.command(trimTo(keyOf(owner), CAPACITY))
+        if (full) await pipeline.drain()
+      }
+    }
+  }
+  await pipeline.drain(0)
+  const rate = redisInserts / seconds(startMs)
+  pipeline.close()
+  return rate
+}
+
+/** The usual client is slower: fewer inserts are enough to tell how much. */
+const clientInserts = (redisInserts: number): number => redisInserts / 4
+
+async function timeClient({ graph, orders, redisInserts }: Case, redis: RedisServer): Promise<number> {
+  await redis.client.flushAll()
+  const inserts = clientInserts(redisInserts)
+  const counts = new Uint8Array(graph.accounts)
+  const startMs = performance.now()
+  for (const batch of batches(graph, orders, inserts)) {
+    const pipeline = redis.client.multi()
+    for (const { id, owners } of batch) {
+      for (const owner of owners) {
+        pipeline.zAdd(keyOf(owner), { score: id, value: `${id}` })
+        if (++counts[owner] % TRIM_EVERY === 0) pipeline.zRemRangeByRank(keyOf(owner), 0, -CAPACITY - 1)
+      }
+    }
+    await pipeline.execAsPipeline()
+  }
+  return inserts / seconds(startMs)
+}
+
+/** Both hold the same entries, or the comparison means nothing. */
+async function checkSame(one: Case, redis: RedisServer): Promise<void> {
+  await timeRedis(one, redis)
+  const views = await openViews(one.graph.accounts)
+  for (const batch of batches(one.graph, one.orders, one.redisInserts)) await views.insert(batch)
+  for (let n = 0; n < CHECKED_ACCOUNTS; n++) {
+    const owner = Math.floor((n * one.graph.accounts) / CHECKED_ACCOUNTS)
+    const page = await views.range(owner, ID_MAX, CAPACITY)
+    const members = await redis.client.zRange(keyOf(owner), 0, CAPACITY - 1, { REV: true })
+    if (page === undefined || [...page.entries.ids].join() !== members.join()) {
+      throw new Error(`timeline ${owner} differs between ours and redis`)
+    }
+  }
+}
+
+/**
+ * Where a server stands after weeks: every timeline full, every insert trims. A million such would take Redis
+ * 90 GB, so it gets fewer accounts, which its caches thank it for.
+ */
+async function runFull(redis: RedisServer | undefined, report: Report): Promise<void> {
+  if (freemem() < FULL_CASE_BYTES) return report.line('full timelines: skipped, needs 14 GB of free memory')
+  const graph = generatePowerLaw(1_000_000, 20_000_000, 2)
+  report.progress('1 M full timelines: filling')
+  const views = await openViews(graph.accounts)
+  await fillAll(views, graph.accounts)
+  let longestMs = 0
+  const startMs = performance.now()
+  for (const batch of batches(graph, [postingOrder(graph, 0)])) {
+    const callMs = performance.now()
+    await views.insert(batch)
+    longestMs = Math.max(longestMs, performance.now() - callMs)
+  }
+  const rate = graph.edges / seconds(startMs)
+  const { bytes, entries } = views.stats()
+  report.line(
+    `1 M full timelines (${format(bytes)}B, ${(bytes / entries).toFixed(2)} bytes an entry), each insert trims: ` +
+      `${format(rate)} a second of ${format(graph.edges)}, longest call ${longestMs.toFixed(1)} ms`,
+  )
+  if (redis !== undefined) await runFullRedis(redis, rate, report)
+}
+
+const FULL_REDIS_ACCOUNTS = 10_000
+
+async function runFullRedis(redis: RedisServer, ours: number, report: Report): Promise<void> {
+  report.progress(`${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: filling`)
+  await redis.client.flushAll()
+  const pipeline = await RawPipeline.open(redis.socketPath)
+  for (let owner = 0; owner < FULL_REDIS_ACCOUNTS; owner++) {
+    for (let n = 0; n < CAPACITY; n++) {
+      if (pipeline.command(zaddTo(keyOf(owner), zaddTail(2 ** 50 + n * 128)))) await pipeline.drain()
+    }
+  }
+  await pipeline.drain(0)
+  pipeline.close()
+  const graph = generatePowerLaw(FULL_REDIS_ACCOUNTS, 1_000_000, 2)
+  const { edges } = graph
+  const one = { graph, orders: [postingOrder(graph, 0)], inserts: edges, redisInserts: edges }
+  const rate = await pushRedis(one, redis)
+  report.line(
+    `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} a second of ${format(graph.edges)}; ` +
+      `ratio ${(ours / rate).toFixed(1)}`,
+  )
+}
+
+async function fillAll(views: Views, accounts: number): Promise<void> {
+  const entries = {
+    length: CAPACITY,
+    ids: Float64Array.from({ length: CAPACITY }, (_, i) => 2 ** 50 - i * 128),
+    authors: new Uint32Array(CAPACITY),
+    kinds: new Uint16Array(CAPACITY),
+  }
+  for (let owner = 0; owner < accounts; owner++) {
+    const [epoch] = await views.open([owner])
+    await views.merge(owner, epoch, entries)
+  }
+}
