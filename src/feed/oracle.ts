@@ -22,6 +22,8 @@ export interface OracleWorld {
   /** In either direction. */
   blocked(one: number, other: number): boolean
   muted(reader: number, author: number): boolean
+  /** Whether a post has come yet, for who asks while fan-out is under way; all have, by default. */
+  isKnown?(post: number): boolean
 }
 
 /** Ids of the reader's whole home feed, newest first. */
@@ -31,7 +33,7 @@ export function oracleFeed(world: OracleWorld, reader: number): number[] {
   const targetAuthor = (post: OraclePost) => posts.get(post.replyTo ?? 0)?.author
 
   function entitled(post: OraclePost): boolean {
-    if (post.deleted) return false
+    if (post.deleted || world.isKnown?.(post.id) === false) return false
     if (post.author !== reader) {
       if (!world.follows(reader, post.author) || hidden(post.author) || post.visibility === 'self')
         return false

@@ -189,7 +189,7 @@ function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
     access: 'any',
     body: LookupBody,
     answers: { 200: 'Lookup' },
-    problems: ['invalid_id', 'payload_too_large', 'unsupported_media_type'],
+    problems: ['invalid_id'],
     async answer({ caller, body }) {
       const ids = new Set(body.ids.map((id, at) => idAt(id, `/ids/${at}`)))
       const viewer = await viewerOf(caller)

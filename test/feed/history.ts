@@ -116,7 +116,7 @@ export async function runHistories(options: HistoryOptions): Promise<HistoryResu
   }
 }
 
-async function runHistory(
+export async function runHistory(
   seed: number,
   capacity: number,
   steps: readonly Step[],
@@ -289,7 +289,9 @@ async function createWorld(seed: number, capacity: number, happened: Record<stri
     await checkBound(reader, pages[0].nextCursor)
     const horizon = pages[0].horizon
     const read = pages.flatMap(({ ids }) => ids)
-    const expected = model.feed(number(reader))
+    // What is above the horizon and was not read has not come yet, for this reader.
+    const isKnown = (id: number) => id <= horizon || read.includes(id)
+    const expected = model.feed(number(reader), isKnown)
     // Above the horizon fan-out is under way: what is there must be rightly there, but may lack something.
     const late = read.filter((id) => id > horizon)
     if (late.some((id) => !expected.includes(id)))
@@ -331,7 +333,8 @@ async function createWorld(seed: number, capacity: number, happened: Record<stri
     count(page.gap ? 'afterGap' : 'afterExact')
     if (page.gap) return
     const read = page.items.map(({ id }) => id)
-    const now = model.feed(number(reader))
+    const isKnown = (id: number) => id <= page.horizon || read.includes(id) || from.served.includes(id)
+    const now = model.feed(number(reader), isKnown)
     const fresh = now.filter(
       (id) => !from.feed.includes(id) || (id > from.horizon && !from.served.includes(id)),
     )

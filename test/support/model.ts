@@ -50,5 +50,7 @@ export class Model {
   repostsCount = (id: number): number =>
     [...this.posts.values()].filter((post) => post.repostOf === id && !post.deleted).length
 
-  feed = (reader: number): number[] => oracleFeed(this, reader)
+  /** With `isKnown`, as if the other posts had not come yet: what a reader may see while fan-out is under way. */
+  feed = (reader: number, isKnown: (id: number) => boolean = () => true): number[] =>
+    oracleFeed({ ...this, isKnown }, reader)
 }

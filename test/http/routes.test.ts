@@ -1,0 +1,311 @@
+/** Every route on its good day; world.ts holds each answer against the OpenAPI document on the way. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { OpenApi } from './contract.ts'
+import { createWorld, SERVER_KEY, type Person, type World } from './world.ts'
+
+let world: World
+let alice: Person
+let bob: Person
+let carol: Person
+
+beforeAll(async () => {
+  world = await createWorld()
+  alice = await world.person('alice')
+  bob = await world.person('bob')
+  carol = await world.person('carol')
+})
+afterAll(() => world.close())
+
+const v1 = (method: string, path: string, as?: string, body?: unknown) =>
+  world.call(method, `/api/v1${path}`, { as, body })
+
+async function post(as: Person, body: object) {
+  const made = await v1('POST', '/posts', as.token, body)
+  expect(made.status).toBe(201)
+  return made.json
+}
+
+describe('accounts', () => {
+  it('are created, with and without names', async () => {
+    const made = await v1('POST', '/accounts', SERVER_KEY, { handle: 'dave', bio: 'A bio.' })
+    expect(made.status).toBe(201)
+    expect(made.json).toMatchObject({ handle: 'dave', external_id: null, bio: 'A bio.', followers_count: 0 })
+    expect(made.json.viewer).toBeUndefined()
+    expect((await v1('POST', '/accounts', SERVER_KEY, {})).json.handle).toBeNull()
+    const taken = await v1('POST', '/accounts', SERVER_KEY, { handle: 'DAVE' })
+    expect(taken.json).toMatchObject({ status: 409, code: 'handle_taken', errors: [{ path: '/handle' }] })
+  })
+
+  it('are put by external id: created, then changed', async () => {
+    const path = `/accounts/${encodeURIComponent('ext:öl/ende 1')}`
+    const first = await v1('PUT', path, SERVER_KEY, { display_name: 'One' })
+    const second = await v1('PUT', path, SERVER_KEY, { display_name: 'Two' })
+    expect([first.status, second.status]).toEqual([201, 200])
+    expect(second.json).toMatchObject({ id: first.json.id, external_id: 'öl/ende 1', display_name: 'Two' })
+    expect((await v1('GET', path, alice.token)).json.display_name).toBe('Two')
+    expect((await v1('PUT', `/accounts/${alice.id}`, SERVER_KEY, {})).json.errors[0].path).toBe('params.id')
+  })
+
+  it('answer to `ext:` wherever an id stands', async () => {
+    expect((await v1('GET', '/accounts/ext:alice', bob.token)).json.id).toBe(alice.id)
+    expect((await v1('POST', '/tokens', SERVER_KEY, { account_id: 'ext:alice' })).status).toBe(201)
+    expect((await v1('PUT', '/admin/tiers/ext:alice', SERVER_KEY, { tier: 'auto' })).json.account_id).toBe(
+      alice.id,
+    )
+    const acting = { as: SERVER_KEY, headers: { 'rivulet-account': 'ext:alice' } }
+    expect((await world.call('GET', '/api/v1/feed', acting)).status).toBe(200)
+  })
+
+  it('show how the viewer stands to them', async () => {
+    await v1('PUT', `/accounts/${bob.id}/mute`, alice.token)
+    const seen = await v1('GET', `/accounts/${bob.id}`, alice.token)
+    expect(seen.json.viewer).toEqual({ following: false, followed_by: false, blocking: false, muting: true })
+    await v1('DELETE', `/accounts/${bob.id}/mute`, alice.token)
+  })
+})
+
+describe('relationships', () => {
+  it.each(['follow', 'block', 'mute'])('%s: put and deleted, twice alike', async (verb) => {
+    const field = { follow: 'following', block: 'blocking', mute: 'muting' }[verb] ?? ''
+    for (const on of [true, true, false, false]) {
+      const answer = await v1(on ? 'PUT' : 'DELETE', `/accounts/${carol.id}/${verb}`, alice.token)
+      expect(answer.status).toBe(200)
+      expect(answer.json[field]).toBe(on)
+    }
+  })
+
+  it('are listed page by page, once each', async () => {
+    const star = await world.person('star')
+    const fans: string[] = []
+    for (let i = 0; i < 7; i++) {
+      const fan = await world.person(`fan${i}`)
+      fans.push(fan.id)
+      await v1('PUT', `/accounts/${star.id}/follow`, fan.token)
+    }
+    const found: string[] = []
+    let query = '?limit=3'
+    for (let pages = 0; query !== '' && pages < 9; pages++) {
+      const page = (await v1('GET', `/accounts/${star.id}/followers${query}`, bob.token)).json
+      found.push(...page.accounts.map(({ id }: { id: string }) => id))
+      expect(page.has_more).toBe(page.next_cursor !== null)
+      query = page.has_more ? `?limit=3&cursor=${page.next_cursor}` : ''
+    }
+    expect(found.sort()).toEqual(fans.sort())
+    const following = await v1('GET', `/accounts/${fans[0]}/following`, bob.token)
+    expect(following.json.accounts).toMatchObject([{ id: star.id, handle: 'star' }])
+    expect((await v1('GET', `/accounts/${star.id}`, bob.token)).json.followers_count).toBe(7)
+  })
+})
+
+describe('posts', () => {
+  it('come back as they were given', async () => {
+    const custom = { b: [1, { deep: null }], a: 'é' }
+    const made = await post(alice, { content: 'Hello 👋', custom, client_ref: 'c-1' })
+    expect(made).toMatchObject({
+      author: { id: alice.id, handle: 'alice', external_id: 'alice' },
+      content: 'Hello 👋',
+      custom,
+      visibility: 'public',
+      reply_to: null,
+      repost_of: null,
+      client_ref: 'c-1',
+      counts: { replies: 0, reposts: 0 },
+      viewer: { own: true, following_author: false },
+    })
+    expect((await v1('GET', `/posts/${made.id}`, bob.token)).json.viewer.own).toBe(false)
+    expect((await v1('GET', `/posts/${made.id}`, SERVER_KEY)).json.viewer).toBeNull()
+  })
+
+  it('count replies and reposts, and a repost carries what it repeats', async () => {
+    const original = await post(alice, { content: 'Repeat me.' })
+    await post(bob, { content: 'A reply.', reply_to: original.id })
+    const repost = await post(bob, { repost_of: original.id })
+    await world.rivulet.settle()
+    expect(repost.original).toMatchObject({ id: original.id, content: 'Repeat me.' })
+    const seen = (await v1('GET', `/posts/${original.id}`, carol.token)).json
+    expect(seen.counts).toEqual({ replies: 1, reposts: 1 })
+  })
+
+  it('are looked up in the order asked for, and what is missing is named', async () => {
+    const one = await post(alice, { content: 'one' })
+    const two = await post(alice, { content: 'two', visibility: 'self' })
+    const ids = [two.id, one.id, '12345', one.id]
+    const mine = (await v1('POST', '/posts/lookup', alice.token, { ids })).json
+    expect(mine.posts.map(({ id }: { id: string }) => id)).toEqual([two.id, one.id])
+    expect(mine.missing).toEqual(['12345'])
+    const theirs = (await v1('POST', '/posts/lookup', bob.token, { ids })).json
+    expect(theirs.missing).toEqual([two.id, '12345'])
+    expect((await v1('POST', '/posts/lookup', bob.token, { ids: [one.id] })).json.missing).toBeUndefined()
+  })
+
+  it('are deleted for good', async () => {
+    const made = await post(alice, { content: 'Not for long.' })
+    for (let again = 0; again < 2; again++) {
+      const gone = await v1('DELETE', `/posts/${made.id}`, alice.token)
+      expect(gone.json).toEqual({ id: made.id, deleted: true })
+    }
+    expect((await v1('GET', `/posts/${made.id}`, alice.token)).status).toBe(404)
+  })
+
+  it('have a receipt', async () => {
+    await v1('PUT', `/accounts/${alice.id}/follow`, carol.token)
+    const made = await post(alice, { content: 'How far?' })
+    await world.rivulet.settle()
+    for (const as of [alice.token, SERVER_KEY]) {
+      const receipt = (await v1('GET', `/posts/${made.id}/receipt`, as)).json
+      expect(receipt).toMatchObject({ tier: 'push', planned: 1, done: 1, skipped_inactive: 0 })
+      expect(receipt.accepted_at).toBe(made.created_at)
+      expect(Date.parse(receipt.done_at) - Date.parse(receipt.accepted_at)).toBe(receipt.lag_ms)
+    }
+  })
+
+  it('stand on the profile of their author', async () => {
+    const erin = await world.person('erin')
+    for (let i = 0; i < 5; i++) await post(erin, { content: `Post ${i}` })
+    const first = (await v1('GET', `/accounts/${erin.id}/posts?limit=3`, bob.token)).json
+    const rest = (
+      await v1('GET', `/accounts/${erin.id}/posts?limit=3&cursor=${first.next_cursor}`, bob.token)
+    ).json
+    const contents = [...first.posts, ...rest.posts].map(({ content }: { content: string }) => content)
+    expect(contents).toEqual(['Post 4', 'Post 3', 'Post 2', 'Post 1', 'Post 0'])
+    expect([first.has_more, rest.has_more, rest.next_cursor]).toEqual([true, false, null])
+    expect((await v1('GET', `/accounts/${erin.id}`, bob.token)).json.posts_count).toBe(5)
+  })
+})
+
+describe('the feed', () => {
+  it('pages back, comes forward with `after`, and gives ids alone', async () => {
+    const reader = await world.person('reader')
+    const writer = await world.person('writer')
+    await v1('PUT', `/accounts/${writer.id}/follow`, reader.token)
+    for (let i = 0; i < 5; i++) await post(writer, { content: `No ${i}` })
+    await world.rivulet.settle()
+    const page = (await v1('GET', '/feed?limit=2', reader.token)).json
+    expect(page.posts.map(({ content }: { content: string }) => content)).toEqual(['No 4', 'No 3'])
+    expect(page).toMatchObject({ has_more: true, complete: true, failed_sources: [] })
+    expect(page.as_of).toMatch(/:\d\d\.000Z$/)
+    expect(page.gap).toBeUndefined()
+    const older = (await v1('GET', `/feed?cursor=${page.next_cursor}`, reader.token)).json
+    expect(older.posts).toHaveLength(3)
+    await post(writer, { content: 'No 5' })
+    await world.rivulet.settle()
+    const newer = (await v1('GET', `/feed?after=${page.after}`, reader.token)).json
+    expect(newer.posts.map(({ content }: { content: string }) => content)).toEqual(['No 5'])
+    const ids = (await v1('GET', '/feed?fields=ids&limit=1', reader.token)).json
+    expect(ids.posts).toEqual([{ id: newer.posts[0].id }])
+    await v1('PUT', `/accounts/${alice.id}/follow`, reader.token)
+    expect((await v1('GET', `/feed?after=${page.after}`, reader.token)).json.gap).toBe(true)
+  })
+
+  it('shows an author as they are now', async () => {
+    const author = await world.person('before')
+    await post(author, { content: 'Mine.' })
+    await v1('GET', '/feed', author.token)
+    await v1('PUT', '/accounts/ext:before', SERVER_KEY, { display_name: 'After' })
+    const page = (await v1('GET', '/feed', author.token)).json
+    expect(page.posts[0].author.display_name).toBe('After')
+  })
+})
+
+describe('operators', () => {
+  it('change tiers and policy at run time', async () => {
+    const tier = await v1('PUT', `/admin/tiers/${bob.id}`, SERVER_KEY, { tier: 'push', push_share: 3 })
+    expect(tier.json).toEqual({ account_id: bob.id, tier: 'push', push_share: 3 })
+    const changed = await v1('PATCH', '/admin/policy', SERVER_KEY, { push_threshold_followers: 5_000 })
+    expect(changed.json).toEqual({ push_threshold_followers: 5_000, inactive_days: 30, active_hours: 24 })
+    expect((await v1('GET', '/admin/policy', SERVER_KEY)).json).toEqual(changed.json)
+  })
+
+  it('see health, readiness and numbers', async () => {
+    expect((await world.call('GET', '/healthz')).json.status).toBe('ok')
+    expect((await world.call('GET', '/readyz')).json.status).toBe('ready')
+    const numbers = (await world.call('GET', '/metrics')).text
+    for (const name of [
+      'rivulet_visible_seconds_bucket{le="+Inf"}',
+      'rivulet_feed_source_seconds_count{source="timeline"}',
+      'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="2xx"}',
+      'rivulet_fanout_inserts_total',
+      'rivulet_fanout_lag_events 0',
+      'process_resident_memory_bytes',
+    ]) {
+      expect(numbers).toContain(name)
+    }
+    expect((await world.call('GET', '/docs/')).text).toContain('swagger-ui')
+  })
+
+  it('read one line a request, without secrets', async () => {
+    await world.call('GET', '/api/v1/feed?limit=1', {
+      as: alice.token,
+      headers: { 'x-request-id': 'line-1' },
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    const line = world.logged.find((text) => text.includes('line-1')) ?? '{}'
+    expect(JSON.parse(line)).toMatchObject({
+      request_id: 'line-1',
+      method: 'GET',
+      route: '/api/v1/feed',
+      status: 200,
+      account: Number(alice.id),
+    })
+    expect(world.logged.join('')).not.toContain(alice.token)
+    expect(world.logged.join('')).not.toContain(SERVER_KEY)
+  })
+})
+
+describe('the document', () => {
+  it('is OpenAPI 3.1 and names every operation once', async () => {
+    const document = (await world.call('GET', '/openapi.json')).json as OpenApi
+    expect(document.openapi).toBe('3.1.0')
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length)
+    for (const operation of operations) {
+      expect(operation.summary).toBeTruthy()
+      expect(operation.tags).toHaveLength(1)
+      expect(operation.security).toBeDefined()
+    }
+  })
+
+  it('was held against a good answer of every operation', () => {
+    const document = world.api.app.swagger() as unknown as OpenApi
+    const all = Object.values(document.paths).flatMap((path) =>
+      Object.values(path).map(({ operationId }) => operationId),
+    )
+    expect([...world.contract.seen].sort()).toEqual(all.sort())
+  })
+
+  it('has every route of the table, and no other', () => {
+    const document = world.api.app.swagger() as unknown as OpenApi
+    const inDocument = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.replace('/api/v1', '')}`),
+    )
+    expect(inDocument.sort()).toEqual([...TABLE].sort())
+  })
+})
+
+const TABLE = [
+  'POST /accounts',
+  'PUT /accounts/{id}',
+  'GET /accounts/{id}',
+  'GET /accounts/{id}/followers',
+  'GET /accounts/{id}/following',
+  'GET /accounts/{id}/posts',
+  ...['follow', 'block', 'mute'].flatMap((verb) => [
+    `PUT /accounts/{id}/${verb}`,
+    `DELETE /accounts/{id}/${verb}`,
+  ]),
+  'POST /tokens',
+  'POST /posts',
+  'GET /posts/{id}',
+  'DELETE /posts/{id}',
+  'POST /posts/lookup',
+  'GET /posts/{id}/receipt',
+  'GET /feed',
+  'PUT /admin/tiers/{account_id}',
+  'GET /admin/policy',
+  'PATCH /admin/policy',
+  'GET /healthz',
+  'GET /readyz',
+  'GET /metrics',
+  'GET /openapi.json',
+]

@@ -1,0 +1,137 @@
+/** A listening server over memory ports, with a few people in it, and a client that says what it sends. */
+
+import { Writable } from 'node:stream'
+import pino from 'pino'
+import { createApi, type Api, type ApiOptions } from '../../src/app/api.ts'
+import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createContract, type Contract, type OpenApi } from './contract.ts'
+
+export const SERVER_KEY = 'server-key-of-the-tests-0123456789'
+export const TOKEN_SECRET = new Uint8Array(32).fill(9)
+
+export interface Person {
+  readonly id: string
+  readonly number: number
+  readonly token: string
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // Tests look into answers of every shape.
+  // oxlint-disable-next-line no-explicit-any
+  readonly json: any
+}
+
+export interface Sending {
+  readonly as?: string | undefined
+  readonly body?: unknown
+  readonly raw?: string | Uint8Array
+  readonly headers?: Record<string, string>
+}
+
+export interface World {
+  readonly url: string
+  readonly api: Api
+  readonly rivulet: Rivulet
+  readonly logged: string[]
+  readonly contract: Contract
+  call(method: string, path: string, sending?: Sending): Promise<Reply>
+  person(name: string): Promise<Person>
+  close(): Promise<void>
+}
+
+export async function createWorld(options: Partial<ApiOptions> = {}): Promise<World> {
+  const env = createRealEnv()
+  const logged: string[] = []
+  const output = new Writable({
+    write(line: Buffer, _encoding, done) {
+      logged.push(line.toString())
+      done()
+    },
+  })
+  const rivulet = createRivulet(
+    {
+      env,
+      log: createMemoryLog({ env, partitions: 8 }),
+      store: createMemoryStore({ env }),
+      views: createMemoryViews({ bytesMax: 64 * 2 ** 20 }),
+    },
+    {
+      secret: new Uint8Array(32).fill(3),
+      onFatal: (error) => {
+        throw error
+      },
+    },
+  )
+  await rivulet.start()
+  const api = await createApi({
+    rivulet,
+    env,
+    ephemeral: createMemoryEphemeral({ env }),
+    serverKey: SERVER_KEY,
+    tokenSecret: TOKEN_SECRET,
+    version: '0.0.0-test',
+    rateLimit: 'off',
+    logger: pino({ level: 'info' }, output),
+    tokenTtlMs: 3_600_000,
+    corsOrigins: [],
+    isReady: () => true,
+    ...options,
+  })
+  const url = await api.app.listen({ port: 0, host: '127.0.0.1' })
+  const contract = createContract(api.app.swagger() as unknown as OpenApi)
+  const call = caller(url, contract)
+  return {
+    contract,
+    url,
+    api,
+    rivulet,
+    logged,
+    call,
+    async person(name) {
+      const account = await call('POST', '/api/v1/accounts', {
+        as: SERVER_KEY,
+        body: { handle: name, external_id: name, display_name: `Name of ${name}` },
+      })
+      const token = await call('POST', '/api/v1/tokens', {
+        as: SERVER_KEY,
+        body: { account_id: account.json.id },
+      })
+      const number = (await rivulet.graph.accounts.byId(Number(account.json.id)))?.number ?? 0
+      return { id: account.json.id, number, token: token.json.token }
+    },
+    async close() {
+      await api.app.close()
+      await rivulet.stop()
+    },
+  }
+}
+
+function caller(url: string, contract: Contract): World['call'] {
+  return async (method, path, { as, body, raw, headers = {} } = {}) => {
+    const hasJson = body !== undefined || raw !== undefined
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        ...(as === undefined ? {} : { authorization: `Bearer ${as}` }),
+        ...(hasJson ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
+      ...(hasJson ? { body: raw ?? JSON.stringify(body) } : {}),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json') === true
+    const json = isJson ? JSON.parse(text) : undefined
+    const { status } = response
+    const complaint = contract.complaint(method, path, status, response.headers.get('content-type'), json)
+    if (complaint !== undefined) throw new Error(complaint)
+    return { status, headers: response.headers, text, json }
+  }
+}
