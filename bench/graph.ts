@@ -12,7 +12,7 @@ export interface Graph {
   readonly followers: Uint32Array
 }
 
-const DATA_SETS =
+export const DATA_SETS =
   process.env['RIVULET_DATA_SETS'] ?? fileURLToPath(new URL('../../shared/data', import.meta.url))
 
 /** Mutual follows between developers; `undefined` where the data set is not at hand. */

@@ -4,11 +4,27 @@
  */
 
 import { type Bench, createReport, describeMachine } from './harness.ts'
+import { accept } from './accept.ts'
 import { fanout } from './fanout.ts'
+import { feedRead } from './feed-read.ts'
+import { followersRead } from './followers-read.ts'
+import { growth } from './growth.ts'
+import { importEdges } from './import.ts'
 import { timelineInsert } from './timeline-insert.ts'
 import { timelineMemory } from './timeline-memory.ts'
+import { visible } from './visible.ts'
 
-const BENCHES: readonly Bench[] = [timelineInsert, timelineMemory, fanout]
+const BENCHES: readonly Bench[] = [
+  timelineInsert,
+  timelineMemory,
+  fanout,
+  feedRead,
+  accept,
+  importEdges,
+  followersRead,
+  visible,
+  growth,
+]
 const FLAGS = ['--quick', '--json']
 
 async function main(args: readonly string[]): Promise<number> {

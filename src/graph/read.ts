@@ -1,7 +1,7 @@
 /** Reads of the graph: pages of followers and followees, exact counts, look-up by any name. */
 
 import { includesSorted, lowerBound } from '../core/sorted.ts'
-import { u32Key } from '../core/keys.ts'
+import { parseKey, u32Key } from '../core/keys.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Accounts } from './accounts.ts'
 import type { Circles } from './circle.ts'
@@ -56,6 +56,8 @@ export interface FollowerRange {
 }
 
 const LEAVES_A_RANGE_MAX = 1_000
+/** Leaves may split while a fan-out is under way: a run leaves room for that. */
+const LEAVES_A_RUN_MAX = 64
 
 export function createGraphReads(store: Store, accounts: Accounts, circles: Circles): GraphReads {
   async function totals(followees: readonly number[]) {
@@ -91,17 +93,28 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     return audiences
   }
 
-  async function leaves(ranges: readonly FollowerRange[]) {
+  /** Ranges that follow one another in a bucket are read as one: the store opens one range, not one a leaf. */
+  async function leaves(ranges: readonly FollowerRange[]): Promise<Uint32Array[]> {
+    const runs = runsOf(ranges)
     const pages = await store.range(
-      ranges.map(({ followee, bucket, from, to }) => ({
+      runs.map(({ first, to }) => ({
         table: followerLeavesTable,
-        partition: followerLeavesTable.key(followee, bucket, 0).partition,
-        from: u32Key(from),
+        partition: followerLeavesTable.key(first.followee, first.bucket, 0).partition,
+        from: u32Key(first.from),
         ...(to === Infinity ? {} : { to: u32Key(to) }),
         limit: LEAVES_A_RANGE_MAX,
       })),
     )
-    return pages.map((rows) => concat(rows.map((row) => followerLeavesTable.decode(row))))
+    const parts = ranges.map((): Uint32Array[] => [])
+    runs.forEach(({ at, length }, run) => {
+      let range = at
+      for (const row of pages[run]) {
+        const start = parseKey(row.sort)
+        while (range < at + length - 1 && start >= ranges[range].to) range++
+        parts[range].push(followerLeavesTable.decode(row))
+      }
+    })
+    return parts.map(concat)
   }
 
   async function bucketPage(
@@ -186,6 +199,27 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
       return { numbers: numbers.slice(0, limit), hasMore: numbers.length > limit }
     },
   }
+}
+
+interface Run {
+  readonly first: FollowerRange
+  readonly at: number
+  length: number
+  to: number
+}
+
+function runsOf(ranges: readonly FollowerRange[]): Run[] {
+  const runs: Run[] = []
+  ranges.forEach((range, at) => {
+    const run = runs[runs.length - 1]
+    const follows =
+      run?.to === range.from && run.first.followee === range.followee && run.first.bucket === range.bucket
+    if (follows && run.length < LEAVES_A_RUN_MAX) {
+      run.length++
+      run.to = range.to
+    } else runs.push({ first: range, at, length: 1, to: range.to })
+  })
+  return runs
 }
 
 function slice(sorted: Uint32Array, after: number, limit: number): number[] {

@@ -1,0 +1,79 @@
+/** A real server on a scratch folder in a process of its own, and a client for setting it up. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+export const SERVER_KEY = 'bench-server-key-of-enough-characters'
+
+export interface BenchServer {
+  readonly port: number
+  readonly pid: number
+  /** With the server key, for an account if one is named. */
+  call<T>(method: string, path: string, body?: unknown, account?: string): Promise<T>
+  stop(): Promise<void>
+}
+
+/** Rate limits are lifted for the load; the check of them stays on the path. Log lines go to a file. */
+export async function startServer(folder = scratchFolder()): Promise<BenchServer> {
+  const env = { ...process.env, RIVULET_SERVER_KEY: SERVER_KEY, RIVULET_LOG_LEVEL: 'info' }
+  const args = ['bin/rivulet.js', 'serve', '--data', join(folder, 'data'), '--port', '0']
+  const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const port = await readyPort(child)
+  const base = `http://127.0.0.1:${port}/api/v1`
+  return {
+    port,
+    pid: child.pid!,
+    async call(method, path, body, account) {
+      const headers: Record<string, string> = { authorization: `Bearer ${SERVER_KEY}` }
+      if (body !== undefined) headers['content-type'] = 'application/json'
+      if (account !== undefined) headers['rivulet-account'] = account
+      const answer = await fetch(base + path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+      })
+      if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+      return (await answer.json()) as never
+    },
+    async stop() {
+      await end(child)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export const scratchFolder = (): string => mkdtempSync(join(tmpdir(), 'rivulet-bench-'))
+
+export async function end(child: ChildProcess): Promise<void> {
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await exited
+}
+
+function readyPort(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${text}`)))
+    child.stdout!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const port = /ready: http:\/\/[^:]+:(\d+)/.exec(text)?.[1]
+      if (port !== undefined) resolve(Number(port))
+    })
+  })
+}
+
+/** `node:http` that answers every request with the same bytes: the ceiling of any server in Node. */
+export async function startBareServer(body: Buffer): Promise<{ port: number; stop(): Promise<void> }> {
+  const code = `
+    const body = Buffer.from(process.env.BODY, 'base64')
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }
+    require('node:http').createServer((_, answer) => { answer.writeHead(200, headers); answer.end(body) })
+      .listen(0, '127.0.0.1', function () { console.log('ready: http://127.0.0.1:' + this.address().port) })`
+  const env = { ...process.env, BODY: body.toString('base64') }
+  const child = spawn(process.execPath, ['-e', code], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  return { port: await readyPort(child), stop: () => end(child) }
+}
