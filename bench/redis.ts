@@ -42,6 +42,9 @@ export async function startRedis(): Promise<RedisServer> {
     folder,
   ]
   const child = spawn('redis-server', options, { stdio: 'ignore' })
+  // Not even an interrupted bench leaves a server behind.
+  process.once('exit', () => child.kill())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const client = newClient(socketPath)
   client.on('error', () => undefined) // until the server listens
   await client.connect()

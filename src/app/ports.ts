@@ -15,6 +15,9 @@ import { createClosers } from './closers.ts'
 import { openDataFolder, type DataFolder } from './data-folder.ts'
 import { MIB, type Config } from './settings.ts'
 
+/** Commands take it from here: only this layer knows adapters. */
+export { createRealEnv } from '../ports/env/real.ts'
+
 const HOUR_MS = 3_600_000
 
 export interface OpenPorts extends RivuletPorts {

@@ -38,14 +38,12 @@ export const secret = (charsMin: number): Kind<string> => ({
 })
 
 export const origins: Kind<readonly string[]> = {
-  allowed: '"*", or origins such as https://app.example, separated by commas',
+  allowed: 'origins such as https://app.example, separated by commas',
   parse(text) {
     const values = text.split(',').map((value) => value.trim())
     return values.every(isOrigin) ? values : undefined
   },
 }
 
-const isOrigin = (text: string): boolean => {
-  if (text === '*') return true
-  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text
-}
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text

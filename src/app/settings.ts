@@ -11,7 +11,7 @@ export const MIB = 2 ** 20
 
 export interface Setting<T> {
   readonly of: Kind<T>
-  readonly fallback: T
+  readonly fallback: NoInfer<T>
   /** How the fallback reads in the help, where its value does not say it. */
   readonly fallbackText?: string
   readonly help: string

@@ -25,7 +25,7 @@ export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry 
   const out = pino.destination({ dest: STDERR, sync: false, minLength: GATHERED_BYTES })
   // A log whose reader has gone away is no reason to stop serving.
   out.on('error', () => undefined)
-  const logger = pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, out)
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, out)
   let timer = env.timer(FLUSH_INTERVAL_MS, tick)
 
   function tick(): void {

@@ -10,6 +10,8 @@ import type { RivuletError } from '../core/errors.ts'
 /** Below Node's high-water mark for streams, so that a full buffer is one write. */
 const BUFFER_BYTES = 8_192
 const FLUSH_INTERVAL_MS = 1_000
+/** stdout is for what people read. */
+const STDERR = 2
 
 export interface AccessLog {
   readonly logger: Logger
@@ -36,7 +38,10 @@ export function createAccessLog(logger: Logger | LoggerOptions): AccessLog {
       else log.info({ ...line, path: pathOf(request) }, 'request')
     },
     failed(request, error, cause) {
-      log.error({ request_id: request.id, code: error.code, err: cause }, 'a request failed')
+      const line = { request_id: request.id, code: error.code }
+      if (error.status === 500) log.error({ ...line, err: cause }, 'a request failed')
+      // A state that callers were told of, and that passes: no stack, unless something lies behind it.
+      else log.warn({ ...line, reason: error.message, err: error.cause }, 'a request was put off')
     },
     flush: () => log.flush(),
   }
@@ -49,7 +54,7 @@ export const pathOf = (request: FastifyRequest): string => {
 }
 
 const bufferedOutput = () =>
-  pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_INTERVAL_MS })
+  pino.destination({ dest: STDERR, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_INTERVAL_MS })
 
 const isLogger = (logger: Logger | LoggerOptions): logger is Logger =>
   'info' in logger && typeof logger.info === 'function'

@@ -28,8 +28,11 @@ export function stitch(parts: readonly Uint8Array[]): Buffer {
   const whole = takeBytes(size)
   let at = 0
   for (let i = 0; i < parts.length; i++) {
-    whole.set(parts[i], at)
-    at += parts[i].length
+    const part = parts[i]
+    // A separator is not worth a call.
+    if (part.length === 1) whole[at] = part[0]
+    else whole.set(part, at)
+    at += part.length
   }
   return whole
 }

@@ -48,7 +48,11 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
     throw new RivuletError('idempotency_key_reused', 'this key belongs to another request')
   }
 
-  async function firstTry<T>(once: Idempotency, claim: string, { run, replay }: Attempt<T>): Promise<Outcome<T>> {
+  async function firstTry<T>(
+    once: Idempotency,
+    claim: string,
+    { run, replay }: Attempt<T>,
+  ): Promise<Outcome<T>> {
     let settled = true
     try {
       // Only now: whoever held the claim before may have left the row meanwhile.

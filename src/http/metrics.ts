@@ -43,8 +43,19 @@ export function createMetrics(): Metrics {
   const routes: RouteStats[] = []
 
   /** A metric whose samples exist only while it is read: all that the registry needs is `get`. */
-  function register(name: string, help: string, type: 'histogram' | 'counter', samples: () => Sample[]): void {
-    const metric = { name, help, type, aggregator: 'sum', get: () => ({ name, help, type, values: samples() }) }
+  function register(
+    name: string,
+    help: string,
+    type: 'histogram' | 'counter',
+    samples: () => Sample[],
+  ): void {
+    const metric = {
+      name,
+      help,
+      type,
+      aggregator: 'sum',
+      get: () => ({ name, help, type, values: samples() }),
+    }
     registry.registerMetric(metric as unknown as Metric)
   }
 

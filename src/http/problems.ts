@@ -49,8 +49,7 @@ export function problemOf(error: RivuletError, requestId: string): Problem {
 /** Failures whose message speaks of the inside. */
 const isOurs = (error: RivuletError): boolean => error.status === 500
 
-const titleOf = (code: ErrorCode): string =>
-  code[0].toUpperCase() + code.slice(1).replaceAll('_', ' ')
+const titleOf = (code: ErrorCode): string => code[0].toUpperCase() + code.slice(1).replaceAll('_', ' ')
 
 export function sendProblem(reply: FastifyReply, error: RivuletError): FastifyReply {
   if (error.retryAfterMs !== undefined || RETRY_LATER.has(error.status)) {

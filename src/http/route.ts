@@ -13,7 +13,7 @@ import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from 
 import { IDEMPOTENCY_HEADER, type IdempotentRequests } from './idempotency.ts'
 import type { RateLimits, RequestKind } from './limits.ts'
 import type { Metrics, RouteStats } from './metrics.ts'
-import { problemResponses } from './schemas.ts'
+import { problemResponses, type ProblemKinds } from './schemas.ts'
 import { validatorOf, withNumbers, type Validator } from './validation.ts'
 
 declare module 'fastify' {
@@ -175,7 +175,8 @@ function callReader<B extends TSchema, Q extends TObject>({ query, body }: Route
 const NO_QUERY = Type.Object({}, { additionalProperties: false })
 
 function noBody(body: unknown): never {
-  const isEmpty = body === undefined || (typeof body === 'object' && body !== null && Object.keys(body).length === 0)
+  const isEmpty =
+    body === undefined || (typeof body === 'object' && body !== null && Object.keys(body).length === 0)
   if (!isEmpty) throw invalid('', 'must be empty here')
   return undefined as never
 }
@@ -192,13 +193,21 @@ const ONCE = Type.Optional(
 
 function schemaOf<B extends TSchema, Q extends TObject>(spec: RouteSpec<B, Q>, kind: RequestKind): object {
   const { access, params, query, body, answers } = spec
+  const kinds: ProblemKinds = {
+    callers: true,
+    acting: access !== 'server',
+    body: spec.method !== 'GET',
+    writes: kind === 'write',
+  }
   const headers = {
     ...(access === 'server' ? {} : { [ACTING_HEADER]: ACTING }),
     ...(kind === 'write' ? { [IDEMPOTENCY_HEADER]: ONCE } : {}),
   }
   const successes = Object.entries(answers).map(([status, schema]) => [
     status,
-    typeof schema === 'string' ? { description: schema, $ref: `${schema}#` } : { description: 'Done.', ...schema },
+    typeof schema === 'string'
+      ? { description: schema, $ref: `${schema}#` }
+      : { description: 'Done.', ...schema },
   ])
   return {
     operationId: spec.name,
@@ -210,6 +219,9 @@ function schemaOf<B extends TSchema, Q extends TObject>(spec: RouteSpec<B, Q>, k
     ...(query === undefined ? {} : { querystring: query }),
     ...(Object.keys(headers).length === 0 ? {} : { headers: Type.Object(headers) }),
     ...(body === undefined ? {} : { body }),
-    response: { ...Object.fromEntries(successes), ...problemResponses(spec.problems ?? [], kind === 'write') },
+    response: {
+      ...Object.fromEntries(successes),
+      ...problemResponses(spec.problems ?? [], kinds),
+    },
   }
 }

@@ -7,7 +7,10 @@ import { LIMITS } from '../core/limits.ts'
 export const Id = (description: string) =>
   Type.String({ description, pattern: '^[1-9][0-9]{0,15}$', examples: ['3081460916387840'] })
 export const AccountRef = (description: string) =>
-  Type.String({ description: `${description}: its id, or \`ext:\` and its external id`, examples: ['ext:alice'] })
+  Type.String({
+    description: `${description}: its id, or \`ext:\` and its external id`,
+    examples: ['ext:alice'],
+  })
 export const Time = (description: string) =>
   Type.String({ description, format: 'date-time', examples: ['2026-01-01T12:00:00.000Z'] })
 export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(of: T) =>
@@ -49,10 +52,12 @@ export const ProblemSchema = Type.Object(
 )
 
 /** What any route may answer, whatever it does. */
-const COMMON: readonly ErrorCode[] = ['invalid_request', 'unauthorized', 'forbidden', 'rate_limited', 'internal']
+const COMMON: readonly ErrorCode[] = ['internal']
+const OF_CALLERS: readonly ErrorCode[] = ['invalid_request', 'unauthorized', 'forbidden', 'rate_limited']
+/** The account in `Rivulet-Account` may be nobody. */
+const OF_ACTING: readonly ErrorCode[] = ['invalid_id', 'not_found']
+const OF_BODIES: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type', 'request_timeout']
 const OF_WRITES: readonly ErrorCode[] = [
-  'payload_too_large',
-  'unsupported_media_type',
   'idempotency_in_flight',
   'idempotency_key_reused',
   'overloaded',
@@ -60,10 +65,28 @@ const OF_WRITES: readonly ErrorCode[] = [
   'outcome_unknown',
 ]
 
+export interface ProblemKinds {
+  /** Needs a token or the server key. */
+  readonly callers?: boolean
+  /** The server key may act for an account. */
+  readonly acting?: boolean
+  readonly body?: boolean
+  readonly writes?: boolean
+}
+
 /** The problem answers of a route, by status: each names the codes it may carry. */
-export function problemResponses(codes: readonly ErrorCode[], isWrite: boolean): Record<number, object> {
+export function problemResponses(codes: readonly ErrorCode[], kinds: ProblemKinds): Record<number, object> {
+  const { callers = false, acting = false, body = false, writes = false } = kinds
+  const all = [
+    ...COMMON,
+    ...(callers ? OF_CALLERS : []),
+    ...(acting ? OF_ACTING : []),
+    ...(body ? OF_BODIES : []),
+    ...(writes ? OF_WRITES : []),
+    ...codes,
+  ]
   const byStatus = new Map<number, Set<ErrorCode>>()
-  for (const code of [...COMMON, ...(isWrite ? OF_WRITES : []), ...codes]) {
+  for (const code of all) {
     const status = ERROR_CODES[code]
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
   }

@@ -2,7 +2,12 @@
  * The HTTP server: Fastify with our own bounds, errors, ids and log line. Nothing here knows what is served.
  */
 
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { ERROR_CODES, RivuletError, type ErrorCode } from '../core/errors.ts'
@@ -133,20 +138,35 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** Every method that an address does not have: 405 with those that it has. Call after the last route. */
-export function refuseOtherMethods(app: FastifyInstance, urls: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, methods] of urls) {
-    const missing = METHODS.filter((method) => !methods.has(method))
-    const allow = [...methods].sort().join(', ')
-    app.route({
-      method: [...missing],
-      url,
-      schema: { hide: true },
-      onRequest(_request, reply, done) {
-        reply.header('allow', allow)
-        done(new RivuletError('method_not_allowed', `this address answers ${allow}`))
-      },
-      handler: () => undefined,
-    })
+/**
+ * Watches the routes that are added from now on. Calling what it gives answers every method that an address
+ * does not have with 405 and those that it has.
+ */
+export function refuseOtherMethods(app: FastifyInstance): () => void {
+  const methodsOf = new Map<string, Set<string>>()
+  let isDone = false
+  app.addHook('onRoute', ({ url, method }) => {
+    if (isDone) return
+    const methods = methodsOf.get(url) ?? new Set()
+    for (const one of [method].flat()) methods.add(one)
+    methodsOf.set(url, methods)
+  })
+  return () => {
+    isDone = true
+    for (const [url, methods] of methodsOf) refuse(app, url, methods)
   }
+}
+
+function refuse(app: FastifyInstance, url: string, methods: ReadonlySet<string>): void {
+  const allow = [...methods].sort().join(', ')
+  app.route({
+    method: METHODS.filter((method) => !methods.has(method)),
+    url,
+    schema: { hide: true },
+    onRequest(_request, reply, done) {
+      reply.header('allow', allow)
+      done(new RivuletError('method_not_allowed', `this address answers ${allow}`))
+    },
+    handler: () => undefined,
+  })
 }

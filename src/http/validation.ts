@@ -31,7 +31,10 @@ interface SchemaError {
   readonly keyword: string
   readonly instancePath: string
   readonly message: string
-  readonly params: { readonly requiredProperties?: readonly string[]; readonly allowedValues?: readonly unknown[] }
+  readonly params: {
+    readonly requiredProperties?: readonly string[]
+    readonly allowedValues?: readonly unknown[]
+  }
 }
 
 function fieldErrors(found: readonly SchemaError[], part: Part): FieldError[] {
@@ -60,7 +63,10 @@ function summaryOf(errors: readonly FieldError[]): string {
 }
 
 /** Query text → integers where the schema wants them; anything but plain digits stays text, and is refused. */
-export function withNumbers(query: Record<string, unknown>, numeric: readonly string[]): Record<string, unknown> {
+export function withNumbers(
+  query: Record<string, unknown>,
+  numeric: readonly string[],
+): Record<string, unknown> {
   let converted = query
   for (const name of numeric) {
     const text = query[name]

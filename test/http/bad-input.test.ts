@@ -152,6 +152,7 @@ describe('queries', () => {
   )
 
   it('fields nobody knows', async () => {
+    refused(await v1('GET', '/feed?__proto__=1', alice.token), 'invalid_request', 'query.__proto__')
     refused(await v1('GET', '/feed?limits=5', alice.token), 'invalid_request', 'query.limits')
     refused(await v1('GET', '/feed?fields=all', alice.token), 'invalid_request', 'query.fields')
   })
@@ -312,6 +313,19 @@ describe('addresses and methods', () => {
     expect(reply.status).toBe(405)
     expect(reply.headers.get('allow')).toBe('DELETE, GET, HEAD')
     refused(reply, 'method_not_allowed')
+  })
+
+  it('take no longer than they may', () => {
+    const { server } = world.api.app
+    expect(server.headersTimeout).toBe(10_000)
+    expect(server.requestTimeout).toBe(30_000)
+    expect(server.maxConnections).toBeGreaterThan(0)
+  })
+
+  it('that ask for the head alone', async () => {
+    const head = await world.call('HEAD', '/api/v1/feed', { as: alice.token })
+    expect([head.status, head.text]).toEqual([200, ''])
+    expect(Number(head.headers.get('content-length'))).toBeGreaterThan(0)
   })
 
   it('on the bare wire', async () => {

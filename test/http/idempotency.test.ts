@@ -124,6 +124,36 @@ describe('a repeated write', () => {
   })
 })
 
+describe('an answer that was lost', () => {
+  it('after the event was written is given by the next try', async () => {
+    const key = newKey()
+    const body = { content: 'Written, not told.' }
+    const { reads } = world.rivulet.feed
+    const { lookup } = reads
+    const before = await reads.postsCount(alice.number)
+    reads.lookup = () => Promise.reject(new Error('the process is in trouble'))
+    expect((await send('POST', '/posts', alice.token, key, body)).status).toBe(500)
+    reads.lookup = lookup
+    const repeat = await send('POST', '/posts', alice.token, key, body)
+    expect([repeat.status, repeat.headers.get('idempotency-replayed')]).toEqual([201, 'true'])
+    expect(await reads.postsCount(alice.number)).toBe(before + 1)
+  })
+
+  it('with the server that gave it is given by the next one', async () => {
+    const key = newKey()
+    const first = await send('POST', '/posts', alice.token, key, { content: 'Before.' })
+    // Claims are gone with the process; rows are not.
+    const next = await createWorld({ rivulet: world.rivulet })
+    const repeat = await next.call('POST', '/api/v1/posts', {
+      as: alice.token,
+      body: { content: 'Before.' },
+      headers: { 'idempotency-key': key },
+    })
+    await next.api.app.close()
+    expect([repeat.text, repeat.headers.get('idempotency-replayed')]).toEqual([first.text, 'true'])
+  })
+})
+
 describe('at the same time', () => {
   it('one is executed; the others wait their turn or get its answer', async () => {
     const key = newKey()

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import { createApi, type Api, type ApiOptions } from '../../src/app/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
+import type { Env } from '../../src/ports/env/env.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
@@ -56,21 +57,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
       done()
     },
   })
-  const rivulet = createRivulet(
-    {
-      env,
-      log: createMemoryLog({ env, partitions: 8 }),
-      store: createMemoryStore({ env }),
-      views: createMemoryViews({ bytesMax: 64 * 2 ** 20 }),
-    },
-    {
-      secret: new Uint8Array(32).fill(3),
-      onFatal: (error) => {
-        throw error
-      },
-    },
-  )
-  await rivulet.start()
+  const rivulet = options.rivulet ?? (await newRivulet(env))
   const api = await createApi({
     rivulet,
     env,
@@ -114,6 +101,18 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
   }
 }
 
+async function newRivulet(env: Env): Promise<Rivulet> {
+  const log = createMemoryLog({ env, partitions: 8 })
+  const store = createMemoryStore({ env })
+  const views = createMemoryViews({ bytesMax: 64 * 2 ** 20 })
+  const onFatal = (error: unknown) => {
+    throw error
+  }
+  const rivulet = createRivulet({ env, log, store, views }, { secret: new Uint8Array(32).fill(3), onFatal })
+  await rivulet.start()
+  return rivulet
+}
+
 function caller(url: string, contract: Contract): World['call'] {
   return async (method, path, { as, body, raw, headers = {} } = {}) => {
     const hasJson = body !== undefined || raw !== undefined
@@ -128,7 +127,7 @@ function caller(url: string, contract: Contract): World['call'] {
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') === true
-    const json = isJson ? JSON.parse(text) : undefined
+    const json = isJson && text !== '' ? JSON.parse(text) : undefined
     const { status } = response
     const complaint = contract.complaint(method, path, status, response.headers.get('content-type'), json)
     if (complaint !== undefined) throw new Error(complaint)

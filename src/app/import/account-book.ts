@@ -27,19 +27,21 @@ export function createAccountBook(run: ImportRun): AccountBook {
   const counts = { created: 0, known: 0 }
 
   async function settleBatch(from: number, to: number): Promise<void> {
-    const accounts = await claim(run, names.list.slice(from, to))
-    const found = await run.store.get(accounts.map((id) => accountsTable.key(id)))
+    const claims = await claim(run, names.list.slice(from, to))
+    const held = claims.filter(({ isNew }) => !isNew)
+    const rows = held.length > 0 ? await run.store.get(held.map(({ id }) => accountsTable.key(id))) : []
+    const numberOf = new Map(
+      rows.flatMap((row, i) =>
+        row === undefined ? [] : [[held[i].id, accountsTable.decode(row).number] as const],
+      ),
+    )
     const writer = createBulkWriter(run.store)
-    for (const [i, id] of accounts.entries()) {
-      const row = found[i]
-      if (row !== undefined) {
-        numbers.push(accountsTable.decode(row).number)
-        counts.known++
-        continue
-      }
-      const number = await run.nextNumber()
+    for (const [i, { id }] of claims.entries()) {
+      const known = numberOf.get(id)
+      const number = known ?? (await run.nextNumber())
       numbers.push(number)
-      counts.created++
+      counts[known === undefined ? 'created' : 'known']++
+      if (known !== undefined) continue
       const externalId = names.list[from + i]
       const displayName = displayNames.get(from + i)
       await writer.add(accountRows(run, { id, number, externalId, displayName }))
@@ -67,15 +69,22 @@ export function createAccountBook(run: ImportRun): AccountBook {
  * The account id of each external id. One whose account never came to be, because an earlier run ended
  * between the two, is taken over together with its id.
  */
-async function claim({ store, nextId }: ImportRun, externalIds: readonly string[]): Promise<number[]> {
+async function claim({ store, nextId }: ImportRun, externalIds: readonly string[]): Promise<Claim[]> {
   const claims = externalIds.map((externalId) => ({
     ...externalIdsTable.key(externalId),
     value: externalIdsTable.encode({ account: nextId() }),
   }))
   const answers = await store.insertIfAbsent(claims)
-  return answers.map(
-    ({ value }, i) => externalIdsTable.decode({ ...claims[i], version: 0, value }).account,
-  )
+  return answers.map(({ inserted, value }, i) => ({
+    id: externalIdsTable.decode({ ...claims[i], version: 0, value }).account,
+    isNew: inserted,
+  }))
+}
+
+interface Claim {
+  readonly id: number
+  /** Nobody had claimed it before. */
+  readonly isNew: boolean
 }
 
 interface NewAccount {

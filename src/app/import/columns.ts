@@ -2,7 +2,7 @@
 
 /** The columns of one line, trimmed; quotes as in RFC 4180, within the line. `undefined`: a quote is left open. */
 export function splitColumns(line: string, separator: string): string[] | undefined {
-  if (!line.includes('"')) return line.split(separator).map((column) => column.trim())
+  if (!line.includes('"')) return trimAll(line.split(separator))
   const columns: string[] = []
   for (let at = 0; at <= line.length;) {
     const quoted = /^\s*"((?:[^"]|"")*)"\s*/.exec(line.slice(at))
@@ -17,6 +17,12 @@ export function splitColumns(line: string, separator: string): string[] | undefi
     at = end + 1
   }
   return columns.some((column) => column.startsWith('"')) ? undefined : columns
+}
+
+/** In place: this is done for every row of a file. */
+function trimAll(columns: string[]): string[] {
+  for (let i = 0; i < columns.length; i++) columns[i] = columns[i].trim()
+  return columns
 }
 
 /** Names that programs give to the two columns of an edge list. */

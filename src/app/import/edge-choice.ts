@@ -5,9 +5,9 @@
 
 import { LIMITS } from '../../core/limits.ts'
 import { lowerBound } from '../../core/sorted.ts'
-import { u32Key } from '../../core/keys.ts'
 import { followingPackedTable, followingTable } from '../../graph/index.ts'
-import type { Row, Store } from '../../ports/store/store.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { readCircleRows } from './circle-rows.ts'
 import type { Follows } from './edge-order.ts'
 import type { Problems } from './problems.ts'
 
@@ -26,7 +26,6 @@ export interface Choice {
 }
 
 const BATCH_FOLLOWERS = 512
-const RANGE_LIMIT = 10_000
 const NOTHING: Known = { live: new Map(), packed: [] }
 
 export async function chooseEdges(
@@ -58,39 +57,19 @@ export async function chooseEdges(
   return { isKept, counts }
 }
 
+/** An event about a pair goes before what an import packed of it. */
 function countOf(live: ReadonlyMap<number, boolean>, packed: readonly Uint32Array[]): number {
   let count = 0
   for (const isOn of live.values()) if (isOn) count++
-  return packed.reduce((sum, numbers) => sum + numbers.length, count)
+  for (const numbers of packed) for (const number of numbers) if (!live.has(number)) count++
+  return count
 }
 
 async function readKnown(store: Store, followers: Uint32Array): Promise<Known[]> {
-  const partitions = Array.from(followers, u32Key)
-  const live = await readAll(store, followingTable, partitions)
-  const packed = await readAll(store, followingPackedTable, partitions)
-  return partitions.map((_, i) => ({
-    live: new Map(live[i].map((row) => [Number.parseInt(row.sort, 36), followingTable.decode(row).on])),
-    packed: packed[i].map((row) => followingPackedTable.decode(row).numbers),
+  const live = await readCircleRows(store, followingTable, followers)
+  const packed = await readCircleRows(store, followingPackedTable, followers)
+  return live.map((rows, i) => ({
+    live: new Map(rows.map(({ other, value }) => [other, value.on])),
+    packed: packed[i].map(({ value }) => value.numbers),
   }))
-}
-
-async function readAll(
-  store: Store,
-  table: typeof followingTable | typeof followingPackedTable,
-  partitions: readonly string[],
-): Promise<Row[][]> {
-  const pages = await store.range(
-    partitions.map((partition) => ({ table, partition, from: '', limit: RANGE_LIMIT })),
-  )
-  return Promise.all(
-    pages.map(async (page, i) => {
-      const rows = [...page]
-      for (let last = page; last.length === RANGE_LIMIT;) {
-        const from = `${last[last.length - 1].sort}0`
-        ;[last] = await store.range([{ table, partition: partitions[i], from, limit: RANGE_LIMIT }])
-        rows.push(...last)
-      }
-      return rows
-    }),
-  )
 }

@@ -77,6 +77,14 @@ function readBatch(
 ): void {
   for (let i = skipped; i < lines.length; i++) {
     const columns = splitColumns(lines[i], separator)
+    // Most rows are two names that were met before.
+    if (columns?.length === 2 && columns[0] !== columns[1]) {
+      const [from, to] = [names.find(columns[0]), names.find(columns[1])]
+      if (from !== undefined && to !== undefined) {
+        addRow(from, to, first + i)
+        continue
+      }
+    }
     const problem = columns === undefined ? ['quote left open'] : problemOf(columns, names, moreColumns)
     if (problem !== undefined) problems.add({ file, line: first + i }, problem[0], problem[1])
     else if (columns !== undefined) {

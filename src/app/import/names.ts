@@ -36,6 +36,7 @@ export function createNames(): Names {
 export function externalIdProblem(text: string): string | undefined {
   if (text === '') return 'empty id'
   if (text.length > LIMITS.externalIdLengthMax) return 'id too long'
-  if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text)) return 'id with control characters or bytes that are not UTF-8'
+  if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text))
+    return 'id with control characters or bytes that are not UTF-8'
   return undefined
 }

@@ -1,5 +1,6 @@
 /** The followees' side of an import: sorted runs of follower numbers and exact counts, united with what is there. */
 
+import { parseKey } from '../../core/keys.ts'
 import { insertSorted, lowerBound } from '../../core/sorted.ts'
 import {
   bucketOf,
@@ -8,6 +9,7 @@ import {
   followerTotalsTable,
   isDirectory,
   packFollowers,
+  type FollowerHead,
   type FollowerTotals,
 } from '../../graph/index.ts'
 import type { RowWrite, Store } from '../../ports/store/store.ts'
@@ -91,26 +93,36 @@ function splitByBucket(followee: number, followers: Uint32Array): Audience[] {
 }
 
 async function readKnown(store: Store, audiences: readonly Audience[]): Promise<KnownAudience[]> {
-  const heads = await store.get(
+  const rows = await store.get(
     audiences.map(({ followee, bucket }) => followerHeadsTable.key(followee, bucket)),
   )
-  const leaves = await store.range(
-    audiences.map(({ followee, bucket }) => ({
+  const heads = rows.map((row) => (row === undefined ? undefined : followerHeadsTable.decode(row)))
+  const large = audiences.filter((_, i) => isLarge(heads[i]))
+  const pages = await store.range(
+    large.map(({ followee, bucket }) => ({
       table: followerLeavesTable,
       partition: followerLeavesTable.key(followee, bucket, 0).partition,
       from: '',
       limit: LEAVES_MAX,
     })),
   )
-  return heads.map((row, i) => {
-    const leafStarts = leaves[i].map((leaf) => Number.parseInt(leaf.sort, 36))
-    if (row === undefined) return { numbers: NONE, leafStarts }
-    const head = followerHeadsTable.decode(row)
-    if (!isDirectory(head)) return { numbers: head.numbers, leafStarts }
-    const numbers = leaves[i].map((leaf) => followerLeavesTable.decode(leaf))
-    return { numbers: numbers.reduce(union, NONE), leafStarts }
+  let next = 0
+  return heads.map((head) => {
+    if (head === undefined) return NOBODY
+    if (!isDirectory(head)) return { numbers: head.numbers, leafStarts: [] }
+    const leaves = pages[next++]
+    const numbers = new Uint32Array(head.count)
+    let at = 0
+    for (const leaf of leaves) {
+      const some = followerLeavesTable.decode(leaf)
+      numbers.set(some, at)
+      at += some.length
+    }
+    return { numbers, leafStarts: leaves.map((leaf) => parseKey(leaf.sort)) }
   })
 }
+
+const isLarge = (head: FollowerHead | undefined): boolean => head !== undefined && isDirectory(head)
 
 async function readTotals({ store, isFresh }: EdgeWriting, audiences: readonly Audience[]) {
   const totals = new Map<number, FollowerTotals>()
@@ -140,6 +152,7 @@ function audienceRows(
 }
 
 function withCount({ buckets, counts }: FollowerTotals, bucket: number, count: number): FollowerTotals {
+  if (buckets.length === 0) return { buckets: Uint32Array.of(bucket), counts: Uint32Array.of(count) }
   const all = insertSorted(buckets, bucket)
   const of = (b: number) => (b === bucket ? count : (counts[lowerBound(buckets, b)] ?? 0))
   return { buckets: all, counts: Uint32Array.from(all, of) }

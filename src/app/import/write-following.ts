@@ -1,17 +1,15 @@
 /** The followers' side of an import: whom each follows, packed, united with what earlier imports packed. */
 
 import { includesSorted } from '../../core/sorted.ts'
-import { u32Key } from '../../core/keys.ts'
 import { followingPackedTable } from '../../graph/index.ts'
-import type { Row, RowWrite, Store } from '../../ports/store/store.ts'
+import type { RowWrite } from '../../ports/store/store.ts'
 import { createBulkWriter } from './bulk-writer.ts'
+import { readCircleRows, type CircleRow } from './circle-rows.ts'
 import { union, type Grouped } from './numbers-list.ts'
 import type { EdgeWriting } from './write-followers.ts'
 
 const ROW_NUMBERS = 1_000
 const BATCH_FOLLOWERS = 512
-/** 10,000 followees are ten full rows; more rows than this no follower can have. */
-const ROWS_MAX = 10_000
 const NO_NUMBERS = new Uint32Array(0)
 const NO_IDS = new Float64Array(0)
 
@@ -20,7 +18,9 @@ export async function writeFollowing(writing: EdgeWriting, { starts, values }: G
   const writer = createBulkWriter(store)
   for (let first = 0; first < numberOf.length; first += BATCH_FOLLOWERS) {
     const end = Math.min(numberOf.length, first + BATCH_FOLLOWERS)
-    const known = isFresh ? undefined : await readPacked(store, numberOf.subarray(first, end))
+    const known = isFresh
+      ? undefined
+      : await readCircleRows(store, followingPackedTable, numberOf.subarray(first, end))
     for (let rank = first; rank < end; rank++) {
       const followees = values.subarray(starts[rank], starts[rank + 1]).map((other) => numberOf[other])
       if (followees.length > 0) {
@@ -32,24 +32,14 @@ export async function writeFollowing(writing: EdgeWriting, { starts, values }: G
   await writer.end()
 }
 
-const readPacked = (store: Store, followers: Uint32Array) =>
-  store.range(
-    Array.from(followers, (follower) => ({
-      table: followingPackedTable,
-      partition: u32Key(follower),
-      from: '',
-      limit: ROWS_MAX,
-    })),
-  )
-
 /** Follows of earlier imports keep their ids. A row that is no more is written empty. */
 function packedRows(
   { id, version }: EdgeWriting,
   follower: number,
   followees: Uint32Array,
-  known: readonly Row[],
+  known: readonly CircleRow<{ numbers: Uint32Array; ids: Float64Array }>[],
 ): RowWrite[] {
-  const before = known.map((row) => followingPackedTable.decode(row))
+  const before = known.map(({ value }) => value)
   const whole = before.reduce((all, { numbers }) => union(all, numbers), followees)
   if (before.length > 0 && whole.length === before.reduce((sum, { numbers }) => sum + numbers.length, 0)) {
     return []
@@ -64,10 +54,11 @@ function packedRows(
   const firsts = new Set<number>()
   for (let at = 0; at < whole.length; at += ROW_NUMBERS) {
     const numbers = whole.slice(at, at + ROW_NUMBERS)
-    const ids = before.length === 0 ? new Float64Array(numbers.length).fill(id) : Float64Array.from(numbers, idOf)
+    const ids =
+      before.length === 0 ? new Float64Array(numbers.length).fill(id) : Float64Array.from(numbers, idOf)
     rows.push(row(numbers[0], numbers, ids))
     firsts.add(numbers[0])
   }
-  const gone = known.map(({ sort }) => Number.parseInt(sort, 36)).filter((first) => !firsts.has(first))
+  const gone = known.map(({ other }) => other).filter((first) => !firsts.has(first))
   return [...rows, ...gone.map((first) => row(first, NO_NUMBERS, NO_IDS))]
 }

@@ -34,10 +34,10 @@ export class Prefetch {
   private readonly words = new Int32Array(2 * GROUP_OWNERS)
 
   constructor(headers: Headers, slabs: Slabs, capacity: number) {
-    this.capacity = capacity
     this.directory = headers.directory
     this.chunks = headers.words
     this.arrays = slabs.slabs
+    this.capacity = capacity
   }
 
   /** At most `GROUP_OWNERS` owners. */
@@ -66,6 +66,7 @@ export class Prefetch {
       const header = chunks[chunk - 1]
       const base = baseOf(owners[i])
       const state = header[base + STATE] | 0
+      if (state === 0) continue
       const newest = header[base + NEWEST] | 0
       slabs[count] = newest >>> SLAB_SHIFT
       words[count++] = slotWord(newest, (state >>> END_SHIFT) & SLOT_MASK) - 1

@@ -12,10 +12,10 @@ export const BLOCK_BYTES = BLOCK_WORDS * 4
 export const BLOCK_NONE = 0
 
 /**
- * 10 MB a slab: large enough that slabs stay few, small enough that making one is no pause to notice and that
+ * 5 MB a slab: large enough that slabs stay few, small enough that making one is no pause to notice and that
  * the last one, partly used, weighs little.
  */
-export const SLAB_SHIFT = 16
+export const SLAB_SHIFT = 15
 export const SLAB_BLOCKS = 1 << SLAB_SHIFT
 export const SLAB_MASK = SLAB_BLOCKS - 1
 const FIRST_BLOCKS = 512
@@ -30,7 +30,6 @@ export class Slabs {
   /** Blocks from here on were never taken. Block 0 stands for "none" and stays empty. */
   private fresh = 1
   private held = 0
-  private freedCount = 0
 
   constructor() {
     this.grow(FIRST_BLOCKS * BLOCK_BYTES)
@@ -41,7 +40,6 @@ export class Slabs {
     const block = this.freed
     if (block !== BLOCK_NONE) {
       this.freed = this.slabs[block >>> SLAB_SHIFT][(block & SLAB_MASK) * BLOCK_WORDS + LINK_WORD]
-      this.freedCount--
       return block
     }
     return this.fresh < this.held ? this.fresh++ : BLOCK_NONE
@@ -50,11 +48,6 @@ export class Slabs {
   give(block: number): void {
     this.slabs[block >>> SLAB_SHIFT][(block & SLAB_MASK) * BLOCK_WORDS + LINK_WORD] = this.freed
     this.freed = block
-    this.freedCount++
-  }
-
-  get blocksTaken(): number {
-    return this.fresh - 1 - this.freedCount
   }
 
   /**

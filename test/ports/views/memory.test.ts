@@ -182,7 +182,7 @@ describe('memory views: blocks', () => {
     }
     await cycle()
     const { bytes } = views.stats()
-    for (let i = 0; i < 30; i++) await cycle()
+    for (let i = 0; i < 10; i++) await cycle()
     expect(views.stats().bytes).toBe(bytes)
   })
 })

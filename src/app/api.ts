@@ -1,0 +1,131 @@
+/** The HTTP API: the generic server, the routes of the domains, and what both are measured by. */
+
+import { createHmac } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import type { Logger, LoggerOptions } from 'pino'
+import { createCursorSeal } from '../core/cursor.ts'
+import { LISTS, openList, sealList } from '../feed/index.ts'
+import { feedRoutes } from '../feed/routes.ts'
+import * as feedSchemas from '../feed/schemas.ts'
+import { createAccountRefs } from '../graph/index.ts'
+import * as graphSchemas from '../graph/render.ts'
+import { graphRoutes, type ListSeals } from '../graph/routes.ts'
+import { adminRoutes } from '../graph/routes-admin.ts'
+import { createAccessLog } from '../http/access-log.ts'
+import { createAuth } from '../http/auth.ts'
+import { createIdempotentRequests } from '../http/idempotency.ts'
+import { createRateLimits } from '../http/limits.ts'
+import { createMetrics, type Metrics } from '../http/metrics.ts'
+import { describeApi, serveOpenApi } from '../http/openapi.ts'
+import { createRouter } from '../http/route.ts'
+import { createServer, refuseOtherMethods } from '../http/server.ts'
+import { systemRoutes } from '../http/system.ts'
+import { createTokens, type Tokens } from '../http/tokens.ts'
+import type { Rivulet } from '../index.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
+import { measureEngine } from './measures.ts'
+
+export interface ApiOptions {
+  readonly rivulet: Rivulet
+  readonly env: Env
+  readonly ephemeral: Ephemeral
+  /** Bearer of everything: creates accounts, mints tokens, acts for anybody. */
+  readonly serverKey: string
+  /** Signs tokens; at least 32 bytes. Another one ends all tokens and cursors of account lists. */
+  readonly tokenSecret: Uint8Array
+  readonly version: string
+  readonly rateLimit: 'on' | 'off'
+  readonly logger: Logger | LoggerOptions
+  readonly tokenTtlMs: number
+  /** Exact origins of browsers that may call; none by default. */
+  readonly corsOrigins: readonly string[]
+  readonly isReady: () => boolean
+}
+
+export interface Api {
+  readonly app: FastifyInstance
+  readonly tokens: Tokens
+  readonly metrics: Metrics
+}
+
+export const API_PREFIX = '/api/v1'
+
+/** Built and ready to `listen`; closing `app` ends it. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { rivulet, env, ephemeral, tokenSecret, version, isReady } = options
+  const { graph, feed, engine } = rivulet
+  const metrics = createMetrics()
+  const log = createAccessLog(options.logger)
+  const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
+  await describe(app, version)
+  const refuseRest = refuseOtherMethods(app)
+
+  const tokens = createTokens({ env, secret: tokenSecret, ttlMs: options.tokenTtlMs })
+  const refs = createAccountRefs(graph)
+  const auth = createAuth({
+    env,
+    tokens,
+    serverKey: options.serverKey,
+    accountById: graph.accounts.byId,
+    accountByRef: refs.find,
+  })
+  const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral) : undefined
+  const idempotent = createIdempotentRequests(engine.store, ephemeral)
+  const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics })
+
+  const lists = listSeals(tokenSecret)
+  graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
+  adminRoutes({ router, graph, refs })
+  feedRoutes({ router, env, graph, feed, refs })
+  systemRoutes(app, { metrics, version, isReady })
+  serveOpenApi(app)
+  refuseRest()
+  measureEngine(metrics, rivulet, limits)
+  app.addHook('onClose', () => log.flush())
+  await app.ready()
+  return { app, tokens, metrics }
+}
+
+/** A key of their own, so that no cursor can stand for another kind of secret text. */
+function listSeals(secret: Uint8Array): ListSeals {
+  const seal = createCursorSeal(createHmac('sha256', secret).update('cursors of account lists').digest())
+  return {
+    seal: (list, reader, subject, position) =>
+      sealList(seal, { list: LISTS[list], reader, subject, position }),
+    open: (list, reader, subject, cursor) => openList(seal, { list: LISTS[list], reader, subject }, cursor),
+  }
+}
+
+const describe = (app: FastifyInstance, version: string): Promise<void> =>
+  describeApi(app, {
+    title: 'Rivulet',
+    version,
+    description:
+      'A self-hosted fan-out engine. Ids are decimal strings, times ISO 8601 in UTC. Wherever an account id ' +
+      'stands, `ext:` and an external id does too. Every write takes an `Idempotency-Key`. Errors are problem ' +
+      'details (RFC 9457); decide by `code`.',
+    tags: [
+      { name: 'feed', description: 'What readers see.' },
+      { name: 'posts', description: 'Post, read, delete.' },
+      { name: 'accounts', description: 'Who exists, and their tokens.' },
+      { name: 'relationships', description: 'Follow, block, mute.' },
+      { name: 'admin', description: 'For the server key: changed at run time, no restart.' },
+      { name: 'system', description: 'For operators.' },
+    ],
+    schemas: {
+      Author: graphSchemas.AuthorSchema,
+      Account: graphSchemas.AccountSchema,
+      AccountPage: graphSchemas.AccountPageSchema,
+      Relationship: graphSchemas.RelationshipSchema,
+      Token: graphSchemas.TokenSchema,
+      Tier: graphSchemas.TierSchema,
+      Policy: graphSchemas.PolicySchema,
+      Post: feedSchemas.PostSchema,
+      PostPage: feedSchemas.PostPageSchema,
+      FeedPage: feedSchemas.FeedPageSchema,
+      Lookup: feedSchemas.LookupSchema,
+      Deleted: feedSchemas.DeletedSchema,
+      Receipt: feedSchemas.ReceiptSchema,
+    },
+  })

@@ -1,0 +1,133 @@
+/**
+ * The only place where adapters meet domains: a whole Rivulet over one data folder, from its ports to its
+ * HTTP API. Opened in order, closed in the opposite order.
+ */
+
+import type { FastifyInstance } from 'fastify'
+import { createRivulet, type Rivulet } from '../index.ts'
+import type { Env } from '../ports/env/env.ts'
+import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
+import { createApi } from './api.ts'
+import { createClosers } from './closers.ts'
+import { unfinishedImports } from './import/run.ts'
+import { openKeys, type FolderKeys } from './keys.ts'
+import { openPorts, type OpenPorts } from './ports.ts'
+import { MIB, type Config } from './settings.ts'
+import type { Logger } from './telemetry.ts'
+
+export interface ComposeOptions {
+  readonly env: Env
+  readonly config: Config
+  readonly version: string
+  readonly logger: Logger
+  /** Nothing can be trusted any more (a disk error, a broken invariant): end the process, now. */
+  readonly onFatal: (error: unknown) => void
+  /** Runs once the ports are open and before the engine is: for what must be written without it. */
+  readonly prepare?: (ports: OpenPorts) => Promise<void>
+}
+
+export interface Composed {
+  readonly rivulet: Rivulet
+  readonly app: FastifyInstance
+  readonly folder: string
+  readonly keys: FolderKeys
+  /** @returns the port */
+  listen(): Promise<number>
+  /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
+  close(): Promise<void>
+}
+
+const HOUR_MS = 3_600_000
+const DRAIN_MS = 10_000
+const SWEEP_MS = 50
+
+export async function compose(options: ComposeOptions): Promise<Composed> {
+  const { env, config, logger, onFatal } = options
+  const closers = createClosers()
+  const onNotice = (text: string) => logger.warn(text)
+  try {
+    const ports = closers.add(await openPorts({ env, config, onFatal, onNotice }))
+    await options.prepare?.(ports)
+    const keys = await openKeys(ports.data.folder, env, config.serverKey)
+    const rivulet = createRivulet(ports, {
+      secret: keys.cursorSecret,
+      postCacheBytesMax: config.postCacheMib * MIB,
+      onFatal,
+    })
+    closers.add({ close: () => rivulet.stop() })
+    await rivulet.start()
+    await warnOfUnfinished(ports, logger)
+    const { app, drain } = await openApi(options, rivulet, keys, closers)
+    return {
+      rivulet,
+      app,
+      keys,
+      folder: ports.data.folder,
+      async listen() {
+        await app.listen({ host: config.host, port: config.port })
+        const address = app.server.address()
+        return typeof address === 'object' && address !== null ? address.port : config.port
+      },
+      async close() {
+        await drain()
+        await closers.close()
+      },
+    }
+  } catch (error) {
+    await closers.close().catch(() => undefined)
+    throw error
+  }
+}
+
+async function openApi(
+  { env, config, logger, version }: ComposeOptions,
+  rivulet: Rivulet,
+  keys: FolderKeys,
+  closers: ReturnType<typeof createClosers>,
+) {
+  const ephemeral = closers.add(createMemoryEphemeral({ env }))
+  let isReady = true
+  const { app } = await createApi({
+    rivulet,
+    env,
+    ephemeral,
+    serverKey: keys.serverKey,
+    tokenSecret: keys.tokenSecret,
+    version,
+    rateLimit: config.rateLimit,
+    logger,
+    tokenTtlMs: config.tokenTtlHours * HOUR_MS,
+    corsOrigins: config.corsOrigins,
+    isReady: () => isReady,
+  })
+  closers.add({ close: async () => app.close() })
+  async function drain(): Promise<void> {
+    isReady = false
+    await drainServer(env, app)
+  }
+  return { app, drain }
+}
+
+/**
+ * No new requests; those under way have a while, then their connections are cut. A connection that was busy
+ * at first is closed as soon as it has its answer: kept alive, it would be waited for.
+ */
+async function drainServer(env: Env, app: FastifyInstance): Promise<void> {
+  const cut = env.timer(DRAIN_MS, () => app.server.closeAllConnections())
+  let sweep = env.timer(SWEEP_MS, closeIdle)
+  function closeIdle(): void {
+    app.server.closeIdleConnections()
+    sweep = env.timer(SWEEP_MS, closeIdle)
+  }
+  await app.close().finally(() => {
+    cut.cancel()
+    sweep.cancel()
+  })
+}
+
+/** Feeds are right after a part of an import; counts of followers may be ahead of it. */
+async function warnOfUnfinished(ports: OpenPorts, logger: Logger): Promise<void> {
+  for (const name of await unfinishedImports(ports.store)) {
+    logger.warn(`the import of ${name} was interrupted; run it again to complete it`)
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Fills a new folder with the demo world. People, follows and posts come by import, under times of the past
+ * days; names, replies, reposts and the lowered threshold through the engine. Interrupted, it goes on at the
+ * next start; `demo.json` in the folder says that all of it is there.
+ */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { accountsTable } from '../../graph/index.ts'
+import type { Rivulet } from '../../index.ts'
+import type { Composed } from '../compose.ts'
+import { writeFileDurably } from '../durable-file.ts'
+import { runImport } from '../import/import.ts'
+import type { Progress } from '../import/progress.ts'
+import { importsTable } from '../import/tables.ts'
+import type { OpenPorts } from '../ports.ts'
+import { GUEST, STAR } from './people.ts'
+import { demoSource, IMPORT_NAME } from './source.ts'
+import { DEMO_PUSH_THRESHOLD, makeWorld, type DemoAction, type DemoWorld } from './world.ts'
+
+const doneFile = (folder: string): string => join(folder, 'demo.json')
+
+/** The part that needs no engine: for `compose`, before it starts one. */
+export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => void) {
+  return async (ports: OpenPorts): Promise<void> => {
+    if (existsSync(doneFile(ports.data.folder)) || (await holdsOtherData(ports))) return
+    const ui = { progress, notice: () => undefined, onFatal }
+    await runImport(ports, demoSource(makeWorld()), ui)
+  }
+}
+
+async function holdsOtherData({ store }: OpenPorts): Promise<boolean> {
+  const [begun] = await store.get([importsTable.key(IMPORT_NAME)])
+  return begun === undefined && (await store.scan(accountsTable, undefined, 1)).length > 0
+}
+
+/** The part that needs the engine. */
+export async function loadDemo(rivulet: Rivulet, folder: string): Promise<void> {
+  if (existsSync(doneFile(folder)) || (await numberOf(rivulet, STAR.handle)) === undefined) return
+  const world = makeWorld()
+  await rivulet.graph.commands.setPolicy({ push_threshold_followers: DEMO_PUSH_THRESHOLD })
+  await Promise.all(world.people.map((person) => rivulet.graph.commands.putAccount(person.handle, person)))
+  await act(rivulet, world)
+  await rivulet.settle()
+  await writeFileDurably(doneFile(folder), `${JSON.stringify({ guest: GUEST.handle, star: STAR.handle })}\n`)
+}
+
+const numberOf = async ({ graph }: Rivulet, handle: string): Promise<number | undefined> =>
+  (await graph.reads.byExternalId(handle))?.number
+
+/** Each person's actions in order; those that an interrupted load did already are counted and left out. */
+async function act(rivulet: Rivulet, { actions, posts }: DemoWorld): Promise<void> {
+  const byPerson = byActor(actions)
+  await Promise.all(
+    [...byPerson].map(async ([handle, own]) => {
+      const number = (await numberOf(rivulet, handle)) ?? 0
+      const imported = posts.filter(({ author }) => author === handle).length
+      const done = (await rivulet.feed.reads.postsCount(number)) - imported
+      for (const action of own.slice(done)) await actOnce(rivulet, number, action)
+    }),
+  )
+}
+
+function byActor(actions: readonly DemoAction[]): Map<string, DemoAction[]> {
+  const groups = new Map<string, DemoAction[]>()
+  for (const action of actions) groups.set(action.by, [...(groups.get(action.by) ?? []), action])
+  return groups
+}
+
+async function actOnce(rivulet: Rivulet, author: number, action: DemoAction): Promise<void> {
+  const { commands } = rivulet.feed
+  if (action.kind === 'post') {
+    await commands.post(author, { content: action.content })
+    return
+  }
+  const target = await newestPost(rivulet, action.kind === 'reply' ? action.to : action.of)
+  if (target === undefined) return
+  if (action.kind === 'reply') await commands.post(author, { content: action.content, replyTo: target })
+  else await commands.post(author, { repostOf: target })
+}
+
+async function newestPost(rivulet: Rivulet, handle: string): Promise<number | undefined> {
+  const number = await numberOf(rivulet, handle)
+  if (number === undefined) return undefined
+  const { items } = await rivulet.feed.reads.profile(number, undefined, 20)
+  return items.find(({ post }) => post.repostOf === 0 && post.replyTo === 0)?.id
+}
+
+/** What to try: each command is one line. */
+export async function demoHints({ rivulet, app, keys }: Composed, url: string): Promise<string[]> {
+  if ((await numberOf(rivulet, GUEST.handle)) === undefined) {
+    return ['', 'This folder held data before: the demo world was not added to it.']
+  }
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/api/v1/tokens',
+    headers: { authorization: `Bearer ${keys.serverKey}` },
+    payload: { account_id: `ext:${GUEST.handle}` },
+  })
+  const { token } = answer.json<{ token: string }>()
+  const bearer = `-H 'Authorization: Bearer ${token}'`
+  const json = `-H 'Content-Type: application/json'`
+  return [
+    '',
+    `Try it as @${GUEST.handle}, whose token is`,
+    `  ${token}`,
+    'read her feed:',
+    `  curl -s '${url}/api/v1/feed?limit=3' ${bearer}`,
+    'post something:',
+    `  curl -s -X POST ${url}/api/v1/posts ${bearer} ${json} -d '{"content":"Hello from the terminal!"}'`,
+    `follow @${STAR.handle}, whose posts are pulled (she is above this world's push threshold), and read again:`,
+    `  curl -s -X PUT ${url}/api/v1/accounts/ext:${STAR.handle}/follow ${bearer}`,
+    '',
+  ]
+}

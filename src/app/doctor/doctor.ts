@@ -1,0 +1,87 @@
+/**
+ * Examines a data folder that nobody uses. Does what every start does (the log is replayed), then only looks:
+ * at the rows, whether they agree with each other, and at feeds, whether they are what they should be.
+ */
+
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { createRivulet } from '../../index.ts'
+import type { Progress } from '../import/progress.ts'
+import { openPorts, type OpenPorts, type OpenPortsOptions } from '../ports.ts'
+import { checkAccounts } from './check-accounts.ts'
+import { checkFeeds } from './check-feeds.ts'
+import { checkFollowers } from './check-followers.ts'
+import { checkFollows } from './check-follows.ts'
+import { checkLog, checkStore } from './check-log.ts'
+import { checkPosts } from './check-posts.ts'
+import type { Finding, Patient } from './check.ts'
+import { createSilentStore } from './silent-store.ts'
+
+export interface Examination extends OpenPortsOptions {
+  /** Whose feeds are compared. */
+  readonly readers: number
+  readonly progress: Progress
+  /** Called with each finding as it comes. */
+  readonly onFinding: (finding: Finding) => void
+}
+
+const NO_SECRET = new Uint8Array(32)
+
+/** @returns whether all is well */
+export async function examine(examination: Examination): Promise<boolean> {
+  const { onFinding, config } = examination
+  assertExists(config.data)
+  let isWell = true
+  const report = (finding: Finding) => {
+    if (finding.wrong > 0) isWell = false
+    onFinding(finding)
+  }
+  try {
+    const ports = await openPorts(examination)
+    report({ check: 'folder', seen: ports.data.folder, examples: [], wrong: 0 })
+    try {
+      await examinePorts(ports, examination, report)
+    } finally {
+      await ports.close()
+    }
+  } catch (error) {
+    if (!isRivuletError(error, 'data_corrupt') && !isRivuletError(error, 'disk_error')) throw error
+    report({ check: 'folder', seen: config.data, examples: [error.message], wrong: 1 })
+  }
+  return isWell
+}
+
+function assertExists(folder: string): void {
+  if (existsSync(join(folder, 'format.json'))) return
+  throw new RivuletError(
+    'config_invalid',
+    `${resolve(folder)} is no data folder of Rivulet; name one with --data`,
+  )
+}
+
+async function examinePorts(
+  ports: OpenPorts,
+  { readers, progress, onFatal }: Examination,
+  report: (finding: Finding) => void,
+): Promise<void> {
+  const log = await checkLog(ports, progress)
+  report(log)
+  report(await checkStore(ports))
+  if (log.wrong > 0) return
+  const replay = createRivulet(ports, { secret: NO_SECRET, onFatal })
+  await replay.start()
+  await replay.settle()
+  await replay.stop()
+  const looking = { ...ports, store: createSilentStore(ports.store) }
+  const rivulet = createRivulet(looking, { secret: NO_SECRET, onFatal })
+  await rivulet.start()
+  const patient: Patient = { ports, rivulet, progress }
+  try {
+    for (const check of [checkAccounts, checkFollowers, checkFollows, checkPosts])
+      report(await check(patient))
+    report(await checkFeeds(patient, readers))
+  } finally {
+    await rivulet.stop()
+  }
+}

@@ -1,0 +1,81 @@
+/** Imports follows: rows of a file → accounts → sorted runs → the rows of both sides. */
+
+import { followerTotalsTable, followingTable } from '../../graph/index.ts'
+import type { Store } from '../../ports/store/store.ts'
+import type { AccountBook } from './account-book.ts'
+import { chooseEdges } from './edge-choice.ts'
+import { orderEdges, type Follows } from './edge-order.ts'
+import type { EdgeReading, EdgeRows } from './edge-rows.ts'
+import { groupBy, U32List, type Grouped } from './numbers-list.ts'
+import type { Progress } from './progress.ts'
+import type { Problems } from './problems.ts'
+import type { ImportRun } from './run.ts'
+import { writeFollowers } from './write-followers.ts'
+import { writeFollowing } from './write-following.ts'
+
+export interface EdgeSource {
+  /** Each row is two follows. */
+  readonly mutual: boolean
+  read(reading: EdgeReading): Promise<EdgeRows>
+}
+
+export interface EdgeCounts {
+  readonly added: number
+  readonly known: number
+  /** Left out because the pair was unfollowed or blocked here. */
+  readonly unfollowed: number
+}
+
+export interface EdgeImport {
+  readonly run: ImportRun
+  readonly book: AccountBook
+  readonly problems: Problems
+  readonly notice: (text: string) => void
+  readonly progress: Progress
+}
+
+export async function importEdges(source: EdgeSource, parts: EdgeImport): Promise<EdgeCounts> {
+  const { run, book, problems, notice, progress } = parts
+  const reading = { names: book.names, problems, notice, progress: progress('reading edges', 'bytes') }
+  const rows = await source.read(reading)
+  await book.settle(progress('accounts'))
+  const follows = orderEdges(rows, book.numbers(), source.mutual, problems)
+  const isFresh = await hasNoEdges(run.store)
+  const { isKept, counts } = await chooseEdges(run.store, follows, isFresh, problems)
+  const { byFollower, byFollowee } = groupKept(follows, isKept)
+  const { store, version, id } = run
+  const writing = { store, version, id, numberOf: follows.numberOf, isFresh }
+  // Followees' side first: were this the end, a post would reach somebody who does not see it yet, not miss somebody who should.
+  const added = await writeFollowers({ ...writing, progress: progress('followers') }, byFollowee)
+  await writeFollowing({ ...writing, progress: progress('following') }, byFollower)
+  return { added, known: counts.known + byFollower.values.length - added, unfollowed: counts.unfollowed }
+}
+
+/** Circles hold more than follows: any of it counts, to be on the safe side. */
+async function hasNoEdges(store: Store): Promise<boolean> {
+  for (const table of [followerTotalsTable, followingTable]) {
+    if ((await store.scan(table, undefined, 1)).length > 0) return false
+  }
+  return true
+}
+
+function groupKept(
+  { numberOf, byFollower }: Follows,
+  isKept: Uint8Array,
+): { byFollower: Grouped; byFollowee: Grouped } {
+  const { starts, values } = byFollower
+  const [followers, followees] = [new U32List(), new U32List()]
+  const keptStarts = new Uint32Array(starts.length)
+  for (let rank = 0; rank < numberOf.length; rank++) {
+    for (let at = starts[rank]; at < starts[rank + 1]; at++) {
+      if (isKept[at] === 0) continue
+      followers.push(rank)
+      followees.push(values[at])
+    }
+    keptStarts[rank + 1] = followees.length
+  }
+  return {
+    byFollower: { starts: keptStarts, values: followees.view() },
+    byFollowee: groupBy(followees.view(), followers.view(), numberOf.length),
+  }
+}

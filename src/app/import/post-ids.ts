@@ -1,0 +1,76 @@
+/**
+ * Ids for imported posts, by their own times. A post that was imported before has its id already; a new one
+ * gets one that no other imported post has. Both are claimed durably before a row is written.
+ */
+
+import { createImportIds, idFloorAt, idTimeMs } from '../../core/ids.ts'
+import type { Store } from '../../ports/store/store.ts'
+import type { PostInput } from './post-input.ts'
+import { idClaim, importClaimsTable, postClaim } from './tables.ts'
+
+export interface PostIds {
+  /** One id a post; equal posts have equal ids. */
+  of(posts: readonly PostInput[]): Promise<number[]>
+}
+
+export function createPostIds(store: Store): PostIds {
+  const taken = new Set<number>()
+  const stamp = createStamp((id) => taken.has(id))
+
+  /** Ids of posts that no run has named; those that belong to others are found one by one and passed over. */
+  async function claimIds(fingerprints: readonly string[], times: readonly number[]): Promise<number[]> {
+    const ids = new Array<number>(fingerprints.length)
+    let open = fingerprints.map((_, i) => i)
+    while (open.length > 0) {
+      for (const i of open) ids[i] = stamp(times[i])
+      const owners = await claimAll(open.map((i) => [idClaim(ids[i]), fingerprints[i]]))
+      const lost = open.filter((i, at) => owners[at] !== fingerprints[i])
+      for (const i of lost) taken.add(ids[i])
+      open = lost
+    }
+    return ids
+  }
+
+  /** @returns what stands under each claim now */
+  async function claimAll(claims: readonly (readonly [string, string])[]): Promise<string[]> {
+    const rows = claims.map(([claim, value]) => ({
+      ...importClaimsTable.key(claim),
+      value: importClaimsTable.encode({ value }),
+    }))
+    const answers = await store.insertIfAbsent(rows)
+    return answers.map(({ value }, i) => importClaimsTable.decode({ ...rows[i], version: 0, value }).value)
+  }
+
+  return {
+    async of(posts) {
+      const known = await store.get(
+        posts.map(({ fingerprint }) => importClaimsTable.key(postClaim(fingerprint))),
+      )
+      const idOf = new Map<string, number>()
+      const fresh = new Map<string, number>()
+      posts.forEach(({ fingerprint, createdAtMs }, i) => {
+        const row = known[i]
+        if (row === undefined) fresh.set(fingerprint, createdAtMs)
+        else idOf.set(fingerprint, Number(importClaimsTable.decode(row).value))
+      })
+      const fingerprints = [...fresh.keys()]
+      const ids = await claimIds(fingerprints, [...fresh.values()])
+      await claimAll(fingerprints.map((fingerprint, i) => [postClaim(fingerprint), String(ids[i])]))
+      fingerprints.forEach((fingerprint, i) => idOf.set(fingerprint, ids[i]))
+      return posts.map(({ fingerprint }) => idOf.get(fingerprint) ?? 0)
+    },
+  }
+}
+
+/** Remembers where a full tick's posts went, so that a million posts of one second do not each look again. */
+function createStamp(isTaken: (id: number) => boolean): (timeMs: number) => number {
+  const ids = createImportIds(isTaken)
+  const goOnAtMs = new Map<number, number>()
+  return (timeMs) => {
+    const tick = idFloorAt(timeMs)
+    const id = ids(goOnAtMs.get(tick) ?? timeMs)
+    const tickOfIdMs = idTimeMs(id)
+    if (idFloorAt(tickOfIdMs) !== tick) goOnAtMs.set(tick, tickOfIdMs)
+    return id
+  }
+}

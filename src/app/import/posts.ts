@@ -1,0 +1,94 @@
+/** Imports posts: what projecting them would have written, under their own times. They are not pushed to anyone. */
+
+import { kindOf, outboxTable, postsTable, postTotalsTable, type PostRow } from '../../feed/index.ts'
+import type { RowWrite } from '../../ports/store/store.ts'
+import type { AccountBook } from './account-book.ts'
+import { createPostIds } from './post-ids.ts'
+import type { PostInput } from './post-input.ts'
+import type { PostReading } from './post-lines.ts'
+import type { ImportRun } from './run.ts'
+
+export interface PostSource {
+  read(reading: PostReading): AsyncIterable<readonly PostInput[]>
+}
+
+export interface PostCounts {
+  added: number
+  known: number
+}
+
+const BATCH_POSTS = 2_048
+
+export async function importPosts(
+  source: PostSource,
+  reading: PostReading,
+  run: ImportRun,
+  book: AccountBook,
+): Promise<PostCounts> {
+  const ids = createPostIds(run.store)
+  const counts = { added: 0, known: 0 }
+  for await (const batch of source.read(reading)) {
+    for (let from = 0; from < batch.length; from += BATCH_POSTS) {
+      const posts = batch.slice(from, from + BATCH_POSTS)
+      const authors = await authorsOf(posts, book)
+      const postIds = await ids.of(posts)
+      const rows = postIds.map((id, i) => rowOf(id, authors[i], posts[i]))
+      const added = await writePosts(run, rows)
+      counts.added += added
+      counts.known += posts.length - added
+    }
+  }
+  return counts
+}
+
+async function authorsOf(posts: readonly PostInput[], { names, settle, numbers }: AccountBook) {
+  const indexes = posts.map(({ author }) => names.find(author) ?? names.add(author))
+  await settle()
+  const all = numbers()
+  return indexes.map((index) => all[index])
+}
+
+const rowOf = (id: number, author: number, post: PostInput): PostRow => ({
+  id,
+  author,
+  visibility: post.visibility,
+  content: post.content,
+  custom: post.custom,
+  replyTo: 0,
+  replyToAuthor: 0,
+  repostOf: 0,
+  repostOfAuthor: 0,
+  clientRef: post.ref,
+  deleted: false,
+})
+
+/** A row that is there stays: an earlier run wrote it, and the post may have been deleted since. */
+async function writePosts({ store, version }: ImportRun, posts: readonly PostRow[]): Promise<number> {
+  const keys = posts.flatMap(({ id, author }) => [postsTable.key(id), outboxTable.key(author, id)])
+  const found = await store.get(keys)
+  const rows: RowWrite[] = []
+  const addedBy = new Map<number, number>()
+  const seen = new Set<number>()
+  posts.forEach((post, i) => {
+    if (seen.has(post.id)) return
+    seen.add(post.id)
+    const { id, author } = post
+    if (found[2 * i] === undefined) rows.push(postsTable.row(keys[2 * i], version, post))
+    if (found[2 * i + 1] !== undefined) return
+    rows.push(outboxTable.row(outboxTable.key(author, id), version, { on: true, kind: kindOf(post) }))
+    addedBy.set(author, (addedBy.get(author) ?? 0) + 1)
+  })
+  if (rows.length === 0) return 0
+  const authors = [...addedBy.keys()]
+  const totals = await store.get(authors.map((author) => postTotalsTable.key(author)))
+  let added = 0
+  authors.forEach((author, i) => {
+    const row = totals[i]
+    const before = row === undefined ? 0 : postTotalsTable.decode(row).posts
+    const by = addedBy.get(author) ?? 0
+    rows.push(postTotalsTable.row(postTotalsTable.key(author), version, { posts: before + by }))
+    added += by
+  })
+  await store.write(rows)
+  return added
+}

@@ -1,0 +1,41 @@
+/** What the engine counts, under the names that Prometheus knows it by. */
+
+import type { Metrics } from '../http/metrics.ts'
+import type { RateLimits } from '../http/limits.ts'
+import type { Rivulet } from '../index.ts'
+
+export function measureEngine(
+  metrics: Metrics,
+  { engine, graph, feed }: Rivulet,
+  limits: RateLimits | undefined,
+): void {
+  const { fanout, outboxes } = feed
+  const total = (name: string, help: string, read: () => number) => metrics.number(name, help, read, 'total')
+
+  metrics.number('rivulet_fanout_lag_events', 'Events whose effects on views are to come.', engine.lagEvents)
+  metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
+  total('rivulet_fanout_posts_total', 'Posts fanned out.', () => fanout.stats.posts)
+  total('rivulet_fanout_inserts_total', 'Timeline entries written.', () => fanout.stats.inserts)
+  total('rivulet_fanout_chunks_total', 'Chunks of large fan-outs done.', () => fanout.stats.chunks)
+  total('rivulet_fanout_skipped_total', 'Followers skipped as inactive.', () => fanout.stats.skippedInactive)
+  metrics.histogram('rivulet_visible_seconds', 'From accepted to visible for all readers, by post.', () => [
+    { labels: {}, histogram: fanout.stats.visible },
+  ])
+  metrics.histogram('rivulet_feed_source_seconds', 'Reads of the sources of the home feed.', () =>
+    feed.sources.map(({ name, latency }) => ({ labels: { source: name }, histogram: latency })),
+  )
+
+  metrics.number('rivulet_views_timelines', 'Timelines in memory.', () => engine.views.stats().timelines)
+  metrics.number('rivulet_views_entries', 'Entries in memory.', () => engine.views.stats().entries)
+  metrics.number('rivulet_views_bytes', 'Memory of the timelines.', () => engine.views.stats().bytes)
+  metrics.number('rivulet_views_bytes_max', 'Their budget.', () => engine.views.stats().bytesMax)
+  total('rivulet_views_evicted_total', 'Timelines evicted.', () => engine.views.stats().evictedTotal)
+
+  total('rivulet_outbox_cache_hits_total', 'Pulls answered from memory.', () => outboxes.stats.hits)
+  total('rivulet_outbox_loads_total', 'Pulls that read the store.', () => outboxes.stats.loads)
+  metrics.number('rivulet_hot_authors', 'Authors with posts that are pulled.', () => graph.marks.size)
+
+  if (limits === undefined) return
+  total('rivulet_rate_limited_total', 'Requests refused by a rate limit.', () => limits.stats.limited)
+  total('rivulet_rate_uncounted_total', 'Requests nobody could count.', () => limits.stats.uncounted)
+}

@@ -1,0 +1,41 @@
+/** How a command ends when it cannot do what it was asked: one line with a code, and the exit code. */
+
+import { CommanderError } from 'commander'
+import { isDebugging, processEnvironment } from '../app/config.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+/** Says what went wrong. @returns the exit code */
+export function reportFailure(error: unknown): number {
+  // It has said so itself; asking for help is no failure.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  process.stderr.write(`${failureLine(error)}\n`)
+  if (isDebugging(processEnvironment()) && error instanceof Error) {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      process.stderr.write(`${cause.stack ?? cause.message}\n`)
+    }
+  }
+  return isRivuletError(error, 'config_invalid') ? EXIT.usage : EXIT.failed
+}
+
+function failureLine(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')
+  if (isRivuletError(error) && error.code !== 'internal') return `rivulet: ${error.code}: ${message}`
+  const next = 'this should not happen; run it again with RIVULET_LOG_LEVEL=debug to see where'
+  return `rivulet: internal: ${message}; ${next}`
+}
+
+/** What the system says about a port, in words that help. */
+export function listenFailure(error: unknown, host: string, port: number): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const at = `${host}:${port}`
+  const next = 'choose another with --port or --host (0 takes a free port)'
+  if (code === 'EADDRINUSE')
+    return new RivuletError('unavailable', `${at} is in use by another program; ${next}`)
+  if (code === 'EACCES') return new RivuletError('unavailable', `${at} is not open to this user; ${next}`)
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new RivuletError('unavailable', `${host} is not an address of this machine; ${next}`)
+  }
+  return error instanceof Error ? error : new Error(String(error))
+}

@@ -1,0 +1,7 @@
+/** The end of a process whose disk failed: at once, and never with exit code 0. What was acknowledged is in the log. */
+
+import { EXIT, reportFailure } from './failure.ts'
+
+export function endAtOnce(error: unknown): never {
+  process.exit(reportFailure(error) || EXIT.failed)
+}

@@ -1,0 +1,43 @@
+/** The command `rivulet`: its commands, and how each of them ends. */
+
+import { Command } from 'commander'
+import { settingsHelp } from '../app/settings.ts'
+import { benchCommand } from './bench.ts'
+import { doctorCommand } from './doctor.ts'
+import { EXIT, reportFailure } from './failure.ts'
+import { importCommand } from './import.ts'
+import { serveCommand } from './serve.ts'
+import { version } from './version.ts'
+
+const HELP = `
+Settings, for every command: a flag goes before the environment, that before the config file (--config FILE,
+keys in lower case without RIVULET_), that before the default.
+
+${settingsHelp()}
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting.`
+
+/** Commander's remarks come in lines of their own; ours is one. */
+const usageLine = (text: string): string =>
+  `rivulet: config_invalid: ${text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')}; see rivulet --help\n`
+
+const program = new Command('rivulet')
+  .description('A self-hosted fan-out engine: news feeds from one log.')
+  .version(version)
+  .addHelpText('after', HELP)
+  .configureHelp({ helpWidth: 110 })
+  .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
+for (const command of [serveCommand(), importCommand(), doctorCommand(), benchCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program))
+}
+for (const command of [program, ...program.commands]) command.exitOverride()
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = reportFailure(error)
+}
+process.exitCode ??= EXIT.ok

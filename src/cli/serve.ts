@@ -1,0 +1,36 @@
+/** `rivulet serve`: its flags. What it does is loaded when it is called: other commands need no HTTP server. */
+
+import { Command } from 'commander'
+import type { SettingKey } from '../app/settings.ts'
+import { addSettings } from './setting-flags.ts'
+
+export const SERVE_SETTINGS: readonly SettingKey[] = [
+  'data',
+  'port',
+  'host',
+  'rateLimit',
+  'logLevel',
+  'timelinesMib',
+  'postCacheMib',
+  'logRetentionHours',
+  'tokenTtlHours',
+  'corsOrigins',
+  'config',
+]
+
+const HELP = `
+Prints its addresses on stdout once it is ready; logs are JSON lines on stderr. SIGTERM and SIGINT end it
+cleanly: requests under way are answered, for at most 10 seconds. A second signal ends it at once.`
+
+export interface ServeFlags extends Partial<Record<SettingKey, string>> {
+  readonly demo?: true
+}
+
+export const serveCommand = (): Command =>
+  addSettings(
+    new Command('serve')
+      .description('serve the HTTP API from a data folder')
+      .option('--demo', 'fill a new folder with a small world, and print commands to try on it')
+      .addHelpText('after', HELP),
+    SERVE_SETTINGS,
+  ).action(async (flags: ServeFlags) => (await import('./server.ts')).serve(flags))

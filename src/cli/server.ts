@@ -1,0 +1,95 @@
+/** The server in the foreground, from its start to the signal that ends it. */
+
+import { compose, type Composed } from '../app/compose.ts'
+import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
+import type { Config } from '../app/settings.ts'
+import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
+import type { Env } from '../ports/env/env.ts'
+import { createRealEnv } from '../app/ports.ts'
+import { EXIT, listenFailure, reportFailure } from './failure.ts'
+import { SERVE_SETTINGS, type ServeFlags } from './serve.ts'
+import { configOf } from './setting-flags.ts'
+import { createTerminal, type Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+export async function serve(flags: ServeFlags): Promise<void> {
+  const env = createRealEnv()
+  const { config, given } = configOf(flags, SERVE_SETTINGS)
+  const isDemo = flags.demo === true
+  // On a terminal, a line a request would drown what people came to read.
+  const isQuiet = !given.has('logLevel') && (isDemo || process.stderr.isTTY === true)
+  const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
+  const terminal = createTerminal(env)
+  const onFatal = (error: unknown) => endFatally(telemetry, error)
+  const signals = listenForSignals(env)
+  const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
+  const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
+  try {
+    const composed = await compose(parts)
+    try {
+      if (isDemo) await loadDemo(composed.rivulet, composed.folder)
+      terminal.endProgress()
+      await announce(composed, config, terminal, isDemo)
+      telemetry.logger.info({ signal: await signals.first }, 'ending')
+    } finally {
+      await composed.close()
+    }
+    telemetry.logger.info('ended')
+  } finally {
+    telemetry.close()
+  }
+}
+
+async function announce(
+  composed: Composed,
+  config: Config,
+  terminal: Terminal,
+  isDemo: boolean,
+): Promise<void> {
+  const port = await composed.listen().catch((error: unknown) => {
+    throw listenFailure(error, config.host, config.port)
+  })
+  const { keys, folder } = composed
+  const url = urlOf(config.host, port)
+  terminal.print(`Rivulet ${version} is ready: ${url}/api/v1`)
+  terminal.print(`  documentation  ${url}/docs`)
+  terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
+  terminal.print(`  data           ${folder}`)
+  if (keys.serverKeyFile !== undefined) {
+    const key = keys.isNew
+      ? `${keys.serverKey}   (made just now, kept in ${keys.serverKeyFile})`
+      : keys.serverKeyFile
+    terminal.print(`  server key     ${key}`)
+  }
+  if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
+}
+
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */
+const SAME_WISH_MS = 500
+
+/** The first signal asks for a clean end, the second does not wait for it. */
+function listenForSignals(env: Env): { first: Promise<NodeJS.Signals> } {
+  let askedAtMs: number | undefined
+  const first = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        askedAtMs ??= env.monotonicMs()
+        if (env.monotonicMs() - askedAtMs > SAME_WISH_MS) process.exit(EXIT.failed)
+        resolve(signal)
+      })
+    }
+  })
+  return { first }
+}
+
+/** What was acknowledged is in the log; a process that cannot write must not answer any more. */
+function endFatally(telemetry: Telemetry, error: unknown): never {
+  telemetry.logger.fatal({ err: error }, 'cannot go on; the process ends')
+  telemetry.flush()
+  process.exit(reportFailure(error) || EXIT.failed)
+}

@@ -1,0 +1,26 @@
+/** The flags of a command, from the table of settings. */
+
+import type { Command } from 'commander'
+import { processEnvironment, readConfig, type Configured } from '../app/config.ts'
+import { flagOf, settingOf, variableOf, type SettingKey } from '../app/settings.ts'
+
+export function addSettings(command: Command, keys: readonly SettingKey[]): Command {
+  for (const key of keys) {
+    const flag = flagOf(key)
+    if (flag === undefined) continue
+    const { help, fallback, fallbackText } = settingOf(key)
+    const without = `default: ${fallbackText ?? String(fallback)}`
+    command.option(`${flag} <value>`, `${help} (${variableOf(key)}; ${without})`)
+  }
+  return command
+}
+
+/** The configuration by the flags of this command, the environment and the config file. */
+export const configOf = (
+  options: Partial<Record<SettingKey, string>>,
+  keys: readonly SettingKey[],
+): Configured =>
+  readConfig({
+    flags: Object.fromEntries(keys.map((key) => [key, options[key]])),
+    environment: processEnvironment(),
+  })

@@ -1,0 +1,67 @@
+/** What operators and their machines ask: alive, ready, numbers. Open to whoever reaches the port. */
+
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { RivuletError } from '../core/errors.ts'
+import type { Metrics } from './metrics.ts'
+import { problemResponses } from './schemas.ts'
+
+export interface SystemOptions {
+  readonly metrics: Metrics
+  readonly version: string
+  readonly isReady: () => boolean
+}
+
+const RETRY_READY_MS = 1_000
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+const status = (...values: string[]) =>
+  Type.Object(
+    { status: Type.Enum(values), version: Type.String() },
+    { additionalProperties: false, description: 'Done.' },
+  )
+
+export function systemRoutes(app: FastifyInstance, { metrics, version, isReady }: SystemOptions): void {
+  const common = { tags: ['system'], security: [] }
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        ...common,
+        operationId: 'getHealth',
+        summary: 'The process answers',
+        response: { 200: status('ok') },
+      },
+    },
+    (_request, reply) => reply.send({ status: 'ok', version }),
+  )
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        ...common,
+        operationId: 'getReadiness',
+        summary: 'The engine has caught up and takes requests',
+        response: { 200: status('ready'), 503: problemResponses(['unavailable'], {})[503] },
+      },
+    },
+    (_request, reply) => {
+      if (isReady()) return reply.send({ status: 'ready', version })
+      throw new RivuletError('unavailable', 'not ready yet, or about to go', { retryAfterMs: RETRY_READY_MS })
+    },
+  )
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        ...common,
+        operationId: 'getMetrics',
+        summary: 'Numbers for Prometheus',
+        response: {
+          200: { description: 'Text.', content: { 'text/plain': { schema: { type: 'string' } } } },
+        },
+      },
+    },
+    async (_request, reply) => reply.header('content-type', METRICS_TYPE).send(await metrics.text()),
+  )
+}

@@ -1,0 +1,42 @@
+/**
+ * Token buckets as one number a key: the moment at which the bucket is full again (the generic cell rate
+ * algorithm). A hit moves it by the time that one token takes; a full bucket is as good as none, so that moment
+ * is also the end of the key's life.
+ */
+
+import type { HitResult } from './ephemeral.ts'
+import { LivingMap, type Mortal, type Room } from './living.ts'
+
+/** Below this a difference of times is rounding, not waiting. */
+const ROUNDING_MS = 1e-3
+
+export class Buckets {
+  private readonly buckets: LivingMap<Mortal>
+
+  constructor(room: Room) {
+    this.buckets = new LivingMap(room)
+  }
+
+  hit(key: string, limit: number, windowMs: number, nowMs: number): HitResult {
+    const tokenMs = windowMs / limit
+    const bucket = this.buckets.get(key, nowMs)
+    // A key that was hit under a longer window owes no more than this one.
+    const owedMs = bucket === undefined ? 0 : Math.min(bucket.expiresAtMs - nowMs, windowMs)
+    const allowed = owedMs + tokenMs <= windowMs + ROUNDING_MS
+    if (!allowed) return result(false, owedMs, tokenMs, windowMs)
+    const fullAtMs = nowMs + owedMs + tokenMs
+    if (bucket === undefined) this.buckets.add(key, { expiresAtMs: fullAtMs }, nowMs)
+    else bucket.expiresAtMs = fullAtMs
+    return result(true, owedMs + tokenMs, tokenMs, windowMs)
+  }
+}
+
+function result(allowed: boolean, owedMs: number, tokenMs: number, windowMs: number): HitResult {
+  const waitMs = owedMs + tokenMs - windowMs
+  return {
+    allowed,
+    remaining: Math.max(0, Math.floor((windowMs - owedMs + ROUNDING_MS) / tokenMs)),
+    retryAfterMs: waitMs <= ROUNDING_MS ? 0 : Math.ceil(waitMs),
+    resetMs: Math.ceil(owedMs),
+  }
+}

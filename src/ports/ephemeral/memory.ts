@@ -1,0 +1,103 @@
+/**
+ * Keys with a life in this process's memory. At most `keysMax` values, buckets and set members together: when
+ * living ones fill that, a new one is refused with `overloaded` rather than another forgotten, since claims and
+ * rate limits must not end early.
+ */
+
+import { RivuletError, assert } from '../../core/errors.ts'
+import type { Env } from '../env/env.ts'
+import { Buckets } from './buckets.ts'
+import type { Ephemeral, HitResult } from './ephemeral.ts'
+import { LivingMap, type Mortal, Room } from './living.ts'
+import { MemberSets } from './members.ts'
+
+/** As the contract says. */
+const VALUE_BYTES_MAX = 4_096
+const KEYS_MAX_DEFAULT = 1_000_000
+
+export interface MemoryEphemeralOptions {
+  readonly env: Pick<Env, 'monotonicMs'>
+  readonly keysMax?: number
+}
+
+interface Value extends Mortal {
+  readonly text: string
+}
+
+export function createMemoryEphemeral({
+  env,
+  keysMax = KEYS_MAX_DEFAULT,
+}: MemoryEphemeralOptions): Ephemeral {
+  assert(keysMax >= 1, 'at least one key is needed')
+  return new MemoryEphemeral(env, new Room(keysMax))
+}
+
+class MemoryEphemeral implements Ephemeral {
+  private readonly env: Pick<Env, 'monotonicMs'>
+  private readonly values: LivingMap<Value>
+  private readonly buckets: Buckets
+  private readonly sets: MemberSets
+  private closed = false
+
+  constructor(env: Pick<Env, 'monotonicMs'>, room: Room) {
+    this.env = env
+    this.values = new LivingMap(room)
+    this.buckets = new Buckets(room)
+    this.sets = new MemberSets(room)
+  }
+
+  async putIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean> {
+    const nowMs = this.now()
+    assertTtl(ttlMs)
+    if (Buffer.byteLength(value) > VALUE_BYTES_MAX) {
+      throw new RivuletError('payload_too_large', `a short-lived value has at most ${VALUE_BYTES_MAX} bytes`)
+    }
+    if (this.values.get(key, nowMs) !== undefined) return false
+    this.values.add(key, { text: value, expiresAtMs: nowMs + ttlMs }, nowMs)
+    return true
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return this.values.get(key, this.now())?.text
+  }
+
+  async take(key: string): Promise<string | undefined> {
+    const value = this.values.get(key, this.now())
+    this.values.delete(key)
+    return value?.text
+  }
+
+  async hit(key: string, limit: number, windowMs: number): Promise<HitResult> {
+    const nowMs = this.now()
+    assert(limit >= 1 && windowMs > 0, 'a rate limit allows something')
+    return this.buckets.hit(key, limit, windowMs, nowMs)
+  }
+
+  async join(key: string, member: string, ttlMs: number): Promise<void> {
+    const nowMs = this.now()
+    assertTtl(ttlMs)
+    this.sets.join(key, member, nowMs + ttlMs, nowMs)
+  }
+
+  async leave(key: string, member: string): Promise<void> {
+    this.now()
+    this.sets.leave(key, member)
+  }
+
+  async members(key: string, limit: number): Promise<readonly string[]> {
+    return this.sets.living(key, limit, this.now())
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+
+  private now(): number {
+    if (this.closed) throw new RivuletError('shutting_down', 'the short-lived keys are closed')
+    return this.env.monotonicMs()
+  }
+}
+
+function assertTtl(ttlMs: number): void {
+  assert(ttlMs > 0 && ttlMs < Infinity, 'a life has an end')
+}

@@ -1,0 +1,117 @@
+/** The configuration: what goes before what, and what a wrong setting is told. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readConfig, type ConfigSources } from '../../src/app/config.ts'
+import { nearest } from '../../src/app/did-you-mean.ts'
+import { SETTING_KEYS, settingsHelp, variableOf } from '../../src/app/settings.ts'
+import { RivuletError } from '../../src/core/errors.ts'
+import { tempFolder } from './folders.ts'
+
+function refusal(sources: ConfigSources): string {
+  try {
+    readConfig(sources)
+  } catch (error) {
+    expect(error).toBeInstanceOf(RivuletError)
+    expect((error as RivuletError).code).toBe('config_invalid')
+    return (error as RivuletError).message
+  }
+  throw new Error('was not refused')
+}
+
+function configFile(content: string): string {
+  const path = join(tempFolder(), 'rivulet.json')
+  writeFileSync(path, content)
+  return path
+}
+
+test('without anything, every setting has its default', () => {
+  const { config, given } = readConfig({})
+  expect(config).toMatchObject({ data: './data', port: 8_080, host: '127.0.0.1', rateLimit: 'on' })
+  expect(config).toMatchObject({ serverKey: undefined, corsOrigins: [], logLevel: 'info' })
+  expect(given.size).toBe(0)
+})
+
+test('a flag goes before the environment, that before the file, that before the default', () => {
+  const file = configFile('{"port": 1, "host": "file", "log_level": "error", "token_ttl_hours": 2}')
+  const environment = { RIVULET_CONFIG: file, RIVULET_PORT: '2', RIVULET_HOST: 'environment' }
+  const { config, given } = readConfig({ flags: { port: '3' }, environment })
+  expect(config).toMatchObject({ port: 3, host: 'environment', logLevel: 'error', tokenTtlHours: 2 })
+  expect([...given].sort()).toEqual(['config', 'host', 'logLevel', 'port', 'tokenTtlHours'])
+})
+
+test('an empty variable is not set, and foreign ones are nobody’s business', () => {
+  expect(readConfig({ environment: { RIVULET_PORT: '', PATH: '/bin' } }).config.port).toBe(8_080)
+})
+
+test('a list is text with commas, or a list in a file', () => {
+  const listed = { corsOrigins: ['https://a.example', 'http://b.example:81'] }
+  const environment = { RIVULET_CORS_ORIGINS: 'https://a.example, http://b.example:81' }
+  expect(readConfig({ environment }).config).toMatchObject(listed)
+  const file = configFile('{"cors_origins": ["https://a.example", "http://b.example:81"]}')
+  expect(readConfig({ flags: { config: file } }).config).toMatchObject(listed)
+})
+
+test.each<[string, ConfigSources, string]>([
+  [
+    'a number that is none, from a flag',
+    { flags: { port: '80a' } },
+    'the setting port (--port, RIVULET_PORT, "port" in a config file) has "80a", from --port; allowed is a whole number from 0 to 65535',
+  ],
+  [
+    'a number out of range, from the environment',
+    { environment: { RIVULET_PORT: '65536' } },
+    'the setting port (--port, RIVULET_PORT, "port" in a config file) has "65536", from the environment (RIVULET_PORT); allowed is a whole number from 0 to 65535',
+  ],
+  [
+    'a choice that is none',
+    { environment: { RIVULET_RATE_LIMIT: 'no' } },
+    'the setting rate_limit (--rate-limit, RIVULET_RATE_LIMIT, "rate_limit" in a config file) has "no", from the environment (RIVULET_RATE_LIMIT); allowed is one of on, off',
+  ],
+  [
+    'an origin with a path',
+    { environment: { RIVULET_CORS_ORIGINS: 'https://a.example/x' } },
+    'the setting cors_origins (--cors-origins, RIVULET_CORS_ORIGINS, "cors_origins" in a config file) has "https://a.example/x", from the environment (RIVULET_CORS_ORIGINS); allowed is origins such as https://app.example, separated by commas',
+  ],
+  [
+    'a secret, which is not shown',
+    { environment: { RIVULET_SERVER_KEY: 'hunter2' } },
+    'the setting server_key (RIVULET_SERVER_KEY, "server_key" in a config file) has a value that is not shown, from the environment (RIVULET_SERVER_KEY); allowed is 16 to 256 printable ASCII characters without spaces',
+  ],
+  [
+    'a misspelt variable',
+    { environment: { RIVULET_SERVERKEY: 'a-good-long-server-key' } },
+    'there is no environment variable named RIVULET_SERVERKEY; did you mean RIVULET_SERVER_KEY?',
+  ],
+])('refused: %s', (_name, sources, message) => expect(refusal(sources)).toBe(message))
+
+test.each<[string, string, RegExp]>([
+  ['a misspelt key', '{"prot": 1}', /^there is no setting in \S+ named prot; did you mean port\?$/],
+  ['a key unlike any', '{"zzzzzzzz": 1}', /named zzzzzzzz; known are data, port, host, /],
+  ['the file itself', '{"config": "other.json"}', /named config; known are /],
+  [
+    'a value of another kind',
+    '{"port": true}',
+    /^the setting port \(.*\) has "true", from \S+; allowed is a whole/,
+  ],
+  ['no JSON', '{port: 1}', /^the config file \S+ is not JSON: /],
+  ['no object', '[1]', /^the config file \S+ holds no JSON object; give the path of a JSON file/],
+])('refused in a file: %s', (_name, content, message) => {
+  expect(refusal({ flags: { config: configFile(content) } })).toMatch(message)
+})
+
+test('a file that is not there is named', () => {
+  expect(refusal({ flags: { config: '/no/such/file' } })).toMatch(
+    /^the config file \/no\/such\/file cannot be read \(ENOENT/,
+  )
+})
+
+test('help names every setting', () => {
+  for (const key of SETTING_KEYS) expect(settingsHelp()).toContain(variableOf(key))
+})
+
+test('what is far from everything is not guessed', () => {
+  expect(nearest('prt', ['port', 'host'])).toBe('port')
+  expect(nearest('completely', ['port', 'host'])).toBeUndefined()
+})

@@ -1,0 +1,134 @@
+/** Data folders for tests: opened, filled from text, and read back as people would describe them. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { openPorts, type OpenPorts } from '../../src/app/ports.ts'
+import { csvSource, type CsvFiles } from '../../src/app/import/csv.ts'
+import { runImport, type ImportSource } from '../../src/app/import/import.ts'
+import { noProgress } from '../../src/app/import/progress.ts'
+import { idTimeMs } from '../../src/core/ids.ts'
+import { scanAll } from '../../src/engine/scan.ts'
+import { outboxTable, postsTable, postTotalsTable } from '../../src/feed/index.ts'
+import { accountsTable } from '../../src/graph/index.ts'
+import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+
+export const env = createRealEnv()
+
+export function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rivulet-app-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export const fail = (error: unknown): never => {
+  throw error
+}
+
+export const openFolder = (data: string): Promise<OpenPorts> =>
+  openPorts({
+    env,
+    config: { data, timelinesMib: 16, logRetentionHours: 1 },
+    onFatal: fail,
+    onNotice: () => undefined,
+  })
+
+/** Runs `task` on an engine over the folder. */
+export async function withRivulet<T>(data: string, task: (rivulet: Rivulet, ports: OpenPorts) => Promise<T>) {
+  const ports = await openFolder(data)
+  try {
+    const rivulet = createRivulet(ports, { secret: new Uint8Array(32), onFatal: fail })
+    await rivulet.start()
+    try {
+      return await task(rivulet, ports)
+    } finally {
+      await rivulet.stop()
+    }
+  } finally {
+    await ports.close()
+  }
+}
+
+export interface Imported {
+  readonly accounts: { created: number; known: number }
+  readonly edges: { added: number; known: number; unfollowed: number }
+  readonly posts: { added: number; known: number }
+  readonly bad: Record<string, number>
+  readonly notices: string[]
+}
+
+export async function importSource(data: string, source: ImportSource): Promise<Imported> {
+  const ports = await openFolder(data)
+  const notices: string[] = []
+  try {
+    const ui = { progress: noProgress, notice: (text: string) => void notices.push(text), onFatal: fail }
+    const { problems, ...summary } = await runImport(ports, source, ui)
+    return { ...summary, bad: Object.fromEntries(problems.byKind), notices }
+  } finally {
+    await ports.close()
+  }
+}
+
+/** Imports what is given as text. */
+export async function importText(
+  data: string,
+  text: { edges?: string; posts?: string },
+  options: Partial<CsvFiles> = {},
+): Promise<Imported> {
+  const folder = tempFolder()
+  const files: { edges?: string; posts?: string } = {}
+  for (const name of ['edges', 'posts'] as const) {
+    const content = text[name]
+    if (content === undefined) continue
+    files[name] = join(folder, name === 'edges' ? 'edges.csv' : 'posts.jsonl')
+    await writeFile(files[name], content)
+  }
+  return importSource(data, await csvSource({ mutual: false, header: 'auto', ...files, ...options }))
+}
+
+/** Everything that an import makes, under names that do not depend on when and in which order it ran. */
+export const describeWorld = (data: string) =>
+  withRivulet(data, async (rivulet, { store }) => {
+    const names = new Map<number, string>()
+    for await (const account of scanAll(store, accountsTable)) {
+      names.set(account.number, account.externalId ?? `#${account.number}`)
+    }
+    const nameOf = (number: number) => names.get(number) ?? `?${number}`
+    const people: Record<string, object> = {}
+    for (const [number, name] of names) {
+      const { following } = await rivulet.graph.circles.of(number)
+      const followers: number[] = []
+      for (let after = 0, more = true; more; after = followers.at(-1) ?? 0) {
+        const page = await rivulet.graph.reads.followers(number, after, 1_000)
+        followers.push(...page.numbers)
+        more = page.hasMore
+      }
+      people[name] = {
+        follows: Array.from(following, nameOf).sort(),
+        followers: followers.map(nameOf).sort(),
+        followersCount: await rivulet.graph.reads.followersCount(number),
+        posts: await rivulet.feed.reads.postsCount(number),
+      }
+    }
+    const posts: string[] = []
+    for await (const post of scanAll(store, postsTable)) {
+      const { id, author, content, custom, visibility, deleted, clientRef } = post
+      posts.push(
+        JSON.stringify([nameOf(author), idTimeMs(id), content, custom, visibility, deleted, clientRef]),
+      )
+    }
+    let outbox = 0
+    for await (const { on } of scanAll(store, outboxTable)) outbox += on ? 1 : 0
+    let total = 0
+    for await (const row of scanAll(store, postTotalsTable)) total += row.posts
+    return { people: sorted(people), posts: posts.sort(), outbox, total }
+  })
+
+const sorted = (record: Record<string, object>): Record<string, object> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+
+export const numberOf = async (rivulet: Rivulet, externalId: string): Promise<number> =>
+  (await rivulet.graph.reads.byExternalId(externalId))?.number ?? fail(new Error(`no ${externalId}`))

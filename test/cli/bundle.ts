@@ -1,0 +1,53 @@
+/**
+ * The command in one file, made from the sources as they are now: a process starts from it in a third of the
+ * time that it takes to compile them on the way. Beside other modules, so that packages and package.json are
+ * found; named by its content, so that test files that run at once can share it.
+ */
+
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MODULES = join(ROOT, 'node_modules')
+const PREFIX = '.rivulet-cli-'
+
+/** @returns the path of the file to run */
+export async function bundleCli(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: { main: join(ROOT, 'src', 'cli', 'main.ts') },
+    outdir: join(MODULES, PREFIX),
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: 'inline',
+    write: false,
+    logLevel: 'error',
+  })
+  const hash = createHash('sha256')
+  for (const { hash: content } of outputFiles) hash.update(content)
+  const name = PREFIX + hash.digest('hex').slice(0, 16)
+  const folder = join(MODULES, name)
+  if (!existsSync(folder)) {
+    const draft = `${folder}-${process.pid}`
+    mkdirSync(draft, { recursive: true })
+    for (const { path, contents } of outputFiles) writeFileSync(join(draft, basename(path)), contents)
+    removeOthers(name)
+    // Another test file may have been faster: its files are the same.
+    if (existsSync(folder)) rmSync(draft, { recursive: true })
+    else renameSync(draft, folder)
+  }
+  return join(folder, 'main.js')
+}
+
+function removeOthers(name: string): void {
+  for (const other of readdirSync(MODULES)) {
+    const isOurs = other.startsWith(PREFIX) && !other.startsWith(name)
+    if (isOurs) rmSync(join(MODULES, other), { recursive: true, force: true })
+  }
+}

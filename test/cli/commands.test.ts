@@ -1,0 +1,210 @@
+/** The commands as processes: what they print, how they end, and what they refuse. */
+
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { env, pause, run, serve, SERVER_KEY, start } from './cli.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/rivulet.js', import.meta.url))
+const MUSAE = fileURLToPath(new URL('../../../shared/data/musae-github/edges.csv', import.meta.url))
+
+let root: string
+beforeAll(() => void (root = mkdtempSync(join(tmpdir(), 'rivulet-cli-'))))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let folders = 0
+const newFolder = () => join(root, `data-${folders++}`)
+
+test.each<[string, string[], Record<string, string>, number, RegExp]>([
+  [
+    'no such command',
+    ['frob'],
+    {},
+    2,
+    /^rivulet: config_invalid: unknown command 'frob'; see rivulet --help\n$/,
+  ],
+  ['no such flag', ['serve', '--prot', '1'], {}, 2, /unknown option '--prot' \(Did you mean --port\?\); see/],
+  [
+    'a wrong flag',
+    ['serve', '--port', 'x'],
+    {},
+    2,
+    /^rivulet: config_invalid: the setting port .* has "x", from --port; allowed is .*\n$/,
+  ],
+  [
+    'a wrong variable',
+    ['doctor'],
+    { RIVULET_POTR: '1' },
+    2,
+    /^rivulet: config_invalid: .*RIVULET_POTR; did you mean RIVULET_PORT\?\n$/,
+  ],
+  ['nothing to import', ['import'], {}, 2, /name a file with --edges or --posts\n$/],
+  [
+    'a file that is not there',
+    ['import', '--edges', '/no/such'],
+    {},
+    1,
+    /^rivulet: import_invalid: \/no\/such cannot be read .*\n$/,
+  ],
+  [
+    'a folder that is none',
+    ['doctor', '--data', '/no/such'],
+    {},
+    2,
+    /^rivulet: config_invalid: \/no\/such is no data folder of Rivulet; .*\n$/,
+  ],
+])('refused: %s', async (_name, args, settings, code, stderr) => {
+  const ended = await run(args, settings)
+  expect(ended).toMatchObject({ code, stdout: '' })
+  expect(ended.stderr).toMatch(stderr)
+})
+
+test('a folder of a newer format is refused in one line; with debug, it is said where', async () => {
+  const data = newFolder()
+  mkdirSync(data)
+  writeFileSync(join(data, 'format.json'), '{"format":99}')
+  const quiet = await run(['serve', '--data', data])
+  expect(quiet).toMatchObject({ code: 1, stdout: '' })
+  expect(quiet.stderr).toMatch(
+    /^rivulet: data_newer_format: \S+ has format 99, .* install a newer version\n$/,
+  )
+  const loud = await run(['serve', '--data', data], { RIVULET_LOG_LEVEL: 'debug' })
+  expect(loud.stderr).toMatch(/\n +at /)
+})
+
+test('--help and --version', async () => {
+  const [help, version] = await Promise.all([run(['--help']), run(['--version'])])
+  expect(help).toMatchObject({ code: 0, stderr: '' })
+  for (const word of ['serve', 'import', 'doctor', 'bench', 'RIVULET_PORT'])
+    expect(help.stdout).toContain(word)
+  expect(version).toMatchObject({ code: 0, stdout: '0.1.0\n' })
+})
+
+test('the start file says how to build what is not built', () => {
+  const checkout = join(root, 'checkout')
+  cpSync(BIN, join(checkout, 'bin', 'rivulet.js'))
+  const ended = spawnSync(process.execPath, [join(checkout, 'bin', 'rivulet.js')], { encoding: 'utf8' })
+  expect(ended.stderr).toBe('rivulet: this checkout is not built yet; run: npm run build\n')
+  expect(ended.status).toBe(1)
+})
+
+test('serve says when it is ready, owns its folder, and ends cleanly', async () => {
+  const data = newFolder()
+  const server = await serve(data)
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+  const second = await run(['serve', '--data', data])
+  expect(second.code).toBe(1)
+  expect(second.stderr).toMatch(
+    new RegExp(
+      `^rivulet: data_locked: \\S+ is in use by process ${server.child.pid}; stop it or choose another data folder\n$`,
+    ),
+  )
+  const ended = await server.stop()
+  expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' })
+  expect(existsSync(join(data, 'owner.json'))).toBe(false)
+})
+
+test('a request under way is answered before the end, a second signal does not wait', async () => {
+  const server = await serve(newFolder())
+  const headers = { authorization: `Bearer ${SERVER_KEY}`, 'content-type': 'application/json' }
+  const body = new ReadableStream({
+    async start(stream) {
+      stream.enqueue(Buffer.from('{"handle":'))
+      await pause(400)
+      stream.enqueue(Buffer.from('"slow"}'))
+      stream.close()
+    },
+  })
+  const slow = fetch(`${server.url}/api/v1/accounts`, {
+    method: 'POST',
+    headers,
+    body,
+    duplex: 'half',
+  } as RequestInit)
+  await pause(150)
+  server.child.kill('SIGINT')
+  expect((await slow).status).toBe(201)
+  expect(await server.ended).toMatchObject({ code: 0 })
+
+  const stubborn = await serve(newFolder())
+  const never = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('{')) })
+  void fetch(`${stubborn.url}/api/v1/accounts`, {
+    method: 'POST',
+    headers,
+    body: never,
+    duplex: 'half',
+  } as RequestInit).catch(() => undefined)
+  await pause(150)
+  const askedAtMs = env.monotonicMs()
+  stubborn.child.kill('SIGTERM')
+  await pause(700)
+  stubborn.child.kill('SIGTERM')
+  expect(await stubborn.ended).toMatchObject({ code: 1 })
+  expect(env.monotonicMs() - askedAtMs).toBeLessThan(5_000)
+})
+
+test('a port in use is named', async () => {
+  const holder = createServer()
+  onTestFinished(() => void holder.close())
+  const port = await new Promise<number>((resolve) =>
+    holder.listen(0, '127.0.0.1', () => resolve((holder.address() as { port: number }).port)),
+  )
+  const ended = await run(['serve', '--data', newFolder(), '--port', String(port)])
+  expect(ended).toMatchObject({ code: 1, stdout: '' })
+  expect(ended.stderr).toContain(
+    `rivulet: unavailable: 127.0.0.1:${port} is in use by another program; choose another with --port or --host (0 takes a free port)\n`,
+  )
+})
+
+test('the server key is made once, kept for the owner, and shown the first time', async () => {
+  const data = newFolder()
+  for (const isFirst of [true, false]) {
+    const started = start(['serve', '--data', data, '--port', '0'])
+    const said = await started.says('server key')
+    const key = readFileSync(join(data, 'server.key'), 'utf8').trim()
+    expect(said.includes(key)).toBe(isFirst)
+    expect(said).toContain(join(data, 'server.key'))
+    started.child.kill('SIGTERM')
+    expect(await started.ended).toMatchObject({ code: 0 })
+  }
+})
+
+test('the demo world is loaded once; what it prints works as it stands', async () => {
+  const data = newFolder()
+  let posts = 0
+  for (const isFirst of [true, false]) {
+    const server = await serve(data, ['--demo'])
+    const commands = (await server.says('/follow')).split('\n').filter((line) => line.startsWith('  curl '))
+    expect(commands).toHaveLength(3)
+    const answers = commands.map((command) => {
+      const { stdout } = spawnSync('bash', ['-c', command], { encoding: 'utf8' })
+      return JSON.parse(stdout) as Record<string, unknown>
+    })
+    expect(answers[0]).toMatchObject({ complete: true, has_more: true, failed_sources: [] })
+    expect(answers[0].posts).toHaveLength(3)
+    expect(answers[1]).toMatchObject({ content: 'Hello from the terminal!', author: { handle: 'maya' } })
+    expect(answers[2]).toMatchObject({ following: true })
+    const star = await fetch(`${server.url}/api/v1/accounts/ext:nova`, {
+      headers: { authorization: `Bearer ${SERVER_KEY}` },
+    })
+    const account = (await star.json()) as { followers_count: number; posts_count: number }
+    expect(account.followers_count).toBeGreaterThan(200)
+    if (isFirst) posts = account.posts_count
+    expect(account.posts_count).toBe(posts)
+    expect(await server.stop()).toMatchObject({ code: 0, stderr: '' })
+  }
+  const doctor = await run(['doctor', '--data', data, '--readers', '5'])
+  expect(doctor.stdout).toMatch(/ok +feeds +5 readers, \d+ posts\nall is well/)
+  expect(doctor.code).toBe(0)
+})
+
+test('import prints what it did; musae-github comes at speed', async (context) => {
+  if (!existsSync(MUSAE)) return context.skip('../shared/data/musae-github is not here')
+  const ended = await run(['import', '--edges', MUSAE, '--mutual', '--data', newFolder()])
+  expect(ended.code).toBe(0)
+  expect(ended.stdout).toMatch(/^accounts +37,700 new, 0 known\nfollows +578,006 new, 0 known\n/)
+  expect(ended.stderr).toBe('edges.csv:1: taken for a header (id_1,id_2); --no-header makes it an edge\n')
+})
