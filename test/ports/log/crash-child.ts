@@ -5,7 +5,18 @@ import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { openSegmentLog } from '../../../src/ports/log/segments.ts'
 
 const [folder, firstNumber] = process.argv.slice(2)
-const notice = (text: string) => void writeSync(1, `notice ${text}\n`)
+/** Whole, and before anything else happens: a pipe that is full takes a part, or nothing for a moment. */
+function say(text: string): void {
+  for (let rest = Buffer.from(text); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
+}
+
+const notice = (text: string) => say(`notice ${text}\n`)
 const log = await openSegmentLog({
   env: createRealEnv(),
   folder,
@@ -20,7 +31,7 @@ async function writer(id: number): Promise<void> {
     const count = number % 97 === 0 ? 50 : 1
     const numbers = Array.from({ length: count }, () => number++)
     await log.append(numbers.map((n) => ({ key: id, value: Buffer.from(`${id}:${n}:`.padEnd(200, 'x')) })))
-    writeSync(1, `${numbers.join('\n')}\n`)
+    say(`${numbers.join('\n')}\n`)
   }
 }
 
