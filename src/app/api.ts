@@ -14,7 +14,7 @@ import { adminRoutes } from '../graph/routes-admin.ts'
 import { createAccessLog } from '../http/access-log.ts'
 import { createAuth } from '../http/auth.ts'
 import { createIdempotentRequests } from '../http/idempotency.ts'
-import { createRateLimits } from '../http/limits.ts'
+import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
 import { describeApi, serveOpenApi } from '../http/openapi.ts'
 import { createRouter } from '../http/route.ts'
@@ -36,6 +36,8 @@ export interface ApiOptions {
   readonly tokenSecret: Uint8Array
   readonly version: string
   readonly rateLimit: 'on' | 'off'
+  /** Per account and minute; others than the defaults of http/limits.ts. */
+  readonly rates?: Rates
   readonly logger: Logger | LoggerOptions
   readonly tokenTtlMs: number
   /** Exact origins of browsers that may call; none by default. */
@@ -70,7 +72,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     accountById: graph.accounts.byId,
     accountByRef: refs.find,
   })
-  const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral) : undefined
+  const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, ephemeral)
   const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics })
 

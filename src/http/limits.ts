@@ -10,9 +10,11 @@ import type { Actor } from './auth.ts'
 
 export const RATE_WINDOW_MS = 60_000
 /** Per account and window: a person reloading all day stays far below, a loop does not. */
-export const RATE_LIMITS = { read: 1_200, write: 300 } as const
+export const RATE_LIMITS: Rates = { read: 1_200, write: 300 }
 
-export type RequestKind = keyof typeof RATE_LIMITS
+export type RequestKind = 'read' | 'write'
+/** Requests a window. */
+export type Rates = Readonly<Record<RequestKind, number>>
 
 export interface RateLimits {
   /** Counts a request and sets its headers; throws `rate_limited`. */
@@ -21,29 +23,28 @@ export interface RateLimits {
   readonly stats: { uncounted: number; limited: number }
 }
 
-export function createRateLimits(ephemeral: Ephemeral): RateLimits {
+export function createRateLimits(ephemeral: Ephemeral, rates: Rates = RATE_LIMITS): RateLimits {
   const stats = { uncounted: 0, limited: 0 }
+  const limitText = { read: String(rates.read), write: String(rates.write) }
   return {
     stats,
     async admit(account, kind, reply) {
       let hit: HitResult
       try {
-        hit = await ephemeral.hit(`rate:${kind}:${account.number}`, RATE_LIMITS[kind], RATE_WINDOW_MS)
+        hit = await ephemeral.hit(`rate:${kind}:${account.number}`, rates[kind], RATE_WINDOW_MS)
       } catch {
         // A limit protects the service from one caller; losing it must not take the service from all.
         stats.uncounted++
         return
       }
-      reply.header('ratelimit-limit', LIMIT_TEXT[kind])
+      reply.header('ratelimit-limit', limitText[kind])
       reply.header('ratelimit-remaining', String(hit.remaining))
       reply.header('ratelimit-reset', String(Math.ceil(hit.resetMs / 1_000)))
       if (hit.allowed) return
       stats.limited++
-      throw new RivuletError('rate_limited', `at most ${RATE_LIMITS[kind]} ${kind}s a minute`, {
+      throw new RivuletError('rate_limited', `at most ${rates[kind]} ${kind}s a minute`, {
         retryAfterMs: hit.retryAfterMs,
       })
     },
   }
 }
-
-const LIMIT_TEXT = { read: String(RATE_LIMITS.read), write: String(RATE_LIMITS.write) } as const

@@ -22,7 +22,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'a mark is raised after the skip',
     'feed/fanout.ts',
     'await raiseMarks(posts, shares)',
-    'void (async () => { for (let i = 0; i < 200; i++) await env.yield(); await raiseMarks(posts, shares) })()',
+    'void (async () => { for (let i = 0; i < 200; i++) await env.yield(); await raiseMarks(posts, shares) })().catch(() => {})',
   ),
   fault(
     'a trim is off by one',

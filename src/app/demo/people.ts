@@ -20,83 +20,17 @@ export const GUEST: Person = {
   bio: 'Bread, trains, rivers.',
 }
 
-const FIRST = [
-  ...[
-    'Amara',
-    'Anders',
-    'Beatriz',
-    'Bo',
-    'Carla',
-    'Chidi',
-    'Dana',
-    'Dmitri',
-    'Elena',
-    'Emeka',
-    'Farah',
-    'Finn',
-  ],
-  ...[
-    'Greta',
-    'Hana',
-    'Hugo',
-    'Ines',
-    'Ivan',
-    'Jonas',
-    'Kaya',
-    'Kenji',
-    'Laila',
-    'Leo',
-    'Lucia',
-    'Malik',
-    'Marta',
-  ],
-  ...[
-    'Mei',
-    'Nadia',
-    'Nils',
-    'Olga',
-    'Omar',
-    'Paolo',
-    'Priya',
-    'Quinn',
-    'Rafael',
-    'Rosa',
-    'Samir',
-    'Sofia',
-    'Tariq',
-  ],
-  ...['Tomas', 'Uma', 'Vera', 'Wanda', 'Xenia', 'Yusuf', 'Yuki', 'Zara'],
-]
-const LAST = [
-  ...[
-    'Abara',
-    'Berg',
-    'Castro',
-    'Dahl',
-    'Ekberg',
-    'Fontana',
-    'Grau',
-    'Haas',
-    'Ito',
-    'Jensen',
-    'Kovac',
-    'Larsen',
-  ],
-  ...[
-    'Mbeki',
-    'Novak',
-    'Okoye',
-    'Park',
-    'Quiroga',
-    'Rossi',
-    'Sato',
-    'Tanaka',
-    'Ueda',
-    'Vargas',
-    'Weber',
-    'Young',
-  ],
-]
+const words = (text: string): string[] => text.trim().split(/\s+/)
+
+const FIRST = words(`
+  Amara Anders Beatriz Bo Carla Chidi Dana Dmitri Elena Emeka Farah Finn Greta Hana Hugo Ines Ivan
+  Jonas Kaya Kenji Laila Leo Lucia Malik Marta Mei Nadia Nils Olga Omar Paolo Priya Quinn Rafael Rosa
+  Samir Sofia Tariq Tomas Uma Vera Wanda Xenia Yusuf Yuki Zara
+`)
+const LAST = words(`
+  Abara Berg Castro Dahl Ekberg Fontana Grau Haas Ito Jensen Kovac Larsen Mbeki Novak Okoye Park
+  Quiroga Rossi Sato Tanaka Ueda Vargas Weber Young
+`)
 
 /** The star first, then the guest, then the others; always the same. The lists give 552 pairs before one comes again. */
 export function makePeople(count: number): Person[] {

@@ -19,7 +19,7 @@ export function createPostIds(store: Store): PostIds {
 
   /** Ids of posts that no run has named; those that belong to others are found one by one and passed over. */
   async function claimIds(fingerprints: readonly string[], times: readonly number[]): Promise<number[]> {
-    const ids = new Array<number>(fingerprints.length)
+    const ids = fingerprints.map(() => 0)
     let open = fingerprints.map((_, i) => i)
     while (open.length > 0) {
       for (const i of open) ids[i] = stamp(times[i])
