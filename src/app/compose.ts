@@ -95,6 +95,7 @@ async function openApi(
     tokenSecret: keys.tokenSecret,
     version,
     rateLimit: config.rateLimit,
+    rates: { read: config.readsPerMinute, write: config.writesPerMinute },
     logger,
     tokenTtlMs: config.tokenTtlHours * HOUR_MS,
     corsOrigins: config.corsOrigins,

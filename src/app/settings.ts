@@ -4,6 +4,7 @@
  */
 
 import { LIMITS } from '../core/limits.ts'
+import { RATE_LIMITS } from '../http/limits.ts'
 import { memoryViewsBytesMin } from '../ports/views/memory.ts'
 import { choice, host, optional, origins, path, secret, whole, type Kind } from './setting-kinds.ts'
 
@@ -33,7 +34,7 @@ export const SETTINGS = {
     help: 'address to listen on; 0.0.0.0 is every one of this machine',
   }),
   serverKey: setting({
-    of: optional(secret(16)),
+    of: optional(secret(8)),
     fallback: none<string>(),
     fallbackText: 'made at the first start, kept in DATA/server.key',
     help: 'key with which the application creates accounts and tokens',
@@ -43,6 +44,16 @@ export const SETTINGS = {
     of: choice('on', 'off'),
     fallback: 'on',
     help: 'whether accounts may send only so many requests a minute',
+  }),
+  readsPerMinute: setting({
+    of: whole(1, 1_000_000_000),
+    fallback: RATE_LIMITS.read,
+    help: 'reads an account may send a minute',
+  }),
+  writesPerMinute: setting({
+    of: whole(1, 1_000_000_000),
+    fallback: RATE_LIMITS.write,
+    help: 'writes an account may send a minute',
   }),
   logLevel: setting({
     of: choice('silent', 'fatal', 'error', 'warn', 'info', 'debug'),

@@ -9,6 +9,8 @@ export const SERVE_SETTINGS: readonly SettingKey[] = [
   'port',
   'host',
   'rateLimit',
+  'readsPerMinute',
+  'writesPerMinute',
   'logLevel',
   'timelinesMib',
   'postCacheMib',

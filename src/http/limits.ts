@@ -10,7 +10,7 @@ import type { Actor } from './auth.ts'
 
 export const RATE_WINDOW_MS = 60_000
 /** Per account and window: a person reloading all day stays far below, a loop does not. */
-export const RATE_LIMITS: Rates = { read: 1_200, write: 300 }
+export const RATE_LIMITS: Rates = { read: 3_000, write: 600 }
 
 export type RequestKind = 'read' | 'write'
 /** Requests a window. */
