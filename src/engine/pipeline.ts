@@ -6,6 +6,7 @@
 
 import type { Histogram } from '../core/histogram.ts'
 import type { Env } from '../ports/env/env.ts'
+import { createDeadlines, type Deadlines } from './deadlines.ts'
 
 /** What every candidate has: the key of the order. */
 export interface Ranked {
@@ -145,12 +146,30 @@ function guard<Q, C extends Ranked>(
 
 function withDeadline<T>(env: Env, task: Promise<T>, settled: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = env.timer(SOURCE_DEADLINE_MS, () => reject(new Error('too late')))
-    task.then(resolve, reject).finally(() => {
-      timer.cancel()
+    const watched = deadlinesOf(env).watch(reject)
+    const end = () => {
+      watched.end()
       settled()
-    })
+    }
+    task.then(
+      (value) => {
+        end()
+        resolve(value)
+      },
+      (error: unknown) => {
+        end()
+        reject(error)
+      },
+    )
   })
+}
+
+const deadlines = new WeakMap<Env, Deadlines>()
+
+function deadlinesOf(env: Env): Deadlines {
+  let own = deadlines.get(env)
+  if (own === undefined) deadlines.set(env, (own = createDeadlines(env, SOURCE_DEADLINE_MS)))
+  return own
 }
 
 function merge<C extends Ranked>(slices: readonly SourceSlice<C>[], atLeast: number): SourceSlice<C> {

@@ -4,7 +4,7 @@ import { bool, f64Array, struct, u32, u53, u8 } from '../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
 import { LIMITS } from '../core/limits.ts'
 
-export const LISTS = { home: 1, after: 2, profile: 3, followers: 4, following: 5 } as const
+export const LISTS = { home: 1, profile: 2, followers: 3, following: 4 } as const
 
 /** What the first page of a reading session knew: all that `after` needs to tell what came later. */
 export interface Session {
@@ -43,25 +43,21 @@ export interface HomeCursor {
   readonly session: Session
 }
 
+/** Both cursors of a page: the one that goes on below `position`, and `after`. */
 export function sealHome(
   seal: CursorSeal,
-  list: number,
   reader: number,
   position: number,
   session: Session,
-): string {
-  return seal.seal(homeCursor, {
-    list,
-    reader,
-    position,
-    ...session,
-    served: Float64Array.from(session.served),
-  })
+): { next: string; after: string } {
+  const value = { list: LISTS.home, reader, position, ...session, served: Float64Array.from(session.served) }
+  const [next, after] = seal.sealBoth(homeCursor, value)
+  return { next, after }
 }
 
-export function openHome(seal: CursorSeal, list: number, reader: number, text: string): HomeCursor {
-  const cursor = seal.open(homeCursor, text)
-  if (cursor.list !== list || cursor.reader !== reader) throw invalidCursor()
+export function openHome(seal: CursorSeal, kind: 'next' | 'after', reader: number, text: string): HomeCursor {
+  const cursor = seal.open(homeCursor, text, kind === 'next' ? 0 : 1)
+  if (cursor.list !== LISTS.home || cursor.reader !== reader) throw invalidCursor()
   const { position, horizon, changeId, past, overflow } = cursor
   return { position, session: { horizon, changeId, past, overflow, served: [...cursor.served] } }
 }

@@ -86,7 +86,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     if (request.after !== undefined) return pageAfter(reader, circle, request.after, request.limit)
     if (request.cursor === undefined)
       return pageFrom(reader, circle, Infinity, newSession(circle), request.limit)
-    const { position, session } = openHome(seal, LISTS.home, reader, request.cursor)
+    const { position, session } = openHome(seal, 'next', reader, request.cursor)
     return pageFrom(reader, circle, position, session, request.limit)
   }
 
@@ -107,16 +107,16 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const hasMore = found.selected.length > limit
     const items = hasMore ? found.selected.slice(0, limit) : found.selected
     const served = withServed(
-      session,
+      // What a failed source held back can only be told as a gap later.
+      found.failed.length === 0 ? session : { ...session, overflow: true },
       items.map(({ id }) => id),
     )
+    const cursors = sealHome(seal, reader, items[items.length - 1]?.id ?? 0, served)
     const page: HomePage = {
       items,
       circle: query.circle,
-      nextCursor: hasMore
-        ? sealHome(seal, LISTS.home, reader, items[items.length - 1].id, served)
-        : undefined,
-      after: sealHome(seal, LISTS.after, reader, 0, served),
+      nextCursor: hasMore ? cursors.next : undefined,
+      after: cursors.after,
       hasMore,
       complete: found.failed.length === 0,
       horizon: complete,
@@ -128,7 +128,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   /** What came since: everything above the session's horizon but what was served. */
   async function pageAfter(reader: number, circle: Circle, after: string, limit: number): Promise<HomePage> {
-    const { session } = openHome(seal, LISTS.after, reader, after)
+    const { session } = openHome(seal, 'after', reader, after)
     const startOver = async () => ({
       ...(await pageFrom(reader, circle, Infinity, newSession(circle), limit)),
       gap: true,
@@ -148,7 +148,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       items,
       circle: query.circle,
       nextCursor: undefined,
-      after: sealHome(seal, LISTS.after, reader, 0, shown),
+      after: sealHome(seal, reader, 0, shown).after,
       hasMore: false,
       complete: true,
       horizon: now.horizon,

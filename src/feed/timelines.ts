@@ -117,7 +117,8 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
   const backfills = queue(runBackfill, BACKFILLS_PER_SECOND_MAX)
   const rebuilds = queue(runRebuild, REBUILDS_PER_SECOND_MAX)
 
-  const backfill = (job: Backfill) => void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job)
+  const backfill = (job: Backfill) =>
+    void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job)
 
   return {
     stats,

@@ -18,7 +18,7 @@ export const DIRECTORY_BYTES = DIRECTORY_LENGTH * 4
 export const NEWEST = 0
 export const OLDEST = 1
 export const STATE = 2
-/** Largest id trimmed since `open`. */
+/** Largest id trimmed since `open`, as of the last `Rings.noteTrimmed`. */
 export const TRIMMED_LOW = 3
 export const TRIMMED_HIGH = 4
 export const FLOOR_LOW = 5

@@ -160,6 +160,7 @@ class MemoryViews implements Views {
     this.warm(chunk, owner)
     const words = this.headers.words[chunk]
     const base = baseOf(owner)
+    this.rings.noteTrimmed(words, base)
     return {
       header: { epoch: epochOf(words, base), floor: floorOf(words, base), horizon: this.horizon },
       entries: this.reader.read(words, base, below, limit),

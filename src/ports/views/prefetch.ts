@@ -17,10 +17,12 @@ import {
   baseOf,
 } from './headers.ts'
 import { slotWord } from './rings.ts'
-import { SLAB_SHIFT, type Slabs } from './slabs.ts'
+import { BLOCK_ENTRIES, SLAB_SHIFT, type Slabs } from './slabs.ts'
 
 /** Enough to overlap; few enough that all of it is still in the first cache when it is used. */
 export const GROUP_OWNERS = 128
+
+const LAST_SLOT = BLOCK_ENTRIES - 1
 
 export class Prefetch {
   /** Makes the loads count as used. */
@@ -29,7 +31,7 @@ export class Prefetch {
   private readonly chunks: readonly Uint32Array[]
   private readonly arrays: readonly Uint32Array[]
   private readonly capacity: number
-  /** Where the newest entry of each timeline stands, and the oldest if it will go: slab, and word in it. */
+  /** Where the newest entry of each timeline stands, and the oldest if its block will go: slab, and word in it. */
   private readonly slabs = new Int32Array(2 * GROUP_OWNERS)
   private readonly words = new Int32Array(2 * GROUP_OWNERS)
 
@@ -70,10 +72,10 @@ export class Prefetch {
       const newest = header[base + NEWEST] | 0
       slabs[count] = newest >>> SLAB_SHIFT
       words[count++] = slotWord(newest, (state >>> END_SHIFT) & SLOT_MASK) - 1
-      if ((state & COUNT_MASK) !== capacity) continue
+      if ((state & COUNT_MASK) !== capacity || ((state >>> START_SHIFT) & SLOT_MASK) !== LAST_SLOT) continue
       const oldest = header[base + OLDEST] | 0
       slabs[count] = oldest >>> SLAB_SHIFT
-      words[count++] = slotWord(oldest, (state >>> START_SHIFT) & SLOT_MASK)
+      words[count++] = slotWord(oldest, LAST_SLOT)
     }
     return count
   }

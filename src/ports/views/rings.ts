@@ -19,8 +19,6 @@ import {
   SLOT_MASK,
   START_SHIFT,
   STATE,
-  TRIMMED_HIGH,
-  TRIMMED_LOW,
   TWO_32,
   raiseTrimmed,
 } from './headers.ts'
@@ -101,6 +99,7 @@ export class Rings {
 
   /** Frees all blocks; header and flags stay. */
   clear(words: Uint32Array, base: number): void {
+    this.noteTrimmed(words, base)
     let block = words[base + OLDEST]
     let older = BLOCK_NONE
     while (block !== BLOCK_NONE) {
@@ -126,24 +125,38 @@ export class Rings {
     return count
   }
 
-  private trimOldest(words: Uint32Array, base: number): void {
-    const state = words[base + STATE]
+  /**
+   * Brings the header's largest trimmed id up to date. Trims leave it to this: they would have to fetch the
+   * oldest block for it each time, which is most of what an insert into a full timeline costs. The entry that
+   * went last still stands in the slot before the first one used.
+   */
+  noteTrimmed(words: Uint32Array, base: number): void {
+    const start = (words[base + STATE] >>> START_SHIFT) & SLOT_MASK
+    if (start > 0) this.noteSlot(words, base, start - 1)
+  }
+
+  private noteSlot(words: Uint32Array, base: number, slot: number): void {
     const block = words[base + OLDEST]
     const array = this.arrays[block >>> SLAB_SHIFT]
+    const at = slotWord(block, slot)
+    raiseTrimmed(words, base, (array[at + 1] & HIGH_MASK) * TWO_32 + array[at])
+  }
+
+  private trimOldest(words: Uint32Array, base: number): void {
+    const state = words[base + STATE] | 0
     const start = (state >>> START_SHIFT) & SLOT_MASK
-    const at = slotWord(block, start)
-    // Every entry is above everything trimmed before, so this is the new maximum.
-    words[base + TRIMMED_LOW] = array[at]
-    words[base + TRIMMED_HIGH] = array[at + 1] & HIGH_MASK
     this.entries--
-    if ((state & COUNT_MASK) === 1) {
-      this.slabs.give(block)
-      this.setEmpty(words, base)
-    } else if (start + 1 < BLOCK_ENTRIES) {
+    if (start + 1 < BLOCK_ENTRIES && (state & COUNT_MASK) > 1) {
       words[base + STATE] = state - 1 + (1 << START_SHIFT)
-    } else {
+      return
+    }
+    this.noteSlot(words, base, start)
+    if ((state & COUNT_MASK) > 1) {
       words[base + STATE] = state - 1 - (start << START_SHIFT)
       this.dropOldestBlock(words, base)
+    } else {
+      this.slabs.give(words[base + OLDEST])
+      this.setEmpty(words, base)
     }
   }
 

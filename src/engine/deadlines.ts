@@ -1,0 +1,43 @@
+/** Deadlines of many short tasks behind one timer: a task that is in time pays for two set operations. */
+
+import { RivuletError } from '../core/errors.ts'
+import type { Env } from '../ports/env/env.ts'
+
+export interface Deadlines {
+  /** Calls `late` with an error unless it is ended within the deadline, or a quarter more. */
+  watch(late: (error: RivuletError) => void): { end(): void }
+}
+
+interface Watched {
+  readonly atMs: number
+  readonly late: (error: RivuletError) => void
+}
+
+export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
+  /** In the order of their deadlines. */
+  const watching = new Set<Watched>()
+  let isArmed = false
+
+  function arm(): void {
+    isArmed = true
+    env.timer(deadlineMs / 4, () => {
+      const nowMs = env.monotonicMs()
+      for (const watched of watching) {
+        if (watched.atMs > nowMs) break
+        watching.delete(watched)
+        watched.late(new RivuletError('unavailable', `no answer within ${deadlineMs} ms`))
+      }
+      isArmed = false
+      if (watching.size > 0) arm()
+    })
+  }
+
+  return {
+    watch(late) {
+      const watched = { atMs: env.monotonicMs() + deadlineMs, late }
+      watching.add(watched)
+      if (!isArmed) arm()
+      return { end: () => void watching.delete(watched) }
+    },
+  }
+}
