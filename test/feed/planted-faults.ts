@@ -130,7 +130,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/engine.ts',
     'await loadHighestId(store, ids)',
     'void loadHighestId',
-    1,
+    1026,
   ),
   fault(
     'a follow before a block counts again after it',
