@@ -105,13 +105,6 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     4,
   ),
   fault(
-    'a deleted repost does not count as another past',
-    'feed/read.ts',
-    'reveals.since(session.horizon, (author) => author === circle.number || follows(circle, author))',
-    'false',
-    0,
-  ),
-  fault(
     'lost entries pass for intact ones',
     'feed/home.ts',
     'page.header.horizon < query.publishedHorizon',

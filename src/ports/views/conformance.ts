@@ -246,6 +246,21 @@ function floors(openViews: OpenViews, openOne: OpenOne, insert: Insert): void {
     expect((await views.range(1, ID_MAX, 10))?.header.floor).toBe(5)
   })
 
+  it('does not lower a floor by merging what is older', async () => {
+    const views = await openViews(3)
+    const epoch = await openOne(views, 1)
+    await views.settle(1, epoch, 0)
+    await insert(views, 1, 10, 20, 30, 40, 50)
+    for (const ids of [[], [7, 5], [40, 20, 10]]) {
+      await views.merge(1, epoch, entriesOf(...ids))
+      const page = await views.range(1, ID_MAX, 10)
+      expect(page?.header.floor).toBe(20)
+      expect(idsOf(page)).toEqual([50, 40, 30])
+    }
+    await insert(views, 1, 15)
+    expect((await views.range(1, ID_MAX, 10))?.header.floor).toBe(20)
+  })
+
   it('settles again only downwards, and never below what was trimmed', async () => {
     const views = await openViews(3)
     const epoch = await openOne(views, 1)

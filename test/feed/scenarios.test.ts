@@ -1,0 +1,139 @@
+/** Single promises of the feed, each told as a short story. What combines them is checked by the histories. */
+
+import { describe, expect, test } from 'vitest'
+import { startEngine } from '../support/engine.ts'
+
+describe('after', () => {
+  test('gives exactly what came since, newest first, and then nothing', async () => {
+    const { rivulet, people, post } = await startEngine()
+    const [reader, author] = await people(2)
+    await rivulet.graph.commands.follow(reader, author)
+    await post(author)
+    await rivulet.settle()
+    const first = await rivulet.feed.reads.home(reader, { limit: 20 })
+    const later = [await post(author), await post(author)]
+    await rivulet.settle()
+    const second = await rivulet.feed.reads.home(reader, { limit: 20, after: first.after })
+    expect(second.items.map(({ id }) => id)).toEqual(later.toReversed())
+    expect(second.gap).toBe(false)
+    const third = await rivulet.feed.reads.home(reader, { limit: 20, after: second.after })
+    expect(third.items).toEqual([])
+  })
+
+  test('says gap when more came than fits', async () => {
+    const { rivulet, people, post } = await startEngine()
+    const [reader, author] = await people(2)
+    await rivulet.graph.commands.follow(reader, author)
+    const first = await rivulet.feed.reads.home(reader, { limit: 2 })
+    const later = [await post(author), await post(author), await post(author)]
+    await rivulet.settle()
+    const page = await rivulet.feed.reads.home(reader, { limit: 2, after: first.after })
+    expect(page.gap).toBe(true)
+    expect(page.items.map(({ id }) => id)).toEqual(later.toReversed().slice(0, 2))
+    expect(page.hasMore).toBe(true)
+  })
+
+  test('says gap when a deleted repost brings an older one back', async () => {
+    const { rivulet, people, post, ids } = await startEngine()
+    const [reader, one, other, author] = await people(4)
+    await rivulet.graph.commands.follow(reader, one)
+    await rivulet.graph.commands.follow(reader, other)
+    const original = await post(author)
+    const older = await post(one, { repostOf: original })
+    const newer = await post(other, { repostOf: original })
+    await rivulet.settle()
+    const page = await rivulet.feed.reads.home(reader, { limit: 20 })
+    expect(page.items.map(({ id }) => id)).toEqual([newer])
+    await rivulet.feed.commands.delete(other, newer)
+    await rivulet.settle()
+    expect((await rivulet.feed.reads.home(reader, { limit: 20, after: page.after })).gap).toBe(true)
+    expect(await ids(reader)).toEqual([older])
+  })
+})
+
+describe('tiers', () => {
+  test('an author who goes from push to pull and back loses nobody a post', async () => {
+    const { rivulet, people, post, ids } = await startEngine()
+    const [reader, author] = await people(2)
+    const { commands } = rivulet.graph
+    await commands.follow(reader, author)
+    const posts: number[] = []
+    for (const tier of ['push', 'pull', 'push', 'pull', 'auto'] as const) {
+      await commands.setTier(author, tier)
+      posts.push(await post(author), await post(author))
+      expect(await ids(reader, 3)).toEqual(posts.toReversed())
+    }
+  })
+
+  test('half a share reaches everybody', async () => {
+    const { rivulet, people, post, ids } = await startEngine()
+    const [author, ...readers] = await people(33)
+    await Promise.all(readers.map((reader) => rivulet.graph.commands.follow(reader, author)))
+    await rivulet.settle()
+    for (const reader of readers) await ids(reader)
+    await rivulet.settle()
+    await rivulet.graph.commands.setTier(author, 'push', 4)
+    const id = await post(author)
+    await rivulet.settle()
+    const receipt = await rivulet.feed.reads.receipt(id)
+    expect(receipt?.done).toBeGreaterThan(0)
+    expect(receipt?.done).toBeLessThan(32)
+    for (const reader of readers) expect(await ids(reader)).toEqual([id])
+  })
+
+  test('a receipt counts everybody, of a large audience too', async () => {
+    const { rivulet, people, post } = await startEngine()
+    const [author, ...readers] = await people(1_101)
+    await Promise.all(readers.map((reader) => rivulet.graph.commands.follow(reader, author)))
+    const id = await post(author)
+    await rivulet.settle()
+    const receipt = await rivulet.feed.reads.receipt(id)
+    expect(receipt).toMatchObject({ planned: 1_100, done: 1_100, skippedInactive: 0 })
+    expect(receipt?.doneAtMs).toBeGreaterThan(0)
+    expect(await rivulet.graph.reads.followersCount(author)).toBe(1_100)
+  })
+})
+
+describe('scrolling', () => {
+  test('goes on below what the timeline holds, to the very first post', async () => {
+    const { rivulet, people, post, ids, views } = await startEngine(5)
+    const [reader, author, other] = await people(3)
+    await rivulet.graph.commands.follow(reader, author)
+    await rivulet.graph.commands.follow(reader, other)
+    await ids(reader)
+    await rivulet.settle()
+    const posts: number[] = []
+    for (let i = 0; i < 30; i++) posts.push(await post(i % 3 === 0 ? other : author))
+    await rivulet.settle()
+    expect((await views.range(reader, Infinity, 100))?.entries.length).toBe(5)
+    for (const limit of [1, 4, 7, 100]) expect(await ids(reader, limit)).toEqual(posts.toReversed())
+  })
+
+  test('a feed that was evicted is the same feed', async () => {
+    const { rivulet, people, post, ids, views } = await startEngine()
+    const [reader, author] = await people(2)
+    await rivulet.graph.commands.follow(reader, author)
+    const posts = [await post(author), await post(author), await post(reader)]
+    await ids(reader)
+    await rivulet.settle()
+    await views.evict([reader])
+    expect(await ids(reader)).toEqual(posts.toReversed())
+    await rivulet.settle()
+    expect(await views.range(reader, Infinity, 10)).toBeDefined()
+    expect(await ids(reader)).toEqual(posts.toReversed())
+  })
+})
+
+test('a failed source is named, and the page says that it is not complete', async () => {
+  const { rivulet, people, post } = await startEngine()
+  const [reader, author] = await people(2)
+  await rivulet.graph.commands.follow(reader, author)
+  await post(author)
+  await rivulet.settle()
+  rivulet.feed.outboxes.read = () => {
+    throw new Error('planted')
+  }
+  const page = await rivulet.feed.reads.home(reader, { limit: 20 })
+  expect(page.complete).toBe(false)
+  expect(page.failedSources).toContain('own_posts')
+})

@@ -1,0 +1,52 @@
+/** A whole engine in memory, with people in it. */
+
+import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import type { Views } from '../../src/ports/views/views.ts'
+
+export interface TestEngine {
+  readonly rivulet: Rivulet
+  readonly views: Views
+  /** Numbers of new accounts. */
+  people(count: number): Promise<number[]>
+  post(author: number, fields?: { content?: string; replyTo?: number; repostOf?: number }): Promise<number>
+  ids(reader: number, limit?: number): Promise<number[]>
+}
+
+export async function startEngine(capacity = 800): Promise<TestEngine> {
+  const env = createRealEnv()
+  const views = createMemoryViews({ bytesMax: 64 * 2 ** 20, capacity })
+  const ports = {
+    env,
+    log: createMemoryLog({ env, partitions: 1 }),
+    store: createMemoryStore({ env }),
+    views,
+  }
+  const rivulet = createRivulet(ports, { secret: new Uint8Array(32).fill(3) })
+  await rivulet.start()
+  return {
+    rivulet,
+    views,
+    people: (count) =>
+      Promise.all(
+        Array.from({ length: count }, async () => (await rivulet.graph.commands.createAccount({})).number),
+      ),
+    async post(author, fields = {}) {
+      const content = fields.repostOf === undefined ? { content: 'text' } : {}
+      return (await rivulet.feed.commands.post(author, { ...content, ...fields })).id
+    },
+    async ids(reader, limit = 100) {
+      const read: number[] = []
+      let cursor: string | undefined
+      do {
+        const page = await rivulet.feed.reads.home(reader, { limit, cursor })
+        read.push(...page.items.map(({ id }) => id))
+        cursor = page.nextCursor
+      } while (cursor !== undefined)
+      return read
+    },
+  }
+}
