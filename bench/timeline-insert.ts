@@ -80,12 +80,12 @@ function smallCase(quick: boolean): Case {
 }
 
 function largeCase(quick: boolean): Case {
-  const graph = generatePowerLaw(1_000_000, quick ? 20_000_000 : 50_000_000, 1)
+  const graph = generatePowerLaw(1_000_000, quick ? 12_000_000 : 50_000_000, 1)
   const orders = [postingOrder(graph, 0)]
   return {
     graph,
     orders,
-    inserts: quick ? 5_000_000 : graph.edges,
+    inserts: quick ? 3_000_000 : graph.edges,
     redisInserts: quick ? 100_000 : 2_000_000,
   }
 }

@@ -6,7 +6,7 @@
 import { LIMITS } from '../src/core/limits.ts'
 import { createMemoryViews } from '../src/ports/views/memory.ts'
 import type { Views } from '../src/ports/views/views.ts'
-import { type Bench, type BenchContext, type BenchResult, collectGarbage, format } from './harness.ts'
+import { type Bench, type BenchContext, type BenchResult, format } from './harness.ts'
 import { RawPipeline, type RedisServer, redisVersion, startRedis, zaddTail, zaddTo } from './redis.ts'
 
 const BYTES_MAX = 16 * 2 ** 30
@@ -42,20 +42,19 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   if (version === undefined) report.line('redis-server is not installed: its columns are skipped')
   const redis = version === undefined ? undefined : await startRedis()
   try {
-    const rows = [['entries', 'accounts', 'ours', 'ours, resident', `redis ${version ?? '-'}`, 'ratio']]
+    const rows = [['entries', 'accounts', 'ours', `redis ${version ?? '-'}`, 'ratio']]
     const results: { ours: number; reference: number | null }[] = []
     for (const one of cases(quick)) {
       report.progress(`${one.entries} entries in each of ${format(one.accounts)} timelines`)
       const ours = await measureOurs(one)
       const reference = redis === undefined ? null : await measureRedis(one, redis)
-      results.push({ ours: ours.held, reference })
+      results.push({ ours, reference })
       rows.push([
         `${one.entries}`,
         format(one.accounts),
-        ours.held.toFixed(2),
-        ours.resident.toFixed(2),
+        ours.toFixed(2),
         reference === null ? '-' : `${reference.toFixed(2)} (${format(one.redisAccounts)} accounts)`,
-        reference === null ? '-' : (reference / ours.held).toFixed(1),
+        reference === null ? '-' : (reference / ours).toFixed(1),
       ])
     }
     report.table(rows)
@@ -72,9 +71,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   }
 }
 
-async function measureOurs({ entries, accounts }: Case): Promise<{ held: number; resident: number }> {
-  collectGarbage()
-  const residentBefore = process.memoryUsage.rss()
+async function measureOurs({ entries, accounts }: Case): Promise<number> {
   const views = createMemoryViews({ bytesMax: BYTES_MAX })
   const owners = Uint32Array.from({ length: accounts }, (_, owner) => owner)
   for (let from = 0; from < accounts; from += BATCH_OWNERS) {
@@ -82,14 +79,10 @@ async function measureOurs({ entries, accounts }: Case): Promise<{ held: number;
     await views.open([...part])
     await fill(views, part, entries === views.capacity ? entries + TRIMMED : entries)
   }
-  collectGarbage()
   const stats = views.stats()
   if (stats.entries !== accounts * entries)
     throw new Error(`${stats.entries} entries instead of ${accounts * entries}`)
-  return {
-    held: stats.bytes / stats.entries,
-    resident: (process.memoryUsage.rss() - residentBefore) / stats.entries,
-  }
+  return stats.bytes / stats.entries
 }
 
 async function fill(views: Views, owners: Uint32Array, count: number): Promise<void> {

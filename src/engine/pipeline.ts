@@ -47,7 +47,7 @@ export interface Pipeline<Q, C extends Ranked, S extends Ranked> {
   /** Need nothing but the candidate. */
   readonly early: readonly Filter<Q, C>[]
   /** Brings what the filters look at: one batch a round. A candidate that is gone is left out. */
-  readonly hydrate: (query: Q, candidates: readonly C[], window: Window) => Maybe<S[]>
+  readonly hydrate: (query: Q, candidates: readonly C[]) => Maybe<S[]>
   readonly filters: readonly Filter<Q, S>[]
   /** Once more on what is about to be served: things may have changed since it was read. */
   readonly recheck: (query: Q, selected: S[]) => Maybe<S[]>
@@ -90,7 +90,7 @@ export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
     const need = request.limit - selected.length
     const limit = Math.ceil(Math.min(Math.max((need * 1.1) / passRate, ROUND_MIN), ROUND_MAX))
     const round = await readRound(env, pipeline, query, { below, atLeast: request.atLeast, limit }, failed)
-    const kept = await filterRound(pipeline, query, round.candidates, { below, atLeast: round.lower, limit })
+    const kept = await filterRound(pipeline, query, round.candidates)
     if (round.candidates.length > 0) passRate = Math.max(kept.length / round.candidates.length, PASS_RATE_MIN)
     selected = selected.length === 0 ? kept : selected.concat(kept)
     below = round.lower
@@ -194,11 +194,10 @@ async function filterRound<Q, C extends Ranked, S extends Ranked>(
   pipeline: Pipeline<Q, C, S>,
   query: Q,
   candidates: readonly C[],
-  window: Window,
 ): Promise<S[]> {
   const { early, filters } = pipeline
   const wanted = candidates.filter((candidate) => early.every((filter) => filter.keep(query, candidate)))
-  const hydrated = pipeline.hydrate(query, wanted, window)
+  const hydrated = pipeline.hydrate(query, wanted)
   const served = hydrated instanceof Promise ? await hydrated : hydrated
   return served.filter((candidate) => filters.every((filter) => filter.keep(query, candidate)))
 }

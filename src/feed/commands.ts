@@ -5,7 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { Idempotency } from '../engine/events.ts'
-import type { Graph } from '../graph/index.ts'
+import type { Circle, Graph } from '../graph/index.ts'
 import { deleted, posted } from './events.ts'
 import type { Post, Posts } from './posts.ts'
 import { mayView } from './profile.ts'
@@ -27,6 +27,10 @@ export interface FeedCommands {
   delete(author: number, id: number, once?: Idempotency): Promise<void>
 }
 
+/** A repost is hidden with what it repeats. */
+const isShown = (viewer: Circle, original: Post | undefined): boolean =>
+  original !== undefined && mayView(viewer, original)
+
 const notFound = () => new RivuletError('not_found', 'there is no such thing here, or it is not for you')
 
 export function createFeedCommands(context: EngineContext, graph: Graph, posts: Posts): FeedCommands {
@@ -37,7 +41,8 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
     const post = await posts.get(id)
     const original = post !== undefined && post.repostOf > 0 ? await posts.get(post.repostOf) : undefined
     const viewer = await graph.circles.of(author)
-    if (post === undefined || !mayView(viewer, post)) {
+    const isHidden = post !== undefined && post.repostOf > 0 && !isShown(viewer, original)
+    if (post === undefined || !mayView(viewer, post) || isHidden) {
       throw new RivuletError(
         'not_found',
         'the post that this one refers to does not exist, or is not for you',
@@ -101,7 +106,7 @@ function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): 
   if (repostOf !== undefined && (content !== undefined || custom !== undefined)) {
     throw invalid('/repost_of', 'stands alone: a repost has no content or custom of its own')
   }
-  if (repostOf === undefined && content === undefined && custom === undefined) {
+  if (repostOf === undefined && content === undefined && (custom === undefined || custom === null)) {
     throw invalid('', 'needs content, custom or repost_of')
   }
   if (content !== undefined) {
@@ -122,6 +127,7 @@ function checkCustom(custom: unknown): string {
   if (depthOf(custom) > LIMITS.customDepthMax) {
     throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
   }
+  if (hasInfinity(custom)) throw invalid('/custom', 'holds a number that is too large')
   const text = JSON.stringify(custom)
   if (text === undefined) throw invalid('/custom', 'must be a JSON value')
   if (Buffer.byteLength(text) > LIMITS.customBytesMax) {
@@ -129,6 +135,12 @@ function checkCustom(custom: unknown): string {
   }
   return text
 }
+
+/** A number beyond what JavaScript holds would come back as null. */
+const hasInfinity = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).some(hasInfinity)
+    : typeof value === 'number' && !Number.isFinite(value)
 
 /** Stops one above the limit, so that depth cannot exhaust the stack. */
 function depthOf(value: unknown, depth = 0): number {

@@ -7,14 +7,7 @@ import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idFloorAt, idTimeMs, TICK_MS } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
-import {
-  definePipeline,
-  readRound,
-  type Filter,
-  type Maybe,
-  type Source,
-  type Window,
-} from '../engine/pipeline.ts'
+import { definePipeline, readRound, type Filter, type Maybe, type Source } from '../engine/pipeline.ts'
 import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
 import type { Outboxes } from './outboxes.ts'
 import { cachedItems, hydrateItems, type Item } from './items.ts'
@@ -35,11 +28,13 @@ export interface HomeQuery {
   readonly stats: { entries: number; dead: number }
 }
 
-/** Entitled reposts met so far, by original; complete for ids ≥ `from`. */
+/** Entitled reposts met so far, by original. */
 interface RepostsSeen {
   readonly byOriginal: Map<number, number[]>
-  from: number
-  to: number
+  /** Where this read began: what lies above was not met by it. */
+  readonly start: number
+  /** Hashes of originals whose reposts above the start were looked for. */
+  readonly lookedFor: Set<number>
 }
 
 export function newHomeQuery(
@@ -53,7 +48,7 @@ export function newHomeQuery(
     circle,
     publishedHorizon,
     covered: false,
-    reposts: { byOriginal: new Map(), from: below, to: below },
+    reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
     stats: { entries: 0, dead: 0 },
   }
 }
@@ -169,23 +164,17 @@ export function createHome(
   const entitled = [deleted, visibility, repostedAuthor, replyRule]
 
   /** From the cache alone when it has everything: no promise on the way of most pages. */
-  function hydrate(query: HomeQuery, candidates: readonly Candidate[], window: Window): Maybe<Item[]> {
+  function hydrate(query: HomeQuery, candidates: readonly Candidate[]): Maybe<Item[]> {
     const ready = cachedItems(posts, candidates)
     if (ready === undefined || candidates.some(({ kind }) => (kind & KIND.repost) !== 0)) {
-      return hydrateSlowly(query, candidates, window)
+      return hydrateSlowly(query, candidates)
     }
-    query.reposts.from = Math.min(query.reposts.from, window.atLeast)
     return ready
   }
 
-  async function hydrateSlowly(
-    query: HomeQuery,
-    candidates: readonly Candidate[],
-    window: Window,
-  ): Promise<Item[]> {
+  async function hydrateSlowly(query: HomeQuery, candidates: readonly Candidate[]): Promise<Item[]> {
     const items = await hydrateItems(posts, candidates)
     rememberReposts(query, items)
-    query.reposts.from = Math.min(query.reposts.from, window.atLeast)
     const newest = items.find(({ post }) => post.repostOf > 0)
     if (newest !== undefined) await lookAbove(query, items, repostWindowEnd(newest.id))
     return items
@@ -202,16 +191,20 @@ export function createHome(
     }
   }
 
-  /** A page from a cursor has not met the reposts above it: reads them, as far up as the window of its own reaches. */
+  /**
+   * A page from a cursor has not met the reposts above it: looks for those of each original once, as far up as
+   * the window of its newest repost here reaches; the window of an older one ends below that.
+   */
   async function lookAbove(query: HomeQuery, items: readonly Item[], until: number): Promise<void> {
-    const from = query.reposts.to
-    if (until < from) return
+    const { start, lookedFor } = query.reposts
     const hashes = new Set(
       items.flatMap(({ post }) => (post.repostOf > 0 ? [repostHash(post.repostOf)] : [])),
     )
+    for (const hash of hashes) if (lookedFor.has(hash)) hashes.delete(hash)
+    if (until < start || hashes.size === 0) return
     const above: HomeQuery = { ...query, stats: { entries: 0, dead: 0 } }
-    for (let below = until + 1; below > from;) {
-      const round = await readRound(env, pipeline, above, { below, atLeast: from, limit: 200 }, [])
+    for (let below = until + 1; below > start;) {
+      const round = await readRound(env, pipeline, above, { below, atLeast: start, limit: 200 }, [])
       const reposts = round.candidates.filter(
         (candidate) =>
           (candidate.kind & KIND.repost) !== 0 &&
@@ -221,7 +214,7 @@ export function createHome(
       rememberReposts(query, await hydrateItems(posts, reposts))
       below = round.lower
     }
-    query.reposts.to = until + 1
+    for (const hash of hashes) lookedFor.add(hash)
   }
 
   const pipeline = definePipeline<HomeQuery, Candidate, Item>({

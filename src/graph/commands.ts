@@ -1,6 +1,6 @@
 /** What callers may do to the graph: validate, then produce. Every command answers with the state it made. */
 
-import { RivuletError } from '../core/errors.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -113,12 +113,21 @@ export function createGraphCommands(
     if (holder !== account) throw taken('handle')
   }
 
+  /** Creates it, unless somebody else did so at the same time: then it is there to be changed. */
+  async function createOrMeet(externalId: string, profile: Profile, once: Idempotency | undefined) {
+    try {
+      return { account: await createAccount({ ...profile, externalId }, once), created: true }
+    } catch (error) {
+      const met = isRivuletError(error, 'external_id_taken') ? await accountOf(externalId) : undefined
+      if (met === undefined) throw error
+      return met
+    }
+  }
+
   async function putAccount(externalId: string, profile: Profile, once?: Idempotency) {
     checkExternalId(externalId)
-    const known = await accountOf(externalId)
-    if (known === undefined) {
-      return { account: await createAccount({ ...profile, externalId }, once), created: true }
-    }
+    const known = (await accountOf(externalId)) ?? (await createOrMeet(externalId, profile, once))
+    if ('created' in known) return known
     checkProfile(profile)
     const { handle, displayName, bio } = profile
     if (handle !== undefined && handle.toLowerCase() !== known.handle?.toLowerCase())

@@ -76,8 +76,8 @@ test.each<[string, ConfigSources, string]>([
   ],
   [
     'a secret, which is not shown',
-    { environment: { RIVULET_SERVER_KEY: 'hunter2' } },
-    'the setting server_key (RIVULET_SERVER_KEY, "server_key" in a config file) has a value that is not shown, from the environment (RIVULET_SERVER_KEY); allowed is 16 to 256 printable ASCII characters without spaces',
+    { environment: { RIVULET_SERVER_KEY: 'hunter' } },
+    'the setting server_key (RIVULET_SERVER_KEY, "server_key" in a config file) has a value that is not shown, from the environment (RIVULET_SERVER_KEY); allowed is 8 to 256 printable ASCII characters without spaces',
   ],
   [
     'a misspelt variable',

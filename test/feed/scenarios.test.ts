@@ -94,6 +94,26 @@ describe('tiers', () => {
   })
 })
 
+test('a superseded repost stays away at every page size', async () => {
+  const { rivulet, people, post, ids } = await startEngine()
+  const [reader, a, b, c, stranger] = await people(5)
+  for (const author of [a, b, c]) await rivulet.graph.commands.follow(reader, author)
+  const target = await post(stranger)
+  const [one, two] = [await post(a), await post(a)]
+  await post(b, { repostOf: one })
+  for (let i = 0; i < 12; i++) await post(b, { replyTo: target })
+  const shown = [
+    await post(b, { repostOf: two }),
+    await post(c, { repostOf: one }),
+    await post(a),
+    await post(a),
+  ]
+  await rivulet.settle()
+  for (const limit of [1, 2, 3, 4, 5, 7, 100]) {
+    expect(await ids(reader, limit)).toEqual([one, two, ...shown].toReversed())
+  }
+})
+
 describe('scrolling', () => {
   test('goes on below what the timeline holds, to the very first post', async () => {
     const { rivulet, people, post, ids, views } = await startEngine(5)
