@@ -51,7 +51,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     `    const circle = await graph.circles.of(owner)
     const slice = await pullWhole(circle.following, 0, views.capacity)
     const [epoch] = await views.open([owner])`,
-    114,
+    2005,
   ),
   fault(
     'a block is not checked for what is reposted',
@@ -130,7 +130,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/engine.ts',
     'await loadHighestId(store, ids)',
     'void loadHighestId',
-    1026,
+    2000,
   ),
   fault(
     'a follow before a block counts again after it',
