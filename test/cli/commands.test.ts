@@ -185,7 +185,7 @@ test('the demo world is loaded once; what it prints works as it stands', async (
     })
     expect(answers[0]).toMatchObject({ complete: true, has_more: true, failed_sources: [] })
     expect(answers[0].posts).toHaveLength(3)
-    expect(answers[1]).toMatchObject({ content: 'Hello from the terminal!', author: { handle: 'maya' } })
+    expect(answers[1]).toMatchObject({ content: 'Hello from the terminal!', author: { handle: 'guest' } })
     expect(answers[2]).toMatchObject({ following: true })
     const star = await fetch(`${server.url}/api/v1/accounts/ext:nova`, {
       headers: { authorization: `Bearer ${SERVER_KEY}` },

@@ -104,11 +104,11 @@ export async function demoHints({ rivulet, app, keys }: Composed, url: string): 
     '',
     `Try it as @${GUEST.handle}, whose token is`,
     `  ${token}`,
-    'read her feed:',
+    'read its feed:',
     `  curl -s '${url}/api/v1/feed?limit=3' ${bearer}`,
     'post something:',
     `  curl -s -X POST ${url}/api/v1/posts ${bearer} ${json} -d '{"content":"Hello from the terminal!"}'`,
-    `follow @${STAR.handle}, whose posts are pulled (she is above this world's push threshold), and read again:`,
+    `follow @${STAR.handle}, whose posts are pulled (it is above this world's push threshold), and read again:`,
     `  curl -s -X PUT ${url}/api/v1/accounts/ext:${STAR.handle}/follow ${bearer}`,
     '',
   ]

@@ -1,4 +1,4 @@
-/** Who lives in the demo world: names made up from two lists, and two accounts that have a part to play. */
+/** Who lives in the demo world: names of two words each, and two accounts that have a part to play. */
 
 export interface Person {
   /** Both the handle and the external id. */
@@ -7,29 +7,28 @@ export interface Person {
   readonly bio: string | undefined
 }
 
-/** Followed by nearly everybody: above the demo's push threshold, so that her posts are pulled. */
+/** Followed by nearly everybody: above the demo's push threshold, so that its posts are pulled. */
 export const STAR: Person = {
   handle: 'nova',
-  displayName: 'Nova Lindqvist',
-  bio: 'Astronomer. One picture of the sky a day.',
+  displayName: 'Nova Observatory',
+  bio: 'One picture of the sky a day.',
 }
-/** Whose token is printed. She does not follow the star yet. */
+/** Whose token is printed. It does not follow the star yet. */
 export const GUEST: Person = {
-  handle: 'maya',
-  displayName: 'Maya Okafor',
+  handle: 'guest',
+  displayName: 'Guest',
   bio: 'Bread, trains, rivers.',
 }
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
 const FIRST = words(`
-  Amara Anders Beatriz Bo Carla Chidi Dana Dmitri Elena Emeka Farah Finn Greta Hana Hugo Ines Ivan
-  Jonas Kaya Kenji Laila Leo Lucia Malik Marta Mei Nadia Nils Olga Omar Paolo Priya Quinn Rafael Rosa
-  Samir Sofia Tariq Tomas Uma Vera Wanda Xenia Yusuf Yuki Zara
+  Amber Ashen Blue Brisk Calm Coral Dusty Early Faint Golden Green Hazel Indigo Ivory Jolly Lilac Lunar
+  Misty Mossy Nimble Olive Quiet Russet Silver
 `)
 const LAST = words(`
-  Abara Berg Castro Dahl Ekberg Fontana Grau Haas Ito Jensen Kovac Larsen Mbeki Novak Okoye Park
-  Quiroga Rossi Sato Tanaka Ueda Vargas Weber Young
+  Badger Beaver Bison Crane Dove Falcon Finch Gecko Heron Ibis Jackal Kestrel Lark Lynx Marten Newt Otter Owl
+  Puffin Quail Raven Seal Wren
 `)
 
 /** The star first, then the guest, then the others; always the same. The lists give 552 pairs before one comes again. */

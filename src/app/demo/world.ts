@@ -111,7 +111,7 @@ function makeActions(
     const by = someone()
     actions.push({ by, kind: 'repost', of: followeeOf(by) })
   }
-  // Posted live, so that the engine sees her above the threshold and marks her as pulled.
+  // Posted live, so that the engine sees it above the threshold and marks it as pulled.
   for (let i = 0; i < 2; i++) actions.push({ by: STAR.handle, kind: 'post', content: sayStarPost(random) })
   return actions
 }
