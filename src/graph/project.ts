@@ -79,7 +79,8 @@ const unfollowed = projection({
   needsMore: ({ body }, rows) => followerLeafKeys(body.followee, body.follower, rows),
   apply({ body, id, version }, rows) {
     const edge = rows.get(followingTable, edgeKey(body))
-    if (body.before !== undefined && edge !== undefined && edge.id > body.before) return
+    // Only a living, newer follow is spared: an edge that ended may have outlived, in a crash, the counts beside it.
+    if (body.before !== undefined && edge?.on === true && edge.id > body.before) return
     endFollow(rows, body.followee, body.follower, id, version)
   },
 })

@@ -19,13 +19,6 @@ const fault = (name: string, file: string, find: string, replace: string, seed: 
 })
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
-  fault(
-    'originals of a later round are not looked for above the page',
-    'feed/home.ts',
-    'if (lookedFor.has(hash)) hashes',
-    'if (lookedFor.size > 0) hashes',
-    1,
-  ),
   fault('a chunk is dropped', 'feed/chunks.ts', 'views.insert(spreads)', 'views.insert(spreads.slice(1))', 3),
   fault('a post is skipped without its mark', 'feed/fanout.ts', 'shares[i] < SHARES ?', 'shares[i] < 0 ?', 4),
   fault(
