@@ -1,6 +1,9 @@
 /**
  * What the in-memory timelines know about each account: eight words and a CLOCK byte by account number, in
  * chunks of typed arrays that are never copied. A directory of fixed size finds the chunk of a number.
+ *
+ * A chunk holds first the four words of each account that inserts use, then the four that only reads and
+ * changes of the floor do: so twice as many accounts stay in the processor's cache.
  */
 
 import { BLOCK_ENTRIES } from './slabs.ts'
@@ -8,23 +11,25 @@ import { BLOCK_ENTRIES } from './slabs.ts'
 export const CHUNK_SHIFT = 13
 export const CHUNK_ACCOUNTS = 1 << CHUNK_SHIFT
 export const CHUNK_MASK = CHUNK_ACCOUNTS - 1
-export const HEADER_SHIFT = 3
-const HEADER_WORDS = 1 << HEADER_SHIFT
-export const CHUNK_BYTES = CHUNK_ACCOUNTS * (HEADER_WORDS * 4 + 1)
+/** Words of one account in each half of a chunk. */
+export const HEADER_SHIFT = 2
+const HALF_WORDS = 1 << HEADER_SHIFT
+const COLD_HALF = CHUNK_ACCOUNTS * HALF_WORDS
+export const CHUNK_BYTES = CHUNK_ACCOUNTS * (2 * HALF_WORDS * 4 + 1)
 const DIRECTORY_LENGTH = 2 ** 32 / CHUNK_ACCOUNTS
 export const DIRECTORY_BYTES = DIRECTORY_LENGTH * 4
 
-/** Words of a header. */
+/** Words of a header, from where `baseOf` says. */
 export const NEWEST = 0
 export const OLDEST = 1
 export const STATE = 2
+const EPOCH_LOW = 3
 /** Largest id trimmed since `open`, as of the last `Rings.noteTrimmed`. */
-export const TRIMMED_LOW = 3
-export const TRIMMED_HIGH = 4
-export const FLOOR_LOW = 5
+const TRIMMED_LOW = COLD_HALF
+const TRIMMED_HIGH = COLD_HALF + 1
+const FLOOR_LOW = COLD_HALF + 2
 /** With the high bits of the epoch above its 21 bits. */
-export const FLOOR_HIGH = 6
-export const EPOCH_LOW = 7
+const FLOOR_HIGH = COLD_HALF + 3
 
 /** State: count, first slot used in the oldest block, first slot unused in the newest, two flags. 0: no header. */
 export const COUNT_MASK = 0xffff
@@ -65,7 +70,7 @@ export class Headers {
   }
 
   addChunk(owner: number): number {
-    this.words.push(new Uint32Array(CHUNK_ACCOUNTS * HEADER_WORDS))
+    this.words.push(new Uint32Array(2 * COLD_HALF))
     this.clocks.push(new Uint8Array(CHUNK_ACCOUNTS))
     this.living.push(0)
     this.ranges.push(owner >>> CHUNK_SHIFT)
@@ -97,7 +102,8 @@ export class Headers {
       this.living[chunk]++
       this.timelines++
     }
-    words.fill(0, base, base + HEADER_WORDS)
+    words.fill(0, base, base + HALF_WORDS)
+    words.fill(0, base + COLD_HALF, base + COLD_HALF + HALF_WORDS)
     words[base + STATE] = EMPTY
     words[base + FLOOR_HIGH] = Math.floor(epoch / TWO_32) << HIGH_BITS
     words[base + EPOCH_LOW] = epoch >>> 0
