@@ -15,19 +15,25 @@ export interface Codec<T> {
 const SCRATCH_BYTES = 1 << 16
 
 export class Writer {
-  private bytes = Buffer.allocUnsafe(SCRATCH_BYTES)
+  private bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  private view = new DataView(this.bytes.buffer)
   private end = 0
 
   /** Makes room for `size` bytes and gives the offset where they start. */
   private take(size: number): number {
     if (this.end + size > this.bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.end + size))
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size))
       this.bytes.copy(grown, 0, 0, this.end)
-      this.bytes = grown
+      this.use(grown)
     }
     const at = this.end
     this.end += size
     return at
+  }
+
+  private use(bytes: Buffer<ArrayBuffer>): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer)
   }
 
   u8(value: number): void {
@@ -37,18 +43,18 @@ export class Writer {
 
   u32(value: number): void {
     const at = this.take(4)
-    this.bytes.writeUInt32LE(value, at)
+    this.view.setUint32(at, value, true)
   }
 
   f64(value: number): void {
     const at = this.take(8)
-    this.bytes.writeDoubleLE(value, at)
+    this.view.setFloat64(at, value, true)
   }
 
   text(value: string): void {
     const at = this.take(4 + value.length * 3)
     const size = this.bytes.write(value, at + 4)
-    this.bytes.writeUInt32LE(size, at)
+    this.view.setUint32(at, size, true)
     this.end = at + 4 + size
   }
 
@@ -62,7 +68,7 @@ export class Writer {
     const copy = Buffer.allocUnsafe(this.end)
     this.bytes.copy(copy, 0, 0, this.end)
     this.end = 0
-    if (this.bytes.length > SCRATCH_BYTES * 16) this.bytes = Buffer.allocUnsafe(SCRATCH_BYTES)
+    if (this.bytes.length > SCRATCH_BYTES * 16) this.use(Buffer.allocUnsafeSlow(SCRATCH_BYTES))
     return copy
   }
 }
@@ -171,23 +177,27 @@ export const f64Array: Codec<Float64Array> = {
 type Shape = Record<string, Codec<any>> // the value types are recovered by `Struct`
 export type Struct<S extends Shape> = { -readonly [K in keyof S]: S[K] extends Codec<infer T> ? T : never }
 
+/**
+ * Fields in the order in which they are written down. The two functions are generated, field by field: a
+ * loop would look every name up anew, and its objects would have no fixed shape (five times as slow).
+ */
 export function struct<S extends Shape>(shape: S): Codec<Struct<S>> {
   const names = Object.keys(shape)
-  const codecs = names.map((name) => shape[name])
-  const fallback = Object.fromEntries(names.map((name, i) => [name, codecs[i].fallback])) as Struct<S>
-  return {
-    fallback,
-    write(out, value) {
-      for (let i = 0; i < names.length; i++) codecs[i].write(out, value[names[i]])
-    },
-    read(input) {
-      const value = { ...fallback }
-      for (let i = 0; i < names.length && !input.done; i++) {
-        ;(value as Record<string, unknown>)[names[i]] = codecs[i].read(input)
-      }
-      return value
-    },
-  }
+  const fallback = Object.fromEntries(names.map((name) => [name, shape[name].fallback])) as Struct<S>
+  const field = (name: string, i: number) => ({ at: JSON.stringify(name), of: `field${i}` })
+  const fields = names.map(field)
+  const writes = fields.map(({ at, of }) => `${of}.write(out, value[${at}]);`)
+  const reads = fields.map(({ at, of }) => `${at}: input.done ? fallback[${at}] : ${of}.read(input),`)
+  const build = new Function(
+    'fallback',
+    ...fields.map(({ of }) => of),
+    `return {
+      fallback,
+      write(out, value) { ${writes.join(' ')} },
+      read(input) { return { ${reads.join(' ')} } },
+    }`,
+  ) as (fallback: Struct<S>, ...codecs: Codec<unknown>[]) => Codec<Struct<S>>
+  return build(fallback, ...names.map((name) => shape[name]))
 }
 
 const scratch = new Writer()

@@ -30,7 +30,13 @@ export function defineTable<K extends readonly unknown[], V>(options: TableOptio
     key: (...key) => ({ table, partition: partition(...key), sort: prefix + (sort?.(...key) ?? '') }),
     decode: (row) => decode(codec, row.value),
     encode: (value) => encode(codec, value),
-    row: (key, version, value) => ({ ...key, version, value: encode(codec, value) }),
+    row: ({ partition, sort }, version, value) => ({
+      table,
+      partition,
+      sort,
+      version,
+      value: encode(codec, value),
+    }),
   }
   return table
 }

@@ -3,26 +3,12 @@
  * mentions (29) and media (30) are reserved and not to be used for anything else.
  */
 
-import { bool, optional, struct, text, u32, u53, u8 } from '../core/codec.ts'
+import { bool, struct, u32, u53, u8 } from '../core/codec.ts'
 import { defineEvent } from '../engine/events.ts'
+import { postFields } from './tables.ts'
 
 /** Key: the author. The event's id is the post's id. */
-export const posted = defineEvent(
-  20,
-  'posted',
-  struct({
-    author: u32,
-    visibility: u8,
-    content: optional(text),
-    /** JSON text. */
-    custom: optional(text),
-    replyTo: u53,
-    replyToAuthor: u32,
-    repostOf: u53,
-    repostOfAuthor: u32,
-    clientRef: optional(text),
-  }),
-)
+export const posted = defineEvent(20, 'posted', struct(postFields))
 
 /** Key: the author. */
 export const deleted = defineEvent(21, 'deleted', struct({ post: u53, author: u32 }))

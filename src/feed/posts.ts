@@ -31,6 +31,14 @@ export interface Posts {
 
 const BYTES_A_POST = 400
 
+const withCounts = (row: PostRow, replies: number, reposts: number): Post => ({
+  ...row,
+  replies,
+  reposts,
+  json: undefined,
+  jsonAuthor: undefined,
+})
+
 export function createPosts(store: Store, cacheBytesMax: number): Posts {
   const cache = new LRUCache<number, Post>({
     maxSize: cacheBytesMax,
@@ -59,13 +67,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
         if (row === undefined) return
         const { replies, reposts } =
           counts === undefined ? { replies: 0, reposts: 0 } : postCountsTable.decode(counts)
-        const post: Post = {
-          ...postsTable.decode(row),
-          replies,
-          reposts,
-          json: undefined,
-          jsonAuthor: undefined,
-        }
+        const post = withCounts(postsTable.decode(row), replies, reposts)
         found.set(id, post)
         if (!changed.has(id)) cache.set(id, post)
       })
@@ -88,7 +90,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
       // An event that comes again may be older than what became of the post.
       if (post.id <= newest) return
       newest = post.id
-      cache.set(post.id, { ...post, replies: 0, reposts: 0, json: undefined, jsonAuthor: undefined })
+      cache.set(post.id, withCounts(post, 0, 0))
     },
     drop,
     markDeleted(id) {

@@ -8,23 +8,25 @@ export const VISIBILITIES = ['public', 'followers', 'self'] as const
 export type Visibility = (typeof VISIBILITIES)[number]
 export const VISIBILITY = { public: 0, followers: 1, self: 2 } as const
 
+/** A post as its author wrote it: in the event, and in its row. */
+export const postFields = {
+  author: u32,
+  visibility: u8,
+  content: optional(text),
+  /** JSON text. */
+  custom: optional(text),
+  replyTo: u53,
+  replyToAuthor: u32,
+  repostOf: u53,
+  repostOfAuthor: u32,
+  clientRef: optional(text),
+}
+
 /** A deleted post keeps its row: deleted stays deleted. */
 export const postsTable = defineTable({
   name: 'posts',
   partition: (id: number) => idKey(id),
-  value: struct({
-    id: u53,
-    author: u32,
-    visibility: u8,
-    content: optional(text),
-    custom: optional(text),
-    replyTo: u53,
-    replyToAuthor: u32,
-    repostOf: u53,
-    repostOfAuthor: u32,
-    clientRef: optional(text),
-    deleted: bool,
-  }),
+  value: struct({ id: u53, ...postFields, deleted: bool }),
 })
 
 /** Replies and reposts of a post, and how many; one partition, so that the count moves with the row. */

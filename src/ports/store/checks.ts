@@ -12,7 +12,7 @@ const SORT = /^[\x01-\x7f]{0,64}$/
 const BOUND = /^[\x01-\x7f]{0,80}$/
 const NAME = /^[\x21-\x7e]{1,64}$/
 /** NUL separates the parts of a key; a lone surrogate has no UTF-8, so two of them would be one key. */
-const NOT_TEXT = /[\0\p{Surrogate}]/u
+const isText = (partition: string) => !partition.includes('\0') && partition.isWellFormed()
 
 export interface Checks {
   key(key: RowKey): void
@@ -86,7 +86,7 @@ function checkPartition(partition: string): void {
   if (!isShort && Buffer.byteLength(partition) > PARTITION_BYTES_MAX) {
     throw misuse(`a partition is over ${PARTITION_BYTES_MAX} bytes`)
   }
-  if (NOT_TEXT.test(partition)) throw misuse(`partition ${JSON.stringify(partition)} is not text`)
+  if (!isText(partition)) throw misuse(`partition ${JSON.stringify(partition)} is not text`)
 }
 
 function checkLimit(limit: number): void {
