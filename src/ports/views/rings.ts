@@ -36,8 +36,12 @@ import {
 /** Must leave at least one block to take, without touching the timeline that asks. */
 export type MakeRoom = (words: Uint32Array, base: number) => void
 
+const LAST_SLOT = BLOCK_ENTRIES - 1
+const FOUND = -1
 /** One more in count and end. */
 const ENTRY_ADDED = 1 + (1 << END_SHIFT)
+/** One more in end, and the oldest gone. */
+const ENTRY_REPLACED = (1 << END_SHIFT) + (1 << START_SHIFT)
 
 export class Rings {
   entries = 0
@@ -45,16 +49,12 @@ export class Rings {
   private readonly arrays: readonly Uint32Array[]
   private readonly capacity: number
   private readonly makeRoom: MakeRoom
-  /** Blocks of the ring being changed, newest first, as far as they were walked. */
-  private readonly chain: Uint32Array
-  private chained = 0
 
   constructor(slabs: Slabs, capacity: number, makeRoom: MakeRoom) {
     this.slabs = slabs
     this.arrays = slabs.slabs
     this.capacity = capacity
     this.makeRoom = makeRoom
-    this.chain = new Uint32Array(blocksMax(capacity) + 1)
   }
 
   /** True when the entry is new and stays. The first lines are the hottest of all: the entry goes to the end. */
@@ -70,15 +70,16 @@ export class Rings {
     if (idHigh < lastHigh || (idHigh === lastHigh && low >>> 0 <= array[at - ENTRY_WORDS])) {
       return this.insertBelow(words, base, low, high, author)
     }
-    if (end === BLOCK_ENTRIES || (state & COUNT_MASK) === this.capacity) {
+    const isFull = (state & COUNT_MASK) === this.capacity
+    if (end === BLOCK_ENTRIES || (isFull && ((state >>> START_SHIFT) & SLOT_MASK) === LAST_SLOT)) {
       this.append(words, base, low, high, author)
-    } else {
-      array[at] = low
-      array[at + 1] = high
-      array[at + 2] = author
-      words[base + STATE] = state + ENTRY_ADDED
-      this.entries++
+      return true
     }
+    array[at] = low
+    array[at + 1] = high
+    array[at + 2] = author
+    words[base + STATE] = state + (isFull ? ENTRY_REPLACED : ENTRY_ADDED)
+    if (!isFull) this.entries++
     return true
   }
 
@@ -115,12 +116,21 @@ export class Rings {
   /** Copies all entries, packed and newest first. @returns how many */
   copyTo(words: Uint32Array, base: number, target: Uint32Array): number {
     const count = words[base + STATE] & COUNT_MASK
-    this.chained = 0
-    for (let depth = 0; depth < count; depth++) {
-      const [array, at] = [this.arrayAt(words, base, depth), this.wordAt(words, base, depth)]
-      target[depth * ENTRY_WORDS] = array[at]
-      target[depth * ENTRY_WORDS + 1] = array[at + 1]
-      target[depth * ENTRY_WORDS + 2] = array[at + 2]
+    let block = words[base + NEWEST]
+    let newer = BLOCK_NONE
+    let slot = (words[base + STATE] >>> END_SHIFT) & SLOT_MASK
+    for (let to = 0; to < count * ENTRY_WORDS; to += ENTRY_WORDS) {
+      if (slot === 0) {
+        const older = this.link(block) ^ newer
+        newer = block
+        block = older
+        slot = BLOCK_ENTRIES
+      }
+      const array = this.arrays[block >>> SLAB_SHIFT]
+      const at = slotWord(block, --slot)
+      target[to] = array[at]
+      target[to + 1] = array[at + 1]
+      target[to + 2] = array[at + 2]
     }
     return count
   }
@@ -184,40 +194,47 @@ export class Rings {
 
   /** Out of order: the newer entries move up by one. Nearly always these are few. */
   private insertBelow(words: Uint32Array, base: number, low: number, high: number, author: number): boolean {
-    const id = (high & HIGH_MASK) * TWO_32 + (low >>> 0)
-    const depth = this.depthOf(words, base, id)
+    const depth = this.depthOf(words, base, low >>> 0, high & HIGH_MASK)
+    if (depth === FOUND) return false
     const count = words[base + STATE] & COUNT_MASK
-    if (depth < count && this.idAt(words, base, depth) === id) return false
     if (count === this.capacity) {
       if (depth === count) {
-        raiseTrimmed(words, base, id)
+        raiseTrimmed(words, base, (high & HIGH_MASK) * TWO_32 + (low >>> 0))
         return false
       }
       this.trimOldest(words, base)
     }
     this.append(words, base, low, high, author)
-    this.chained = 0
-    for (let d = 0; d < depth; d++) this.copyEntry(words, base, d + 1, d)
-    this.write(words, base, depth, low, high, author)
+    this.sink(words, base, depth, low, high, author)
     return true
   }
 
-  /** How many entries are above `id`. */
-  private depthOf(words: Uint32Array, base: number, id: number): number {
-    const count = words[base + STATE] & COUNT_MASK
-    this.chained = 0
-    let depth = 0
-    while (depth < count && this.idAt(words, base, depth) > id) depth++
-    return depth
+  /** How many entries are above an id, given in its two parts; `FOUND` if it is there. */
+  private depthOf(words: Uint32Array, base: number, idLow: number, idHigh: number): number {
+    const state = words[base + STATE]
+    const oldest = words[base + OLDEST]
+    let block = words[base + NEWEST]
+    let newer = BLOCK_NONE
+    let slot = (state >>> END_SHIFT) & SLOT_MASK
+    for (let depth = 0; ;) {
+      const array = this.arrays[block >>> SLAB_SHIFT]
+      const first = block === oldest ? (state >>> START_SHIFT) & SLOT_MASK : 0
+      for (; slot > first; depth++) {
+        const at = slotWord(block, --slot)
+        const high = array[at + 1] & HIGH_MASK
+        if (high < idHigh || (high === idHigh && array[at] < idLow)) return depth
+        if (high === idHigh && array[at] === idLow) return FOUND
+      }
+      if (block === oldest) return depth
+      const older = this.link(block) ^ newer
+      newer = block
+      block = older
+      slot = BLOCK_ENTRIES
+    }
   }
 
-  private copyEntry(words: Uint32Array, base: number, from: number, to: number): void {
-    const array = this.arrayAt(words, base, from)
-    const at = this.wordAt(words, base, from)
-    this.write(words, base, to, array[at] | 0, array[at + 1] | 0, array[at + 2] | 0)
-  }
-
-  private write(
+  /** Puts an entry `depth` places below the newest, whose place is free: those between move up by one. */
+  private sink(
     words: Uint32Array,
     base: number,
     depth: number,
@@ -225,38 +242,29 @@ export class Rings {
     high: number,
     author: number,
   ): void {
-    const array = this.arrayAt(words, base, depth)
-    const at = this.wordAt(words, base, depth)
+    let block = words[base + NEWEST]
+    let newer = BLOCK_NONE
+    let slot = ((words[base + STATE] >>> END_SHIFT) & SLOT_MASK) - 1
+    let array = this.arrays[block >>> SLAB_SHIFT]
+    let at = slotWord(block, slot)
+    for (let left = depth; left > 0; left--) {
+      if (slot === 0) {
+        const older = this.link(block) ^ newer
+        newer = block
+        block = older
+        slot = BLOCK_ENTRIES
+      }
+      const from = slotWord(block, --slot)
+      const source = this.arrays[block >>> SLAB_SHIFT]
+      array[at] = source[from]
+      array[at + 1] = source[from + 1]
+      array[at + 2] = source[from + 2]
+      array = source
+      at = from
+    }
     array[at] = low
     array[at + 1] = high
     array[at + 2] = author
-  }
-
-  private idAt(words: Uint32Array, base: number, depth: number): number {
-    const array = this.arrayAt(words, base, depth)
-    const at = this.wordAt(words, base, depth)
-    return (array[at + 1] & HIGH_MASK) * TWO_32 + array[at]
-  }
-
-  private arrayAt(words: Uint32Array, base: number, depth: number): Uint32Array {
-    return this.arrays[this.blockAt(words, base, depth) >>> SLAB_SHIFT]
-  }
-
-  private wordAt(words: Uint32Array, base: number, depth: number): number {
-    const back = slotsBack(words[base + STATE], depth)
-    return slotWord(this.blockAt(words, base, depth), BLOCK_ENTRIES - 1 - (back % BLOCK_ENTRIES))
-  }
-
-  /** The block that holds the entry `depth` below the newest; walks the links once per change. */
-  private blockAt(words: Uint32Array, base: number, depth: number): number {
-    const position = Math.floor(slotsBack(words[base + STATE], depth) / BLOCK_ENTRIES)
-    const chain = this.chain
-    if (this.chained === 0) chain[this.chained++] = words[base + NEWEST]
-    while (this.chained <= position) {
-      const last = this.chained - 1
-      chain[this.chained++] = this.link(chain[last]) ^ (last === 0 ? BLOCK_NONE : chain[last - 1])
-    }
-    return chain[position]
   }
 
   private link(block: number): number {
@@ -281,7 +289,3 @@ export const blocksMax = (capacity: number): number =>
 
 export const slotWord = (block: number, slot: number): number =>
   (block & SLAB_MASK) * BLOCK_WORDS + slot * ENTRY_WORDS
-
-/** Slots between an entry and the end of the newest block. */
-const slotsBack = (state: number, depth: number): number =>
-  depth + BLOCK_ENTRIES - ((state >>> END_SHIFT) & SLOT_MASK)
