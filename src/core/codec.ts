@@ -63,6 +63,11 @@ export class Writer {
     this.bytes.set(value, at)
   }
 
+  /** Bytes written so far. */
+  get size(): number {
+    return this.end
+  }
+
   /** A copy of what was written; the writer is empty again. */
   finish(): Buffer {
     const copy = Buffer.allocUnsafe(this.end)

@@ -1,15 +1,17 @@
 /**
  * Cursors: opaque, authenticated text. What is inside was sealed by this deployment for one purpose; anything
- * else is refused. Format: base64url(payload ‖ 12 bytes of HMAC-SHA-256(payload)). One payload may be sealed for
- * two purposes at once: the first 12 bytes of the HMAC seal it for one, the next 12 for the other, so a page's two
- * cursors cost one HMAC and neither opens as the other.
+ * else is refused. Format: base64url(payload ‖ 12 bytes of HMAC-SHA-256(payload)), the payload filled up to
+ * whole groups of base64. One payload may be sealed for two purposes at once: the first 12 bytes of the HMAC seal it
+ * for one, the next 12 for the other, so a page's two cursors cost one HMAC and neither opens as the other.
  */
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { decode, encode, type Codec } from './codec.ts'
 import { RivuletError } from './errors.ts'
+import { createHmacSha256 } from './hmac.ts'
 
-const TAG_BYTES = 12
+/** 12 bytes. */
+const TAG_CHARS = 16
 const CURSOR_CHARS_MAX = 4_096
 
 export interface CursorSeal {
@@ -30,31 +32,41 @@ export const invalidCursor = (): RivuletError =>
   )
 
 export function createCursorSeal(secret: Uint8Array): CursorSeal {
-  const tagsOf = (payload: Uint8Array) => createHmac('sha256', secret).update(payload).digest()
-  const tagAt = (tags: Buffer, purpose: number) =>
-    tags.subarray(purpose * TAG_BYTES, (purpose + 1) * TAG_BYTES)
-  const join = (payload: Buffer, tag: Buffer) => Buffer.concat([payload, tag]).toString('base64url')
+  const hmac = createHmacSha256(secret)
+  const tagOf = (tags: string, purpose: number) => tags.slice(purpose * TAG_CHARS, (purpose + 1) * TAG_CHARS)
+
   return {
     seal(codec, value) {
-      const payload = encode(codec, value)
-      return join(payload, tagAt(tagsOf(payload), 0))
+      const payload = encode(aligned(codec), value)
+      return payload.toString('base64url') + tagOf(hmac(payload), 0)
     },
     sealBoth(codec, value) {
-      const payload = encode(codec, value)
-      const tags = tagsOf(payload)
-      return [join(payload, tagAt(tags, 0)), join(payload, tagAt(tags, 1))]
+      const payload = encode(aligned(codec), value)
+      const [text, tags] = [payload.toString('base64url'), hmac(payload)]
+      return [text + tagOf(tags, 0), text + tagOf(tags, 1)]
     },
     open(codec, text, purpose = 0) {
       if (text.length > CURSOR_CHARS_MAX || !/^[A-Za-z0-9_-]+$/.test(text)) throw invalidCursor()
-      const bytes = Buffer.from(text, 'base64url')
+      const payloadText = text.slice(0, -TAG_CHARS)
+      const payload = Buffer.from(payloadText, 'base64url')
       // Several texts decode to the same bytes; only the one that was given out is accepted.
-      if (bytes.length <= TAG_BYTES || bytes.toString('base64url') !== text) throw invalidCursor()
-      const payload = bytes.subarray(0, -TAG_BYTES)
-      if (!timingSafeEqual(tagAt(tagsOf(payload), purpose), bytes.subarray(-TAG_BYTES))) throw invalidCursor()
+      if (payload.length === 0 || payload.toString('base64url') !== payloadText) throw invalidCursor()
+      const tag = tagOf(hmac(payload), purpose)
+      if (!timingSafeEqual(Buffer.from(tag), Buffer.from(text.slice(-TAG_CHARS)))) throw invalidCursor()
       return decodeOrRefuse(codec, payload)
     },
   }
 }
+
+/** Filled up to whole groups of base64: the text of payload and tag is the text of the one and of the other. */
+const aligned = <T>(codec: Codec<T>): Codec<T> => ({
+  fallback: codec.fallback,
+  write(out, value) {
+    codec.write(out, value)
+    while (out.size % 3 > 0) out.u8(0)
+  },
+  read: (input) => codec.read(input),
+})
 
 /** A cursor of another list may be genuine and yet too short for this one. */
 function decodeOrRefuse<T>(codec: Codec<T>, payload: Uint8Array): T {

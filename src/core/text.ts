@@ -22,8 +22,7 @@ export interface TextRule {
 /** Throws `invalid_request` naming the path; gives the text back unchanged. */
 export function checkText(text: string, rule: TextRule): string {
   if (text.includes('\0')) throw invalid(rule.path, 'must not contain NUL (U+0000)')
-  if (!text.isWellFormed())
-    throw invalid(rule.path, 'must be well-formed Unicode: it has a lone surrogate')
+  if (!text.isWellFormed()) throw invalid(rule.path, 'must be well-formed Unicode: it has a lone surrogate')
   if (text.length > rule.graphemesMax && countGraphemes(text, rule.graphemesMax) > rule.graphemesMax) {
     throw invalid(rule.path, `must have at most ${rule.graphemesMax} characters, as people count them`)
   }

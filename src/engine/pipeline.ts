@@ -177,11 +177,19 @@ function merge<C extends Ranked>(slices: readonly SourceSlice<C>[], atLeast: num
   for (const slice of slices) if (slice.lower > lower) lower = slice.lower
   const filled = slices.filter(({ candidates }) => candidates.length > 0)
   if (filled.length <= 1) return { candidates: above(filled[0]?.candidates ?? [], lower), lower }
-  const all = filled.flatMap(({ candidates }) => above(candidates, lower)).sort((a, b) => b.id - a.id)
-  let kept = 0
-  for (const candidate of all) if (kept === 0 || all[kept - 1].id !== candidate.id) all[kept++] = candidate
-  all.length = kept
-  return { candidates: all, lower }
+  return { candidates: filled.map(({ candidates }) => above(candidates, lower)).reduce(mergeTwo), lower }
+}
+
+/** Both newest first; what stands in both, once. */
+function mergeTwo<C extends Ranked>(a: readonly C[], b: readonly C[]): readonly C[] {
+  const merged: C[] = []
+  let [i, j] = [0, 0]
+  while (i < a.length || j < b.length) {
+    const takesA = j === b.length || (i < a.length && a[i].id >= b[j].id)
+    const next = takesA ? a[i++] : b[j++]
+    if (merged.length === 0 || merged[merged.length - 1].id !== next.id) merged.push(next)
+  }
+  return merged
 }
 
 function above<C extends Ranked>(candidates: readonly C[], lower: number): readonly C[] {
@@ -196,8 +204,17 @@ async function filterRound<Q, C extends Ranked, S extends Ranked>(
   candidates: readonly C[],
 ): Promise<S[]> {
   const { early, filters } = pipeline
-  const wanted = candidates.filter((candidate) => early.every((filter) => filter.keep(query, candidate)))
-  const hydrated = pipeline.hydrate(query, wanted)
-  const served = hydrated instanceof Promise ? await hydrated : hydrated
-  return served.filter((candidate) => filters.every((filter) => filter.keep(query, candidate)))
+  const hydrated = pipeline.hydrate(query, passing(early, query, candidates))
+  return passing(filters, query, hydrated instanceof Promise ? await hydrated : hydrated)
+}
+
+/** Those that every filter keeps; plain loops, for this runs for every candidate of every page. */
+function passing<Q, C>(filters: readonly Filter<Q, C>[], query: Q, candidates: readonly C[]): C[] {
+  const kept: C[] = []
+  for (const candidate of candidates) {
+    let at = 0
+    while (at < filters.length && filters[at].keep(query, candidate)) at++
+    if (at === filters.length) kept.push(candidate)
+  }
+  return kept
 }

@@ -1,6 +1,6 @@
 /** What the feed's cursors carry: where a page ended, and what its reader had been shown by then. */
 
-import { bool, f64Array, struct, u32, u53, u8 } from '../core/codec.ts'
+import { bool, list, struct, u32, u53, u8 } from '../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
 import { LIMITS } from '../core/limits.ts'
 
@@ -35,7 +35,7 @@ const homeCursor = struct({
   changeId: u53,
   past: u32,
   overflow: bool,
-  served: f64Array,
+  served: list(u53),
 })
 
 export interface HomeCursor {
@@ -50,7 +50,8 @@ export function sealHome(
   position: number,
   session: Session,
 ): { next: string; after: string } {
-  const value = { list: LISTS.home, reader, position, ...session, served: Float64Array.from(session.served) }
+  const { horizon, changeId, past, overflow, served } = session
+  const value = { list: LISTS.home, reader, position, horizon, changeId, past, overflow, served }
   const [next, after] = seal.sealBoth(homeCursor, value)
   return { next, after }
 }
@@ -58,8 +59,8 @@ export function sealHome(
 export function openHome(seal: CursorSeal, kind: 'next' | 'after', reader: number, text: string): HomeCursor {
   const cursor = seal.open(homeCursor, text, kind === 'next' ? 0 : 1)
   if (cursor.list !== LISTS.home || cursor.reader !== reader) throw invalidCursor()
-  const { position, horizon, changeId, past, overflow } = cursor
-  return { position, session: { horizon, changeId, past, overflow, served: [...cursor.served] } }
+  const { position, horizon, changeId, past, overflow, served } = cursor
+  return { position, session: { horizon, changeId, past, overflow, served } }
 }
 
 /** Adds what a page served; above the bound, `after` can only say that there is a gap. */

@@ -13,8 +13,10 @@ export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
   reposts: number
   /** All of it that is the same for every viewer, as JSON; made by the first who serves it (feed/render.ts). */
   json: Buffer | undefined
-  /** The author as `json` shows it: another object means that the author changed. */
+  /** The author as `json` shows it: another object means that the author changed … */
   jsonAuthor: object | undefined
+  /** … which cannot be so while this many accounts have changed. */
+  jsonChanges: number
 }
 
 export interface Posts {
@@ -37,6 +39,7 @@ const withCounts = (row: PostRow, replies: number, reposts: number): Post => ({
   reposts,
   json: undefined,
   jsonAuthor: undefined,
+  jsonChanges: 0,
 })
 
 export function createPosts(store: Store, cacheBytesMax: number): Posts {

@@ -5,6 +5,7 @@ import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
 import {
   engagementsTable,
   kindOf,
+  newPostRow,
   outboxTable,
   postCountsTable,
   postsTable,
@@ -18,7 +19,7 @@ const onPosted = projection({
   needs: ({ body }) => [postTotalsTable.key(body.author)],
   apply({ id, body, version }, rows, effects) {
     const { author } = body
-    const post = { ...body, id, deleted: false }
+    const post = newPostRow(id, body)
     rows.put(postsTable, postsTable.key(id), version, post)
     const totalKey = postTotalsTable.key(author)
     // Entry and total stand in one partition and are written at once: a total of this version counts this post.

@@ -13,7 +13,11 @@ import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
 
 type Accounts = Graph['accounts']
 type Account = NonNullable<ReturnType<Accounts['cached']>>
-type AuthorOf = (number: number) => Account | undefined
+/** Who wrote what, as of a number of changes to accounts. */
+interface Authors {
+  of(number: number): Account | undefined
+  readonly changes: number
+}
 
 /** How a viewer stands to a post: each a constant. */
 const STATES = [
@@ -47,13 +51,14 @@ export interface Renderer {
 }
 
 export function createRenderer(accounts: Accounts): Renderer {
-  async function loadedAuthors(items: readonly Item[]): Promise<AuthorOf> {
+  async function loadedAuthors(items: readonly Item[]): Promise<Authors> {
+    const { changes } = accounts
     const numbers = new Set(
       items.flatMap(({ post, original }) => [post.author, original?.author ?? post.author]),
     )
     const found = await accounts.byNumbers([...numbers])
     const byNumber = new Map(found.map((account) => [account?.number, account]))
-    return (number) => byNumber.get(number)
+    return { of: (number) => byNumber.get(number), changes }
   }
 
   return {
@@ -62,9 +67,9 @@ export function createRenderer(accounts: Accounts): Renderer {
       return parts.length === 0 ? undefined : stitch(parts)
     },
     posts(items, viewer, rest) {
-      const { parts, missing } = partsOf(items, viewer, accounts.cached)
+      const { parts, missing } = partsOf(items, viewer, { of: accounts.cached, changes: accounts.changes })
       if (missing === 0) return page(parts, rest)
-      return loadedAuthors(items).then((authorOf) => page(partsOf(items, viewer, authorOf).parts, rest))
+      return loadedAuthors(items).then((authors) => page(partsOf(items, viewer, authors).parts, rest))
     },
   }
 }
@@ -78,13 +83,13 @@ function page(posts: Buffer[], rest: string): Buffer {
 }
 
 /** A post whose author is not known is left out, and counted: nobody could say who speaks. */
-function partsOf(items: readonly Item[], viewer: Circle | undefined, authorOf: AuthorOf) {
+function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Authors) {
   const parts: Buffer[] = []
   let missing = 0
   for (let i = 0; i < items.length; i++) {
     const { post, original } = items[i]
-    const body = bodyOf(post, authorOf)
-    const originalBody = original === undefined ? undefined : bodyOf(original, authorOf)
+    const body = bodyOf(post, authors)
+    const originalBody = original === undefined ? undefined : bodyOf(original, authors)
     if (body === undefined || (original !== undefined && originalBody === undefined)) {
       missing++
       continue
@@ -100,12 +105,14 @@ function partsOf(items: readonly Item[], viewer: Circle | undefined, authorOf: A
 }
 
 /** A post up to `"viewer":`. Counts never change on a post object: the next count comes with a new one. */
-function bodyOf(post: Post, authorOf: AuthorOf): Buffer | undefined {
-  const author = authorOf(post.author)
-  if (author === undefined || (post.json !== undefined && post.jsonAuthor === author))
-    return author && post.json
+function bodyOf(post: Post, authors: Authors): Buffer | undefined {
+  if (post.json !== undefined && post.jsonChanges === authors.changes) return post.json
+  const author = authors.of(post.author)
+  if (author === undefined) return undefined
+  if (post.jsonAuthor !== author) post.json = Buffer.from(bodyText(post, author))
   post.jsonAuthor = author
-  return (post.json = Buffer.from(bodyText(post, author)))
+  post.jsonChanges = authors.changes
+  return post.json
 }
 
 function bodyText(post: Post, author: Account): string {

@@ -22,6 +22,8 @@ export interface Accounts {
   cached(number: number): Account | undefined
   /** Forgets a cached account: its row changed. */
   drop(number: number): void
+  /** Rises with each change of any account. */
+  readonly changes: number
   /** The next free account number; resumes after the highest one in use. */
   nextNumber(): Promise<number>
 }
@@ -85,6 +87,9 @@ export function createAccounts(store: Store): Accounts {
       return numbers.map((number) => loaded?.get(number) ?? byNumber.get(number))
     },
     cached: (number) => byNumber.get(number),
+    get changes() {
+      return drops
+    },
     drop(number) {
       drops++
       byNumber.delete(number)

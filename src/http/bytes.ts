@@ -1,24 +1,46 @@
 /**
- * Response bodies put together from parts that exist already. Memory comes from slabs which are filled once
- * and then left to the collector: a region that may still be on its way to a socket is never written again.
+ * Response bodies put together from parts that exist already. Memory comes from slabs; one whose bodies have
+ * all gone out is filled again, because memory that is new to the process takes longer to touch than to fill.
  */
 
-const SLAB_BYTES = 4 * 1_024 * 1_024
+const SLAB_BYTES = 1_024 * 1_024
 /** Larger bodies get memory of their own, so that one of them does not waste a slab. */
 const SLAB_SHARE_BYTES_MAX = SLAB_BYTES / 16
+const SPARE_SLABS_MAX = 16
 
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-let used = 0
+interface Slab {
+  readonly bytes: Buffer
+  usedBytes: number
+  /** Bodies that may still be on their way to a socket. One that never comes back leaves its slab to the collector. */
+  out: number
+}
+
+const slabs = new WeakMap<ArrayBufferLike, Slab>()
+const spare: Slab[] = []
+let current = newSlab()
+
+function newSlab(): Slab {
+  const slab = { bytes: Buffer.allocUnsafeSlow(SLAB_BYTES), usedBytes: 0, out: 0 }
+  slabs.set(slab.bytes.buffer, slab)
+  return slab
+}
 
 /** Bytes that nobody else holds; their content is not defined. */
-export function takeBytes(size: number): Buffer {
+function takeBytes(size: number): Buffer {
   if (size > SLAB_SHARE_BYTES_MAX) return Buffer.allocUnsafeSlow(size)
-  if (used + size > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-    used = 0
-  }
-  used += size
-  return slab.subarray(used - size, used)
+  if (current.usedBytes + size > SLAB_BYTES) current = spare.pop() ?? newSlab()
+  const from = current.usedBytes
+  current.usedBytes += size
+  current.out++
+  return current.bytes.subarray(from, current.usedBytes)
+}
+
+/** Says, once, that what `stitch` gave is not used any more. Bytes from elsewhere are left alone. */
+export function giveBack(bytes: Uint8Array): void {
+  const slab = slabs.get(bytes.buffer)
+  if (slab === undefined || --slab.out > 0) return
+  slab.usedBytes = 0
+  if (slab !== current && spare.length < SPARE_SLABS_MAX) spare.push(slab)
 }
 
 /** All parts, one after the other, in one new buffer. */

@@ -20,6 +20,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | undefined
     stats: RouteStats | undefined
+    /** The body of its answer, until that has gone out. */
+    sent: Buffer | undefined
   }
 }
 
@@ -127,6 +129,7 @@ export function createRouter(parts: RouterParts): Router {
 
 function send(reply: FastifyReply, { status, body }: Answer): void {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+  reply.request.sent = bytes
   void reply.code(status).header('content-type', JSON_TYPE).send(bytes)
 }
 

@@ -14,6 +14,7 @@ import { ERROR_CODES, RivuletError, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccessLog } from './access-log.ts'
+import { giveBack } from './bytes.ts'
 import { corsHook } from './cors.ts'
 import { parseJson } from './json.ts'
 import type { Metrics } from './metrics.ts'
@@ -64,6 +65,7 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   app.server.maxConnections = HTTP_LIMITS.connectionsMax
   app.decorateRequest('caller', undefined)
   app.decorateRequest('stats', undefined)
+  app.decorateRequest('sent', undefined)
   // Schemas describe; what they demand is checked by route.ts, which knows how to say it.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -72,18 +74,17 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
     throw notFound()
   })
   acceptJsonOnly(app)
-  app.addHook('onRequest', commonHeaders)
   if (corsOrigins.length > 0) app.addHook('onRequest', corsHook(corsOrigins))
-  // Before a body is looked at: no address, no further questions.
-  app.addHook('onRequest', (request, _reply, done) => done(request.is404 ? notFound() : undefined))
+  app.addHook('onRequest', welcome)
   observe(app, log, metrics)
   return app
 }
 
-function commonHeaders(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+/** Before a body is looked at: headers that every answer has; and no address, no further questions. */
+function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   reply.headers(SECURITY_HEADERS)
   reply.header('x-request-id', request.id)
-  done()
+  done(request.is404 ? notFound() : undefined)
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {
@@ -116,6 +117,9 @@ function observe(app: FastifyInstance, log: AccessLog, metrics: Metrics): void {
     stats.latency.observe(elapsedMs)
     stats.byClass[(reply.statusCode / 100) | 0]++
     log.served(request, reply, stats.route, elapsedMs)
+    // An answer that broke off may still be on its way.
+    if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
+    request.sent = undefined
     done()
   })
 }

@@ -1,5 +1,6 @@
 /** The pure parts: ids, keys, codec, text, sorted arrays, cursors. */
 
+import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -18,6 +19,7 @@ import {
 } from '../../src/core/codec.ts'
 import { createCursorSeal } from '../../src/core/cursor.ts'
 import { RivuletError } from '../../src/core/errors.ts'
+import { createHmacSha256, HMAC_MESSAGE_BYTES_MAX } from '../../src/core/hmac.ts'
 import { createIdSource, createImportIds, idFloorAt, idTimeMs, ID_MAX, parseId } from '../../src/core/ids.ts'
 import { idKey, idKeyDesc, parseIdKeyDesc, parseKey, u32Key } from '../../src/core/keys.ts'
 import { includesSorted, insertSorted, lowerBound, removeSorted } from '../../src/core/sorted.ts'
@@ -31,6 +33,16 @@ const codeOf = (task: () => unknown): string | undefined => {
     return error instanceof RivuletError ? error.code : String(error)
   }
 }
+
+test("an HMAC is the platform's own", () => {
+  const bytes = (maxLength: number) => fc.uint8Array({ minLength: 0, maxLength })
+  fc.assert(
+    fc.property(bytes(200), bytes(HMAC_MESSAGE_BYTES_MAX), (secret, message) => {
+      const expected = createHmac('sha256', secret).update(message).digest('base64url')
+      expect(createHmacSha256(secret)(message)).toBe(expected)
+    }),
+  )
+})
 
 describe('ids', () => {
   test('rise strictly, whatever the clock does', () => {
