@@ -21,8 +21,8 @@ export interface BenchServer {
 /** Everything on; the limits are raised, so that their check stays on the path. Log lines go to /dev/null. */
 export async function startServer(folder = scratchFolder()): Promise<BenchServer> {
   const env = { ...process.env, RIVULET_SERVER_KEY: SERVER_KEY, RIVULET_LOG_LEVEL: 'info', ...UNLIMITED }
-  const args = ['bin/rivulet.js', 'serve', '--data', join(folder, 'data'), '--port', '0']
-  const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const args = ['serve', '--data', join(folder, 'data'), '--port', '0']
+  const child = spawn('bin/rivulet.js', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'] })
   const port = await readyPort(child)
   const base = `http://127.0.0.1:${port}/api/v1`
   return {

@@ -55,7 +55,7 @@ function edges(scratch: string): { file: string; follows: number; mutual: boolea
 }
 
 function runImport(args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, ['bin/rivulet.js', 'import', ...args], { cwd: ROOT, stdio: 'ignore' })
+  const child = spawn('bin/rivulet.js', ['import', ...args], { cwd: ROOT, stdio: 'ignore' })
   return new Promise((resolve, reject) => {
     child.once('exit', (code) =>
       code === 0 ? resolve() : reject(new Error(`rivulet import ended with ${code}`)),

@@ -1,5 +1,8 @@
-#!/usr/bin/env node
-/** Starts the built command; says how to build it where that has not been done. */
+#!/usr/bin/env -S node --enable-source-maps --max-semi-space-size=64 --min-semi-space-size=64
+/**
+ * Starts the built command; says how to build it where that has not been done. The young generation is larger
+ * than Node's own: what a request leaves behind is then mostly gone before the collector looks for it.
+ */
 
 import { existsSync } from 'node:fs'
 import process from 'node:process'
