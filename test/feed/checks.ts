@@ -1,0 +1,160 @@
+/** What readers see, held against what the naive feed says. */
+
+import { RivuletError } from '../../src/core/errors.ts'
+import type { Model } from '../support/model.ts'
+import type { Machine } from './machine.ts'
+import { PAGE_SIZES } from './steps.ts'
+
+export interface Checks {
+  /** Reads a whole feed, page by page. Readers and sizes are indexes. */
+  feed(reader: number, size: number): Promise<void>
+  /** Remembers the `after` of one of the first pages. */
+  keep(reader: number, size: number): Promise<void>
+  /** What came since `keep`, exactly, or a gap. */
+  after(reader: number): Promise<void>
+  /** Of accounts and posts. */
+  counts(): Promise<void>
+}
+
+interface Kept {
+  readonly after: string
+  /** What the oracle said then. */
+  readonly feed: readonly number[]
+  readonly served: readonly number[]
+  readonly horizon: number
+}
+
+export function createChecks(
+  machine: Machine,
+  model: Model,
+  numbers: readonly number[],
+  happened: Record<string, number>,
+): Checks {
+  const { driven, random } = machine
+  const kept = new Map<number, Kept>()
+  const count = (what: string) => void (happened[what] = (happened[what] ?? 0) + 1)
+  const number = (index: number) => numbers[index]
+
+  async function readAll(reader: number, limit: number) {
+    const pages = []
+    let cursor: string | undefined
+    do {
+      const page = await driven(machine.rivulet.feed.reads.home(number(reader), { limit, cursor }))
+      if (page.failedSources.length > 0) throw new Error(`sources failed: ${page.failedSources.join()}`)
+      pages.push({ ...page, ids: page.items.map(({ id }) => id) })
+      if (page.hasMore && page.items.length < limit) throw new Error('a short page says that there is more')
+      cursor = page.nextCursor
+    } while (cursor !== undefined)
+    return pages
+  }
+
+  /** A cursor opens its own reader's feed and nothing else. */
+  async function checkBound(reader: number, cursor: string | undefined): Promise<void> {
+    if (cursor === undefined) return
+    const other = number((reader + 1) % numbers.length)
+    const refused = await driven(machine.rivulet.feed.reads.home(other, { limit: 1, cursor })).then(
+      () => false,
+      (error: unknown) => error instanceof RivuletError && error.code === 'invalid_cursor',
+    )
+    if (!refused) throw new Error(`the cursor of ${number(reader)} opens the feed of ${other}`)
+  }
+
+  async function check(reader: number, size: number): Promise<void> {
+    count('check')
+    const pages = await readAll(reader, PAGE_SIZES[size])
+    await checkBound(reader, pages[0].nextCursor)
+    const horizon = pages[0].horizon
+    const read = pages.flatMap(({ ids }) => ids)
+    // What is above the horizon and was not read has not come yet, for this reader.
+    const isKnown = (id: number) => id <= horizon || read.includes(id)
+    const expected = model.feed(number(reader), isKnown)
+    // Above the horizon fan-out is under way: what is there must be rightly there, but may lack something.
+    const late = read.filter((id) => id > horizon)
+    if (late.some((id) => !expected.includes(id)))
+      throw differs('forbidden above the horizon', reader, late, expected)
+    const upTo = (ids: readonly number[]) => ids.filter((id) => id <= horizon)
+    if (!equal(upTo(read), upTo(expected))) throw differs('feed', reader, upTo(read), upTo(expected))
+    if (new Set(read).size !== read.length) throw differs('twice', reader, read, expected)
+  }
+
+  function differs(
+    what: string,
+    reader: number,
+    read: readonly number[],
+    expected: readonly number[],
+  ): Error {
+    const missing = expected.filter((id) => !read.includes(id))
+    const extra = read.filter((id) => !expected.includes(id))
+    return new Error(
+      `${what}: reader ${number(reader)} reads ${read.length} of ${expected.length}; missing ${missing}; extra ${extra}`,
+    )
+  }
+
+  async function keep(reader: number, size: number): Promise<void> {
+    const pages = await readAll(reader, PAGE_SIZES[size])
+    const index = Math.floor(random() * Math.min(pages.length, 3))
+    const served = pages.slice(0, index + 1).flatMap(({ ids }) => ids)
+    kept.set(reader, {
+      after: pages[index].after,
+      feed: model.feed(number(reader)),
+      served,
+      horizon: pages[0].horizon,
+    })
+  }
+
+  async function checkAfter(reader: number): Promise<void> {
+    const from = kept.get(reader)
+    if (from === undefined) return
+    const page = await driven(
+      machine.rivulet.feed.reads.home(number(reader), { limit: 20, after: from.after }),
+    )
+    count(page.gap ? 'afterGap' : 'afterExact')
+    if (page.gap) return
+    const read = page.items.map(({ id }) => id)
+    const isKnown = (id: number) => id <= page.horizon || read.includes(id) || from.served.includes(id)
+    const now = model.feed(number(reader), isKnown)
+    const fresh = now.filter(
+      (id) => !from.feed.includes(id) || (id > from.horizon && !from.served.includes(id)),
+    )
+    const settled = (ids: readonly number[]) => ids.filter((id) => id <= page.horizon)
+    if (read.some((id) => !fresh.includes(id))) throw differs('after', reader, read, fresh)
+    if (!equal(settled(read), settled(fresh))) throw differs('after', reader, read, fresh)
+    kept.set(reader, {
+      after: page.after,
+      feed: now,
+      served: [...from.served, ...read],
+      horizon: page.horizon,
+    })
+  }
+
+  async function checkCounts(): Promise<void> {
+    const { graph, feed } = machine.rivulet
+    for (const account of numbers) {
+      const read = await driven(
+        Promise.all([
+          graph.reads.followersCount(account),
+          graph.reads.followingCount(account),
+          feed.reads.postsCount(account),
+        ]),
+      )
+      const expected = [
+        model.followersCount(account),
+        model.followingCount(account),
+        model.postsCount(account),
+      ]
+      if (!equal(read, expected)) throw new Error(`counts of ${account}: ${read}, not ${expected}`)
+    }
+    const posts = await driven(feed.posts.load([...model.posts.keys()]))
+    for (const [id, post] of posts) {
+      const expected = [model.repliesCount(id), model.repostsCount(id)]
+      if (!equal([post.replies, post.reposts], expected)) {
+        throw new Error(`counts of post ${id}: ${post.replies}, ${post.reposts}, not ${expected}`)
+      }
+    }
+  }
+
+  return { feed: check, keep, after: checkAfter, counts: checkCounts }
+}
+
+const equal = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i])

@@ -1,0 +1,130 @@
+/** A whole engine over weak ports and a simulated clock: it may be killed, restarted, and lose its views. */
+
+import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createSimulatedEnv, type SimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createRandom } from '../../src/ports/env/random.ts'
+import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'
+import { crash, createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory.ts'
+import type { Views } from '../../src/ports/views/views.ts'
+import { weaken, type WeakPorts } from '../support/weak.ts'
+
+const START_MS = Date.UTC(2026, 0, 1)
+const SECRET = new Uint8Array(32).fill(7)
+
+export interface Machine {
+  /** Of the process that lives now. */
+  readonly rivulet: Rivulet
+  readonly random: () => number
+  /** Waits for a task while the simulated clock goes on. */
+  driven<T>(task: Promise<T>): Promise<T>
+  pass(ms: number): void
+  evict(owner: number): Promise<void>
+  /** From now on the owner's timeline holds nothing above `id`, and its header says so. */
+  loseAbove(owner: number, id: number): void
+  /** Kills the process, and with it what the disks had not synced; starts the next one. */
+  restart(keepViews: boolean): Promise<void>
+}
+
+export async function createMachine(
+  seed: number,
+  capacity: number,
+  happened: Record<string, number>,
+): Promise<Machine> {
+  const env: SimulatedEnv = createSimulatedEnv({ seed, startMs: START_MS })
+  const random = createRandom(seed ^ 0x5bd1e995)
+  const logDisk = createLogDisk()
+  const storeDisk = createMemoryDisk()
+  const weakness = { delay: 0.4, duplicate: 0.05, unknown: 0.03, unavailable: 0, happened }
+  let views = newViews()
+  let lost = new Map<number, number>()
+  let fatal: unknown
+  let incarnation = 0
+  let weak: WeakPorts
+  let log = createMemoryLog({ env, partitions: 1, disk: logDisk })
+  let rivulet: Rivulet = await boot()
+
+  function newViews(): Views {
+    return createMemoryViews({ bytesMax: 64 * memoryViewsBytesMin(capacity), capacity })
+  }
+
+  async function boot(): Promise<Rivulet> {
+    log = createMemoryLog({ env, partitions: 1, disk: logDisk })
+    weak = weaken(
+      env,
+      random,
+      { log, store: createMemoryStore({ env, disk: storeDisk }), views: losingNewest() },
+      weakness,
+    )
+    const mine = ++incarnation
+    // A process that was killed has nothing to say any more.
+    const onFatal = (error: unknown) => void (mine === incarnation && (fatal ??= error))
+    const next = createRivulet({ env, ...weak }, { secret: SECRET, onFatal })
+    await driven(next.start())
+    return next
+  }
+
+  /** A view may lose its newest entries; its header then says so. */
+  function losingNewest(): Views {
+    const inner = views
+    const range: Views['range'] = async (owner, below, limit) => {
+      const to = lost.get(owner)
+      const page = await inner.range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
+      return page === undefined || to === undefined
+        ? page
+        : { ...page, header: { ...page.header, horizon: Math.min(to, page.header.horizon) } }
+    }
+    const open: Views['open'] = (owners) => {
+      for (const owner of owners) lost.delete(owner)
+      return inner.open(owners)
+    }
+    return {
+      capacity: inner.capacity,
+      insert: (spreads) => inner.insert(spreads),
+      advance: (id) => inner.advance(id),
+      merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
+      settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
+      evict: (owners) => inner.evict(owners),
+      stats: () => inner.stats(),
+      close: () => inner.close(),
+      open,
+      range,
+    }
+  }
+
+  /** Timers of the simulated clock fire only when it moves: a little, for as long as a task waits. */
+  async function driven<T>(task: Promise<T>): Promise<T> {
+    let done = false
+    const end = () => void (done = true)
+    task.then(end, end)
+    for (let turns = 0; !done; turns++) {
+      for (let i = 0; i < 50 && !done; i++) await env.yield()
+      if (fatal !== undefined) throw fatal
+      if (!done) env.advance(5)
+      if (turns > 20_000) throw new Error('the engine hangs')
+    }
+    return task
+  }
+
+  async function restart(keepViews: boolean): Promise<void> {
+    weak.kill()
+    incarnation++
+    log.crash()
+    crash(storeDisk, random)
+    if (!keepViews) views = newViews()
+    if (!keepViews) lost = new Map()
+    rivulet = await boot()
+  }
+
+  return {
+    random,
+    driven,
+    restart,
+    get rivulet() {
+      return rivulet
+    },
+    pass: (ms) => env.advance(ms),
+    evict: (owner) => views.evict([owner]),
+    loseAbove: (owner, id) => void lost.set(owner, id),
+  }
+}
