@@ -9,7 +9,7 @@ export function measureEngine(
   { engine, graph, feed }: Rivulet,
   limits: RateLimits | undefined,
 ): void {
-  const { fanout, outboxes } = feed
+  const { fanout, outboxes, timelines } = feed
   const total = (name: string, help: string, read: () => number) => metrics.number(name, help, read, 'total')
 
   metrics.number('rivulet_fanout_lag_events', 'Events whose effects on views are to come.', engine.lagEvents)
@@ -25,6 +25,13 @@ export function measureEngine(
     feed.sources.map(({ name, latency }) => ({ labels: { source: name }, histogram: latency })),
   )
 
+  total('rivulet_backfills_total', 'Followees brought into timelines.', () => timelines.stats.backfills)
+  total('rivulet_rebuilds_total', 'Timelines made anew.', () => timelines.stats.rebuilds)
+  total(
+    'rivulet_timeline_jobs_failed_total',
+    'Backfills and rebuilds to be asked for again.',
+    () => timelines.stats.failed,
+  )
   metrics.number('rivulet_views_timelines', 'Timelines in memory.', () => engine.views.stats().timelines)
   metrics.number('rivulet_views_entries', 'Entries in memory.', () => engine.views.stats().entries)
   metrics.number('rivulet_views_bytes', 'Memory of the timelines.', () => engine.views.stats().bytes)

@@ -8,6 +8,7 @@ import type { Idempotency } from '../engine/events.ts'
 import type { Circle, Graph } from '../graph/index.ts'
 import { deleted, posted } from './events.ts'
 import type { Post, Posts } from './posts.ts'
+import { checkContent, checkCustom } from './post-limits.ts'
 import { mayView } from './profile.ts'
 import { VISIBILITY, type Visibility } from './tables.ts'
 
@@ -109,43 +110,9 @@ function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): 
   if (repostOf === undefined && content === undefined && (custom === undefined || custom === null)) {
     throw invalid('', 'needs content, custom or repost_of')
   }
-  if (content !== undefined) {
-    if (content.trim() === '') throw invalid('/content', 'must not be empty')
-    checkText(content, {
-      path: '/content',
-      graphemesMax: LIMITS.contentGraphemesMax,
-      bytesMax: LIMITS.contentBytesMax,
-    })
-  }
+  if (content !== undefined) checkContent(content)
   if (clientRef !== undefined) {
     checkText(clientRef, { path: '/client_ref', graphemesMax: LIMITS.clientRefLengthMax, bytesMax: 512 })
   }
   return custom === undefined ? undefined : checkCustom(custom)
-}
-
-function checkCustom(custom: unknown): string {
-  if (depthOf(custom) > LIMITS.customDepthMax) {
-    throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
-  }
-  if (hasInfinity(custom)) throw invalid('/custom', 'holds a number that is too large')
-  const text = JSON.stringify(custom)
-  if (text === undefined) throw invalid('/custom', 'must be a JSON value')
-  if (Buffer.byteLength(text) > LIMITS.customBytesMax) {
-    throw invalid('/custom', `must have at most ${LIMITS.customBytesMax} bytes as JSON`)
-  }
-  return text
-}
-
-/** A number beyond what JavaScript holds would come back as null. */
-const hasInfinity = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null
-    ? Object.values(value).some(hasInfinity)
-    : typeof value === 'number' && !Number.isFinite(value)
-
-/** Stops one above the limit, so that depth cannot exhaust the stack. */
-function depthOf(value: unknown, depth = 0): number {
-  if (typeof value !== 'object' || value === null || depth > LIMITS.customDepthMax) return depth
-  let deepest = depth + 1
-  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner, depth + 1))
-  return deepest
 }

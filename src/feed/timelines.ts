@@ -31,7 +31,7 @@ export interface Timelines {
   finish(circle: Circle): void
   /** A timeline is missing, behind, or mostly dead: makes it anew. */
   rebuild(owner: number): void
-  readonly stats: { backfills: number; rebuilds: number }
+  readonly stats: { backfills: number; rebuilds: number; failed: number }
   idle(): Promise<void>
   stop(): Promise<void>
 }
@@ -43,8 +43,7 @@ const FINISHED_A_READ_MAX = 16
 
 export function createTimelines(context: EngineContext, graph: Graph, outboxes: Outboxes): Timelines {
   const { env, store, views } = context
-  const stats = { backfills: 0, rebuilds: 0 }
-  const failures: unknown[] = []
+  const stats = { backfills: 0, rebuilds: 0, failed: 0 }
 
   /**
    * The follow's row stands, so every later post is pushed (or marked); the earlier ones are read from the
@@ -112,7 +111,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
       jobsMax: JOBS_MAX,
       jobsPerSecondMax,
       // Nothing is lost: an unfilled edge is pulled, a missing timeline asks again at the next read.
-      onError: (error) => void (failures.length < 100 && failures.push(error)),
+      onError: () => void stats.failed++,
     })
   const backfills = queue(runBackfill, BACKFILLS_PER_SECOND_MAX)
   const rebuilds = queue(runRebuild, REBUILDS_PER_SECOND_MAX)

@@ -3,9 +3,8 @@
 import { createHash } from 'node:crypto'
 import { EPOCH_MS } from '../../core/ids.ts'
 import { isRivuletError } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
-import { checkText, invalid } from '../../core/text.ts'
-import { VISIBILITIES, VISIBILITY, type Visibility } from '../../feed/index.ts'
+import { invalid } from '../../core/text.ts'
+import { checkContent, checkCustom, VISIBILITIES, VISIBILITY, type Visibility } from '../../feed/index.ts'
 import { externalIdProblem } from './names.ts'
 import type { Place } from './problems.ts'
 
@@ -56,7 +55,7 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
   const post = raw as RawPost
   const author = idText(post.author, '/author')
   const ref = post.id === undefined ? undefined : idText(post.id, '/id')
-  const content = checkContent(post.content)
+  const content = readContent(post.content)
   const custom = post.custom === undefined ? undefined : checkCustom(post.custom)
   if (content === undefined && custom === undefined) throw invalid('', 'needs content or custom')
   const visibility = checkVisibility(post.visibility)
@@ -75,29 +74,10 @@ function idText(value: unknown, path: string): string {
   return text
 }
 
-function checkContent(content: unknown): string | undefined {
+function readContent(content: unknown): string | undefined {
   if (content === undefined || content === null) return undefined
   if (typeof content !== 'string') throw invalid('/content', 'must be a string')
-  if (content.trim() === '') throw invalid('/content', 'must not be empty')
-  const { contentGraphemesMax: graphemesMax, contentBytesMax: bytesMax } = LIMITS
-  return checkText(content, { path: '/content', graphemesMax, bytesMax })
-}
-
-function checkCustom(custom: unknown): string {
-  if (depthOf(custom) > LIMITS.customDepthMax) {
-    throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
-  }
-  const text = JSON.stringify(custom)
-  if (Buffer.byteLength(text) <= LIMITS.customBytesMax) return text
-  throw invalid('/custom', `must have at most ${LIMITS.customBytesMax} bytes as JSON`)
-}
-
-/** Stops one above the limit, so that depth cannot exhaust the stack. */
-function depthOf(value: unknown, depth = 0): number {
-  if (typeof value !== 'object' || value === null || depth > LIMITS.customDepthMax) return depth
-  let deepest = depth + 1
-  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner, depth + 1))
-  return deepest
+  return checkContent(content)
 }
 
 function checkVisibility(value: unknown): number {
