@@ -5,7 +5,6 @@
  * tuned by hand as nobody would: raw RESP, bare ids, a trim after every 64th insert only.
  */
 
-import { LIMITS } from '../src/core/limits.ts'
 import { type EngineWorld, numberOf, openEngineWorld } from './engine-world.ts'
 import { type Graph, generatePowerLaw, loadMusae, shuffled } from './graph.ts'
 import {
@@ -21,12 +20,12 @@ import {
   interleave,
   seconds,
 } from './harness.ts'
-import { RawPipeline, type RedisServer, redisVersion, startRedis, trimTo, zaddTail, zaddTo } from './redis.ts'
+import { type RedisServer, redisVersion, startRedis } from './redis.ts'
+import { type Sink, clientSink, rawSink } from './redis-sinks.ts'
 
 const WRITERS = 512
 const CONTENT =
   'A post of a usual length, more or less, as people write them when they have something to say.'
-const TRIM_EVERY = 64
 const BATCH_POSTS = 64
 const EVERYBODY = 1_000_000_000
 
@@ -75,9 +74,11 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   }
 }
 
+/** 15, 50 and 200 followers a post: accepting a post costs the same, however many it reaches. */
 function* graphs(quick: boolean): Generator<Graph> {
   yield loadMusae() ?? generatePowerLaw(40_000, 600_000, 1)
-  yield quick ? generatePowerLaw(50_000, 2_500_000, 2) : generatePowerLaw(200_000, 10_000_000, 2)
+  if (!quick) yield generatePowerLaw(200_000, 10_000_000, 2)
+  yield quick ? generatePowerLaw(20_000, 4_000_000, 3) : generatePowerLaw(100_000, 20_000_000, 3)
 }
 
 async function runGraph(
@@ -96,14 +97,12 @@ async function runGraph(
     let at = 0
     const next = () => numberOf(order[at++ % order.length])
     const counts: Counts = { postsPerS: 0 }
-    const pipeline = redis === undefined ? undefined : await RawPipeline.open(redis.socketPath)
     const contenders: Record<string, Contender> = { ours: () => runOurs(world, posts, next, counts) }
-    if (redis !== undefined && pipeline !== undefined) {
+    if (redis !== undefined) {
       contenders['redis'] = () => runRedis(world, clientSink(redis), posts / 10, next)
-      contenders['raw'] = () => runRedis(world, rawSink(pipeline), posts / 10, next)
+      contenders['raw'] = async () => runRedis(world, await rawSink(redis), posts / 10, next)
     }
     const { ours, redis: reference, raw } = await interleave(contenders, RUNS, report)
-    pipeline?.close()
     const against = (sample?: Sample) =>
       sample === undefined ? ['', ''] : [formatSample(sample), (ours.median / sample.median).toFixed(1)]
     rows.push([
@@ -138,47 +137,6 @@ async function runOurs(
   await settle()
   counts.postsPerS = posts / seconds(startMs)
   return (feed.fanout.stats.inserts - before) / seconds(startMs)
-}
-
-/** Takes one insert; gives a promise when its caller should wait. */
-type Sink = { insert(follower: number, id: number): Promise<unknown> | undefined; end(): Promise<unknown> }
-
-/** ZADD and ZREMRANGEBYRANK for each insert, a thousand commands a pipeline, two pipelines in flight. */
-function clientSink({ client }: RedisServer): Sink {
-  let pipeline = client.multi()
-  let size = 0
-  let underWay: Promise<unknown> = Promise.resolve()
-  const flush = () => {
-    const before = underWay
-    underWay = pipeline.execAsPipeline()
-    pipeline = client.multi()
-    size = 0
-    return before
-  }
-  return {
-    insert(follower, id) {
-      const key = `t:${follower}`
-      pipeline
-        .zAdd(key, { score: id, value: `${id}` })
-        .zRemRangeByRank(key, 0, -LIMITS.timelineEntriesMax - 1)
-      size += 2
-      return size >= 1_000 ? flush() : undefined
-    },
-    end: () => flush().then(() => underWay),
-  }
-}
-
-function rawSink(pipeline: RawPipeline): Sink {
-  let inserts = 0
-  return {
-    insert(follower, id) {
-      const key = `t:${follower}`
-      let isFull = pipeline.command(zaddTo(key, zaddTail(id)))
-      if (++inserts % TRIM_EVERY === 0) isFull = pipeline.command(trimTo(key, LIMITS.timelineEntriesMax))
-      return isFull ? pipeline.drain() : undefined
-    },
-    end: () => pipeline.drain(0),
-  }
 }
 
 /** The naive worker: append durably, read the followers, write to Redis. */

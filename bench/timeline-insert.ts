@@ -1,9 +1,7 @@
 /**
- * Inserts a second into timelines, against sorted sets in a local Redis and against one plain array an account.
- *
- * Redis gets every help: raw RESP over a Unix socket, thousands of commands in flight, bare ids as members
- * (ours keep author and kind too), and a trim only after every 64th insert into a timeline, which the client
- * counts for it; each trim by itself would nearly double its commands. It runs on the other core meanwhile.
+ * Inserts a second into timelines, against the same by ZADD + ZREMRANGEBYRANK through pipelines to a local
+ * Redis, and against one plain array an account. Redis has the other core to itself and keeps bare ids as
+ * members (ours keep author and kind too); a second column tunes its client by hand (`redis-sinks.ts`).
  */
 
 import { freemem } from 'node:os'
@@ -25,11 +23,11 @@ import {
   interleave,
   seconds,
 } from './harness.ts'
-import { RawPipeline, type RedisServer, redisVersion, startRedis, trimTo, zaddTail, zaddTo } from './redis.ts'
+import { RawPipeline, type RedisServer, redisVersion, startRedis, zaddTail, zaddTo } from './redis.ts'
+import { type Sink, clientSink, rawSink, timelineKey } from './redis-sinks.ts'
 import { batches, postingOrder } from './spread-stream.ts'
 
 const CAPACITY = LIMITS.timelineEntriesMax
-const TRIM_EVERY = 64
 const BYTES_MAX = 20 * 2 ** 30
 const FULL_CASE_BYTES = 14 * 2 ** 30
 const CHECKED_ACCOUNTS = 500
@@ -47,7 +45,7 @@ interface Case {
   readonly redisInserts: number
 }
 
-type Samples = Partial<Record<'ours' | 'arrays' | 'redis' | 'client', Sample>>
+type Samples = Partial<Record<'ours' | 'arrays' | 'redis' | 'raw', Sample>>
 
 async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   const version = redisVersion()
@@ -95,8 +93,9 @@ const head = (version: string | undefined): string[] => [
   'inserts',
   'ours /s, median (range)',
   'array an account /s',
-  version === undefined ? 'redis: not installed' : `redis ${version} raw RESP /s`,
-  'node-redis pipeline /s',
+  version === undefined ? 'Redis: not installed' : `Redis ${version}, client pipelines /s`,
+  'ratio',
+  'raw, tuned /s',
   'ratio',
 ]
 
@@ -107,27 +106,29 @@ async function runCase(one: Case, redis: RedisServer | undefined, report: Report
     arrays: () => timeArrays(one),
   }
   if (redis !== undefined) {
-    contenders['redis'] = () => timeRedis(one, redis)
-    contenders['client'] = () => timeClient(one, redis)
+    contenders['redis'] = () => timeRedis(one, redis, clientSink(redis), clientInserts(one))
+    contenders['raw'] = async () => timeRedis(one, redis, await rawSink(redis), one.redisInserts)
   }
   const samples: Samples = await interleave(contenders, RUNS, report)
   if (redis !== undefined) await checkSame(one, redis)
   return { samples, rows: rowsOf(one, samples) }
 }
 
-function rowsOf({ graph, orders, inserts, redisInserts }: Case, samples: Samples): string[][] {
-  const { ours, arrays, redis, client } = samples
+function rowsOf(one: Case, { ours, arrays, redis, raw }: Samples): string[][] {
+  const { graph, orders, inserts, redisInserts } = one
   const rounds = orders.length > 1 ? `, ${orders.length} rounds` : ''
-  const fewer = redisInserts < inserts ? ` (its first ${format(redisInserts)})` : ''
+  const against = (sample: Sample | undefined, count: number) =>
+    sample === undefined
+      ? ['-', '-']
+      : [`${formatSample(sample)} (the first ${format(count)})`, (ours!.median / sample.median).toFixed(1)]
   return [
     [
       `${graph.name}${rounds}`,
       format(inserts),
       formatSample(ours!),
       formatSample(arrays!),
-      redis === undefined ? '-' : `${formatSample(redis)}${fewer}`,
-      client === undefined ? '-' : `${formatSample(client)} (${format(clientInserts(redisInserts))})`,
-      redis === undefined ? '-' : `${(ours!.median / redis.median).toFixed(1)}`,
+      ...against(redis, clientInserts(one)),
+      ...against(raw, redisInserts),
     ],
   ]
 }
@@ -163,63 +164,37 @@ async function timeArrays({ graph, orders, inserts }: Case): Promise<number> {
   return inserts / seconds(startMs)
 }
 
-const keyOf = (owner: number): string => `t:${owner}`
-
-async function timeRedis(one: Case, redis: RedisServer): Promise<number> {
-  await redis.client.flushAll()
-  return pushRedis(one, redis)
-}
-
-async function pushRedis({ graph, orders, redisInserts }: Case, redis: RedisServer): Promise<number> {
-  const pipeline = await RawPipeline.open(redis.socketPath)
-  const counts = new Uint8Array(graph.accounts)
-  const startMs = performance.now()
-  for (const batch of batches(graph, orders, redisInserts)) {
-    for (const { id, owners } of batch) {
-      const tail = zaddTail(id)
-      for (const owner of owners) {
-        const full = pipeline.command(zaddTo(keyOf(owner), tail))
-        if (++counts[owner] % TRIM_EVERY === 0) pipeline.command(trimTo(keyOf(owner), CAPACITY))
-        if (full) await pipeline.drain()
-      }
-    }
-  }
-  await pipeline.drain(0)
-  const rate = redisInserts / seconds(startMs)
-  pipeline.close()
-  return rate
-}
-
 /** The usual client is slower: fewer inserts are enough to tell how much. */
-const clientInserts = (redisInserts: number): number => redisInserts / 4
+const clientInserts = ({ redisInserts }: Case): number => redisInserts / 2
 
-async function timeClient({ graph, orders, redisInserts }: Case, redis: RedisServer): Promise<number> {
-  await redis.client.flushAll()
-  const inserts = clientInserts(redisInserts)
-  const counts = new Uint8Array(graph.accounts)
+async function timeRedis(one: Case, { client }: RedisServer, sink: Sink, inserts: number): Promise<number> {
+  await client.flushAll()
+  return push(one, sink, inserts)
+}
+
+async function push({ graph, orders }: Case, sink: Sink, inserts: number): Promise<number> {
   const startMs = performance.now()
   for (const batch of batches(graph, orders, inserts)) {
-    const pipeline = redis.client.multi()
     for (const { id, owners } of batch) {
       for (const owner of owners) {
-        pipeline.zAdd(keyOf(owner), { score: id, value: `${id}` })
-        if (++counts[owner] % TRIM_EVERY === 0) pipeline.zRemRangeByRank(keyOf(owner), 0, -CAPACITY - 1)
+        const wait = sink.insert(owner, id)
+        if (wait !== undefined) await wait
       }
     }
-    await pipeline.execAsPipeline()
   }
+  await sink.end()
   return inserts / seconds(startMs)
 }
 
 /** Both hold the same entries, or the comparison means nothing. */
 async function checkSame(one: Case, redis: RedisServer): Promise<void> {
-  await timeRedis(one, redis)
+  await timeRedis(one, redis, await rawSink(redis), one.redisInserts)
   const views = await openViews(one.graph.accounts)
   for (const batch of batches(one.graph, one.orders, one.redisInserts)) await views.insert(batch)
   for (let n = 0; n < CHECKED_ACCOUNTS; n++) {
     const owner = Math.floor((n * one.graph.accounts) / CHECKED_ACCOUNTS)
     const page = await views.range(owner, ID_MAX, CAPACITY)
-    const members = await redis.client.zRange(keyOf(owner), 0, CAPACITY - 1, { REV: true })
+    const members = await redis.client.zRange(timelineKey(owner), 0, CAPACITY - 1, { REV: true })
     if (page === undefined || [...page.entries.ids].join() !== members.join()) {
       throw new Error(`timeline ${owner} differs between ours and redis`)
     }
@@ -260,7 +235,7 @@ async function runFullRedis(redis: RedisServer, ours: number, report: Report): P
   const pipeline = await RawPipeline.open(redis.socketPath)
   for (let owner = 0; owner < FULL_REDIS_ACCOUNTS; owner++) {
     for (let n = 0; n < CAPACITY; n++) {
-      if (pipeline.command(zaddTo(keyOf(owner), zaddTail(2 ** 50 + n * 128)))) await pipeline.drain()
+      if (pipeline.command(zaddTo(timelineKey(owner), zaddTail(2 ** 50 + n * 128)))) await pipeline.drain()
     }
   }
   await pipeline.drain(0)
@@ -268,7 +243,7 @@ async function runFullRedis(redis: RedisServer, ours: number, report: Report): P
   const graph = generatePowerLaw(FULL_REDIS_ACCOUNTS, 1_000_000, 2)
   const { edges } = graph
   const one = { graph, orders: [postingOrder(graph, 0)], inserts: edges, redisInserts: edges }
-  const rate = await pushRedis(one, redis)
+  const rate = await push(one, await rawSink(redis), edges)
   report.line(
     `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} a second of ${format(graph.edges)}; ` +
       `ratio ${(ours / rate).toFixed(1)}`,
