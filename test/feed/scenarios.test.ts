@@ -1,6 +1,7 @@
 /** Single promises of the feed, each told as a short story. What combines them is checked by the histories. */
 
 import { describe, expect, test } from 'vitest'
+import { createRealEnv } from '../../src/ports/env/real.ts'
 import { startEngine } from '../support/engine.ts'
 
 describe('after', () => {
@@ -92,6 +93,43 @@ describe('tiers', () => {
     expect(receipt?.doneAtMs).toBeGreaterThan(0)
     expect(await rivulet.graph.reads.followersCount(author)).toBe(1_100)
   })
+})
+
+describe('readers who stay away', () => {
+  const DAY_MS = 86_400_000
+
+  test.for([20, 1_200])(
+    'of %i followers are skipped, and miss nothing when they return',
+    async (followers) => {
+      let aheadMs = 0
+      const real = createRealEnv()
+      const env = { ...real, wallMs: () => real.wallMs() + aheadMs }
+      const { rivulet, people, post, ids, views } = await startEngine(800, env)
+      const [author, ...readers] = await people(1 + followers)
+      const [away, here] = [readers.slice(0, followers / 2), readers.slice(followers / 2)]
+      await Promise.all(readers.map((reader) => rivulet.graph.commands.follow(reader, author)))
+      for (const reader of readers) await ids(reader)
+      const first = await post(author)
+      await rivulet.settle()
+      aheadMs = 31 * DAY_MS
+      for (const reader of here) await ids(reader)
+      const second = await post(author)
+      await rivulet.settle()
+      const half = followers / 2
+      expect(await rivulet.feed.reads.receipt(second)).toMatchObject({
+        planned: followers,
+        done: half,
+        skippedInactive: half,
+      })
+      for (const reader of away) expect(await views.range(reader, Infinity, 1)).toBeUndefined()
+      for (const reader of readers) expect(await ids(reader)).toEqual([second, first])
+      await rivulet.settle()
+      const third = await post(author)
+      await rivulet.settle()
+      expect(await rivulet.feed.reads.receipt(third)).toMatchObject({ done: followers, skippedInactive: 0 })
+      for (const reader of away) expect(await ids(reader)).toEqual([third, second, first])
+    },
+  )
 })
 
 test('a superseded repost stays away at every page size', async () => {

@@ -1,6 +1,7 @@
 /** A whole engine in memory, with people in it. */
 
 import { createRivulet, type Rivulet } from '../../src/index.ts'
+import type { Env } from '../../src/ports/env/env.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory.ts'
@@ -16,8 +17,7 @@ export interface TestEngine {
   ids(reader: number, limit?: number): Promise<number[]>
 }
 
-export async function startEngine(capacity = 800): Promise<TestEngine> {
-  const env = createRealEnv()
+export async function startEngine(capacity = 800, env: Env = createRealEnv()): Promise<TestEngine> {
   const views = createMemoryViews({ bytesMax: 64 * 2 ** 20, capacity })
   const ports = {
     env,
