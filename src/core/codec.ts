@@ -78,6 +78,8 @@ export class Writer {
   }
 }
 
+const tooShort = () => new RivuletError('data_corrupt', 'a record ends too early')
+
 export class Reader {
   private readonly bytes: Buffer
   private at = 0
@@ -92,9 +94,13 @@ export class Reader {
     return this.at >= this.bytes.length
   }
 
+  get left(): number {
+    return this.bytes.length - this.at
+  }
+
   private take(size: number): number {
     const at = this.at
-    if (at + size > this.bytes.length) throw new RivuletError('data_corrupt', 'a record ends too early')
+    if (at + size > this.bytes.length) throw tooShort()
     this.at += size
     return at
   }
@@ -149,35 +155,37 @@ export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
     out.u32(values.length)
     for (const value of values) of.write(out, value)
   },
-  read: (input) => Array.from({ length: input.u32() }, () => of.read(input)),
+  read(input) {
+    const length = input.u32()
+    // An element takes at least a byte: a damaged length asks for no more than there is.
+    if (length > input.left) throw tooShort()
+    return Array.from({ length }, () => of.read(input))
+  },
 })
 
-/** Account numbers as they stand in memory, little endian. */
-export const u32Array: Codec<Uint32Array> = {
-  fallback: new Uint32Array(0),
-  write(out, values) {
-    out.u32(values.length)
-    out.raw(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-  },
-  read(input) {
-    const values = new Uint32Array(input.u32())
-    new Uint8Array(values.buffer).set(input.raw(values.byteLength))
-    return values
-  },
+type Packed = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+
+/** Numbers as they stand in memory, little endian. */
+function packed<A extends Packed>(make: (length: number) => A): Codec<A> {
+  const fallback = make(0)
+  return {
+    fallback,
+    write(out, values) {
+      out.u32(values.length)
+      out.raw(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    },
+    read(input) {
+      const length = input.u32()
+      const bytes = input.raw(length * fallback.BYTES_PER_ELEMENT)
+      const values = make(length)
+      new Uint8Array(values.buffer).set(bytes)
+      return values
+    },
+  }
 }
 
-export const f64Array: Codec<Float64Array> = {
-  fallback: new Float64Array(0),
-  write(out, values) {
-    out.u32(values.length)
-    out.raw(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-  },
-  read(input) {
-    const values = new Float64Array(input.u32())
-    new Uint8Array(values.buffer).set(input.raw(values.byteLength))
-    return values
-  },
-}
+export const u32Array: Codec<Uint32Array> = packed((length) => new Uint32Array(length))
+export const f64Array: Codec<Float64Array> = packed((length) => new Float64Array(length))
 
 type Shape = Record<string, Codec<any>> // the value types are recovered by `Struct`
 export type Struct<S extends Shape> = { -readonly [K in keyof S]: S[K] extends Codec<infer T> ? T : never }

@@ -141,6 +141,16 @@ describe('codec', () => {
     expect(decode(newer, encode(older, { a: 7 }))).toEqual({ a: 7, b: 0, c: undefined })
   })
 
+  test.for([
+    ['list', list(u32)],
+    ['u32Array', u32Array],
+    ['f64Array', f64Array],
+  ] as const)('a damaged length of %s is refused, not believed', ([, codec]) => {
+    expect(codeOf(() => decode<unknown>(codec, Buffer.from('ffffffff0102030405060708', 'hex')))).toBe(
+      'data_corrupt',
+    )
+  })
+
   test('a value that ends in the middle of a field is refused', () => {
     const bytes = encode(codec, {
       a: 1,
