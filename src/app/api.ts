@@ -17,6 +17,7 @@ import { createIdempotentRequests } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
 import { describeApi, serveOpenApi } from '../http/openapi.ts'
+import { createOutbound, type Outbound } from '../http/outbound.ts'
 import { createRouter } from '../http/route.ts'
 import { createServer, refuseOtherMethods } from '../http/server.ts'
 import { systemRoutes } from '../http/system.ts'
@@ -49,9 +50,10 @@ export interface Api {
   readonly app: FastifyInstance
   readonly tokens: Tokens
   readonly metrics: Metrics
+  readonly outbound: Outbound
 }
 
-export const API_PREFIX = '/api/v1'
+const API_PREFIX = '/api/v1'
 
 /** Built and ready to `listen`; closing `app` ends it. */
 export async function createApi(options: ApiOptions): Promise<Api> {
@@ -74,7 +76,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   })
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, ephemeral)
-  const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics })
+  const outbound = createOutbound()
+  const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
 
   const lists = listSeals(tokenSecret)
   graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
@@ -86,7 +89,12 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   measureEngine(metrics, rivulet, limits)
   app.addHook('onClose', () => log.flush())
   await app.ready()
-  return { app, tokens, metrics }
+  metrics.number(
+    'rivulet_http_waiting_bytes',
+    'Answers that wait for their readers.',
+    () => outbound.waitingBytes,
+  )
+  return { app, tokens, metrics, outbound }
 }
 
 /** A key of their own, so that no cursor can stand for another kind of secret text. */

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { createRivulet, type Rivulet } from '../index.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
+import type { Outbound } from '../http/outbound.ts'
 import { createApi } from './api.ts'
 import { createClosers } from './closers.ts'
 import { unfinishedImports } from './import/run.ts'
@@ -87,7 +88,7 @@ async function openApi(
 ) {
   const ephemeral = closers.add(createMemoryEphemeral({ env }))
   let isReady = true
-  const { app } = await createApi({
+  const { app, outbound } = await createApi({
     rivulet,
     env,
     ephemeral,
@@ -104,7 +105,7 @@ async function openApi(
   closers.add({ close: async () => app.close() })
   async function drain(): Promise<void> {
     isReady = false
-    await drainServer(env, app)
+    await drainServer(env, app, outbound)
   }
   return { app, drain }
 }
@@ -113,16 +114,24 @@ async function openApi(
  * No new requests; those under way have a while, then their connections are cut. A connection that was busy
  * at first is closed as soon as it has its answer: kept alive, it would be waited for.
  */
-async function drainServer(env: Env, app: FastifyInstance): Promise<void> {
-  const cut = env.timer(DRAIN_MS, () => app.server.closeAllConnections())
-  let sweep = env.timer(SWEEP_MS, closeIdle)
+async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): Promise<void> {
+  let sweep: { cancel(): void } | undefined
   function closeIdle(): void {
     app.server.closeIdleConnections()
     sweep = env.timer(SWEEP_MS, closeIdle)
   }
+  let cutAll = () => {}
+  const isCut = new Promise<void>((resolve) => (cutAll = resolve))
+  const cut = env.timer(DRAIN_MS, () => {
+    app.server.closeAllConnections()
+    cutAll()
+  })
+  // A connection counts as idle once its answer is handed over, read or not: those that wait go first.
+  await Promise.race([outbound.idle(), isCut])
+  closeIdle()
   await app.close().finally(() => {
     cut.cancel()
-    sweep.cancel()
+    sweep?.cancel()
   })
 }
 

@@ -41,7 +41,7 @@ export async function openPorts({ env, config, onFatal, onNotice }: OpenPortsOpt
     const retentionMs = config.logRetentionHours * HOUR_MS
     const logOptions = { env, folder: data.logFolder, retentionMs, onFatal, onNotice }
     const log = closers.add(await openSegmentLog(logOptions))
-    const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal }))
+    const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal, onNotice }))
     await assertSamePast(data.folder, log, store)
     const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
     return { env, data, log, store, views, close: closers.close }

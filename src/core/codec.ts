@@ -68,6 +68,10 @@ export class Writer {
     return this.end
   }
 
+  clear(): void {
+    this.end = 0
+  }
+
   /** A copy of what was written; the writer is empty again. */
   finish(): Buffer {
     const copy = Buffer.allocUnsafe(this.end)
@@ -216,6 +220,8 @@ export function struct<S extends Shape>(shape: S): Codec<Struct<S>> {
 const scratch = new Writer()
 
 export function encode<T>(codec: Codec<T>, value: T): Buffer {
+  // What a value that could not be written left behind is no part of this one.
+  scratch.clear()
   codec.write(scratch, value)
   return scratch.finish()
 }

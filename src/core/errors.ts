@@ -96,3 +96,7 @@ export const isRivuletError = (error: unknown, code?: ErrorCode): error is Rivul
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new RivuletError('internal', `invariant broken: ${message}`)
 }
+
+/** One text for everything that is not there, or not for this caller. */
+export const notFound = (): RivuletError =>
+  new RivuletError('not_found', 'there is no such thing here, or it is not for you')

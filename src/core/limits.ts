@@ -1,4 +1,4 @@
-/** Every bound of the engine in one place, with assertions on how they relate. Units end the names. */
+/** The bounds that several parts share, with assertions on how they relate. Units end the names. */
 
 import { assert } from './errors.ts'
 
@@ -29,7 +29,6 @@ export const LIMITS = {
   repostWindowMs: 12 * 3_600_000,
   outboxCacheEntries: 512,
   openPlansMax: 10_000,
-  rebuildQueueMax: 10_000,
 } as const
 
 assert(LIMITS.pageMax <= LIMITS.afterServedMax, 'an `after` cursor must hold the ids of one page')

@@ -4,20 +4,20 @@
  */
 
 import { createIdSource, type IdSource } from '../core/ids.ts'
-import { RivuletError } from '../core/errors.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import type { Domain } from './domain.ts'
-import { encodeEvent, eventDecoder, type EventType, type Idempotency } from './events.ts'
+import { encodeEvent, eventDecoder, type Event, type EventType, type Idempotency } from './events.ts'
 import { createHorizon, type Horizon } from './horizon.ts'
 import { createProjector } from './project.ts'
 import { loadHighestId, saveHighestId } from './highest-id.ts'
 import { createWorker, type Worker } from './worker.ts'
 
-/** Above this many events between log and views, new writes are refused rather than queued without end. */
-const BACKLOG_EVENTS_MAX = 100_000
+/** Above this many events on their way to the views, new writes are refused rather than queued without end. */
+const LAG_EVENTS_MAX = 100_000
 
 export interface EngineOptions {
   readonly env: Env
@@ -35,8 +35,13 @@ export interface EngineContext {
   readonly ids: IdSource
   readonly horizon: Horizon
   readonly produce: Produce
-  /** Events in the log whose effects on the views are still to come. */
+  /** Events whose effects on the views are still to come, from the moment of their id on. */
   lagEvents(): number
+  /**
+   * Timelines from before this process live on, and what was decided on this event then may have been another
+   * thing: rows that say so may have gone in a crash.
+   */
+  mayHaveBeenOtherwise(event: Event): boolean
   /** Tells the views how far fan-out has come. */
   publishHorizon(): Promise<void>
   readonly onFatal: (error: unknown) => void
@@ -77,13 +82,14 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const ids = createIdSource(env.wallMs)
   const horizon = createHorizon(ids)
   let stopping = false
+  let viewsSurvived = false
 
   const produce: Produce = async (type, key, body, once) => {
     if (stopping)
       throw new RivuletError('shutting_down', 'the server is going away; try another one', {
         retryAfterMs: 1_000,
       })
-    if (worker.backlogEvents > BACKLOG_EVENTS_MAX) {
+    if (horizon.unfinished >= LAG_EVENTS_MAX) {
       throw new RivuletError('overloaded', 'fan-out is too far behind to take more writes', {
         retryAfterMs: 1_000,
       })
@@ -106,7 +112,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     )
     horizon.stamped(id)
     const appended = log.append([{ key, value }]).catch((error: unknown) => {
-      horizon.withdrawn(id)
+      // One that may have entered is done when it is read.
+      if (!isRivuletError(error, 'outcome_unknown')) horizon.withdrawn(id)
       throw error
     })
     return { id, appended }
@@ -119,7 +126,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     horizon.published = Math.max(current, horizon.published)
   }
 
-  const lagEvents = () => worker.backlogEvents
+  const lagEvents = () => horizon.unfinished
+  const mayHaveBeenOtherwise = (event: Event) => viewsSurvived && worker.isReplayed(event)
   const { onFatal } = options
   const context: EngineContext = {
     env,
@@ -129,6 +137,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     horizon,
     produce,
     lagEvents,
+    mayHaveBeenOtherwise,
     publishHorizon,
     onFatal,
   }
@@ -163,14 +172,17 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     settle,
     async start() {
       await loadHighestId(store, ids)
+      viewsSurvived = views.stats().timelines > 0
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()
     },
     async stop() {
       stopping = true
-      await worker.stop()
+      // Together: what the worker waits for may be what a domain holds back until it is stopped.
+      const workerStopped = worker.stop()
       for (const domain of domains) await domain.stop?.()
+      await workerStopped
     },
   }
 }

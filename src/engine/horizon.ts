@@ -8,6 +8,8 @@ import type { IdSource } from '../core/ids.ts'
 
 export interface Horizon {
   current(): number
+  /** Events given an id whose effects are still to come, wherever they are on their way. */
+  readonly unfinished: number
   /** What the views have been told last: an intact view's header stands at it or above. */
   published: number
   /** An event was given an id and is on its way into the log. */
@@ -22,16 +24,22 @@ export interface Horizon {
 }
 
 export function createHorizon(ids: IdSource): Horizon {
+  /** In the order in which ids were given out: the first is the oldest. */
   const pending = new Set<number>()
   const open = new Set<number>()
-  let doneTo = 0
   let oldestOpen = Infinity
+
+  function finished(): number {
+    for (const oldest of pending) return oldest - 1
+    return ids.fence()
+  }
+
   return {
     published: 0,
-    current() {
-      if (pending.size === 0) doneTo = ids.fence()
-      return Math.min(doneTo, oldestOpen - 1)
+    get unfinished() {
+      return pending.size
     },
+    current: () => Math.min(finished(), oldestOpen - 1),
     stamped(id) {
       pending.add(id)
     },
@@ -40,7 +48,6 @@ export function createHorizon(ids: IdSource): Horizon {
     },
     done(id) {
       pending.delete(id)
-      if (id > doneTo) doneTo = id
     },
     opened(id) {
       open.add(id)

@@ -75,14 +75,17 @@ export function definePipeline<Q, C extends Ranked, S extends Ranked>(pipeline: 
   return pipeline
 }
 
-/** Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`. */
+/**
+ * Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`. Names of sources that
+ * failed are added to `failed`.
+ */
 export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
   env: Env,
   pipeline: Pipeline<Q, C, S>,
   query: Q,
   request: PageRequest,
+  failed: string[] = [],
 ): Promise<PageResult<S>> {
-  const failed: string[] = []
   let selected: S[] = []
   let { below } = request
   let passRate = 1

@@ -12,7 +12,7 @@ export interface QueueOptions<J> {
 }
 
 export interface Queue<J> {
-  /** False when the queue is full, or a job with this key waits already. */
+  /** False when the queue is full, or a job with this key waits or runs already. */
   add(key: string | number, job: J): boolean
   readonly size: number
   idle(): Promise<void>
@@ -23,7 +23,7 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
   const { env } = options
   const waiting = new Map<string | number, J>()
   const idlers: (() => void)[] = []
-  let running = 0
+  const running = new Set<string | number>()
   let stopped = false
   let tokens = options.jobsPerSecondMax
   let filledAtMs = env.monotonicMs()
@@ -38,7 +38,7 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
   }
 
   function pump(): void {
-    while (!stopped && running < options.concurrency && waiting.size > 0) {
+    while (!stopped && running.size < options.concurrency && waiting.size > 0) {
       if (!hasToken()) {
         timer ??= env.timer(Math.ceil(1_000 / options.jobsPerSecondMax), () => {
           timer = undefined
@@ -49,32 +49,33 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
       const [key, job] = waiting.entries().next().value as [string | number, J]
       waiting.delete(key)
       tokens--
-      running++
+      running.add(key)
       void options
         .run(job)
         .catch((error: unknown) => options.onError(error, job))
         .finally(() => {
-          running--
+          running.delete(key)
           pump()
-          if (running === 0 && (stopped || waiting.size === 0)) for (const wake of idlers.splice(0)) wake()
+          if (running.size === 0 && (stopped || waiting.size === 0))
+            for (const wake of idlers.splice(0)) wake()
         })
     }
   }
 
   const idle = () =>
-    running === 0 && (stopped || waiting.size === 0)
+    running.size === 0 && (stopped || waiting.size === 0)
       ? Promise.resolve()
       : new Promise<void>((resolve) => void idlers.push(resolve))
 
   return {
     add(key, job) {
-      if (stopped || waiting.has(key) || waiting.size >= options.jobsMax) return false
+      if (stopped || waiting.has(key) || running.has(key) || waiting.size >= options.jobsMax) return false
       waiting.set(key, job)
       pump()
       return true
     },
     get size() {
-      return waiting.size + running
+      return waiting.size + running.size
     },
     idle,
     async stop() {

@@ -25,8 +25,8 @@ export interface Worker {
   start(): Promise<void>
   /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
   projected(partition: number, position: number): Promise<void>
-  /** Events projected whose reactions are still to come. */
-  readonly backlogEvents: number
+  /** The event stood in the log when this worker started: another may have reacted to it before. */
+  isReplayed(event: Event): boolean
   /** Resolves when everything appended so far, and everything that followed from it, is done. */
   idle(): Promise<void>
   checkpoint(): Promise<void>
@@ -60,11 +60,14 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
+const delayed = () => new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
+
 export function createWorker(options: WorkerOptions): Worker {
   const { env, log, store, domains, decode, project, onDone, onRead } = options
   const waiters: Waiter[][] = Array.from({ length: log.partitions }, () => [])
   const projectedTo = new Array<number>(log.partitions).fill(0)
   const reactedTo = new Array<number>(log.partitions).fill(0)
+  const replayedTo = new Array<number>(log.partitions).fill(0)
   const handover: { batch: LogBatch; events: Event[] }[] = []
   let backlogEvents = 0
   let eventsSinceCheckpoint = 0
@@ -73,6 +76,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let failure: unknown
   let wakeReactor = () => {}
   let wakeProjector = () => {}
+  const idlers: (() => void)[] = []
   let loops: Promise<unknown> = Promise.resolve()
   let checkpointTimer: { cancel(): void } | undefined
   let deadlineTimer: { cancel(): void } | undefined
@@ -85,7 +89,12 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(error)
     wakeReactor()
     wakeProjector()
+    wakeIdlers()
     options.onFatal(error)
+  }
+
+  function wakeIdlers(): void {
+    for (const wake of idlers.splice(0)) wake()
   }
 
   function release(partition: number): void {
@@ -143,6 +152,7 @@ export function createWorker(options: WorkerOptions): Worker {
       reactedTo[batch.partition] = batch.next
       if (!stopped) await consumer?.commit(batch.partition, batch.next)
       wakeProjector()
+      wakeIdlers()
       eventsSinceCheckpoint += events.length
       if (eventsSinceCheckpoint >= CHECKPOINT_EVENTS) await checkpoint()
     }
@@ -169,9 +179,7 @@ export function createWorker(options: WorkerOptions): Worker {
         if (overdue.length > 0)
           list.splice(0, list.length, ...list.filter((waiter) => waiter.sinceMs >= overdueMs))
         for (const waiter of overdue) {
-          waiter.reject(
-            new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed'),
-          )
+          waiter.reject(delayed())
         }
       }
       if (!stopped) watchDeadlines()
@@ -188,6 +196,7 @@ export function createWorker(options: WorkerOptions): Worker {
   function projected(partition: number, position: number): Promise<void> {
     if (position < projectedTo[partition]) return Promise.resolve()
     if (failure !== undefined) return Promise.reject(failure)
+    if (stopped) return Promise.reject(delayed())
     return new Promise((resolve, reject) =>
       waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
     )
@@ -196,9 +205,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     projected,
     checkpoint,
-    get backlogEvents() {
-      return backlogEvents
-    },
+    isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {
       consumer = await log.consumer('worker')
       const watermark = await store.watermark()
@@ -207,6 +214,7 @@ export function createWorker(options: WorkerOptions): Worker {
         // A store without a watermark may have lost everything: what the group has committed says nothing of it.
         const from = watermark[partition] ?? bounds[partition].start
         projectedTo[partition] = reactedTo[partition] = from
+        replayedTo[partition] = bounds[partition].end
         await consumer.seek(partition, from)
       }
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
@@ -218,8 +226,8 @@ export function createWorker(options: WorkerOptions): Worker {
       for (;;) {
         if (failure !== undefined) throw failure
         const bounds = await log.bounds()
-        if (bounds.every(({ end }, p) => reactedTo[p] >= end)) return
-        await env.yield()
+        if (stopped || bounds.every(({ end }, p) => reactedTo[p] >= end)) return
+        await new Promise<void>((resolve) => void idlers.push(resolve))
       }
     },
     async stop() {
@@ -230,6 +238,8 @@ export function createWorker(options: WorkerOptions): Worker {
       wakeReactor()
       wakeProjector()
       await loops
+      wakeIdlers()
+      for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(delayed())
       if (failure === undefined) await checkpoint()
     },
   }

@@ -18,6 +18,8 @@ const CHUNKS_A_TURN = 4
 const SAVE_EVERY_CHUNKS = 64
 const LAG_EVENTS_HIGH = 2_048
 const LAG_PAUSE_MS = 20
+/** Beyond every log that is kept. */
+const CLOSED_PLAN_TTL_MS = 30 * 86_400_000
 const REST_LANE = LANES.indexOf('rest')
 
 export interface ChunkRunner {
@@ -111,7 +113,8 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
   }
 
   async function runTurn(): Promise<void> {
-    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH
+    // Not while plans wait to be added: those hold up what would bring the lag down.
+    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH && open.size < LIMITS.openPlansMax / 2
     const turn = nextTurn(isLagging ? REST_LANE : LANES.length)
     if (turn === undefined) return new Promise((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
     await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
@@ -211,7 +214,13 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
       post: plan.post,
       open: false,
     })
-    await store.write([{ ...closed, expiresAtMs: env.wallMs() + 3_600_000 }])
+    // What says that it is done stays long enough for any replay of its event.
+    const chunks = plansTable.row(plansTable.key(plan.post), plan.version, plan)
+    const expiresAtMs = env.wallMs() + CLOSED_PLAN_TTL_MS
+    await store.write([
+      { ...closed, expiresAtMs },
+      { ...chunks, expiresAtMs },
+    ])
     open.delete(plan.post)
     for (const wake of waiters.splice(0)) wake()
     stats.arrived(plan.post)
@@ -250,6 +259,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     },
     async stop() {
       stopped = true
+      for (const wake of waiters.splice(0)) wake()
       await loop
       for (const of of open.values()) if (of.unsaved > 0) await save(of)
     },

@@ -1,6 +1,6 @@
 /** What callers may do to posts: validate, then produce. */
 
-import { RivuletError } from '../core/errors.ts'
+import { notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -32,8 +32,6 @@ export interface FeedCommands {
 const isShown = (viewer: Circle, original: Post | undefined): boolean =>
   original !== undefined && mayView(viewer, original)
 
-const notFound = () => new RivuletError('not_found', 'there is no such thing here, or it is not for you')
-
 export function createFeedCommands(context: EngineContext, graph: Graph, posts: Posts): FeedCommands {
   const { produce } = context
 
@@ -64,7 +62,6 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
     if (post.repostOf === undefined) return none
     // Repeating a repost repeats what it repeats.
     const target = await targetOf(author, post.repostOf, '/repost_of')
-    if (target.deleted) throw notFound()
     if (target.visibility !== VISIBILITY.public) {
       throw new RivuletError('repost_refused', 'only public posts can be reposted')
     }

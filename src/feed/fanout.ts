@@ -1,9 +1,10 @@
 /**
- * Fan-out on write, in two stages: a post becomes a plan, a plan becomes view inserts. Audiences of one row
+ * Fan-out on write, in two stages: a post becomes a plan, a plan becomes view inserts. Audiences of one chunk
  * go out at once, with the batch they came in. Larger ones are named as chunks of at most 1,000 followers by
  * fixed key ranges, run lane by lane in the background, and survive a crash chunk by chunk.
  */
 
+import { LIMITS } from '../core/limits.ts'
 import { DELAY_BOUNDS_MS, Histogram } from '../core/histogram.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -39,7 +40,7 @@ export interface FanoutStats {
 }
 
 /** Whom a list of followers splits into. `owners` are to be served, `inactive` to be evicted and skipped. */
-export interface Selection {
+interface Selection {
   readonly owners: Uint32Array
   readonly inactive: Uint32Array
   /** Of the owners: seen lately. */
@@ -66,9 +67,8 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
   async function take(events: readonly Posted[]): Promise<void> {
     const posts = events.filter(({ body }) => (kindOf(body) & KIND.self) === 0)
     if (posts.length === 0) return
-    stats.posts += posts.length
     const audiences = await graph.reads.audiences(posts.map(({ body }) => body.author))
-    const counts = audiences.map((buckets) => buckets.reduce((sum, { head }) => sum + head.count, 0))
+    const counts = audiences.map(sizeOf)
     const shares = posts.map(({ body }, i) => policies.shareOf(body.author, counts[i]))
     await raiseMarks(posts, shares)
     const planned = await knownPlans(posts.filter((_, i) => shares[i] > 0 && !isSmall(audiences[i])))
@@ -79,7 +79,7 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     posts.forEach((event, i) => {
       if (shares[i] === 0) rows.push(receiptRow(event, 0, NOBODY))
       else if (isSmall(audiences[i])) {
-        const selection = select(audiences[i][0]?.head.numbers ?? NO_NUMBERS, event.body.author, shares[i])
+        const selection = select(numbersOf(audiences[i]), event.body.author, shares[i])
         rows.push(receiptRow(event, shares[i], selection))
         small.push({
           id: event.id,
@@ -94,6 +94,8 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     for (const numbers of inactive) await views.evict(numbers)
     await insertInTurns(small)
     if (rows.length > 0) await store.write(rows)
+    stats.posts += posts.length
+    stats.skippedInactive += inactive.reduce((sum, numbers) => sum + numbers.length, 0)
     const isLarge = new Set(large.map(({ post }) => post))
     for (const { id } of posts) if (!isLarge.has(id)) stats.arrived(id)
     for (const plan of large) {
@@ -105,9 +107,12 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
   /** Durable before anyone is skipped: from here on readers know to pull. */
   const raiseMarks = (posts: readonly Posted[], shares: readonly number[]) =>
     marks.raise(
-      posts.flatMap(({ id, version, body }, i) =>
-        shares[i] < SHARES ? [{ author: body.author, share: shares[i], postId: id, version }] : [],
-      ),
+      posts.flatMap((event, i) => {
+        // A timeline may have been rebuilt without what was pulled then: it stays pulled.
+        const share = context.mayHaveBeenOtherwise(event) ? 0 : shares[i]
+        const { id: postId, version, body } = event
+        return share < SHARES ? [{ author: body.author, share, postId, version }] : []
+      }),
     )
 
   async function insertInTurns(spreads: readonly Spread[]): Promise<void> {
@@ -142,7 +147,6 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
       owners[kept++] = number
       if (!activity.seenBefore(number, activeFrom)) active++
     }
-    stats.skippedInactive += skipped
     return { owners: owners.subarray(0, kept), inactive: inactive.subarray(0, skipped), active }
   }
 
@@ -200,10 +204,25 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
 const NO_NUMBERS = new Uint32Array(0)
 const NOBODY: Selection = { owners: NO_NUMBERS, inactive: NO_NUMBERS, active: 0 }
 
+/** What fits into one chunk goes out at once, whichever buckets it lies in. */
 const isSmall = (audience: readonly AudienceBucket[]): boolean =>
-  audience.length === 0 || (audience.length === 1 && !isDirectory(audience[0].head))
+  audience.every(({ head }) => !isDirectory(head)) && sizeOf(audience) <= LIMITS.chunkFollowersMax
 
-export const BUCKET_END = 2 ** 32
+const sizeOf = (audience: readonly AudienceBucket[]): number =>
+  audience.reduce((sum, { head }) => sum + head.count, 0)
+
+function numbersOf(audience: readonly AudienceBucket[]): Uint32Array {
+  if (audience.length === 1) return audience[0].head.numbers
+  const numbers = new Uint32Array(sizeOf(audience))
+  let at = 0
+  for (const { head } of audience) {
+    numbers.set(head.numbers, at)
+    at += head.numbers.length
+  }
+  return numbers
+}
+
+const BUCKET_END = 2 ** 32
 
 function chunksOf({ bucket, head }: AudienceBucket): Plan['chunks'][number][] {
   if (!isDirectory(head)) return [{ bucket, from: 0, to: BUCKET_END }]

@@ -26,6 +26,8 @@ export interface HomeQuery {
   covered: boolean
   readonly reposts: RepostsSeen
   readonly stats: { entries: number; dead: number }
+  /** Sources that failed, on the way of the page or beside it. */
+  readonly failed: string[]
 }
 
 /** Entitled reposts met so far, by original. */
@@ -50,6 +52,7 @@ export function newHomeQuery(
     covered: false,
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
     stats: { entries: 0, dead: 0 },
+    failed: [],
   }
 }
 
@@ -95,7 +98,9 @@ export function createHome(
     latency: new Histogram(LATENCY_BOUNDS_MS),
     read(query, { below, atLeast, limit }) {
       const { circle } = query
-      const authors = query.covered ? pulledOf(circle, atLeast) : circle.following
+      const all = query.covered ? pulledOf(circle, atLeast) : circle.following
+      // Whom one mutes would be read to the very first post, and all of it left out.
+      const authors = circle.muted.length === 0 ? all : Array.from(all).filter((one) => !isMuted(circle, one))
       return pull(outboxes, { authors, below, atLeast, limit, keep: query.covered })
     },
   }
@@ -126,9 +131,9 @@ export function createHome(
   const deleted: Filter<HomeQuery, Item> = {
     name: 'deleted',
     keep(query, { post, original }) {
-      const alive = !post.deleted && (post.repostOf === 0 || original?.deleted === false)
-      if (!alive) query.stats.dead++
-      return alive
+      // A repost of what is deleted is not dead: a rebuild would bring it in again.
+      if (post.deleted) query.stats.dead++
+      return !post.deleted && (post.repostOf === 0 || original?.deleted === false)
     },
   }
   const visibility: Filter<HomeQuery, Item> = {
@@ -180,11 +185,13 @@ export function createHome(
     return items
   }
 
-  function rememberReposts({ reposts, ...query }: HomeQuery, items: readonly Item[]): void {
-    const whole = { ...query, reposts }
+  function rememberReposts(query: HomeQuery, items: readonly Item[]): void {
+    const { reposts } = query
+    // They are met again on the way of the page, and counted there.
+    const uncounted = { ...query, stats: { entries: 0, dead: 0 } }
     for (const item of items) {
       const original = item.post.repostOf
-      if (original === 0 || !entitled.every((filter) => filter.keep(whole, item))) continue
+      if (original === 0 || !entitled.every((filter) => filter.keep(uncounted, item))) continue
       const known = reposts.byOriginal.get(original)
       if (known === undefined) reposts.byOriginal.set(original, [item.id])
       else if (!known.includes(item.id)) known.push(item.id)
@@ -204,7 +211,7 @@ export function createHome(
     if (until < start || hashes.size === 0) return
     const above: HomeQuery = { ...query, stats: { entries: 0, dead: 0 } }
     for (let below = until + 1; below > start;) {
-      const round = await readRound(env, pipeline, above, { below, atLeast: start, limit: 200 }, [])
+      const round = await readRound(env, pipeline, above, { below, atLeast: start, limit: 200 }, query.failed)
       const reposts = round.candidates.filter(
         (candidate) =>
           (candidate.kind & KIND.repost) !== 0 &&
@@ -214,7 +221,7 @@ export function createHome(
       rememberReposts(query, await hydrateItems(posts, reposts))
       below = round.lower
     }
-    for (const hash of hashes) lookedFor.add(hash)
+    if (query.failed.length === 0) for (const hash of hashes) lookedFor.add(hash)
   }
 
   const pipeline = definePipeline<HomeQuery, Candidate, Item>({

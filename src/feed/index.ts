@@ -50,7 +50,7 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   const outboxes = createOutboxes(store)
   const timelines = createTimelines(context, graph, outboxes)
   const fanout = createFanout(context, graph)
-  const reveals = createReveals(store)
+  const reveals = createReveals(context.env, store)
   const home = createHome(context, graph, posts, outboxes, timelines)
   const commands = createFeedCommands(context, graph, posts)
   let imports = 0

@@ -44,11 +44,16 @@ export interface Outboxes {
   readonly stats: { hits: number; loads: number }
 }
 
-const CACHED_MAX = 20_000
+/** Of all cached outboxes, at 16 bytes each; most authors have few. */
+const ENTRIES_MAX = 5_000_000
+const ENTRIES_AN_AUTHOR = 16
 const CACHED_ENTRIES = LIMITS.outboxCacheEntries
 
 export function createOutboxes(store: Store): Outboxes {
-  const cache = new LRUCache<number, Recent>({ max: CACHED_MAX })
+  const cache = new LRUCache<number, Recent>({
+    maxSize: ENTRIES_MAX,
+    sizeCalculation: ({ ids }) => ENTRIES_AN_AUTHOR + ids.length,
+  })
   const loading = new Map<number, Promise<Recent>>()
   const stats = { hits: 0, loads: 0 }
 

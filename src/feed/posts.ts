@@ -31,7 +31,9 @@ export interface Posts {
   markDeleted(id: number): void
 }
 
-const BYTES_A_POST = 400
+/** An estimate, on the safe side: the object, its text, and the JSON that is made of it. */
+const BYTES_A_POST = 1_000
+const BYTES_A_CHARACTER = 5
 
 const withCounts = (row: PostRow, replies: number, reposts: number): Post => ({
   ...row,
@@ -46,7 +48,8 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
   const cache = new LRUCache<number, Post>({
     maxSize: cacheBytesMax,
     maxEntrySize: cacheBytesMax,
-    sizeCalculation: (post) => BYTES_A_POST + 3 * ((post.content?.length ?? 0) + (post.custom?.length ?? 0)),
+    sizeCalculation: (post) =>
+      BYTES_A_POST + BYTES_A_CHARACTER * ((post.content?.length ?? 0) + (post.custom?.length ?? 0)),
   })
   /** What changed while loads were under way: a loaded row of it may be old, and is not kept. */
   const changed = new Set<number>()

@@ -1,7 +1,9 @@
 /** Feed events → rows. */
 
+import { idTimeMs } from '../core/ids.ts'
 import { projection, type Effects } from '../engine/domain.ts'
 import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
+import { REVEALS_TTL_MS } from './reveals.ts'
 import {
   engagementsTable,
   kindOf,
@@ -53,7 +55,10 @@ const onDeleted = projection({
       rows.put(postTotalsTable, totalKey, version, { posts: before - (state?.on === true ? 1 : 0) })
     }
     rows.put(outboxTable, entry, version, { on: false, kind: state?.kind ?? kindOf(post) })
-    if (post.repostOf > 0) rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author })
+    if (post.repostOf > 0) {
+      const endsAtMs = idTimeMs(id) + REVEALS_TTL_MS
+      rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author }, endsAtMs)
+    }
     tellTargets(post, false, effects)
   },
 })

@@ -101,7 +101,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   async function pageFrom(reader: number, circle: Circle, below: number, session: Session, limit: number) {
     const complete = below === Infinity ? session.horizon : horizon.current()
     const query = newHomeQuery(reader, circle, horizon.published, below)
-    const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 })
+    const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
     rebuildIfDead(query)
     if (circle.unbackfilled.length > 0) timelines.finish(circle)
     const hasMore = found.selected.length > limit
@@ -137,7 +137,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const now = newSession(circle)
     const query = newHomeQuery(reader, circle, horizon.published, Infinity)
     const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
-    const found = await runPipeline(env, home, query, window)
+    const found = await runPipeline(env, home, query, window, query.failed)
     const served = new Set(session.served)
     const items = found.selected.filter(({ id }) => !served.has(id))
     if (items.length > limit || found.failed.length > 0) return startOver()

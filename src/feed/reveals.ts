@@ -6,8 +6,12 @@
 
 import type { Store } from '../ports/store/store.ts'
 import { revealsTable } from './tables.ts'
+import type { Env } from '../ports/env/env.ts'
+import { idFloorAt } from '../core/ids.ts'
 
 const KEPT_MAX = 4_096
+/** Rows end then; an older `after` is a gap. */
+export const REVEALS_TTL_MS = 30 * 86_400_000
 
 export interface Reveals {
   /** Whether a repost by someone in `concerns` was deleted by an event above `id`, as far as is known. */
@@ -16,7 +20,7 @@ export interface Reveals {
   load(): Promise<void>
 }
 
-export function createReveals(store: Store): Reveals {
+export function createReveals(env: Env, store: Store): Reveals {
   /** Newest last. */
   let list: { id: number; author: number }[] = []
   /** Everything above this id is in the list. */
@@ -39,7 +43,7 @@ export function createReveals(store: Store): Reveals {
       const { partition } = revealsTable.key(0)
       const [rows] = await store.range([{ table: revealsTable, partition, from: '', limit: KEPT_MAX }])
       list = rows.map((row) => revealsTable.decode(row)).reverse()
-      if (rows.length === KEPT_MAX) knownFrom = list[0].id
+      knownFrom = rows.length === KEPT_MAX ? list[0].id : idFloorAt(env.wallMs() - REVEALS_TTL_MS)
     },
   }
 }

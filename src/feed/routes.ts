@@ -1,11 +1,10 @@
 /** Posts and feeds over HTTP. */
 
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccountRefs, Circle, Graph } from '../graph/index.ts'
 import type { Caller } from '../http/auth.ts'
-import { notFound } from '../http/problems.ts'
 import { created, ok, type Answer, type Maybe, type Router } from '../http/route.ts'
 import { AccountRef, Id } from '../http/schemas.ts'
 import { idAt } from '../http/validation.ts'
@@ -110,6 +109,16 @@ async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | und
   return bytes
 }
 
+/** A post as its author is told of it: also one whose original was deleted at the same moment. */
+async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+  const [item] = await feed.reads.lookup([id], viewer)
+  const post = item?.post ?? (await feed.posts.get(id))
+  if (post === undefined || post.deleted) throw notFound()
+  const bytes = await renderer.post(item ?? { id, author: post.author, post, original: undefined }, viewer)
+  if (bytes === undefined) throw notFound()
+  return bytes
+}
+
 function newPostRoute(parts: Parts): void {
   const { router, feed, viewerOf } = parts
   router.write({
@@ -134,9 +143,9 @@ function newPostRoute(parts: Parts): void {
         clientRef: body.client_ref,
       }
       const { id } = await feed.commands.post(caller.account?.number ?? 0, post, once)
-      return created(await shown(parts, id, await viewerOf(caller)))
+      return created(await own(parts, id, await viewerOf(caller)))
     },
-    replay: async ({ caller }, eventId) => created(await shown(parts, eventId, await viewerOf(caller))),
+    replay: async ({ caller }, eventId) => created(await own(parts, eventId, await viewerOf(caller))),
   })
 }
 

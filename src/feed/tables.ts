@@ -113,18 +113,6 @@ export const revealsTable = defineTable({
   value: struct({ id: u53, author: u32 }),
 })
 
-export const feedTables = {
-  postsTable,
-  engagementsTable,
-  postCountsTable,
-  outboxTable,
-  postTotalsTable,
-  receiptsTable,
-  plansTable,
-  openPlansTable,
-  revealsTable,
-} as const
-
 export type PostRow = ReturnType<typeof postsTable.decode>
 
 /** Field by field: copying an object of so many fields with a spread takes several times as long. */

@@ -55,6 +55,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
     if (page !== undefined) {
       const { epoch, floor } = page.header
       const slice = await pullWhole([followee], floor === Infinity ? 0 : floor + 1, views.capacity + 1)
+      // All of them, those for the author alone, too: what does not fit must raise the floor.
       if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return
     }
     await saveBackfilled(follower, [[followee, id]])

@@ -124,15 +124,15 @@ async function firstFree(store: Store, block: number): Promise<number> {
   return last === undefined || numberBlock(parseKey(last.sort)) !== block ? first : parseKey(last.sort) + 1
 }
 
-/** Claims a name for an account id; gives the id it belongs to, which may be another one. */
+export type Claim = ReturnType<typeof handlesTable.decode>
+
+/** Claims a name for an account id; gives the claim that holds, which may be another one's. */
 export async function claimName(
   store: Store,
   table: typeof handlesTable,
   name: string,
-  account: number,
-): Promise<number> {
-  const [answer] = await store.insertIfAbsent([{ ...table.key(name), value: table.encode({ account }) }])
-  return answer.inserted
-    ? account
-    : table.decode({ ...table.key(name), version: 0, value: answer.value }).account
+  claim: Claim,
+): Promise<Claim> {
+  const [answer] = await store.insertIfAbsent([{ ...table.key(name), value: table.encode(claim) }])
+  return answer.inserted ? claim : table.decode({ ...table.key(name), version: 0, value: answer.value })
 }

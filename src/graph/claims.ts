@@ -12,7 +12,7 @@ import { externalIdsTable, handlesTable, numberBlock, numberLeasesTable, numbers
 export async function renewClaims(store: Store, events: readonly Event[]): Promise<void> {
   const inserts: RowInsert[] = []
   const claimHandle = (handle: string, account: number) =>
-    inserts.push({ ...handlesTable.key(handle), value: handlesTable.encode({ account }) })
+    inserts.push({ ...handlesTable.key(handle), value: handlesTable.encode({ account, external: false }) })
   for (const event of events) {
     if (isEvent(event, accountCreated)) {
       const { account, number, handle, externalId } = event.body
@@ -20,7 +20,10 @@ export async function renewClaims(store: Store, events: readonly Event[]): Promi
       inserts.push({ ...numberLeasesTable.key(block), value: numberLeasesTable.encode({ block }) })
       if (handle !== undefined) claimHandle(handle, account)
       if (externalId !== undefined) {
-        inserts.push({ ...externalIdsTable.key(externalId), value: externalIdsTable.encode({ account }) })
+        inserts.push({
+          ...externalIdsTable.key(externalId),
+          value: externalIdsTable.encode({ account, external: true }),
+        })
       }
     } else if (isEvent(event, accountChanged) && event.body.handle !== undefined) {
       const [row] = await store.get([numbersTable.key(event.body.number)])

@@ -43,7 +43,8 @@ export interface GraphCommands {
   /** A token was given out for a request that may be repeated. @returns the id of that event */
   tokenMinted(number: number, once: Idempotency): Promise<number>
   setTier(number: number, tier: TierOverride, share?: number, once?: Idempotency): Promise<void>
-  setPolicy(change: Partial<Policy>, once?: Idempotency): Promise<Policy>
+  /** `check` sees the policy as it is going to be, and may refuse it. */
+  setPolicy(change: Partial<Policy>, once?: Idempotency, check?: (policy: Policy) => void): Promise<Policy>
 }
 
 export function createGraphCommands(
@@ -54,6 +55,7 @@ export function createGraphCommands(
   reads: GraphReads,
 ): GraphCommands {
   const { store, ids, produce } = context
+  let policyChanges: Promise<unknown> = Promise.resolve()
 
   async function relationship(viewer: number, other: number): Promise<Relationship> {
     const mine = await circles.of(viewer)
@@ -92,25 +94,28 @@ export function createGraphCommands(
 
   /**
    * Names are claimed before the account exists. A claim whose account never came to be (its creator failed
-   * half-way) is taken over together with its id; if two do so at once, the log decides.
+   * half-way) is taken over together with its id: by whoever has the same external id, or, where there was
+   * none, the same handle. If two do so at once, the log decides.
    */
   async function claimNames(wanted: number, handle: string | undefined, externalId: string | undefined) {
+    const external = externalId !== undefined
     let account = wanted
-    if (externalId !== undefined) {
-      account = await claimName(store, externalIdsTable, externalId, account)
+    if (external) {
+      account = (await claimName(store, externalIdsTable, externalId, { account, external })).account
       if (await isAccount(account)) throw taken('external_id')
     }
     if (handle === undefined) return account
-    const holder = await claimName(store, handlesTable, handle, account)
-    if (holder !== account && (externalId !== undefined || (await isAccount(holder)))) throw taken('handle')
-    return holder
+    const holder = await claimName(store, handlesTable, handle, { account, external })
+    if (holder.account === account) return account
+    if (external || holder.external || (await isAccount(holder.account))) throw taken('handle')
+    return holder.account
   }
 
   const isAccount = async (id: number) => (await accounts.byId(id)) !== undefined
 
   async function claimHandle(handle: string, account: number): Promise<void> {
-    const holder = await claimName(store, handlesTable, handle, account)
-    if (holder !== account) throw taken('handle')
+    const holder = await claimName(store, handlesTable, handle, { account, external: false })
+    if (holder.account !== account) throw taken('handle')
   }
 
   /** Creates it, unless somebody else did so at the same time: then it is there to be changed. */
@@ -118,7 +123,9 @@ export function createGraphCommands(
     try {
       return { account: await createAccount({ ...profile, externalId }, once), created: true }
     } catch (error) {
-      const met = isRivuletError(error, 'external_id_taken') ? await accountOf(externalId) : undefined
+      const met = isRivuletError(error, 'external_id_taken')
+        ? await reads.byExternalId(externalId)
+        : undefined
       if (met === undefined) throw error
       return met
     }
@@ -126,7 +133,7 @@ export function createGraphCommands(
 
   async function putAccount(externalId: string, profile: Profile, once?: Idempotency) {
     checkExternalId(externalId)
-    const known = (await accountOf(externalId)) ?? (await createOrMeet(externalId, profile, once))
+    const known = (await reads.byExternalId(externalId)) ?? (await createOrMeet(externalId, profile, once))
     if ('created' in known) return known
     checkProfile(profile)
     const { handle, displayName, bio } = profile
@@ -139,11 +146,6 @@ export function createGraphCommands(
       once,
     )
     return { account: (await accounts.byId(known.id)) ?? known, created: false }
-  }
-
-  async function accountOf(externalId: string): Promise<Account | undefined> {
-    const [row] = await store.get([externalIdsTable.key(externalId)])
-    return row === undefined ? undefined : accounts.byId(externalIdsTable.decode(row).account)
   }
 
   /** A request that would change nothing appends nothing, unless it must be remembered for its key. */
@@ -206,10 +208,17 @@ export function createGraphCommands(
     async setTier(number, tier, share = SHARES, once) {
       await produce(events.tierSet, number, { number, override: OVERRIDES.indexOf(tier), share }, once)
     },
-    async setPolicy(changeOf, once) {
-      const policy = { ...policies.current, ...changeOf }
-      await produce(events.policyChanged, 0, { policy: JSON.stringify(policy) }, once)
-      return policies.current
+    setPolicy(changeOf, once, check) {
+      const change = async () => {
+        const policy = { ...policies.current, ...changeOf }
+        check?.(policy)
+        await produce(events.policyChanged, 0, { policy: JSON.stringify(policy) }, once)
+        return policies.current
+      }
+      // One after the other: each change is made to what the one before left.
+      const changed = policyChanges.then(change, change)
+      policyChanges = changed
+      return changed
     },
   }
 }

@@ -11,7 +11,7 @@ import { renewClaims } from './claims.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
 import { createMarks, type Marks } from './marks.ts'
-import { createPolicies, type Policies } from './policy.ts'
+import { createPolicies, readPolicy, type Policies } from './policy.ts'
 import { graphProjections } from './project.ts'
 import { createGraphReads, type GraphReads } from './read.ts'
 
@@ -57,7 +57,7 @@ export function createGraph(context: EngineContext): Graph {
     } else if (isEvent(event, events.accountChanged)) accounts.drop(event.body.number)
     else if (isEvent(event, events.tierSet)) {
       policies.setTier(event.body.number, event.body.override, event.body.share)
-    } else if (isEvent(event, events.policyChanged)) policies.set(JSON.parse(event.body.policy))
+    } else if (isEvent(event, events.policyChanged)) policies.set(readPolicy(event.body.policy))
   }
 
   const domain: Domain = {

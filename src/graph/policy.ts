@@ -27,6 +27,9 @@ export const POLICY_DEFAULTS: Policy = {
   active_hours: 24,
 }
 
+/** From its JSON; what that does not name yet has its default. */
+export const readPolicy = (json: string): Policy => ({ ...POLICY_DEFAULTS, ...JSON.parse(json) })
+
 export interface AccountTier {
   readonly override: TierOverride
   /** Eighths of the edges that are pushed to while the tier is push. */
@@ -69,7 +72,7 @@ export function createPolicies(): Policies {
     },
     async load(store) {
       const [row] = await store.get([policyTable.key()])
-      if (row !== undefined) current = { ...POLICY_DEFAULTS, ...JSON.parse(policyTable.decode(row).policy) }
+      if (row !== undefined) current = readPolicy(policyTable.decode(row).policy)
       for await (const tier of scanAll(store, tiersTable)) setTier(tier.number, tier.override, tier.share)
     },
   }

@@ -25,7 +25,9 @@ const created = projection({
   apply({ body, id, version }, rows) {
     const key = accountsTable.key(body.account)
     // Two creators may have met the same claim: the first in the log is the account, the other one will see it.
-    if (rows.get(accountsTable, key) !== undefined) return
+    // (After a crash this event may find its own row, and not the one of the number.)
+    const known = rows.get(accountsTable, key)
+    if (known !== undefined && known.createdBy !== id) return
     const { account, number, externalId, handle, displayName, bio } = body
     rows.put(accountsTable, key, version, {
       id: account,

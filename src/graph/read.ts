@@ -160,7 +160,11 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
   return {
     audiences,
     followersIn,
-    byExternalId: (externalId) => byName(externalIdsTable, externalId),
+    async byExternalId(externalId) {
+      const account = await byName(externalIdsTable, externalId)
+      // A claim whose creator failed may name an id that became somebody else.
+      return account?.externalId === externalId ? account : undefined
+    },
     async createdBy(event, { externalId, handle }) {
       const account =
         externalId !== undefined

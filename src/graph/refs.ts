@@ -1,8 +1,7 @@
 /** Accounts as callers name them: by id, or by `ext:` and the application's own id. */
 
-import { RivuletError } from '../core/errors.ts'
+import { notFound, RivuletError } from '../core/errors.ts'
 import { idAt } from '../http/validation.ts'
-import { notFound } from '../http/problems.ts'
 import { checkExternalId } from './commands.ts'
 import type { Accounts, GraphReads } from './index.ts'
 import type { Account } from './tables.ts'

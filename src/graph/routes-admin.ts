@@ -61,8 +61,7 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
     body: PolicyBody,
     answers: { 200: 'Policy' },
     async run({ body }, once) {
-      checkPolicy({ ...policies.current, ...body })
-      return ok(await commands.setPolicy(body, once))
+      return ok(await commands.setPolicy(body, once, checkPolicy))
     },
     replay: async () => ok(policies.current),
   })

@@ -44,18 +44,23 @@ export const numberLeasesTable = defineTable({
   value: struct({ block: u32 }),
 })
 
-/** Claims: who may be called so. The account id stands here before the account does. */
+/** Who may be called so. The account id stands here before the account does. */
+const claim = struct({
+  account: u53,
+  /** The id was first claimed for an external id: nobody else may take it over. */
+  external: bool,
+})
 export const handlesTable = defineTable({
   name: 'handles',
   kind: 'once',
   partition: (handle: string) => handle.toLowerCase(),
-  value: struct({ account: u53 }),
+  value: claim,
 })
 export const externalIdsTable = defineTable({
   name: 'external_ids',
   kind: 'once',
   partition: (externalId: string) => externalId,
-  value: struct({ account: u53 }),
+  value: claim,
 })
 
 /**
@@ -135,27 +140,6 @@ export const activityTable = defineTable({
   partition: (block: number) => u32Key(block),
   value: struct({ block: u32, minutes: u32Array }),
 })
-
-export const graphTables = {
-  accountsTable,
-  numbersTable,
-  numberLeasesTable,
-  handlesTable,
-  externalIdsTable,
-  followerHeadsTable,
-  followerLeavesTable,
-  followerTotalsTable,
-  followingTable,
-  followingPackedTable,
-  backfillsTable,
-  blocksTable,
-  blockedByTable,
-  mutesTable,
-  tiersTable,
-  policyTable,
-  marksTable,
-  activityTable,
-} as const
 
 export type Account = ReturnType<typeof accountsTable.decode>
 export type FollowerHead = ReturnType<typeof followerHeadsTable.decode>

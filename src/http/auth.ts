@@ -91,7 +91,7 @@ export function createAuth(options: AuthOptions): Auth {
       const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
       if (token === undefined) throw unauthorized()
       const acting = headers[ACTING_HEADER]
-      if (isServerKey(token)) return application(typeof acting === 'string' ? acting : undefined)
+      if (isServerKey(token)) return application(typeof acting === 'string' ? utf8Of(acting) : undefined)
       const caller = await byToken(header, token)
       if (acting !== undefined)
         throw new RivuletError('forbidden', 'only the server key acts for an account by name')
@@ -107,6 +107,15 @@ export function checkAccess(caller: Caller, access: Access): void {
   }
   if (access === 'account' && caller.account === undefined) {
     throw invalid(ACTING_PATH, 'must name the account to act for')
+  }
+}
+
+/** Headers come as bytes, one a character; an external id in one is UTF-8. */
+function utf8Of(header: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+  } catch {
+    throw invalid(ACTING_PATH, 'must be UTF-8')
   }
 }
 

@@ -3,6 +3,8 @@
  * all gone out is filled again, because memory that is new to the process takes longer to touch than to fill.
  */
 
+import { assert } from '../core/errors.ts'
+
 const SLAB_BYTES = 1_024 * 1_024
 /** Larger bodies get memory of their own, so that one of them does not waste a slab. */
 const SLAB_SHARE_BYTES_MAX = SLAB_BYTES / 16
@@ -38,12 +40,14 @@ function takeBytes(size: number): Buffer {
 /** Says, once, that what `stitch` gave is not used any more. Bytes from elsewhere are left alone. */
 export function giveBack(bytes: Uint8Array): void {
   const slab = slabs.get(bytes.buffer)
-  if (slab === undefined || --slab.out > 0) return
+  if (slab === undefined) return
+  assert(slab.out > 0, 'memory is given back once')
+  if (--slab.out > 0) return
   slab.usedBytes = 0
   if (slab !== current && spare.length < SPARE_SLABS_MAX) spare.push(slab)
 }
 
-/** All parts, one after the other, in one new buffer. */
+/** All parts, one after the other, in one piece of memory: to be given back once it has gone out. */
 export function stitch(parts: readonly Uint8Array[]): Buffer {
   let size = 0
   for (let i = 0; i < parts.length; i++) size += parts[i].length

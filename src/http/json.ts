@@ -9,7 +9,7 @@ import { RivuletError } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 
 /** Room for `custom` at its own limit, and then some, so that its own message is the one that is seen. */
-export const JSON_DEPTH_MAX = 64
+const JSON_DEPTH_MAX = 64
 
 /** @returns `undefined` for an empty body */
 export function parseJson(bytes: Buffer): unknown {

@@ -8,7 +8,7 @@ import { RivuletError } from '../core/errors.ts'
 import type { Ephemeral, HitResult } from '../ports/ephemeral/ephemeral.ts'
 import type { Actor } from './auth.ts'
 
-export const RATE_WINDOW_MS = 60_000
+const RATE_WINDOW_MS = 60_000
 /** Per account and window: a person reloading all day stays far below, a loop does not. */
 export const RATE_LIMITS: Rates = { read: 3_000, write: 600 }
 

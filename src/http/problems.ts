@@ -26,10 +26,6 @@ const RETRY_AFTER_DEFAULT_MS = 1_000
 /** Statuses that always tell a client when to come back. */
 const RETRY_LATER = new Set([429, 503])
 
-/** One text for everything that is not there, or not for this caller. */
-export const notFound = (): RivuletError =>
-  new RivuletError('not_found', 'there is no such thing here, or it is not for you')
-
 export function problemOf(error: RivuletError, requestId: string): Problem {
   const told = isOurs(error)
     ? new RivuletError(error.code, 'the server failed; its log has the cause under the request id')

@@ -6,13 +6,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import Type from 'typebox'
-import type { ErrorCode } from '../core/errors.ts'
+import { RivuletError, type ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from './auth.ts'
 import { IDEMPOTENCY_HEADER, type IdempotentRequests } from './idempotency.ts'
 import type { RateLimits, RequestKind } from './limits.ts'
 import type { Metrics, RouteStats } from './metrics.ts'
+import type { Outbound } from './outbound.ts'
 import { problemResponses, type ProblemKinds } from './schemas.ts'
 import { validatorOf, withNumbers, type Validator } from './validation.ts'
 
@@ -80,6 +81,7 @@ export interface RouterParts {
   readonly limits: RateLimits | undefined
   readonly idempotent: IdempotentRequests
   readonly metrics: Metrics
+  readonly outbound: Outbound
 }
 
 type Handle<B, Q> = (call: Call<B, Q>, request: FastifyRequest, reply: FastifyReply) => Maybe<Answer>
@@ -104,9 +106,9 @@ export function createRouter(parts: RouterParts): Router {
       onRequest: gate(parts, spec.access, kind, parts.metrics.route(spec.method, url)),
       handler(request, reply) {
         const answer = handle(callOf(request), request, reply)
-        if (!(answer instanceof Promise)) return send(reply, answer)
+        if (!(answer instanceof Promise)) return send(parts, reply, answer)
         answer.then(
-          (ready) => send(reply, ready),
+          (ready) => send(parts, reply, ready),
           (error: unknown) => void reply.send(error),
         )
       },
@@ -127,17 +129,19 @@ export function createRouter(parts: RouterParts): Router {
   }
 }
 
-function send(reply: FastifyReply, { status, body }: Answer): void {
+function send({ outbound }: RouterParts, reply: FastifyReply, { status, body }: Answer): void {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
   reply.request.sent = bytes
   void reply.code(status).header('content-type', JSON_TYPE).send(bytes)
+  outbound.sent(reply.raw)
 }
 
 /** Runs before a body is read: nobody sends half a megabyte to be told that a token is missing. */
-function gate({ auth, limits }: RouterParts, access: Access, kind: RequestKind, stats: RouteStats) {
+function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: RequestKind, stats: RouteStats) {
   function admit(caller: Caller, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
     request.caller = caller
     checkAccess(caller, access)
+    if (outbound.isFull) throw new RivuletError('overloaded', 'too many answers wait to be read')
     if (limits !== undefined && caller.account !== undefined) return limits.admit(caller.account, kind, reply)
   }
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {

@@ -10,7 +10,7 @@ import Fastify, {
 } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { ERROR_CODES, RivuletError, type ErrorCode } from '../core/errors.ts'
+import { ERROR_CODES, notFound, RivuletError, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccessLog } from './access-log.ts'
@@ -18,11 +18,13 @@ import { giveBack } from './bytes.ts'
 import { corsHook } from './cors.ts'
 import { parseJson } from './json.ts'
 import type { Metrics } from './metrics.ts'
-import { PROBLEM_TYPE, asRivuletError, errorHandler, notFound, problemOf, sendProblem } from './problems.ts'
+import { PROBLEM_TYPE, asRivuletError, errorHandler, problemOf, sendProblem } from './problems.ts'
 
-export const HTTP_LIMITS = {
+const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  /** A socket on which nothing moves, neither what it asks nor what it is to be told. */
+  connectionTimeoutMs: 30_000,
   /** Above the idle time of common proxies, so that they close first. */
   keepAliveTimeoutMs: 72_000,
   timeoutCheckIntervalMs: 2_000,
@@ -49,6 +51,7 @@ const SECURITY_HEADERS = {
 export function createServer({ env, log, metrics, corsOrigins }: ServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: LIMITS.bodyBytesMax,
+    connectionTimeout: HTTP_LIMITS.connectionTimeoutMs,
     requestTimeout: HTTP_LIMITS.requestTimeoutMs,
     keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
     http: {

@@ -44,6 +44,39 @@ test("an HMAC is the platform's own", () => {
   )
 })
 
+test('graphemes are counted slice by slice as they are all at once', () => {
+  const parts = [
+    'a',
+    'é',
+    'e\u0301',
+    '👍🏽',
+    '👩‍👩‍👧‍👦',
+    '🇩🇪',
+    '🇫',
+    '\r\n',
+    '\r',
+    '각',
+    'ㄱㅏ',
+    'क्षि',
+    '\u0301',
+    '\u200d',
+    '🏽',
+    'ا',
+    '\u0600',
+    ' ',
+  ]
+  const long = fc.array(fc.tuple(fc.constantFrom(...parts), fc.nat(300)), { maxLength: 12 })
+  const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  fc.assert(
+    fc.property(long, fc.string({ unit: 'grapheme' }), (runs, more) => {
+      const text = runs.map(([part, times]) => part.repeat(times)).join('') + more
+      expect(countGraphemes(text, 100_000)).toBe([...segmenter.segment(text)].length)
+      expect(countGraphemes(text, 7)).toBe(Math.min([...segmenter.segment(text)].length, 8))
+    }),
+    { numRuns: 200 },
+  )
+})
+
 describe('ids', () => {
   test('rise strictly, whatever the clock does', () => {
     fc.assert(
@@ -149,6 +182,12 @@ describe('codec', () => {
     expect(codeOf(() => decode<unknown>(codec, Buffer.from('ffffffff0102030405060708', 'hex')))).toBe(
       'data_corrupt',
     )
+  })
+
+  test('a value that cannot be written leaves nothing behind for the next one', () => {
+    const pair = struct({ a: u32, b: text })
+    expect(() => encode(pair, { a: 1, b: undefined as unknown as string })).toThrow()
+    expect(decode(pair, encode(pair, { a: 2, b: 'two' }))).toEqual({ a: 2, b: 'two' })
   })
 
   test('a value that ends in the middle of a field is refused', () => {

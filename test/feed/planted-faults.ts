@@ -19,8 +19,14 @@ const fault = (name: string, file: string, find: string, replace: string, seed: 
 })
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
-  fault('a chunk is dropped', 'feed/chunks.ts', 'views.insert(spreads)', 'views.insert(spreads.slice(1))', 3),
-  fault('a post is skipped without its mark', 'feed/fanout.ts', 'shares[i] < SHARES ?', 'shares[i] < 0 ?', 4),
+  fault(
+    'a chunk is dropped',
+    'feed/chunks.ts',
+    'views.insert(spreads)',
+    'views.insert(spreads.slice(1))',
+    10,
+  ),
+  fault('a post is skipped without its mark', 'feed/fanout.ts', 'share < SHARES ?', 'share < 0 ?', 10),
   fault(
     'a mark is raised after the skip',
     'feed/fanout.ts',
@@ -43,8 +49,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     const slice = await pullWhole(circle.following, 0, views.capacity)`,
     `    const circle = await graph.circles.of(owner)
     const slice = await pullWhole(circle.following, 0, views.capacity)
+    for (let i = 0; i < 100; i++) await env.yield()
     const [epoch] = await views.open([owner])`,
-    2005,
+    10,
   ),
   fault(
     'a block is not checked for what is reposted',
@@ -79,9 +86,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'the horizon passes a fan-out under way',
     'engine/horizon.ts',
-    'Math.min(doneTo, oldestOpen - 1)',
-    'doneTo',
-    44,
+    'Math.min(finished(), oldestOpen - 1)',
+    'finished()',
+    66,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',

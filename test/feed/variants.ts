@@ -21,9 +21,10 @@ export interface Change {
 }
 
 export const SMALL_WORLD: readonly Change[] = [
-  { file: 'core/limits.ts', find: 'chunkFollowersMax: 1_000', replace: 'chunkFollowersMax: 3' },
+  { file: 'core/limits.ts', find: 'chunkFollowersMax: 1_000', replace: 'chunkFollowersMax: 2' },
   { file: 'core/limits.ts', find: 'followerBucketBits: 20', replace: 'followerBucketBits: 3' },
   { file: 'core/limits.ts', find: 'outboxCacheEntries: 512', replace: 'outboxCacheEntries: 5' },
+  { file: 'core/limits.ts', find: 'openPlansMax: 10_000', replace: 'openPlansMax: 4' },
   { file: 'engine/pipeline.ts', find: 'ROUND_MIN = 8', replace: 'ROUND_MIN = 1' },
   { file: 'feed/fanout.ts', find: 'INSERTS_A_TURN = 1_000', replace: 'INSERTS_A_TURN = 2' },
   { file: 'feed/chunks.ts', find: 'CHUNKS_A_TURN = 4', replace: 'CHUNKS_A_TURN = 1' },

@@ -72,7 +72,7 @@ export function createAccountBook(run: ImportRun): AccountBook {
 async function claim({ store, nextId }: ImportRun, externalIds: readonly string[]): Promise<Claim[]> {
   const claims = externalIds.map((externalId) => ({
     ...externalIdsTable.key(externalId),
-    value: externalIdsTable.encode({ account: nextId() }),
+    value: externalIdsTable.encode({ account: nextId(), external: true }),
   }))
   const answers = await store.insertIfAbsent(claims)
   return answers.map(({ inserted, value }, i) => ({

@@ -32,7 +32,7 @@ export function createNames(): Names {
   }
 }
 
-/** Why a text cannot be an external id; the same rules as for accounts made through the API. */
+/** Why a text cannot be an external id: the rules of the API, and no U+FFFD, which here stands for damaged UTF-8. */
 export function externalIdProblem(text: string): string | undefined {
   if (text === '') return 'empty id'
   if (text.length > LIMITS.externalIdLengthMax) return 'id too long'

@@ -3,7 +3,7 @@
 import { assert, RivuletError } from '../../core/errors.ts'
 import type { RowInsert, RowKey, RowRange, RowWrite, Table } from './store.ts'
 
-export const PAGE_LIMIT_MAX = 10_000
+const PAGE_LIMIT_MAX = 10_000
 const PARTITION_BYTES_MAX = 512
 const UTF8_BYTES_PER_UNIT_MAX = 3
 

@@ -11,8 +11,8 @@ import { BLOCK_ENTRIES } from './slabs.ts'
 export const CHUNK_SHIFT = 13
 export const CHUNK_ACCOUNTS = 1 << CHUNK_SHIFT
 export const CHUNK_MASK = CHUNK_ACCOUNTS - 1
-/** Words of one account in each half of a chunk. */
 export const HEADER_SHIFT = 2
+/** Words of one account in each half of a chunk. */
 const HALF_WORDS = 1 << HEADER_SHIFT
 const COLD_HALF = CHUNK_ACCOUNTS * HALF_WORDS
 export const CHUNK_BYTES = CHUNK_ACCOUNTS * (2 * HALF_WORDS * 4 + 1)
