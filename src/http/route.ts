@@ -133,7 +133,7 @@ function send({ outbound }: RouterParts, reply: FastifyReply, { status, body }: 
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
   reply.request.sent = bytes
   void reply.code(status).header('content-type', JSON_TYPE).send(bytes)
-  outbound.sent(reply.raw)
+  outbound.sent(reply.raw, bytes.length)
 }
 
 /** Runs before a body is read: nobody sends half a megabyte to be told that a token is missing. */

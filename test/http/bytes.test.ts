@@ -1,7 +1,7 @@
 /** Response bodies share memory that is used again: none may ever show bytes of another. */
 
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { giveBack, stitch } from '../../src/http/bytes.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -80,4 +80,21 @@ test('readers who take their time get their own pages whole', async () => {
     expect(pages).toHaveLength(60)
     for (const page of pages) expect(lettersOf(page)).toEqual(expected)
   })
+})
+
+test('answers that nobody reads are counted until their connection is gone', async () => {
+  const { token } = await world.person('unread')
+  for (let n = 0; n < 40; n++) {
+    await world.call('POST', '/api/v1/posts', { as: token, body: { content: '界'.repeat(5_000) } })
+  }
+  const { outbound } = world.api
+  const sockets = Array.from({ length: 4 }, () => connect(Number(new URL(world.url).port), '127.0.0.1'))
+  for (const socket of sockets) {
+    socket.pause()
+    const request = `GET /api/v1/feed?limit=40 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`
+    socket.write(request.repeat(30))
+  }
+  await vi.waitFor(() => expect(outbound.waitingBytes).toBeGreaterThan(1_000_000), { timeout: 20_000 })
+  for (const socket of sockets) socket.destroy()
+  await vi.waitFor(() => expect(outbound.waitingBytes).toBe(0), { timeout: 20_000 })
 })
