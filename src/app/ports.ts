@@ -13,6 +13,7 @@ import { createMemoryViews } from '../ports/views/memory.ts'
 import type { RivuletPorts } from '../index.ts'
 import { createClosers } from './closers.ts'
 import { openDataFolder, type DataFolder } from './data-folder.ts'
+import { importsTable } from './import/tables.ts'
 import { MIB, type Config } from './settings.ts'
 
 /** Commands take it from here: only this layer knows adapters. */
@@ -43,6 +44,7 @@ export async function openPorts({ env, config, onFatal, onNotice }: OpenPortsOpt
     const log = closers.add(await openSegmentLog(logOptions))
     const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal, onNotice }))
     await assertSamePast(data.folder, log, store)
+    if (data.hasImports) await assertImportsThere(data.folder, store)
     const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
     return { env, data, log, store, views, close: closers.close }
   } catch (error) {
@@ -71,8 +73,14 @@ export async function assertSamePast(folder: string, log: Log, store: Store): Pr
   }
 }
 
+/** What was imported stands in the store alone: a store that is gone cannot be made again from the log. */
+async function assertImportsThere(folder: string, store: Store): Promise<void> {
+  const [some] = await store.scan(importsTable, undefined, 1)
+  if (some === undefined) throw mismatch(folder, 'rows were imported, but the store holds none of them')
+}
+
 const mismatch = (folder: string, finding: string): RivuletError =>
   new RivuletError(
     'data_corrupt',
-    `in ${folder}, ${finding}: events are missing, and nothing was changed; restore the folders log and store together, from one backup`,
+    `in ${folder}, ${finding}: data is missing, and nothing was changed; restore the folders log and store together, from one backup`,
   )

@@ -59,6 +59,7 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
     const summary = await runImport(ports, source, { progress, notice, onFatal: endAtOnce })
+    await ports.data.noteImport()
     terminal.endProgress()
     terminal.print(summaryText(summary, env.monotonicMs() - startedAtMs))
   } finally {

@@ -211,3 +211,19 @@ test('import prints what it did; musae-github comes at speed', async (context) =
     /^edges\.csv:1: taken for a header \(id_1,id_2\); --no-header makes it an edge\n/,
   )
 })
+
+test('an imported folder whose store is gone is refused, not served empty', async () => {
+  const folder = newFolder()
+  const edges = join(root, 'few-edges.csv')
+  writeFileSync(edges, 'ada,bob\nbob,cyd\n')
+  expect((await run(['import', '--data', folder, '--edges', edges])).code).toBe(0)
+  expect((await run(['doctor', '--data', folder])).code).toBe(0)
+  rmSync(join(folder, 'store'), { recursive: true })
+  const examined = await run(['doctor', '--data', folder])
+  expect([examined.code, examined.stdout]).toEqual([1, expect.stringContaining('rows were imported')])
+  const served = await run(['serve', '--data', folder, '--port', '0'])
+  expect([served.code, served.stderr]).toEqual([
+    1,
+    expect.stringMatching(/data_corrupt: .*rows were imported/),
+  ])
+})

@@ -26,6 +26,7 @@ export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => v
     if (existsSync(doneFile(ports.data.folder)) || (await holdsOtherData(ports))) return
     const ui = { progress, notice: () => undefined, onFatal }
     await runImport(ports, demoSource(makeWorld()), ui)
+    await ports.data.noteImport()
   }
 }
 
