@@ -5,6 +5,7 @@ import { assert } from './errors.ts'
 export const LIMITS = {
   timelineEntriesMax: 800,
   chunkFollowersMax: 1_000,
+  directFollowersMax: 10_000,
   followerBucketBits: 20,
   followingMax: 10_000,
   pageDefault: 20,

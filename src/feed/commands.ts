@@ -28,6 +28,8 @@ export interface FeedCommands {
   delete(author: number, id: number, once?: Idempotency): Promise<void>
 }
 
+const NO_REFERENCES = { replyTo: 0, replyToAuthor: 0, repostOf: 0, repostOfAuthor: 0 }
+
 /** A repost is hidden with what it repeats. */
 const isShown = (viewer: Circle, original: Post | undefined): boolean =>
   original !== undefined && mayView(viewer, original)
@@ -54,34 +56,37 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
   }
 
   async function references(author: number, post: NewPost) {
-    const none = { replyTo: 0, replyToAuthor: 0, repostOf: 0, repostOfAuthor: 0 }
     if (post.replyTo !== undefined) {
       const target = await targetOf(author, post.replyTo, '/reply_to')
-      return { ...none, replyTo: target.id, replyToAuthor: target.author }
+      return { ...NO_REFERENCES, replyTo: target.id, replyToAuthor: target.author }
     }
-    if (post.repostOf === undefined) return none
+    if (post.repostOf === undefined) return NO_REFERENCES
     // Repeating a repost repeats what it repeats.
     const target = await targetOf(author, post.repostOf, '/repost_of')
     if (target.visibility !== VISIBILITY.public) {
       throw new RivuletError('repost_refused', 'only public posts can be reposted')
     }
-    return { ...none, repostOf: target.id, repostOfAuthor: target.author }
+    return { ...NO_REFERENCES, repostOf: target.id, repostOfAuthor: target.author }
   }
 
   return {
     async post(author, post, once) {
       const custom = checkPost(post)
+      const { replyTo, replyToAuthor, repostOf, repostOfAuthor } = await references(author, post)
       const body = {
         author,
         visibility: VISIBILITY[post.visibility ?? 'public'],
         content: post.content,
         custom,
+        replyTo,
+        replyToAuthor,
+        repostOf,
+        repostOfAuthor,
         clientRef: post.clientRef,
-        ...(await references(author, post)),
       }
       const { id } = await produce(posted, author, body, once)
       graph.activity.touch(author)
-      const written = await posts.get(id)
+      const written = posts.cached(id) ?? (await posts.get(id))
       if (written === undefined)
         throw new RivuletError('outcome_unknown', 'the post was accepted; it is not readable yet')
       return written

@@ -17,7 +17,7 @@ import { createPosts, type Posts } from './posts.ts'
 import { feedProjections } from './project.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
 import { createReveals } from './reveals.ts'
-import { kindOf, newPostRow } from './tables.ts'
+import { kindOf } from './tables.ts'
 import { createTimelines, type Timelines } from './timelines.ts'
 
 export interface FeedOptions {
@@ -71,7 +71,7 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
 
   function projected(event: Event): void {
     if (isEvent(event, events.posted)) {
-      posts.created(newPostRow(event.id, event.body))
+      posts.created(event.id, event.body)
       outboxes.posted(event.body.author, event.id, kindOf(event.body))
     } else if (isEvent(event, events.deleted)) {
       const post = posts.cached(event.body.post)

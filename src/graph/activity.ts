@@ -16,8 +16,6 @@ const MINUTE_MS = 60_000
 export interface Activity {
   /** The account did something now, or at `timeMs`. */
   touch(number: number, timeMs?: number): void
-  /** Whether it was last seen before `minute`; an account never heard of is taken as active. */
-  seenBefore(number: number, minute: number): boolean
   /** Minute in which it was last seen; 0 when nothing is known. */
   minuteOf(number: number): number
   minuteAgo(ageMs: number): number
@@ -61,10 +59,6 @@ export function createActivity(env: Env, store: Store): Activity {
       if (minutes[number % ACTIVITY_BLOCK] >= minute) return
       minutes[number % ACTIVITY_BLOCK] = minute
       dirty.add(number >>> BLOCK_BITS)
-    },
-    seenBefore(number, minute) {
-      const seen = minuteOf(number)
-      return seen > 0 && seen < minute
     },
     minuteOf,
     minuteAgo: (ageMs) => Math.floor((env.wallMs() - ageMs) / MINUTE_MS),

@@ -79,6 +79,8 @@ export const followerLeavesTable = defineTable({
   value: u32Array,
 })
 export const bucketOf = (follower: number): number => Math.floor(follower / 2 ** LIMITS.followerBucketBits)
+/** The first number of a bucket. */
+export const firstOf = (bucket: number): number => bucket * 2 ** LIMITS.followerBucketBits
 function followerPartition(followee: number, bucket: number): string {
   return `${u32Key(followee)}.${bucket}`
 }

@@ -6,7 +6,7 @@
 
 import { expect, test } from 'vitest'
 import { PLANTED_FAULTS } from './planted-faults.ts'
-import { loadVariant, SMALL_WORLD } from './variants.ts'
+import { loadVariant, SMALL_WORLD, WORLDS } from './variants.ts'
 
 const RUNS = Number(process.env.RIVULET_HISTORY_RUNS ?? 60)
 const SEED = process.env.RIVULET_HISTORY_SEED ?? '20261121'
@@ -14,10 +14,7 @@ const SEED = process.env.RIVULET_HISTORY_SEED ?? '20261121'
 const replay = (seed: number, path: string | null, world: string) =>
   `replay with: npx tsx test/feed/replay.ts ${world} ${seed} ${path ?? ''}`
 
-for (const [world, changes] of [
-  ['small', SMALL_WORLD],
-  ['plain', []],
-] as const) {
+for (const [world, changes] of Object.entries(WORLDS)) {
   test(`random histories equal the oracle, in a ${world} world`, { timeout: 3_600_000 }, async () => {
     const { runHistories } = await loadVariant(changes)
     const result = await runHistories({ runs: RUNS, ...(SEED === 'random' ? {} : { seed: Number(SEED) }) })

@@ -1,9 +1,9 @@
-/** Replays a failed history: `npx tsx test/feed/replay.ts WORLD SEED [PATH]`, WORLD being small or plain. */
+/** Replays a failed history: `npx tsx test/feed/replay.ts WORLD SEED [PATH]`, WORLD as in `variants.ts`. */
 
-import { loadVariant, SMALL_WORLD } from './variants.ts'
+import { loadVariant, WORLDS } from './variants.ts'
 
 const [world, seed, path] = process.argv.slice(2)
-const { runHistories } = await loadVariant(world === 'small' ? SMALL_WORLD : [])
+const { runHistories } = await loadVariant(WORLDS[world])
 const result = await runHistories({
   runs: 10_000,
   seed: Number(seed),

@@ -22,18 +22,28 @@ export interface Change {
 
 export const SMALL_WORLD: readonly Change[] = [
   { file: 'core/limits.ts', find: 'chunkFollowersMax: 1_000', replace: 'chunkFollowersMax: 2' },
+  { file: 'core/limits.ts', find: 'directFollowersMax: 10_000', replace: 'directFollowersMax: 2' },
   { file: 'core/limits.ts', find: 'followerBucketBits: 20', replace: 'followerBucketBits: 3' },
   { file: 'core/limits.ts', find: 'outboxCacheEntries: 512', replace: 'outboxCacheEntries: 5' },
   { file: 'core/limits.ts', find: 'openPlansMax: 10_000', replace: 'openPlansMax: 4' },
   { file: 'engine/pipeline.ts', find: 'ROUND_MIN = 8', replace: 'ROUND_MIN = 1' },
-  { file: 'feed/fanout.ts', find: 'INSERTS_A_TURN = 1_000', replace: 'INSERTS_A_TURN = 2' },
-  { file: 'feed/chunks.ts', find: 'CHUNKS_A_TURN = 4', replace: 'CHUNKS_A_TURN = 1' },
+  { file: 'feed/direct.ts', find: 'INSERTS_A_TURN = 1_000', replace: 'INSERTS_A_TURN = 2' },
+  { file: 'feed/chunks.ts', find: 'CHUNKS_A_TURN = 16', replace: 'CHUNKS_A_TURN = 1' },
   { file: 'feed/chunks.ts', find: 'SAVE_EVERY_CHUNKS = 64', replace: 'SAVE_EVERY_CHUNKS = 2' },
   { file: 'feed/chunks.ts', find: 'LAG_EVENTS_HIGH = 2_048', replace: 'LAG_EVENTS_HIGH = 0' },
   { file: 'feed/pull.ts', find: 'ROUND_AUTHORS_MAX = 1_000', replace: 'ROUND_AUTHORS_MAX = 4' },
   { file: 'feed/reveals.ts', find: 'KEPT_MAX = 4_096', replace: 'KEPT_MAX = 4' },
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },
 ]
+
+/** Named for the command that replays a failure. In `direct`, audiences of several packed rows need no plan. */
+export const WORLDS: Readonly<Record<string, readonly Change[]>> = {
+  small: SMALL_WORLD,
+  direct: SMALL_WORLD.map((change) =>
+    change.find.startsWith('directFollowersMax') ? { ...change, replace: 'directFollowersMax: 5' } : change,
+  ),
+  plain: [],
+}
 
 /** The history runner over an engine with these changes. */
 export async function loadVariant(changes: readonly Change[]): Promise<typeof history> {

@@ -219,6 +219,11 @@ export class Rings {
     for (let depth = 0; ;) {
       const array = this.arrays[block >>> SLAB_SHIFT]
       const first = block === oldest ? (state >>> START_SHIFT) & SLOT_MASK : 0
+      if (isAbove(array, slotWord(block, first), idLow, idHigh)) {
+        // The whole block is newer.
+        depth += slot - first
+        slot = first
+      }
       for (; slot > first; depth++) {
         const at = slotWord(block, --slot)
         const high = array[at + 1] & HIGH_MASK
@@ -281,6 +286,12 @@ export class Rings {
     words[base + OLDEST] = BLOCK_NONE
     words[base + STATE] = EMPTY | (words[base + STATE] & SETTLED)
   }
+}
+
+/** Whether the entry at a word has a larger id than one given in its two parts. */
+function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
+  const high = array[at + 1] & HIGH_MASK
+  return high > idHigh || (high === idHigh && array[at] > idLow)
 }
 
 /** The most blocks a timeline can have: a full one whose oldest block holds a single entry. */
