@@ -27,6 +27,8 @@ const WRITERS = 512
 const CONTENT =
   'A post of a usual length, more or less, as people write them when they have something to say.'
 const BATCH_POSTS = 64
+const POSTS_A_RUN = 20_000
+const REDIS_POSTS_A_RUN = 500
 const EVERYBODY = 1_000_000_000
 
 export const fanout: Bench = {
@@ -58,7 +60,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
     ]
     let last: { ours: Sample; redis?: Sample } | undefined
     for (const graph of graphs(quick)) {
-      last = await runGraph(graph, quick, redis, report, rows)
+      last = await runGraph(graph, redis, report, rows)
     }
     report.table(rows)
     const { ours, redis: reference } = last!
@@ -83,7 +85,6 @@ function* graphs(quick: boolean): Generator<Graph> {
 
 async function runGraph(
   graph: Graph,
-  quick: boolean,
   redis: RedisServer | undefined,
   report: Report,
   rows: string[][],
@@ -92,22 +93,23 @@ async function runGraph(
   const world = await openEngineWorld(graph)
   try {
     await world.rivulet.graph.commands.setPolicy({ push_threshold_followers: EVERYBODY })
-    const posts = quick ? 4_000 : 20_000
     const order = shuffled(graph.accounts, 5)
     let at = 0
     const next = () => numberOf(order[at++ % order.length])
     const counts: Counts = { postsPerS: 0 }
-    const contenders: Record<string, Contender> = { ours: () => runOurs(world, posts, next, counts) }
+    const contenders: Record<string, Contender> = { ours: () => runOurs(world, POSTS_A_RUN, next, counts) }
     if (redis !== undefined) {
-      contenders['redis'] = () => runRedis(world, clientSink(redis), posts / 10, next)
-      contenders['raw'] = async () => runRedis(world, await rawSink(redis), posts / 10, next)
+      contenders['redis'] = () => runRedis(world, clientSink(redis), REDIS_POSTS_A_RUN, next)
+      contenders['raw'] = async () => runRedis(world, await rawSink(redis), REDIS_POSTS_A_RUN, next)
     }
+    report.progress('  a round to warm up, not counted')
+    for (const contender of Object.values(contenders)) await contender()
     const { ours, redis: reference, raw } = await interleave(contenders, RUNS, report)
     const against = (sample?: Sample) =>
       sample === undefined ? ['', ''] : [formatSample(sample), (ours.median / sample.median).toFixed(1)]
     rows.push([
       graph.name,
-      `${posts}`,
+      `${POSTS_A_RUN}`,
       formatSample(ours),
       format(counts.postsPerS),
       ...against(reference),

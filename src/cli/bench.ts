@@ -21,7 +21,7 @@ async function runBench(names: readonly string[]): Promise<void> {
     const message = `benchmarks are part of the checkout, and ${MAIN} is not there; clone the repository and run: npm run bench`
     throw new RivuletError('unavailable', message)
   }
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...names], {
+  const child = spawn(process.execPath, [...process.execArgv, '--import', 'tsx', MAIN, ...names], {
     cwd: packageFolder,
     stdio: 'inherit',
   })
