@@ -14,7 +14,6 @@ import {
   CHUNK_ACCOUNTS,
   CHUNK_BYTES,
   CHUNK_MASK,
-  CHUNK_SHIFT,
   CLOCK_WARM,
   COUNT_MASK,
   DIRECTORY_BYTES,
@@ -27,12 +26,12 @@ import {
   floorOf,
   lowerFloor,
 } from './headers.ts'
-import { Merger, packHigh } from './merger.ts'
+import { Merger } from './merger.ts'
 import { Pages } from './pages.ts'
 import { Reader } from './reader.ts'
-import { GROUP_OWNERS, Prefetch } from './prefetch.ts'
 import { Rings, blocksMax } from './rings.ts'
 import { BLOCK_BYTES, Slabs } from './slabs.ts'
+import { Spreader } from './spreader.ts'
 import type { Entries, InsertCounts, Spread, ViewPage, ViewStats, Views } from './views.ts'
 
 const KIND_END = 1 << (32 - HIGH_BITS)
@@ -64,7 +63,7 @@ class MemoryViews implements Views {
   private readonly rings: Rings
   private readonly reader: Reader
   private readonly merger: Merger
-  private readonly prefetch: Prefetch
+  private readonly spreader: Spreader
   private horizon = 0
   /** One counter for all owners: no epoch ever comes twice, whatever was evicted between. */
   private lastEpoch = 0
@@ -86,32 +85,13 @@ class MemoryViews implements Views {
     this.rings = new Rings(this.slabs, capacity, (words, base) => this.makeRoom(words, base))
     this.reader = new Reader(this.slabs.slabs, new Pages())
     this.merger = new Merger(this.rings, capacity)
-    this.prefetch = new Prefetch(this.headers, this.slabs, capacity)
+    this.spreader = new Spreader(this.headers, this.slabs, this.rings, capacity)
   }
 
   async insert(spreads: readonly Spread[]): Promise<InsertCounts> {
     this.assertOpen()
     for (const spread of spreads) assertEntry(spread.id, spread.author, spread.kind)
-    const counts = { inserted: 0, absent: 0 }
-    for (const spread of spreads) this.spread(spread, counts)
-    return counts
-  }
-
-  private spread({ id, author, kind, owners }: Spread, counts: { inserted: number; absent: number }): void {
-    const { directory, words } = this.headers
-    const low = id | 0
-    const high = packHigh(id, kind)
-    let [inserted, absent] = [0, 0]
-    for (let i = 0; i < owners.length; i++) {
-      if (i % GROUP_OWNERS === 0) this.prefetch.touch(owners, i, Math.min(i + GROUP_OWNERS, owners.length))
-      const owner = owners[i]
-      const chunk = directory[owner >>> CHUNK_SHIFT] - 1
-      const base = baseOf(owner)
-      if (chunk < 0 || words[chunk][base + STATE] === 0) absent++
-      else if (this.rings.insert(words[chunk], base, low, high, author | 0)) inserted++
-    }
-    counts.inserted += inserted
-    counts.absent += absent
+    return this.spreader.spread(spreads)
   }
 
   async advance(id: number): Promise<void> {

@@ -19,6 +19,7 @@ import {
   SLOT_MASK,
   START_SHIFT,
   STATE,
+  coldOf,
   TWO_32,
   raiseTrimmed,
 } from './headers.ts'
@@ -101,7 +102,7 @@ export class Rings {
   /** Frees all blocks; header and flags stay. */
   clear(words: Uint32Array, base: number): void {
     this.noteTrimmed(words, base)
-    let block = words[base + OLDEST]
+    let block = words[coldOf(base) + OLDEST]
     let older = BLOCK_NONE
     while (block !== BLOCK_NONE) {
       const newer = this.link(block) ^ older
@@ -146,7 +147,7 @@ export class Rings {
   }
 
   private noteSlot(words: Uint32Array, base: number, slot: number): void {
-    const block = words[base + OLDEST]
+    const block = words[coldOf(base) + OLDEST]
     const array = this.arrays[block >>> SLAB_SHIFT]
     const at = slotWord(block, slot)
     raiseTrimmed(words, base, (array[at + 1] & HIGH_MASK) * TWO_32 + array[at])
@@ -165,16 +166,16 @@ export class Rings {
       words[base + STATE] = state - 1 - (start << START_SHIFT)
       this.dropOldestBlock(words, base)
     } else {
-      this.slabs.give(words[base + OLDEST])
+      this.slabs.give(words[coldOf(base) + OLDEST])
       this.setEmpty(words, base)
     }
   }
 
   private dropOldestBlock(words: Uint32Array, base: number): void {
-    const block = words[base + OLDEST]
+    const block = words[coldOf(base) + OLDEST]
     const newer = this.link(block)
     this.relink(newer, block)
-    words[base + OLDEST] = newer
+    words[coldOf(base) + OLDEST] = newer
     this.slabs.give(block)
   }
 
@@ -186,7 +187,7 @@ export class Rings {
     }
     const newest = words[base + NEWEST]
     this.arrays[block >>> SLAB_SHIFT][slotWord(block, 0) + LINK_WORD] = newest
-    if (newest === BLOCK_NONE) words[base + OLDEST] = block
+    if (newest === BLOCK_NONE) words[coldOf(base) + OLDEST] = block
     else this.relink(newest, block)
     words[base + NEWEST] = block
     words[base + STATE] &= ~(SLOT_MASK << END_SHIFT)
@@ -212,7 +213,7 @@ export class Rings {
   /** How many entries are above an id, given in its two parts; `FOUND` if it is there. */
   private depthOf(words: Uint32Array, base: number, idLow: number, idHigh: number): number {
     const state = words[base + STATE]
-    const oldest = words[base + OLDEST]
+    const oldest = words[coldOf(base) + OLDEST]
     let block = words[base + NEWEST]
     let newer = BLOCK_NONE
     let slot = (state >>> END_SHIFT) & SLOT_MASK
@@ -283,7 +284,7 @@ export class Rings {
 
   private setEmpty(words: Uint32Array, base: number): void {
     words[base + NEWEST] = BLOCK_NONE
-    words[base + OLDEST] = BLOCK_NONE
+    words[coldOf(base) + OLDEST] = BLOCK_NONE
     words[base + STATE] = EMPTY | (words[base + STATE] & SETTLED)
   }
 }

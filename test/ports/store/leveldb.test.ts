@@ -245,11 +245,12 @@ describe('damage', () => {
     for (const part of parts) {
       const folder = await copyIntact()
       const names = await readdir(folder)
-      const lost = names.find(typeof part === 'string' ? (name) => name === part : part)!
-      await rm(join(folder, lost))
+      // All of a kind: a compaction that ended with the process may leave a table that nothing refers to.
+      const lost = names.filter(typeof part === 'string' ? (name) => name === part : part)
+      for (const name of lost) await rm(join(folder, name))
       await expectCode(open(folder), 'data_corrupt')
       await expectCode(open(folder), 'data_corrupt')
-      await cp(join(intact, lost), join(folder, lost))
+      for (const name of lost) await cp(join(intact, name), join(folder, name))
       expect(await examine(folder)).toBe(WRITTEN - CHECKPOINTED)
     }
   })

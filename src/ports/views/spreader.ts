@@ -1,0 +1,150 @@
+/**
+ * Spreads entries to their timelines, in groups of owners. Timelines of random accounts are nowhere near a
+ * cache, and one insert waits for its header, then for its block. Loads that do not depend on each other
+ * overlap: reading first all headers of a group, then all blocks, costs a fraction of the same misses one
+ * after the other. A group spans spreads, for most posts have few followers.
+ */
+
+import {
+  CHUNK_SHIFT,
+  COUNT_MASK,
+  END_SHIFT,
+  type Headers,
+  NEWEST,
+  OLDEST,
+  SLOT_MASK,
+  START_SHIFT,
+  STATE,
+  coldOf,
+  baseOf,
+} from './headers.ts'
+import { packHigh } from './merger.ts'
+import { type Rings, slotWord } from './rings.ts'
+import { BLOCK_ENTRIES, SLAB_SHIFT, type Slabs } from './slabs.ts'
+import type { InsertCounts, Spread } from './views.ts'
+
+/** Enough to overlap; few enough that all of it is still in a near cache when it is used. */
+const GROUP_OWNERS = 256
+const LAST_SLOT = BLOCK_ENTRIES - 1
+
+export class Spreader {
+  /** Makes the early loads count as used. */
+  sink = 0
+  private readonly directory: Uint32Array
+  private readonly headers: readonly Uint32Array[]
+  private readonly arrays: readonly Uint32Array[]
+  private readonly rings: Rings
+  private readonly capacity: number
+  /** Of each owner of a group: its spread, its chunk + 1 (0: none), and where its header begins in that. */
+  private readonly sources = new Int32Array(GROUP_OWNERS)
+  private readonly chunks = new Int32Array(GROUP_OWNERS)
+  private readonly bases = new Int32Array(GROUP_OWNERS)
+  /** Where their newest entries stand, and the oldest where a block will go: slab, and word in it. */
+  private readonly slabs = new Int32Array(2 * GROUP_OWNERS)
+  private readonly words = new Int32Array(2 * GROUP_OWNERS)
+
+  constructor(headers: Headers, slabs: Slabs, rings: Rings, capacity: number) {
+    this.directory = headers.directory
+    this.headers = headers.words
+    this.arrays = slabs.slabs
+    this.rings = rings
+    this.capacity = capacity
+  }
+
+  spread(spreads: readonly Spread[]): InsertCounts {
+    const counts = { inserted: 0, absent: 0 }
+    let size = 0
+    for (let spread = 0; spread < spreads.length; spread++) {
+      const { owners } = spreads[spread]
+      for (let from = 0; from < owners.length;) {
+        const to = Math.min(owners.length, from + GROUP_OWNERS - size)
+        size = this.gather(spread, owners, from, to, size)
+        from = to
+        if (size < GROUP_OWNERS) continue
+        this.insert(spreads, size, counts)
+        size = 0
+      }
+    }
+    this.insert(spreads, size, counts)
+    return counts
+  }
+
+  /** Adds owners to the group. @returns its size */
+  private gather(spread: number, owners: Uint32Array, from: number, to: number, size: number): number {
+    const { directory, sources, chunks, bases } = this
+    for (let i = from; i < to; i++) {
+      const owner = owners[i]
+      sources[size] = spread
+      chunks[size] = directory[owner >>> CHUNK_SHIFT]
+      bases[size++] = baseOf(owner)
+    }
+    return size
+  }
+
+  private touchHeaders(size: number): void {
+    const { headers, chunks, bases } = this
+    let sink = 0
+    for (let i = 0; i < size; i++) {
+      const chunk = chunks[i]
+      if (chunk !== 0) sink ^= headers[chunk - 1][bases[i] + STATE] | 0
+    }
+    this.sink = sink
+  }
+
+  /** @returns how many places */
+  private locate(size: number): number {
+    const { headers, chunks, bases, slabs, words, capacity } = this
+    let count = 0
+    for (let i = 0; i < size; i++) {
+      const chunk = chunks[i]
+      if (chunk === 0) continue
+      const header = headers[chunk - 1]
+      const base = bases[i]
+      const state = header[base + STATE] | 0
+      if (state === 0) continue
+      const newest = header[base + NEWEST] | 0
+      slabs[count] = newest >>> SLAB_SHIFT
+      words[count++] = slotWord(newest, (state >>> END_SHIFT) & SLOT_MASK) - 1
+      if ((state & COUNT_MASK) !== capacity || ((state >>> START_SHIFT) & SLOT_MASK) !== LAST_SLOT) continue
+      const oldest = header[coldOf(base) + OLDEST] | 0
+      slabs[count] = oldest >>> SLAB_SHIFT
+      words[count++] = slotWord(oldest, LAST_SLOT)
+    }
+    return count
+  }
+
+  private touchBlocks(count: number): void {
+    const { arrays, slabs, words } = this
+    let sink = 0
+    for (let i = 0; i < count; i++) sink ^= arrays[slabs[i]][words[i]] | 0
+    this.sink ^= sink
+  }
+
+  private insert(spreads: readonly Spread[], size: number, counts: Counts): void {
+    this.touchHeaders(size)
+    this.touchBlocks(this.locate(size))
+    const { headers, sources, chunks, bases, rings } = this
+    let source = -1
+    let [low, high, author] = [0, 0, 0]
+    let [inserted, absent] = [0, 0]
+    for (let i = 0; i < size; i++) {
+      if (sources[i] !== source) {
+        source = sources[i]
+        const spread = spreads[source]
+        low = spread.id | 0
+        high = packHigh(spread.id, spread.kind)
+        author = spread.author | 0
+      }
+      const chunk = chunks[i]
+      if (chunk === 0 || headers[chunk - 1][bases[i] + STATE] === 0) absent++
+      else if (rings.insert(headers[chunk - 1], bases[i], low, high, author)) inserted++
+    }
+    counts.inserted += inserted
+    counts.absent += absent
+  }
+}
+
+interface Counts {
+  inserted: number
+  absent: number
+}
