@@ -1,0 +1,63 @@
+/** A large fan-out under way: its plan, its receipt, and which chunks of which lanes are done. */
+
+import type { Circle } from '../graph/index.ts'
+import type { Audience } from './lanes.ts'
+import { LANES, type Plan, type Receipt } from './tables.ts'
+
+export interface OpenPlan extends Audience {
+  readonly receipt: Receipt & { lanes: number[]; doneChunks: number[] }
+  /** Per lane: the next chunk to look at. */
+  readonly next: number[]
+  chunksDone: number
+  unsaved: number
+}
+
+/** @param saved what an earlier process wrote of this very plan */
+export function openPlan(plan: Plan, saved: Receipt | undefined, planned: number, friends: Circle): OpenPlan {
+  const words = Math.ceil((LANES.length * plan.chunks.length) / 32)
+  return {
+    plan,
+    friends,
+    resumed: saved !== undefined,
+    receipt: {
+      post: plan.post,
+      author: plan.author,
+      tier: 0,
+      share: plan.share,
+      planned: saved?.planned ?? planned,
+      done: saved?.done ?? 0,
+      skippedInactive: saved?.skippedInactive ?? 0,
+      lanes: [...(saved?.lanes ?? LANES.map(() => 0))],
+      doneAtMs: 0,
+      doneChunks: Array.from({ length: words }, (_, i) => saved?.doneChunks[i] ?? 0),
+      fingerprint: fingerprintOf(plan),
+    },
+    next: LANES.map(() => 0),
+    chunksDone: 0,
+    unsaved: 0,
+  }
+}
+
+/** Tells one plan's chunks from another's. */
+export function fingerprintOf({ chunks, post }: Plan): number {
+  let hash = post | 0
+  for (const { bucket, from } of chunks) hash = Math.imul(hash ^ from ^ (bucket << 20), 0x01000193)
+  return hash >>> 0
+}
+
+const bitOf = (of: OpenPlan, lane: number, chunk: number): number => lane * of.plan.chunks.length + chunk
+
+export function isDone(of: OpenPlan, lane: number, chunk: number): boolean {
+  const bit = bitOf(of, lane, chunk)
+  return ((of.receipt.doneChunks[bit >>> 5] >>> (bit & 31)) & 1) === 1
+}
+
+export function setDone(of: OpenPlan, lane: number, chunk: number): void {
+  const bit = bitOf(of, lane, chunk)
+  const words = of.receipt.doneChunks
+  words[bit >>> 5] = (words[bit >>> 5] | (1 << (bit & 31))) >>> 0
+  of.chunksDone++
+  of.unsaved++
+}
+
+export const isComplete = (of: OpenPlan): boolean => of.chunksDone >= LANES.length * of.plan.chunks.length
