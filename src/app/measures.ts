@@ -16,7 +16,11 @@ export function measureEngine(
   metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
   total('rivulet_fanout_posts_total', 'Posts fanned out.', () => fanout.stats.posts)
   total('rivulet_fanout_inserts_total', 'Timeline entries written.', () => fanout.stats.inserts)
-  total('rivulet_fanout_chunks_total', 'Chunks of large fan-outs done.', () => fanout.stats.chunks)
+  total(
+    'rivulet_fanout_chunks_total',
+    'Pieces of audiences, of at most 1,000 followers each, that were served.',
+    () => fanout.stats.chunks,
+  )
   total('rivulet_fanout_skipped_total', 'Followers skipped as inactive.', () => fanout.stats.skippedInactive)
   metrics.histogram('rivulet_visible_seconds', 'From accepted to visible for all readers, by post.', () => [
     { labels: {}, histogram: fanout.stats.visible },

@@ -30,6 +30,7 @@ export const LIMITS = {
   repostWindowMs: 12 * 3_600_000,
   outboxCacheEntries: 512,
   openPlansMax: 10_000,
+  openChunksMax: 1_000_000,
 } as const
 
 assert(LIMITS.pageMax <= LIMITS.afterServedMax, 'an `after` cursor must hold the ids of one page')

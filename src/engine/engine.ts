@@ -37,6 +37,8 @@ export interface EngineContext {
   readonly produce: Produce
   /** Events whose effects on the views are still to come, from the moment of their id on. */
   lagEvents(): number
+  /** The event stood in the log when this process started: another may have reacted to it before. */
+  isReplayed(event: Event): boolean
   /**
    * Timelines from before this process live on, and what was decided on this event then may have been another
    * thing: rows that say so may have gone in a crash.
@@ -127,7 +129,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   }
 
   const lagEvents = () => horizon.unfinished
-  const mayHaveBeenOtherwise = (event: Event) => viewsSurvived && worker.isReplayed(event)
+  const isReplayed = (event: Event) => worker.isReplayed(event)
+  const mayHaveBeenOtherwise = (event: Event) => viewsSurvived && isReplayed(event)
   const { onFatal } = options
   const context: EngineContext = {
     env,
@@ -137,6 +140,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     horizon,
     produce,
     lagEvents,
+    isReplayed,
     mayHaveBeenOtherwise,
     publishHorizon,
     onFatal,

@@ -15,11 +15,16 @@ import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from './lanes.ts'
 import { fingerprintOf, isComplete, isDone, openPlan, setDone, type OpenPlan } from './open-plan.ts'
 import { LANES, openPlansTable, plansTable, receiptsTable, type Plan, type Receipt } from './tables.ts'
 
-/** Read at once; inserted one by one, with a pause after each. */
+/** Read at once; inserted one by one. */
 const CHUNKS_A_TURN = 16
+/** Work between two pauses: a share of the time, however busy the readers are. */
+const WORK_MS = 2
+/** So often the oldest plan has its turn, so that it ends however many urgent ones keep coming. */
+const OLDEST_EVERY_TURNS = 4
 const SAVE_EVERY_CHUNKS = 64
 const LAG_EVENTS_HIGH = 2_048
 const LAG_PAUSE_MS = 20
+const PLANS_A_READ = 100
 /** Beyond every log that is kept. */
 const CLOSED_PLAN_TTL_MS = 30 * 86_400_000
 
@@ -35,27 +40,41 @@ export interface ChunkRunner {
   stop(): Promise<void>
 }
 
+/** Some chunks of one lane. */
+interface Turn {
+  readonly of: OpenPlan
+  readonly lane: number
+  readonly chunks: readonly number[]
+}
+
 export function createChunkRunner(context: EngineContext, graph: Graph, stats: FanoutStats): ChunkRunner {
   const { env, store, views, horizon } = context
   const open = new Map<number, OpenPlan>()
   const waiters: (() => void)[] = []
+  let openChunks = 0
+  let turns = 0
   let loop: Promise<void> | undefined
   let stopped = false
 
   const retry = (task: () => Promise<void>) => retrying(env, () => stopped, task)
 
+  /** So many plans are open, or so many of their chunks; one plan alone never is too many. */
+  const isCrowded = (share: number) =>
+    open.size >= LIMITS.openPlansMax * share || (open.size > 0 && openChunks >= LIMITS.openChunksMax * share)
+
   async function add(plan: Plan): Promise<void> {
-    while (open.size >= LIMITS.openPlansMax && !stopped)
-      await new Promise<void>((resolve) => void waiters.push(resolve))
+    while (isCrowded(1) && !stopped) await new Promise<void>((resolve) => void waiters.push(resolve))
     if (stopped || open.has(plan.post)) return
     const [row] = await store.get([receiptsTable.key(plan.post)])
     const found = row === undefined ? undefined : receiptsTable.decode(row)
     // Progress without its plan (a crash lost that) says nothing about the chunks of this one.
     const saved = found?.fingerprint === fingerprintOf(plan) ? found : undefined
-    if (saved !== undefined && saved.doneAtMs > 0) return finishHorizon(plan.post)
+    if (saved !== undefined && saved.doneAtMs > 0) return close(plan)
     const planned = saved === undefined ? await graph.reads.followersCount(plan.author) : 0
     const friends = await graph.circles.of(plan.author)
-    open.set(plan.post, openPlan(plan, saved, planned, friends))
+    const begunMinute = graph.activity.minuteAgo(0)
+    open.set(plan.post, openPlan({ plan, friends, begunMinute }, saved, planned))
+    openChunks += plan.chunks.length
     loop ??= run().catch(context.onFatal)
   }
 
@@ -70,7 +89,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
 
   async function runTurn(): Promise<void> {
     // Not while plans wait to be added: those hold up what would bring the lag down.
-    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH && open.size < LIMITS.openPlansMax / 2
+    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH && !isCrowded(1 / 2)
     const turn = nextTurn(isLagging ? REST_LANE : LANES.length)
     if (turn === undefined) return new Promise((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
     await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
@@ -79,20 +98,27 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
   }
 
   /** The most urgent lane below `laneEnd` of all plans; of one lane, the oldest plan. */
-  function nextTurn(laneEnd: number): { of: OpenPlan; lane: number; chunks: number[] } | undefined {
+  function nextTurn(laneEnd: number): Turn | undefined {
+    const isForOldest = ++turns % OLDEST_EVERY_TURNS === 0
     for (let lane = 0; lane < laneEnd; lane++) {
       for (const of of open.values()) {
-        const chunks: number[] = []
-        while (of.next[lane] < of.plan.chunks.length && chunks.length < CHUNKS_A_TURN) {
-          const chunk = of.next[lane]++
-          if (isDone(of, lane, chunk)) of.chunksDone++
-          else if (lane === CLOSE_LANE && !holdsFriend(of, chunk)) setDone(of, lane, chunk)
-          else chunks.push(chunk)
-        }
+        const chunks = nextChunks(of, lane)
         if (chunks.length > 0 || isComplete(of)) return { of, lane, chunks }
+        if (isForOldest) break
       }
     }
     return undefined
+  }
+
+  function nextChunks(of: OpenPlan, lane: number): number[] {
+    const chunks: number[] = []
+    while (of.next[lane] < of.plan.chunks.length && chunks.length < CHUNKS_A_TURN) {
+      const chunk = of.next[lane]++
+      if (isDone(of, lane, chunk)) of.chunksDone++
+      else if (lane === CLOSE_LANE && !holdsFriend(of, chunk)) setDone(of, lane, chunk)
+      else chunks.push(chunk)
+    }
+    return chunks
   }
 
   async function runChunks(of: OpenPlan, lane: number, turn: readonly number[]): Promise<void> {
@@ -100,9 +126,12 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     // After a failure, only those that are left.
     const left = turn.filter((chunk) => !isDone(of, lane, chunk))
     const lists = await graph.reads.followersIn(left.map((chunk) => ({ followee: author, ...chunks[chunk] })))
+    let sinceMs = env.monotonicMs()
     for (let i = 0; i < left.length; i++) {
       await runChunk(of, lane, left[i], lists[i])
+      if (i < left.length - 1 && env.monotonicMs() - sinceMs < WORK_MS) continue
       await env.yield()
+      sinceMs = env.monotonicMs()
     }
   }
 
@@ -140,26 +169,39 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     receipt.doneAtMs = Math.max(env.wallMs(), idTimeMs(plan.post))
     receipt.doneChunks.length = 0
     await save(of)
-    const closed = openPlansTable.row(openPlansTable.key(plan.post), plan.version + 1, {
-      post: plan.post,
-      open: false,
-    })
-    // What says that it is done stays long enough for any replay of its event.
-    const chunks = plansTable.row(plansTable.key(plan.post), plan.version, plan)
-    const expiresAtMs = env.wallMs() + CLOSED_PLAN_TTL_MS
-    await store.write([
-      { ...closed, expiresAtMs },
-      { ...chunks, expiresAtMs },
-    ])
-    open.delete(plan.post)
-    for (const wake of waiters.splice(0)) wake()
+    await close(plan)
     stats.arrived(plan.post)
-    await finishHorizon(plan.post)
   }
 
-  async function finishHorizon(post: number): Promise<void> {
+  /** Nothing is left to do of it, now or after a restart. */
+  async function close(plan: Plan): Promise<void> {
+    const { post } = plan
+    const version = plan.version + 1
+    // What says that it is done stays long enough for any replay of its event.
+    const expiresAtMs = env.wallMs() + CLOSED_PLAN_TTL_MS
+    await store.write([
+      { ...openPlansTable.row(openPlansTable.key(post), version, { post, open: false }), expiresAtMs },
+      { ...plansTable.row(plansTable.key(post), version, plan), expiresAtMs },
+    ])
+    if (open.delete(post)) openChunks -= plan.chunks.length
+    for (const wake of waiters.splice(0)) wake()
     horizon.closed(post)
     await context.publishHorizon()
+  }
+
+  /** Posts with an open plan, as an earlier process left them. */
+  async function leftOpen(): Promise<number[]> {
+    const { partition } = openPlansTable.key(0)
+    const left: number[] = []
+    for (let from = ''; ;) {
+      const [rows] = await store.range([{ table: openPlansTable, partition, from, limit: 1_000 }])
+      for (const row of rows) {
+        const { post, open: isOpen } = openPlansTable.decode(row)
+        from = `${idKey(post)}0`
+        if (isOpen) left.push(post)
+      }
+      if (rows.length < 1_000) return left
+    }
   }
 
   return {
@@ -167,21 +209,24 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     get openPlans() {
       return open.size
     },
-    receipt: (post) => open.get(post)?.receipt,
+    receipt(post) {
+      const receipt = open.get(post)?.receipt
+      if (receipt === undefined) return undefined
+      // While it runs, the last lane counts everybody.
+      const [friends, active] = receipt.lanes
+      return { ...receipt, lanes: [friends, active, Math.max(0, receipt.done - friends - active)] }
+    },
     async resume() {
-      for (let from = ''; ;) {
-        const { partition } = openPlansTable.key(0)
-        const [rows] = await store.range([{ table: openPlansTable, partition, from, limit: 1_000 }])
-        const posts = rows.map((row) => openPlansTable.decode(row)).filter((row) => row.open)
-        const plans = await store.get(posts.map(({ post }) => plansTable.key(post)))
-        for (const row of plans) {
-          if (row === undefined) continue
-          const plan = plansTable.decode(row)
-          horizon.opened(plan.post)
-          await add(plan)
+      const posts = await leftOpen()
+      // All of them before the first may end, or the horizon would pass those to come.
+      for (const post of posts) horizon.opened(post)
+      for (let at = 0; at < posts.length; at += PLANS_A_READ) {
+        const some = posts.slice(at, at + PLANS_A_READ)
+        const rows = await store.get(some.map((post) => plansTable.key(post)))
+        for (const [i, row] of rows.entries()) {
+          if (row === undefined) horizon.closed(some[i])
+          else await add(plansTable.decode(row))
         }
-        if (rows.length < 1_000) return
-        from = `${idKey(openPlansTable.decode(rows[rows.length - 1]).post)}0`
       }
     },
     async idle() {

@@ -8,12 +8,14 @@ import type { EngineContext } from '../engine/engine.ts'
 import { SHARES, edgeBucket, type Graph } from '../graph/index.ts'
 import type { RowWrite } from '../ports/store/store.ts'
 import type { Spread } from '../ports/views/views.ts'
-import { followersOf, type Outgoing } from './audience.ts'
+import { followersOf, sizeOf, type Outgoing } from './audience.ts'
 import type { FanoutStats } from './fanout.ts'
 import { kindOf, receiptsTable, type Receipt } from './tables.ts'
 
-/** View inserts between two pauses for other work. */
-const INSERTS_A_TURN = 1_000
+/** View inserts, or evictions, between two pauses for other work. */
+const VIEWS_A_TURN = 1_000
+/** Followers, about, that are read and looked at in one go. */
+const SLICE_FOLLOWERS = 20_000
 
 /** How many of an audience went which way. */
 interface Counts {
@@ -33,11 +35,15 @@ export function createDirect(context: EngineContext, graph: Graph, stats: Fanout
   const { policies, activity } = graph
 
   async function serve(posts: readonly Outgoing[]): Promise<RowWrite[]> {
-    if (posts.length === 0) return []
+    const receipts: RowWrite[] = []
+    for (const slice of slicesOf(posts)) receipts.push(...(await serveSlice(slice)))
+    return receipts
+  }
+
+  async function serveSlice(posts: readonly Outgoing[]): Promise<RowWrite[]> {
     const audiences = await followersOf(graph.reads, posts)
     const spreads: Spread[] = []
     const away: number[] = []
-    // Without a pause, so that one who is seen meanwhile is the same to all posts.
     const counts = posts.map((post, i) => {
       const own: Counts = { owners: 0, active: 0, inactive: 0 }
       const select = selection(post, own, away)
@@ -45,12 +51,15 @@ export function createDirect(context: EngineContext, graph: Graph, stats: Fanout
       for (const numbers of audiences[i]) {
         spreads.push({ id, author: body.author, kind: kindOf(body), owners: select(numbers) })
       }
-      stats.skippedInactive += own.inactive
       return own
     })
     // An evicted timeline is rebuilt when its reader returns; one that is only skipped would have a hole.
-    if (away.length > 0) await views.evict(away)
+    for (let at = 0; at < away.length; at += VIEWS_A_TURN) {
+      await views.evict(away.slice(at, at + VIEWS_A_TURN))
+      await env.yield()
+    }
     await insertInTurns(spreads)
+    stats.skippedInactive += away.length
     return posts.map((post, i) => receiptRow(post, counts[i], env.wallMs()))
   }
 
@@ -59,12 +68,12 @@ export function createDirect(context: EngineContext, graph: Graph, stats: Fanout
     let from = 0
     for (let i = 0; i < spreads.length; i++) {
       owners += spreads[i].owners.length
-      if (owners < INSERTS_A_TURN && i < spreads.length - 1) continue
+      if (owners < VIEWS_A_TURN && i < spreads.length - 1) continue
       const { inserted } = await views.insert(spreads.slice(from, i + 1))
       stats.inserts += inserted
       stats.chunks += i + 1 - from
       from = i + 1
-      if (owners >= INSERTS_A_TURN) await env.yield()
+      if (owners >= VIEWS_A_TURN) await env.yield()
       owners = 0
     }
   }
@@ -96,6 +105,19 @@ export function createDirect(context: EngineContext, graph: Graph, stats: Fanout
   }
 
   return { serve }
+}
+
+/** In log order, each of about `SLICE_FOLLOWERS` or of one post. */
+function* slicesOf(posts: readonly Outgoing[]): Generator<readonly Outgoing[]> {
+  let from = 0
+  let followers = 0
+  for (let at = 0; at < posts.length; at++) {
+    followers += sizeOf(posts[at].audience)
+    if (followers < SLICE_FOLLOWERS && at < posts.length - 1) continue
+    yield posts.slice(from, at + 1)
+    from = at + 1
+    followers = 0
+  }
 }
 
 /** What happened to a post that needed no plan. */

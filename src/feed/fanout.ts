@@ -9,6 +9,7 @@ import { DELAY_BOUNDS_MS, Histogram } from '../core/histogram.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { SHARES, type Graph } from '../graph/index.ts'
+import type { RowWrite } from '../ports/store/store.ts'
 import { rangesOf, sizeOf, type Outgoing, type Posted } from './audience.ts'
 import { createChunkRunner, type ChunkRunner } from './chunks.ts'
 import { createDirect, receiptRow } from './direct.ts'
@@ -58,14 +59,26 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     for (const post of posts) (post.share === 0 ? pulled : isOrdinary(post) ? ordinary : large).push(post)
     const receipts = pulled.map((post) => receiptRow(post, NOBODY, env.wallMs()))
     receipts.push(...(await direct.serve(ordinary)))
-    if (receipts.length > 0) await store.write(receipts)
+    await writeReceipts(receipts, posts)
     stats.posts += posts.length
     for (const { event } of pulled) stats.arrived(event.id)
     for (const { event } of ordinary) stats.arrived(event.id)
     for (const plan of await plansOf(large)) {
       horizon.opened(plan.post)
-      await runner.add(plan)
+      await runner.add(plan).catch((error: unknown) => {
+        // Tried again with the batch, when its audience may need no plan any more.
+        horizon.closed(plan.post)
+        throw error
+      })
     }
+  }
+
+  /** A receipt that stands tells how it was; a replay of the post would tell how it would be now. */
+  async function writeReceipts(receipts: readonly RowWrite[], posts: readonly Outgoing[]): Promise<void> {
+    const isReplay = posts.some(({ event }) => context.isReplayed(event))
+    const standing = isReplay ? await store.get(receipts) : []
+    const fresh = receipts.filter((_, i) => standing[i] === undefined)
+    if (fresh.length > 0) await store.write(fresh)
   }
 
   async function outgoing(events: readonly Posted[]): Promise<Outgoing[]> {
@@ -112,7 +125,6 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     share,
     chunks: audience.flatMap(rangesOf),
     version: event.version,
-    postedMinute: Math.floor(idTimeMs(event.id) / 60_000),
     activeFromMinute: activity.minuteAgo(policies.current.active_hours * 3_600_000),
     inactiveBeforeMinute: activity.minuteAgo(policies.current.inactive_days * 86_400_000),
   })

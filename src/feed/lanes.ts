@@ -18,9 +18,11 @@ export interface Audience {
   readonly friends: Circle
   /** Begun by an earlier process, which may have known other friends. */
   readonly resumed: boolean
+  /** When this process took it up: who is seen from then on may change lanes. */
+  readonly begunMinute: number
 }
 
-export interface Selection {
+interface Selection {
   /** To be served. */
   readonly owners: Uint32Array
   /** To be evicted and skipped; found by the last lane only. */
@@ -35,7 +37,7 @@ export interface Selection {
  */
 export function selectLane(
   activity: Activity,
-  { plan, friends, resumed }: Audience,
+  { plan, friends, resumed, begunMinute }: Audience,
   lane: number,
   numbers: Uint32Array,
 ): Selection {
@@ -53,8 +55,7 @@ export function selectLane(
     }
     const own = laneOf(number, minute, plan, friends)
     if (lane === REST_LANE || own === lane) reached++
-    if (own === lane || (lane === REST_LANE && (resumed || minute >= plan.postedMinute)))
-      owners[kept++] = number
+    if (own === lane || (lane === REST_LANE && (resumed || minute >= begunMinute))) owners[kept++] = number
   }
   return { owners: owners.subarray(0, kept), inactive, reached }
 }

@@ -1,6 +1,5 @@
 /** A large fan-out under way: its plan, its receipt, and which chunks of which lanes are done. */
 
-import type { Circle } from '../graph/index.ts'
 import type { Audience } from './lanes.ts'
 import { LANES, type Plan, type Receipt } from './tables.ts'
 
@@ -13,12 +12,17 @@ export interface OpenPlan extends Audience {
 }
 
 /** @param saved what an earlier process wrote of this very plan */
-export function openPlan(plan: Plan, saved: Receipt | undefined, planned: number, friends: Circle): OpenPlan {
+export function openPlan(
+  { plan, friends, begunMinute }: Omit<Audience, 'resumed'>,
+  saved: Receipt | undefined,
+  planned: number,
+): OpenPlan {
   const words = Math.ceil((LANES.length * plan.chunks.length) / 32)
   return {
     plan,
     friends,
     resumed: saved !== undefined,
+    begunMinute,
     receipt: {
       post: plan.post,
       author: plan.author,

@@ -1,6 +1,6 @@
 /**
  * Posts by id through a cache bounded in bytes. A cached post is the live object: a delete flips its flag
- * before the deleter gets an answer, so a page that holds it sees that at its last check.
+ * before the deleter gets an answer, so a page that is being made of it sees that at its last check.
  */
 
 import { LRUCache } from 'lru-cache'
@@ -63,9 +63,8 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     sizeCalculation: (post) =>
       BYTES_A_POST + BYTES_A_CHARACTER * ((post.content?.length ?? 0) + (post.custom?.length ?? 0)),
   })
-  /** What changed while loads were under way: a loaded row of it may be old, and is not kept. */
-  const changed = new Set<number>()
-  let loads = 0
+  /** For each load under way, what changed meanwhile: a loaded row of it may be old, and is not kept. */
+  const loads = new Set<Set<number>>()
   let newest = 0
 
   async function load(ids: readonly number[]): Promise<Map<number, Post>> {
@@ -77,7 +76,8 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
       else missing.push(id)
     }
     if (missing.length === 0) return found
-    loads++
+    const changed = new Set<number>()
+    loads.add(changed)
     try {
       const rows = await store.get(missing.flatMap((id) => [postsTable.key(id), postCountsTable.key(id)]))
       missing.forEach((id, i) => {
@@ -90,13 +90,13 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
         if (!changed.has(id)) cache.set(id, post)
       })
     } finally {
-      if (--loads === 0) changed.clear()
+      loads.delete(changed)
     }
     return found
   }
 
   function drop(id: number): void {
-    if (loads > 0) changed.add(id)
+    for (const changed of loads) changed.add(id)
     cache.delete(id)
   }
 

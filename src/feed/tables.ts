@@ -90,9 +90,7 @@ export const plansTable = defineTable({
     share: u8,
     chunks: list(struct({ bucket: u32, from: u32, to: u53 })),
     version: u53,
-    /** Minutes that tell lanes apart, frozen so that nobody falls between two of them: of the post itself, … */
-    postedMinute: u32,
-    /** … from which on a reader counts as active, and before which as inactive. */
+    /** Frozen, so that nobody falls between two lanes: from which on a reader counts as active, and before which as inactive. */
     activeFromMinute: u32,
     inactiveBeforeMinute: u32,
   }),

@@ -31,6 +31,10 @@ export function createActivity(env: Env, store: Store): Activity {
   let timer: { cancel(): void } | undefined
   const block = (number: number) => (blocks[number >>> BLOCK_BITS] ??= new Uint32Array(ACTIVITY_BLOCK))
 
+  /** Never goes back within a process, whatever the clock does: lanes of a fan-out lean on it. */
+  let latestMs = 0
+  const nowMs = () => (latestMs = Math.max(latestMs, env.wallMs()))
+
   const minuteOf = (number: number) => blocks[number >>> BLOCK_BITS]?.[number & (ACTIVITY_BLOCK - 1)] ?? 0
 
   /** A write that fails is tried again with the next one. */
@@ -53,7 +57,7 @@ export function createActivity(env: Env, store: Store): Activity {
   }
 
   return {
-    touch(number, timeMs = env.wallMs()) {
+    touch(number, timeMs = nowMs()) {
       const minute = Math.floor(timeMs / MINUTE_MS)
       const minutes = block(number)
       if (minutes[number % ACTIVITY_BLOCK] >= minute) return
@@ -61,7 +65,7 @@ export function createActivity(env: Env, store: Store): Activity {
       dirty.add(number >>> BLOCK_BITS)
     },
     minuteOf,
-    minuteAgo: (ageMs) => Math.floor((env.wallMs() - ageMs) / MINUTE_MS),
+    minuteAgo: (ageMs) => Math.floor((nowMs() - ageMs) / MINUTE_MS),
     async load() {
       for await (const { block: b, minutes } of scanAll(store, activityTable)) {
         const whole = new Uint32Array(ACTIVITY_BLOCK)

@@ -159,6 +159,9 @@ export function createGraphCommands(
     if (needed || once !== undefined) await produce(type, key, body, once)
   }
 
+  /** Follows on their way into the log, by follower: the limit counts them. */
+  const followsUnderWay = new Map<number, number>()
+
   async function follow(follower: number, followee: number, once?: Idempotency) {
     if (follower === followee) throw new RivuletError('follow_self', 'an account cannot follow itself')
     const circle = await circles.of(follower)
@@ -166,10 +169,18 @@ export function createGraphCommands(
       throw new RivuletError('follow_refused', 'this account cannot be followed by you')
     }
     const already = followId(circle, followee) !== undefined
-    if (!already && circle.following.length >= LIMITS.followingMax) {
+    const underWay = followsUnderWay.get(follower) ?? 0
+    if (!already && circle.following.length + underWay >= LIMITS.followingMax) {
       throw new RivuletError('follow_limit', `an account follows at most ${LIMITS.followingMax} others`)
     }
-    await change(!already, events.followed, followee, { follower, followee }, once)
+    followsUnderWay.set(follower, underWay + 1)
+    try {
+      await change(!already, events.followed, followee, { follower, followee }, once)
+    } finally {
+      const left = followsUnderWay.get(follower)! - 1
+      if (left > 0) followsUnderWay.set(follower, left)
+      else followsUnderWay.delete(follower)
+    }
     return relationship(follower, followee)
   }
 

@@ -143,12 +143,18 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     const rows = await store.get(
       bare.map((i) => followerHeadsTable.key(ranges[i].followee, ranges[i].bucket)),
     )
+    const grown: number[] = []
     bare.forEach((i, at) => {
       const row = rows[at]
       if (row === undefined) return
-      const { numbers } = followerHeadsTable.decode(row)
+      const head = followerHeadsTable.decode(row)
+      if (isDirectory(head)) grown.push(i)
+      const { numbers } = head
       found[i] = numbers.subarray(lowerBound(numbers, ranges[i].from), lowerBound(numbers, ranges[i].to))
     })
+    // It became a directory between the two reads, and stays one.
+    const again = grown.length === 0 ? [] : await leaves(grown.map((i) => ranges[i]))
+    grown.forEach((i, at) => (found[i] = again[at]))
     return found
   }
 

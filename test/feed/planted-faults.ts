@@ -93,8 +93,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'an inactive reader is skipped and keeps a timeline',
     'feed/direct.ts',
-    'if (away.length > 0) await views.evict(away)',
-    'away.length = 0',
+    'await views.evict(away.slice(at, at + VIEWS_A_TURN))',
+    'void 0',
     17,
   ),
   fault(
@@ -116,7 +116,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'feed/home.ts',
     'page.header.horizon < query.publishedHorizon',
     'page.header.horizon < 0',
-    1,
+    17,
   ),
   fault(
     'an edge beyond the share is neither pushed nor pulled',
@@ -130,7 +130,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/engine.ts',
     'await loadHighestId(store, ids)',
     'void loadHighestId',
-    2000,
+    157,
   ),
   fault(
     'a follow before a block counts again after it',

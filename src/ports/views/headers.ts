@@ -38,7 +38,7 @@ export const COUNT_MASK = 0xffff
 export const START_SHIFT = 16
 export const END_SHIFT = 20
 export const SLOT_MASK = 0xf
-export const PRESENT = 1 << 24
+const PRESENT = 1 << 24
 export const SETTLED = 1 << 25
 /** No block yet: the end of a full one makes the first entry ask for a block. */
 export const EMPTY = PRESENT | (BLOCK_ENTRIES << END_SHIFT)

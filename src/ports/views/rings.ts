@@ -35,7 +35,7 @@ import {
 } from './slabs.ts'
 
 /** Must leave at least one block to take, without touching the timeline that asks. */
-export type MakeRoom = (words: Uint32Array, base: number) => void
+type MakeRoom = (words: Uint32Array, base: number) => void
 
 const LAST_SLOT = BLOCK_ENTRIES - 1
 const FOUND = -1

@@ -1,0 +1,66 @@
+/** Lanes of a large fan-out: between them everybody is served, whoever is seen meanwhile. */
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from '../../src/feed/lanes.ts'
+import { LANES, type Plan } from '../../src/feed/tables.ts'
+import type { Activity, Circle } from '../../src/graph/index.ts'
+
+const ACTIVE_FROM = 100
+const INACTIVE_BEFORE = 50
+const BEGUN = 200
+
+const reader = fc.record({
+  number: fc.integer({ min: 1, max: 5_000 }),
+  /** Minute last seen: 0 for nothing known. */
+  minute: fc.constantFrom(0, 10, INACTIVE_BEFORE, 70, ACTIVE_FROM, 150, BEGUN),
+  isFriend: fc.boolean(),
+  /** Seen before this lane runs. */
+  seenBefore: fc.constantFrom(undefined, 0, 1, 2),
+})
+
+const minutesOnly = (minutes: ReadonlyMap<number, number>) =>
+  ({ minuteOf: (number: number) => minutes.get(number) ?? 0 }) as Activity
+
+test('everybody is served or was long away; those who are not seen meanwhile, once', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(reader, { selector: ({ number }) => number, maxLength: 40 }),
+      fc.boolean(),
+      (readers, resumed) => {
+        const numbers = Uint32Array.from(readers, ({ number }) => number).sort()
+        const minutes = new Map(readers.map(({ number, minute }) => [number, minute]))
+        const following = numbers.filter((number) => readers.find((r) => r.number === number)!.isFriend)
+        const bounds = [0, 1_000, 2_500, 2 ** 32]
+        const chunks = bounds.slice(1).map((to, i) => ({ bucket: 0, from: bounds[i], to }))
+        const plan = {
+          author: 9,
+          share: 8,
+          chunks,
+          activeFromMinute: ACTIVE_FROM,
+          inactiveBeforeMinute: INACTIVE_BEFORE,
+        } as unknown as Plan
+        const audience = { plan, friends: { following } as Circle, resumed, begunMinute: BEGUN }
+        const served = new Map<number, number>()
+        const evicted = new Set<number>()
+        for (let lane = 0; lane < LANES.length; lane++) {
+          for (const { number, seenBefore } of readers) if (seenBefore === lane) minutes.set(number, BEGUN)
+          for (const [i, { from, to }] of chunks.entries()) {
+            if (lane === CLOSE_LANE && !holdsFriend(audience, i)) continue
+            const inChunk = numbers.filter((number) => number >= from && number < to)
+            const { owners, inactive, reached } = selectLane(minutesOnly(minutes), audience, lane, inChunk)
+            for (const owner of owners) served.set(owner, (served.get(owner) ?? 0) + 1)
+            for (const owner of inactive) evicted.add(owner)
+            if (lane === REST_LANE) expect(reached + inactive.length).toBe(inChunk.length)
+          }
+        }
+        for (const { number, minute, seenBefore } of readers) {
+          expect(served.has(number) || evicted.has(number)).toBe(true)
+          if (seenBefore === undefined && !resumed && minute < BEGUN && !evicted.has(number))
+            expect(served.get(number)).toBe(1)
+        }
+      },
+    ),
+    { seed: 20_261_121, numRuns: 2_000 },
+  )
+})
