@@ -168,7 +168,7 @@ export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'pus
   const acceptedAtMs = idTimeMs(post.id)
   const doneAtMs = doneAt(post, receipt)
   return {
-    tier: receipt === undefined ? tier : receipt.tier === 0 ? 'push' : 'pull',
+    tier: receipt === undefined ? tierOf(post, tier) : receipt.tier === 0 ? 'push' : 'pull',
     planned: receipt?.planned ?? 0,
     done: receipt?.done ?? 0,
     skipped_inactive: receipt?.skippedInactive ?? 0,
@@ -178,6 +178,10 @@ export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'pus
     lag_ms: Math.max(0, (doneAtMs ?? nowMs) - acceptedAtMs),
   }
 }
+
+/** A post for oneself is neither: it says so no more and no less after its author's tier has changed. */
+const tierOf = (post: Post, authorTier: 'push' | 'pull') =>
+  post.visibility === VISIBILITY.self ? 'push' : authorTier
 
 function doneAt(post: Post, receipt: Receipt | undefined): number | undefined {
   // Its author reads it from the outbox: it travels nowhere.
