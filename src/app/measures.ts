@@ -1,5 +1,6 @@
 /** What the engine counts, under the names that Prometheus knows it by. */
 
+import { idTimeMs } from '../core/ids.ts'
 import type { Metrics } from '../http/metrics.ts'
 import type { RateLimits } from '../http/limits.ts'
 import type { Rivulet } from '../index.ts'
@@ -12,7 +13,14 @@ export function measureEngine(
   const { fanout, outboxes, timelines } = feed
   const total = (name: string, help: string, read: () => number) => metrics.number(name, help, read, 'total')
 
+  const lagSeconds = () => Math.max(0, engine.env.wallMs() - idTimeMs(engine.horizon.current())) / 1_000
+
   metrics.number('rivulet_fanout_lag_events', 'Events whose effects on views are to come.', engine.lagEvents)
+  metrics.number(
+    'rivulet_fanout_lag_seconds',
+    'Age of the oldest post that is not everywhere yet.',
+    lagSeconds,
+  )
   metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
   total('rivulet_fanout_posts_total', 'Posts fanned out.', () => fanout.stats.posts)
   total('rivulet_fanout_inserts_total', 'Timeline entries written.', () => fanout.stats.inserts)
