@@ -1,0 +1,106 @@
+/**
+ * An engine that runs here: its nodes, on free ports, with their data in a scratch folder. What was started
+ * stands in a state file, so that another command finds it again.
+ */
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isAlive, kill, signal, start, stop, type EngineNode } from './processes.ts'
+
+export type Report = (line: string) => void
+export const ENGINE_NAMES = ['kafka', 'cassandra', 'redis'] as const
+export type EngineName = (typeof ENGINE_NAMES)[number]
+
+/** How one engine is laid out and made ready; the rest is the same for all. */
+export interface EngineDefinition {
+  readonly name: EngineName
+  /** Fetches what is missing and lays out the nodes: folders, configuration, commands. */
+  prepare(folder: string, nodes: 1 | 3, report: Report): Promise<EngineNode[]>
+  /** Resolves when the node answers clients. Called for all nodes at once. */
+  ready(node: EngineNode): Promise<void>
+  /** Once, after all nodes are ready for the first time. */
+  join?(nodes: readonly EngineNode[]): Promise<void>
+  /** The settings with which Rivulet uses it. */
+  settings(nodes: readonly EngineNode[]): Readonly<Record<string, string>>
+}
+
+export interface Engine {
+  readonly name: EngineName
+  readonly nodes: readonly EngineNode[]
+  readonly settings: Readonly<Record<string, string>>
+  signal(index: number, name: 'SIGSTOP' | 'SIGCONT'): boolean
+  kill(index: number): Promise<void>
+  /** Starts a node again that was killed, on its own data. */
+  restart(index: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface EngineFolder {
+  up(definition: EngineDefinition, nodes: 1 | 3, report: Report): Promise<Engine>
+  /** What was started before; nothing when there is none. */
+  find(definition: EngineDefinition): Engine | undefined
+  /** Forgets the data of an engine that is down. */
+  wipe(name: EngineName): void
+}
+
+const DEFAULT_FOLDER = join(tmpdir(), `rivulet-engines-${process.getuid?.() ?? 'user'}`)
+
+export function openEngineFolder(folder = process.env.ENGINES_FOLDER ?? DEFAULT_FOLDER): EngineFolder {
+  const folderOf = (name: EngineName) => join(folder, name)
+  const stateFile = (name: EngineName) => join(folderOf(name), 'state.json')
+  const save = (name: EngineName, nodes: readonly EngineNode[]) =>
+    writeFileSync(stateFile(name), `${JSON.stringify(nodes, undefined, 2)}\n`)
+
+  function engineOf(definition: EngineDefinition, started: readonly EngineNode[]): Engine {
+    const nodes = [...started]
+    return {
+      name: definition.name,
+      nodes,
+      settings: definition.settings(nodes),
+      signal: (index, name) => signal(nodes[index], name),
+      kill: (index) => kill(nodes[index]),
+      async restart(index) {
+        if (isAlive(nodes[index])) return
+        nodes[index] = start(nodes[index])
+        save(definition.name, nodes)
+        await definition.ready(nodes[index])
+      },
+      async stop() {
+        await Promise.all(nodes.map(stop))
+      },
+    }
+  }
+
+  function find(definition: EngineDefinition): Engine | undefined {
+    if (!existsSync(stateFile(definition.name))) return undefined
+    const nodes = JSON.parse(readFileSync(stateFile(definition.name), 'utf8')) as EngineNode[]
+    return engineOf(definition, nodes)
+  }
+
+  return {
+    find,
+    async up(definition, count, report) {
+      const { name } = definition
+      const known = find(definition)
+      if (known !== undefined && known.nodes.length !== count) {
+        throw new Error(`${name} has ${known.nodes.length} nodes here; wipe it first to have ${count}`)
+      }
+      const startMs = performance.now()
+      if (known === undefined) mkdirSync(folderOf(name), { recursive: true })
+      const laidOut = known?.nodes ?? (await definition.prepare(folderOf(name), count, report))
+      const nodes = laidOut.map((node) => (isAlive(node) ? node : start(node)))
+      save(name, nodes)
+      report(
+        `${name}: starting ${nodes.map((node) => `${node.name} (process ${node.process?.pid})`).join(', ')}`,
+      )
+      await Promise.all(nodes.map(definition.ready))
+      if (known === undefined) await definition.join?.(nodes)
+      report(`${name}: ready after ${((performance.now() - startMs) / 1_000).toFixed(1)} s`)
+      return engineOf(definition, nodes)
+    },
+    wipe(name) {
+      rmSync(folderOf(name), { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/** `npm run engines -- up|down|status|wipe [kafka|cassandra|redis …] [--nodes 1|3]` */
+
+import { Argument, Command, Option } from 'commander'
+import { cassandra } from './cassandra.ts'
+import { ENGINE_NAMES, openEngineFolder, type EngineDefinition, type EngineName } from './engine.ts'
+import { kafka } from './kafka.ts'
+import { isAlive } from './processes.ts'
+import { redis } from './redis.ts'
+
+const DEFINITIONS: Readonly<Record<EngineName, EngineDefinition>> = { kafka, cassandra, redis }
+const folder = openEngineFolder()
+const say = (line: string) => console.log(line)
+
+const chosen = (names: readonly EngineName[]): readonly EngineDefinition[] =>
+  (names.length === 0 ? ENGINE_NAMES : names).map((name) => DEFINITIONS[name])
+
+async function up(names: readonly EngineName[], { nodes }: { nodes: '1' | '3' }): Promise<void> {
+  const count = nodes === '1' ? 1 : 3
+  const started = await Promise.all(chosen(names).map((definition) => folder.up(definition, count, say)))
+  say('\nSettings for `rivulet serve`:')
+  for (const engine of started)
+    for (const [name, value] of Object.entries(engine.settings)) say(`  export ${name}=${value}`)
+}
+
+async function down(names: readonly EngineName[]): Promise<void> {
+  for (const definition of chosen(names)) {
+    await folder.find(definition)?.stop()
+    say(`${definition.name}: down`)
+  }
+}
+
+function status(names: readonly EngineName[]): void {
+  for (const definition of chosen(names)) {
+    const engine = folder.find(definition)
+    if (engine === undefined) say(`${definition.name}: not set up`)
+    for (const node of engine?.nodes ?? []) {
+      const state = isAlive(node) ? `running, process ${node.process?.pid}` : 'down'
+      say(`${node.name}: ${state}, ${node.host}:${node.port}, log ${node.logFile}`)
+    }
+  }
+}
+
+async function wipe(names: readonly EngineName[]): Promise<void> {
+  await down(names)
+  for (const { name } of chosen(names)) folder.wipe(name)
+}
+
+const program = new Command('engines').description(
+  'Real engines for tests and trials: started on free ports, their data in a scratch folder (ENGINES_FOLDER).',
+)
+const which = () =>
+  new Argument('[engines...]', 'which ones; all of them when none is named').choices(ENGINE_NAMES)
+program
+  .command('up')
+  .description('fetches what is missing, starts, waits until ready')
+  .addArgument(which())
+  .addOption(
+    new Option('--nodes <count>', 'of each; Redis adds a replica to each of three')
+      .choices(['1', '3'])
+      .default('1'),
+  )
+  .action(up)
+program.command('down').description('ends what was started here').addArgument(which()).action(down)
+program.command('status').description('what runs, and where').addArgument(which()).action(status)
+program.command('wipe').description('ends it and forgets its data').addArgument(which()).action(wipe)
+
+await program.parseAsync().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})

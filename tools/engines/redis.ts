@@ -1,0 +1,83 @@
+/** Redis: one server, or a cluster of three primaries with a replica each. No persistence: views are derived. */
+
+import { mkdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EngineDefinition } from './engine.ts'
+import { need } from './install.ts'
+import { awaitReady, freePorts, type EngineNode } from './processes.ts'
+
+const HOST = '127.0.0.1'
+const CLUSTER_NODES = 6
+/** A cluster's own port; the nodes tell each other which. */
+const NODE_TIMEOUT_MS = 2_000
+const READY_WITHIN_MS = 20_000
+
+export const redis: EngineDefinition = {
+  name: 'redis',
+  async prepare(folder, nodes, report) {
+    await need('redis-server', 'redis-server', report)
+    await need('redis-cli', 'redis-tools', report)
+    const count = nodes === 1 ? 1 : CLUSTER_NODES
+    const ports = await freePorts(2 * count)
+    return Array.from({ length: count }, (_, i) =>
+      layOut(folder, i, ports[i], nodes === 1 ? undefined : ports[count + i]),
+    )
+  },
+  ready: (node) =>
+    awaitReady(node, READY_WITHIN_MS, async () => (await ask(node, 'PING')).startsWith('+PONG')),
+  async join(nodes) {
+    if (nodes.length === 1) return
+    const addresses = nodes.map(({ host, port }) => `${host}:${port}`)
+    const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
+    const { status, stdout } = spawnSync('redis-cli', create, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`the Redis cluster cannot be made:\n${stdout}`)
+    for (const node of nodes) await awaitReady(node, READY_WITHIN_MS, () => isLinked(node))
+  },
+  settings: (nodes) => ({
+    RIVULET_REDIS: `redis://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
+  }),
+}
+
+function layOut(folder: string, index: number, port: number, clusterPort: number | undefined): EngineNode {
+  const name = `redis-${index + 1}`
+  const own = join(folder, name)
+  mkdirSync(own, { recursive: true })
+  const cluster =
+    clusterPort === undefined
+      ? []
+      : [
+          ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+          ...['--cluster-port', String(clusterPort), '--repl-diskless-sync-delay', '0'],
+        ]
+  const command = [
+    ...['redis-server', '--port', String(port), '--bind', HOST, '--dir', own],
+    ...['--save', '', '--appendonly', 'no', ...cluster],
+  ]
+  return { name, host: HOST, port, folder: own, logFile: join(own, 'server.log'), command }
+}
+
+/** Slots are served, and a replica has its primary: only then may a drill take one away. */
+async function isLinked(node: EngineNode): Promise<boolean> {
+  const cluster = await ask(node, 'CLUSTER INFO')
+  const replication = await ask(node, 'INFO replication')
+  const hasPeer = /master_link_status:up/.test(replication) || /connected_slaves:[1-9]/.test(replication)
+  if (/cluster_state:ok/.test(cluster) && hasPeer) return true
+  await sleep(100)
+  return false
+}
+
+/** One inline command on a connection of its own; empty when there is no answer. */
+function ask({ host, port }: EngineNode, command: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = ''
+    const socket = connect({ host, port })
+    socket.setTimeout(1_000, () => socket.destroy())
+    socket.on('connect', () => socket.write(`${command}\r\nQUIT\r\n`))
+    socket.on('data', (chunk) => (answer += chunk.toString()))
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(answer))
+  })
+}
