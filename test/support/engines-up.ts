@@ -1,0 +1,41 @@
+/**
+ * Starts the engines that the tests run on, once for all files, one node of each. ENGINES names those that are
+ * needed (`ENGINES=redis,kafka`); with ENGINES_KEEP=1 they stay up for the next run.
+ */
+
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { cassandra } from '../../tools/engines/cassandra.ts'
+import { ENGINE_NAMES, openEngineFolder, type EngineName } from '../../tools/engines/engine.ts'
+import { kafka } from '../../tools/engines/kafka.ts'
+import { redis } from '../../tools/engines/redis.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** `host:port` of each node, by engine; of those that were started. */
+    engines: Partial<Record<EngineName, string[]>>
+  }
+}
+
+const DEFINITIONS = { kafka, cassandra, redis }
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { ENGINES, ENGINES_KEEP } = process.env
+  const folder = openEngineFolder(join(tmpdir(), `rivulet-test-engines-${process.getuid?.() ?? 'user'}`))
+  const names = ENGINES === undefined ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => ENGINES.includes(name))
+  const up = names.map((name) => folder.up(DEFINITIONS[name], 1, (line) => console.log(line)))
+  const engines = await Promise.all(up)
+  const addresses = engines.map(({ name, nodes }) => [
+    name,
+    nodes.map(({ host, port }) => `${host}:${port}`),
+  ])
+  project.provide('engines', Object.fromEntries(addresses))
+  return async () => {
+    if (ENGINES_KEEP !== undefined) return
+    for (const engine of engines) {
+      await engine.stop()
+      folder.wipe(engine.name)
+    }
+  }
+}

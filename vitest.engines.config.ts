@@ -1,0 +1,13 @@
+/** Tests on real engines, which `npm test` leaves out: they are started first and ended afterwards. */
+
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.engines.ts'],
+    globalSetup: ['test/support/engines-up.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    maxWorkers: 2,
+  },
+})
