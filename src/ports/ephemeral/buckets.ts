@@ -23,15 +23,16 @@ export class Buckets {
     // A key that was hit under a longer window owes no more than this one.
     const owedMs = bucket === undefined ? 0 : Math.min(bucket.expiresAtMs - nowMs, windowMs)
     const allowed = owedMs + tokenMs <= windowMs + ROUNDING_MS
-    if (!allowed) return result(false, owedMs, tokenMs, windowMs)
+    if (!allowed) return hitResult(false, owedMs, tokenMs, windowMs)
     const fullAtMs = nowMs + owedMs + tokenMs
     if (bucket === undefined) this.buckets.add(key, { expiresAtMs: fullAtMs }, nowMs)
     else bucket.expiresAtMs = fullAtMs
-    return result(true, owedMs + tokenMs, tokenMs, windowMs)
+    return hitResult(true, owedMs + tokenMs, tokenMs, windowMs)
   }
 }
 
-function result(allowed: boolean, owedMs: number, tokenMs: number, windowMs: number): HitResult {
+/** @param owedMs until the bucket is full again */
+export function hitResult(allowed: boolean, owedMs: number, tokenMs: number, windowMs: number): HitResult {
   const waitMs = owedMs + tokenMs - windowMs
   return {
     allowed,

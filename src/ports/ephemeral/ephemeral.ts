@@ -2,7 +2,7 @@
  * Keys with a life: claims, tickets, rate limits, presence.
  *
  * Promises: `putIfAbsent` and `take` have one winner; `hit` never counts a caller twice; lives are measured
- * on a monotonic clock.
+ * on one clock for all processes, whatever theirs say.
  * Does not promise: survival. A lost key means *unknown*, never "no".
  */
 export interface Ephemeral {

@@ -7,12 +7,11 @@
 import { RivuletError, assert } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import { Buckets } from './buckets.ts'
+import { assertRate, assertTtl, checkValue } from './checks.ts'
 import type { Ephemeral, HitResult } from './ephemeral.ts'
 import { LivingMap, type Mortal, Room } from './living.ts'
 import { MemberSets } from './members.ts'
 
-/** As the contract says. */
-const VALUE_BYTES_MAX = 4_096
 const KEYS_MAX_DEFAULT = 1_000_000
 
 export interface MemoryEphemeralOptions {
@@ -49,9 +48,7 @@ class MemoryEphemeral implements Ephemeral {
   async putIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean> {
     const nowMs = this.now()
     assertTtl(ttlMs)
-    if (Buffer.byteLength(value) > VALUE_BYTES_MAX) {
-      throw new RivuletError('payload_too_large', `a short-lived value has at most ${VALUE_BYTES_MAX} bytes`)
-    }
+    checkValue(value)
     if (this.values.get(key, nowMs) !== undefined) return false
     this.values.add(key, { text: value, expiresAtMs: nowMs + ttlMs }, nowMs)
     return true
@@ -69,7 +66,7 @@ class MemoryEphemeral implements Ephemeral {
 
   async hit(key: string, limit: number, windowMs: number): Promise<HitResult> {
     const nowMs = this.now()
-    assert(limit >= 1 && windowMs > 0, 'a rate limit allows something')
+    assertRate(limit, windowMs)
     return this.buckets.hit(key, limit, windowMs, nowMs)
   }
 
@@ -96,8 +93,4 @@ class MemoryEphemeral implements Ephemeral {
     if (this.closed) throw new RivuletError('shutting_down', 'the short-lived keys are closed')
     return this.env.monotonicMs()
   }
-}
-
-function assertTtl(ttlMs: number): void {
-  assert(ttlMs > 0 && ttlMs < Infinity, 'a life has an end')
 }

@@ -1,0 +1,17 @@
+/** A connection to the Redis that the tests run on, and a prefix that nobody else uses. */
+
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { connectRedis, type Redis } from '../../src/ports/drivers/redis.ts'
+
+/** For a test file: connected before its tests, closed after them. */
+export function useRedis(): { readonly redis: Redis } {
+  const held: { redis?: Redis } = {}
+  beforeAll(async () => {
+    held.redis = await connectRedis({ nodes: inject('engines').redis ?? [], onNotice: () => undefined })
+  })
+  afterAll(() => held.redis?.close())
+  return held as { readonly redis: Redis }
+}
+
+export const freshPrefix = (): string => `${randomBytes(6).toString('hex')}:`
