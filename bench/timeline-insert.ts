@@ -7,7 +7,7 @@
 import { freemem } from 'node:os'
 import { ID_MAX } from '../src/core/ids.ts'
 import { LIMITS } from '../src/core/limits.ts'
-import { createMemoryViews } from '../src/ports/views/memory.ts'
+import { createMemoryViews, type MemoryViews } from '../src/ports/views/memory.ts'
 import type { Spread, Views } from '../src/ports/views/views.ts'
 import { type Graph, generatePowerLaw, loadMusae } from './graph.ts'
 import {
@@ -133,7 +133,7 @@ function rowsOf(one: Case, { ours, arrays, redis, raw }: Samples): string[][] {
   ]
 }
 
-async function openViews(accounts: number): Promise<Views> {
+async function openViews(accounts: number): Promise<MemoryViews> {
   const views = createMemoryViews({ bytesMax: BYTES_MAX, capacity: CAPACITY })
   for (let from = 0; from < accounts; from += 10_000) {
     await views.open(Array.from({ length: Math.min(10_000, accounts - from) }, (_, i) => from + i))

@@ -4,6 +4,7 @@ import { idTimeMs } from '../core/ids.ts'
 import type { Metrics } from '../http/metrics.ts'
 import type { RateLimits } from '../http/limits.ts'
 import type { Rivulet } from '../index.ts'
+import type { Views, ViewStats } from '../ports/views/views.ts'
 
 export function measureEngine(
   metrics: Metrics,
@@ -44,11 +45,7 @@ export function measureEngine(
     'Backfills and rebuilds to be asked for again.',
     () => timelines.stats.failed,
   )
-  metrics.number('rivulet_views_timelines', 'Timelines in memory.', () => engine.views.stats().timelines)
-  metrics.number('rivulet_views_entries', 'Entries in memory.', () => engine.views.stats().entries)
-  metrics.number('rivulet_views_bytes', 'Memory of the timelines.', () => engine.views.stats().bytes)
-  metrics.number('rivulet_views_bytes_max', 'Their budget.', () => engine.views.stats().bytesMax)
-  total('rivulet_views_evicted_total', 'Timelines evicted.', () => engine.views.stats().evictedTotal)
+  measureViews(metrics, engine.views)
 
   total('rivulet_outbox_cache_hits_total', 'Pulls answered from memory.', () => outboxes.stats.hits)
   total('rivulet_outbox_loads_total', 'Pulls that read the store.', () => outboxes.stats.loads)
@@ -57,4 +54,16 @@ export function measureEngine(
   if (limits === undefined) return
   total('rivulet_rate_limited_total', 'Requests refused by a rate limit.', () => limits.stats.limited)
   total('rivulet_rate_uncounted_total', 'Requests nobody could count.', () => limits.stats.uncounted)
+}
+
+/** What is known of timelines in this process's memory; an engine of their own has its own figures. */
+function measureViews(metrics: Metrics, views: Views): void {
+  const number = (name: string, help: string, read: (stats: ViewStats) => number, kind?: 'total') =>
+    metrics.number(name, help, () => read(views.stats() as ViewStats), kind)
+  if (views.stats() === undefined) return
+  number('rivulet_views_timelines', 'Timelines in memory.', ({ timelines }) => timelines)
+  number('rivulet_views_entries', 'Entries in memory.', ({ entries }) => entries)
+  number('rivulet_views_bytes', 'Memory of the timelines.', ({ bytes }) => bytes)
+  number('rivulet_views_bytes_max', 'Their budget.', ({ bytesMax }) => bytesMax)
+  number('rivulet_views_evicted_total', 'Timelines evicted.', ({ evictedTotal }) => evictedTotal, 'total')
 }

@@ -176,7 +176,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     settle,
     async start() {
       await loadHighestId(store, ids)
-      viewsSurvived = views.stats().timelines > 0
+      viewsSurvived = await views.holdsAny()
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()

@@ -85,6 +85,7 @@ export async function createMachine(
       merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
       settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
       evict: (owners) => inner.evict(owners),
+      holdsAny: () => inner.holdsAny(),
       stats: () => inner.stats(),
       close: () => inner.close(),
       open,

@@ -92,6 +92,7 @@ export function weaken(
       return views.range(owner, below, limit)
     },
     evict: slow((owners) => views.evict(owners)),
+    holdsAny: () => views.holdsAny(),
     stats: () => views.stats(),
     close: () => views.close(),
   }

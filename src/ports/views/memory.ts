@@ -50,11 +50,15 @@ export interface MemoryViewsOptions {
 export const memoryViewsBytesMin = (capacity: number = LIMITS.timelineEntriesMax): number =>
   2 * (DIRECTORY_BYTES + 2 * CHUNK_BYTES + TIMELINES_MIN * blocksMax(capacity) * BLOCK_BYTES)
 
-export function createMemoryViews(options: MemoryViewsOptions): Views {
-  return new MemoryViews(options.bytesMax, options.capacity ?? LIMITS.timelineEntriesMax)
+export interface MemoryViews extends Views {
+  stats(): ViewStats
 }
 
-class MemoryViews implements Views {
+export function createMemoryViews(options: MemoryViewsOptions): MemoryViews {
+  return new PackedViews(options.bytesMax, options.capacity ?? LIMITS.timelineEntriesMax)
+}
+
+class PackedViews implements MemoryViews {
   readonly capacity: number
   private readonly bytesMax: number
   private readonly headers = new Headers()
@@ -153,6 +157,10 @@ class MemoryViews implements Views {
       const chunk = this.find(owners[i])
       if (chunk >= 0) this.remove(chunk, owners[i] & CHUNK_MASK)
     }
+  }
+
+  async holdsAny(): Promise<boolean> {
+    return this.headers.timelines > 0
   }
 
   stats(): ViewStats {

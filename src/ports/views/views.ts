@@ -33,7 +33,10 @@ export interface Views {
   range(owner: number, below: number, limit: number): Promise<ViewPage | undefined>
   /** Removes headers and entries. */
   evict(owners: ArrayLike<number>): Promise<void>
-  stats(): ViewStats
+  /** Timelines are here now: after a start, those of an earlier process. */
+  holdsAny(): Promise<boolean>
+  /** Nothing where they live outside of this process. */
+  stats(): ViewStats | undefined
   close(): Promise<void>
 }
 
@@ -67,9 +70,9 @@ export interface ViewPage {
 }
 
 export interface InsertCounts {
-  /** Entries that are new in their timelines. */
+  /** Entries that are new in their timelines; an adapter may count those that were there already. */
   readonly inserted: number
-  /** Owners without a header. */
+  /** Owners without a header; an adapter may miss those whose timelines were lost. */
   readonly absent: number
 }
 

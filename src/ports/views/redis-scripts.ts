@@ -1,0 +1,150 @@
+/**
+ * What runs inside Redis. Every change of a group names its writer and the number of the writer's last change:
+ * when that is not what stands here, something was lost (a failover, a flush), and nothing is done. The number
+ * is written last; replicas get all of a script or nothing of it.
+ *
+ *   KEYS[1]  the group; everything else of it shares its slot and begins with its name
+ *   ARGV     writer, its last number, its new number, then what the script says
+ *
+ * Gives MISMATCH with the number that stands here, REPEATED for a change whose answer was lost, or its result.
+ */
+
+import { defineScript, type RedisScript } from '../drivers/redis.ts'
+
+export const MISMATCH = -1
+export const REPEATED = -2
+/** A writer that is gone is forgotten after a day. */
+const WRITER_LIFE_S = 86_400
+
+const BEGIN = `
+local group = KEYS[1]
+local writer = group .. ':w:' .. ARGV[1]
+local head = redis.pcall('GET', group)
+local last = redis.call('GET', writer) or ''
+if type(head) ~= 'string' or #head ~= 12 then return {${MISMATCH}, ''} end
+if last ~= ARGV[2] then
+  if last == ARGV[3] then return {${REPEATED}} end
+  return {${MISMATCH}, last}
+end
+local function key(owner) return group .. ':' .. string.format('%d', owner) end
+`
+const END = `
+redis.call('SET', writer, ARGV[3], 'EX', ${WRITER_LIFE_S})
+`
+const change = (body: string, result: string): RedisScript =>
+  defineScript(`${BEGIN}${body}${END}return ${result}`)
+
+/**
+ * ARGV[4]: from this length on a timeline is full, in bytes. Then parts: repeatedly an entry, the number of its
+ * owners (u32) and these (u32 each). Gives a list of absent owners, counted by part, and one of full timelines.
+ * A string as long as one entry had no header: it was not there. What is no string is none of ours.
+ */
+export const INSERT = change(
+  `
+local full_bytes = tonumber(ARGV[4])
+local absents, full = {}, {}
+for part = 5, #ARGV do
+  local bytes, at, absent = ARGV[part], 1, 0
+  local size = #bytes
+  while at < size do
+    local entry = string.sub(bytes, at, at + 11)
+    local count = struct.unpack('<I4', bytes, at + 12)
+    at = at + 16
+    for i = 1, count do
+      local owner = struct.unpack('<I4', bytes, at)
+      at = at + 4
+      local name = key(owner)
+      local length = redis.pcall('APPEND', name, entry)
+      if length == 12 or type(length) ~= 'number' then
+        redis.call('DEL', name)
+        absent = absent + 1
+      elseif length >= full_bytes then
+        full[#full + 1] = owner
+      end
+    end
+  end
+  absents[#absents + 1] = absent
+end
+`,
+  '{absents, full}',
+)
+
+/** ARGV[4]: owner and epoch (u32 each), repeatedly. */
+export const OPEN = change(
+  `
+local generation = string.sub(head, 1, 4)
+local rest = struct.pack('<dd', math.huge, 0)
+for at = 1, #ARGV[4], 8 do
+  local owner = struct.unpack('<I4', ARGV[4], at)
+  redis.call('SET', key(owner), generation .. string.sub(ARGV[4], at + 4, at + 7) .. rest)
+end
+`,
+  '{}',
+)
+
+const IF_EPOCH = `
+local name = key(tonumber(ARGV[4]))
+local is_there = redis.call('GETRANGE', name, 0, 7) == string.sub(head, 1, 4) .. ARGV[5]
+`
+
+/** ARGV[4] owner, ARGV[5] epoch, ARGV[6] entries. Gives the timeline's length in bytes; 0 when the epoch is another. */
+export const MERGE = change(
+  `${IF_EPOCH}
+local length = 0
+if is_there then length = redis.call('APPEND', name, ARGV[6]) end
+`,
+  '{length}',
+)
+
+/** ARGV[4] owner, ARGV[5] epoch, ARGV[6] floor. Gives 1, or 0 when the epoch is another. */
+export const SETTLE = change(
+  `${IF_EPOCH}
+if is_there then
+  local floor = struct.unpack('<d', redis.call('GETRANGE', name, 8, 15))
+  if struct.unpack('<d', ARGV[6]) < floor then redis.call('SETRANGE', name, 8, ARGV[6]) end
+end
+`,
+  '{is_there and 1 or 0}',
+)
+
+/** ARGV[4]: owners (u32 each). */
+export const EVICT = change(
+  `
+for at = 1, #ARGV[4], 4 do redis.call('DEL', key(struct.unpack('<I4', ARGV[4], at))) end
+`,
+  '{}',
+)
+
+/** ARGV[4]: the horizon. */
+export const ADVANCE = change(
+  `
+if struct.unpack('<d', ARGV[4]) > struct.unpack('<d', head, 5) then redis.call('SETRANGE', group, 4, ARGV[4]) end
+`,
+  '{}',
+)
+
+/**
+ * A new generation: every timeline of the group is lost. ARGV: writer, the number that its last change has from
+ * now on, generation, horizon.
+ */
+export const RESET = defineScript(`
+local head = redis.pcall('GET', KEYS[1])
+local horizon = ARGV[4]
+if type(head) == 'string' and #head == 12 and struct.unpack('<d', head, 5) > struct.unpack('<d', horizon) then horizon = string.sub(head, 5, 12) end
+redis.call('SET', KEYS[1], ARGV[3] .. horizon)
+redis.call('SET', KEYS[1] .. ':w:' .. ARGV[1], ARGV[2], 'EX', ${WRITER_LIFE_S})
+return {}`)
+
+/**
+ * Puts a shorter beginning in the place of one that was read: KEYS[1] the timeline; ARGV: the first bytes that it
+ * had (up to where the floor stands), its length, the bytes that stood at the end, `trimmed` and entries. Does
+ * nothing when it is not the one that was read; what was appended meanwhile stays.
+ */
+export const REPLACE = defineScript(`
+local size, tail = tonumber(ARGV[2]), #ARGV[3]
+if redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then return 0 end
+if redis.call('GETRANGE', KEYS[1], size - tail, size - 1) ~= ARGV[3] then return 0 end
+local floor = redis.call('GETRANGE', KEYS[1], 8, 15)
+local added = redis.call('GETRANGE', KEYS[1], size, -1)
+redis.call('SET', KEYS[1], ARGV[1] .. floor .. ARGV[4] .. added)
+return 1`)

@@ -1,0 +1,189 @@
+/**
+ * Timelines in Redis, one string each (redis-layout.ts), hashed to groups that share a slot. What goes to one
+ * group goes in one call (redis-group.ts); a full timeline is read, made shorter and put back.
+ */
+
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../env/env.ts'
+import type { Redis, Reply } from '../drivers/redis.ts'
+import { createGroup, ownerAndEpoch, type Group, type GroupStats } from './redis-group.ts'
+import { createInsertBatch } from './redis-insert.ts'
+import {
+  compact,
+  encodeEntries,
+  ENTRY_BYTES,
+  f64Bytes,
+  HEADER_BYTES,
+  horizonOf,
+  readPage,
+  trimBoundsOf,
+} from './redis-layout.ts'
+import { ADVANCE, EVICT, INSERT, MERGE, OPEN, REPLACE, SETTLE } from './redis-scripts.ts'
+import type { Views } from './views.ts'
+
+export interface RedisViewsOptions {
+  readonly env: Env
+  readonly redis: Redis
+  /** Begins every key of this deployment. */
+  readonly prefix: string
+  readonly capacity: number
+}
+
+export interface RedisViews extends Views {
+  readonly groups: Readonly<GroupStats>
+}
+
+export const GROUPS = 256
+const TRIMS_AT_ONCE_MAX = 16
+/** A timeline that is to be trimmed must still end with these when it is. */
+const TAIL_BYTES = 2 * ENTRY_BYTES
+
+export function createRedisViews({ env, redis, prefix, capacity }: RedisViewsOptions): RedisViews {
+  const stats: GroupStats = { replays: 0, resets: 0, lost: 0 }
+  const bounds = trimBoundsOf(capacity)
+  const fullBytes = String(HEADER_BYTES + bounds.full * ENTRY_BYTES)
+  const writer = Buffer.from(env.randomBytes(9)).toString('base64url')
+  const trimming = new Set<number>()
+  let horizon = 0
+  let advanced = 0
+  let advancing: Promise<void> | undefined
+  let isClosed = false
+
+  const nameOf = (group: number): string => `${prefix}v:{${group}}`
+  const groupOf = (owner: number): number => owner % GROUPS
+  const keyOf = (owner: number): string => `${nameOf(groupOf(owner))}:${owner}`
+  const groups: readonly Group[] = Array.from({ length: GROUPS }, (_, group) =>
+    createGroup({ env, redis, name: nameOf(group), writer, horizon: () => horizon, stats }),
+  )
+
+  function assertOpen(): void {
+    if (isClosed) throw new RivuletError('shutting_down', 'the views are closed')
+  }
+
+  async function insertInto(group: number, bytes: Buffer, owners: number): Promise<number> {
+    const change = { script: INSERT, args: [fullBytes, bytes], isRepeatable: true }
+    const reply = await groups[group].change(change)
+    if (reply === undefined) return owners
+    const [absents, full] = reply as readonly (readonly number[])[]
+    for (const owner of full ?? []) trim(owner)
+    return absents?.[0] ?? 0
+  }
+
+  /** In the background: until it is done the timeline is only longer than it need be. */
+  function trim(owner: number): void {
+    if (trimming.has(owner) || trimming.size >= TRIMS_AT_ONCE_MAX || isClosed) return
+    trimming.add(owner)
+    void trimNow(owner)
+      .catch(() => undefined) // the next insert asks again
+      .finally(() => trimming.delete(owner))
+  }
+
+  async function trimNow(owner: number): Promise<void> {
+    const key = keyOf(owner)
+    const timeline = (await redis.send(key, ['GET', key])) as Buffer | null
+    if (timeline === null || timeline.length < HEADER_BYTES + bounds.full * ENTRY_BYTES) return
+    const [head, tail] = [timeline.subarray(0, 8), timeline.subarray(-TAIL_BYTES)]
+    await redis.run(REPLACE, key, [head, String(timeline.length), tail, compact(timeline, bounds.keep)])
+  }
+
+  async function advanceAll(): Promise<void> {
+    const id = horizon
+    const change = { script: ADVANCE, args: [f64Bytes(id)], isRepeatable: true }
+    await Promise.all(groups.map((group) => group.change(change)))
+    advanced = id
+  }
+
+  /** Owners by their group, as the scripts take them. */
+  function byGroup(owners: ArrayLike<number>, write: (owner: number) => Buffer): Map<number, Buffer[]> {
+    const parts = new Map<number, Buffer[]>()
+    for (let i = 0; i < owners.length; i++) {
+      const group = groupOf(owners[i])
+      const list = parts.get(group)
+      if (list === undefined) parts.set(group, [write(owners[i])])
+      else list.push(write(owners[i]))
+    }
+    return parts
+  }
+
+  const isMade = (reply: readonly Reply[] | undefined): boolean =>
+    // Without an answer of its own, what was made is not known: as if the epoch were another.
+    reply !== undefined && reply.length > 0 && Number(reply[0]) > 0
+
+  return {
+    capacity,
+    groups: stats,
+    async insert(spreads) {
+      assertOpen()
+      const batch = createInsertBatch(GROUPS)
+      for (const spread of spreads) batch.add(spread)
+      const calls = batch.parts().map(({ group, bytes, owners }) => insertInto(group, bytes, owners))
+      let absent = 0
+      for (const count of await Promise.all(calls)) absent += count
+      return { inserted: batch.owners - absent, absent }
+    },
+    async advance(id) {
+      assertOpen()
+      horizon = Math.max(horizon, id)
+      // What comes while a round is under way shares the next one.
+      while (advanced < id) await (advancing ??= advanceAll().finally(() => (advancing = undefined)))
+    },
+    async open(owners) {
+      assertOpen()
+      const epochs = owners.map(() => Buffer.from(env.randomBytes(4)).readUInt32LE() || 1)
+      const epochOf = new Map(owners.map((owner, i) => [owner, epochs[i]]))
+      const parts = byGroup(owners, (owner) => u32Pair(owner, epochOf.get(owner) ?? 0))
+      const opened = [...parts].map(([group, bytes]) =>
+        groups[group].change({ script: OPEN, args: [Buffer.concat(bytes)], isRepeatable: false }),
+      )
+      const replies = await Promise.all(opened)
+      if (replies.includes(undefined)) throw new RivuletError('unavailable', 'Redis gave no answer')
+      return owners.map((owner) => epochOf.get(owner) ?? 0)
+    },
+    async merge(owner, epoch, entries) {
+      assertOpen()
+      const args = [...ownerAndEpoch(owner, epoch), encodeEntries(entries)]
+      const reply = await groups[groupOf(owner)].change({ script: MERGE, args, isRepeatable: true })
+      if (Number(reply?.[0]) >= HEADER_BYTES + bounds.full * ENTRY_BYTES) trim(owner)
+      return isMade(reply)
+    },
+    async settle(owner, epoch, floor) {
+      assertOpen()
+      const args = [...ownerAndEpoch(owner, epoch), f64Bytes(floor)]
+      return isMade(await groups[groupOf(owner)].change({ script: SETTLE, args, isRepeatable: true }))
+    },
+    async range(owner, below, limit) {
+      assertOpen()
+      const group = nameOf(groupOf(owner))
+      const found = (await redis.send(group, ['MGET', group, keyOf(owner)])) as (Buffer | null)[]
+      return readPage(found[0], found[1], { capacity, below, limit })
+    },
+    async evict(owners) {
+      assertOpen()
+      const parts = byGroup(owners, u32)
+      const evicted = [...parts].map(([group, bytes]) =>
+        groups[group].change({ script: EVICT, args: [Buffer.concat(bytes)], isRepeatable: true }),
+      )
+      await Promise.all(evicted)
+    },
+    async holdsAny() {
+      assertOpen()
+      const names = Array.from({ length: GROUPS }, (_, group) => nameOf(group))
+      const found = await Promise.all(names.map((name) => redis.send(name, ['GET', name])))
+      for (const group of found) if (group !== null) horizon = Math.max(horizon, horizonOf(group as Buffer))
+      return found.some((group) => group !== null)
+    },
+    stats: () => undefined,
+    async close() {
+      isClosed = true
+      for (const group of groups) group.stop()
+    },
+  }
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32LE(value)
+  return bytes
+}
+
+const u32Pair = (first: number, second: number): Buffer => Buffer.concat([u32(first), u32(second)])

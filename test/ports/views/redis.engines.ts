@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest'
+import { ID_MAX } from '../../../src/core/ids.ts'
+import type { Redis } from '../../../src/ports/drivers/redis.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { fromEntries, toEntries } from '../../../src/ports/views/conformance-model.ts'
+import { viewsConformance } from '../../../src/ports/views/conformance.ts'
+import { createRedisViews, GROUPS } from '../../../src/ports/views/redis.ts'
+import type { ViewPage, Views } from '../../../src/ports/views/views.ts'
+import { freshPrefix, useRedis } from '../../support/redis.ts'
+
+const env = createRealEnv()
+const engines = useRedis()
+const openWith = (prefix: string, capacity = 800) =>
+  createRedisViews({ env, redis: engines.redis, prefix, capacity })
+
+viewsConformance({
+  name: 'redis',
+  open: async ({ capacity }) => openWith(freshPrefix(), capacity),
+  countsRepeats: true,
+  runs: 60,
+})
+
+const idsOf = (page: ViewPage | undefined) => page && fromEntries(page.entries).map(({ id }) => id)
+const insert = (views: Views, id: number, ...owners: number[]) =>
+  views.insert([{ id, author: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
+
+/** Owners of one group, so that what one of them loses is the group's. */
+const [ANN, BOB] = [1, 1 + GROUPS]
+
+async function whole(views: Views, ...owners: number[]): Promise<void> {
+  const epochs = await views.open(owners)
+  for (const [i, owner] of owners.entries()) await views.settle(owner, epochs[i], 0)
+}
+
+/** Takes a group back to an earlier moment, as a failover to a replica that was behind does. */
+async function snapshot(redis: Redis, prefix: string): Promise<() => Promise<void>> {
+  const name = `${prefix}v:{${ANN % GROUPS}}`
+  const keysNow = async () => (await redis.send(name, ['KEYS', `${name}*`])) as Buffer[]
+  const saved = await Promise.all(
+    (await keysNow()).map(async (key) => [key, (await redis.send(name, ['DUMP', key])) as Buffer] as const),
+  )
+  return async () => {
+    for (const key of await keysNow()) await redis.send(name, ['DEL', key])
+    for (const [key, dump] of saved) await redis.send(name, ['RESTORE', key, '0', dump])
+  }
+}
+
+describe('redis views: two clients', () => {
+  it('write to the same timelines, each noticed by the other', async () => {
+    const prefix = freshPrefix()
+    const [one, two] = [openWith(prefix), openWith(prefix)]
+    await whole(one, ANN, BOB)
+    await insert(one, 10, ANN, BOB)
+    await insert(two, 20, ANN)
+    await insert(one, 30, ANN)
+    expect(idsOf(await two.range(ANN, ID_MAX, 10))).toEqual([30, 20, 10])
+    const [epoch] = await two.open([ANN])
+    expect(await one.merge(ANN, epoch + 1, toEntries([]))).toBe(false)
+    expect(idsOf(await one.range(ANN, ID_MAX, 10))).toEqual([])
+    expect(await two.holdsAny()).toBe(true)
+    expect({ ...one.groups, ...two.groups }).toMatchObject({ replays: 0, lost: 0 })
+  })
+})
+
+describe('redis views: what a failover loses', () => {
+  it('is made again while the writer remembers it', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN, BOB)
+    await insert(views, 10, ANN, BOB)
+    const goBack = await snapshot(engines.redis, prefix)
+    await insert(views, 20, ANN)
+    await insert(views, 30, ANN, BOB)
+    await views.advance(30)
+    await goBack()
+    const behind = await views.range(ANN, ID_MAX, 10)
+    expect(behind?.header.horizon).toBeLessThan(30)
+    await insert(views, 40, BOB)
+    const page = await views.range(ANN, ID_MAX, 10)
+    expect(idsOf(page)).toEqual([30, 20, 10])
+    expect(page?.header.horizon).toBe(30)
+    expect(idsOf(await views.range(BOB, ID_MAX, 10))).toEqual([40, 30, 10])
+    expect(views.groups).toMatchObject({ replays: 1, lost: 0 })
+  })
+
+  it('is noticed by the next horizon, too', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN)
+    const goBack = await snapshot(engines.redis, prefix)
+    await insert(views, 10, ANN)
+    await goBack()
+    await views.advance(20)
+    expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([10])
+  })
+
+  it('makes the timelines of its group lost when too much has happened since', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN, BOB, 2)
+    const goBack = await snapshot(engines.redis, prefix)
+    for (let id = 1; id <= 200; id++) await insert(views, id, ANN)
+    await goBack()
+    await insert(views, 300, ANN, BOB, 2)
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+    expect(await views.range(BOB, ID_MAX, 10)).toBeUndefined()
+    expect(idsOf(await views.range(2, ID_MAX, 10))).toEqual([300])
+  })
+
+  it('makes them lost when a timeline was opened since: made empty late, it would lose what came after', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN, BOB)
+    const goBack = await snapshot(engines.redis, prefix)
+    await views.open([BOB])
+    await goBack()
+    await insert(views, 10, ANN)
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+  })
+
+  it('is everything: no timeline passes for an empty one', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN)
+    const name = `${prefix}v:{${ANN % GROUPS}}`
+    await engines.redis.send(name, ['DEL', name])
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+    await insert(views, 10, ANN)
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+  })
+})
+
+describe('redis views: keys that are not as they should be', () => {
+  it('are lost timelines, until they are opened again', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN, BOB)
+    const name = `${prefix}v:{${ANN % GROUPS}}`
+    await engines.redis.send(name, ['DEL', `${name}:${ANN}`])
+    await engines.redis.send(name, ['LPUSH', `${name}:${ANN}`, 'a list'])
+    await engines.redis.send(name, ['SET', `${name}:${BOB}`, 'short'])
+    await insert(views, 10, ANN, BOB)
+    for (const owner of [ANN, BOB]) expect(await views.range(owner, ID_MAX, 10)).toBeUndefined()
+    await whole(views, ANN, BOB)
+    await insert(views, 20, ANN, BOB)
+    for (const owner of [ANN, BOB]) expect(idsOf(await views.range(owner, ID_MAX, 10))).toEqual([20])
+  })
+
+  it('are all of a group lost when it is the group itself', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN)
+    const name = `${prefix}v:{${ANN % GROUPS}}`
+    await engines.redis.send(name, ['DEL', name])
+    await engines.redis.send(name, ['LPUSH', name, 'a list'])
+    await insert(views, 10, ANN)
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+    await whole(views, ANN)
+    await insert(views, 20, ANN)
+    expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([20])
+  })
+})
+
+describe('redis views: trimming', () => {
+  it('keeps strings short while many come, and what readers see exact', async () => {
+    const views = openWith(freshPrefix())
+    await whole(views, ANN)
+    for (let from = 1; from <= 5_000; from += 10) {
+      const ids = Array.from({ length: 10 }, (_, i) => from + i)
+      await views.insert(ids.map((id) => ({ id, author: 1, kind: 0, owners: Uint32Array.of(ANN) })))
+    }
+    const page = await views.range(ANN, ID_MAX, 1_000)
+    expect(idsOf(page)).toEqual(Array.from({ length: 800 }, (_, i) => 5_000 - i))
+    expect(page?.header.floor).toBe(4_200)
+  })
+
+  it('keeps the newest by id, whatever came last', async () => {
+    const views = openWith(freshPrefix(), 100)
+    const [epoch] = await views.open([ANN])
+    for (let id = 1_001; id <= 1_100; id++) await insert(views, id, ANN)
+    const older = Array.from({ length: 500 }, (_, i) => ({ id: 900 - i, author: 1, kind: 0 }))
+    await views.merge(ANN, epoch, toEntries(older))
+    await views.settle(ANN, epoch, 0)
+    await insert(views, 1_101, ANN)
+    const page = await views.range(ANN, ID_MAX, 1_000)
+    expect(idsOf(page)).toEqual(Array.from({ length: 100 }, (_, i) => 1_101 - i))
+    expect(page?.header.floor).toBe(1_001)
+  })
+})
