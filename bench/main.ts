@@ -10,6 +10,7 @@ import { feedRead } from './feed-read.ts'
 import { followersRead } from './followers-read.ts'
 import { growth } from './growth.ts'
 import { importEdges } from './import.ts'
+import { redisTimeline } from './redis-timeline.ts'
 import { timelineInsert } from './timeline-insert.ts'
 import { timelineMemory } from './timeline-memory.ts'
 import { visible } from './visible.ts'
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   followersRead,
   visible,
   growth,
+  redisTimeline,
 ]
 const FLAGS = ['--quick', '--json']
 

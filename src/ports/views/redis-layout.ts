@@ -32,9 +32,6 @@ export function encodeEntries({ length, ids, authors, kinds }: Entries): Buffer 
   return bytes
 }
 
-const idAt = (bytes: Buffer, at: number): number =>
-  (bytes.readUInt32LE(at + 4) % 2 ** ID_HIGH_BITS) * TWO_32 + bytes.readUInt32LE(at)
-
 export const horizonOf = (group: Buffer): number => group.readDoubleLE(HORIZON_AT)
 
 export const u32Bytes = (value: number): Buffer => {
@@ -49,26 +46,44 @@ export const f64Bytes = (value: number): Buffer => {
   return bytes
 }
 
-/** Where the entries stand, oldest first, each id once. */
-function offsetsInOrder(timeline: Buffer): Uint32Array {
-  const length = Math.floor((timeline.length - HEADER_BYTES) / ENTRY_BYTES)
-  const offsets = new Uint32Array(length)
-  let isSorted = true
-  let last = -1
-  for (let i = 0, at = HEADER_BYTES; i < length; i++, at += ENTRY_BYTES) {
-    const id = idAt(timeline, at)
-    if (id <= last) isSorted = false
-    last = id
-    offsets[i] = at
-  }
-  return isSorted ? offsets : sorted(timeline, offsets)
+const ENTRY_WORDS = ENTRY_BYTES / 4
+const ID_HIGH_MASK = 2 ** ID_HIGH_BITS - 1
+
+/** Entries as words, where a word is read at once: what comes from a socket lies anywhere. Valid until the next call. */
+let scratch = new Uint32Array(4_096)
+
+function wordsOf(timeline: Buffer): Uint32Array {
+  const length = Math.floor((timeline.length - HEADER_BYTES) / ENTRY_BYTES) * ENTRY_WORDS
+  if (length > scratch.length) scratch = new Uint32Array(2 * length)
+  const bytes = new Uint8Array(scratch.buffer)
+  bytes.set(timeline.subarray(HEADER_BYTES, HEADER_BYTES + 4 * length))
+  const words = scratch.subarray(0, length)
+  return isSorted(words) ? words : sorted(words)
 }
 
-function sorted(timeline: Buffer, offsets: Uint32Array): Uint32Array {
-  const ids = new Map<number, number>()
-  for (const at of offsets) ids.set(idAt(timeline, at), at)
-  const ascending = Float64Array.from(ids.keys()).sort()
-  return Uint32Array.from(ascending, (id) => ids.get(id) ?? 0)
+const idAt = (words: Uint32Array, at: number): number => (words[at + 1] & ID_HIGH_MASK) * TWO_32 + words[at]
+
+function isSorted(words: Uint32Array): boolean {
+  let last = -1
+  for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+    const id = idAt(words, at)
+    if (id <= last) return false
+    last = id
+  }
+  return true
+}
+
+/** Oldest first, each id once. */
+function sorted(words: Uint32Array): Uint32Array {
+  const places = new Map<number, number>()
+  for (let at = 0; at < words.length; at += ENTRY_WORDS) places.set(idAt(words, at), at)
+  const ordered = new Uint32Array(places.size * ENTRY_WORDS)
+  let to = 0
+  for (const id of Float64Array.from(places.keys()).sort()) {
+    const from = places.get(id) ?? 0
+    for (let word = 0; word < ENTRY_WORDS; word++) ordered[to++] = words[from + word]
+  }
+  return ordered
 }
 
 export interface PageRequest {
@@ -86,39 +101,40 @@ export function readPage(
 ): ViewPage | undefined {
   if (group === null || timeline === null || timeline.length < HEADER_BYTES) return undefined
   if (timeline.readUInt32LE(0) !== group.readUInt32LE(0)) return undefined
-  const offsets = offsetsInOrder(timeline)
-  const first = Math.max(0, offsets.length - capacity)
-  const cut = first === 0 ? 0 : idAt(timeline, offsets[first - 1])
+  const words = wordsOf(timeline)
+  const first = Math.max(0, words.length - capacity * ENTRY_WORDS)
+  const cut = first === 0 ? 0 : idAt(words, first - ENTRY_WORDS)
   const floor = Math.max(timeline.readDoubleLE(FLOOR_AT), timeline.readDoubleLE(TRIMMED_AT), cut)
   const header = { epoch: timeline.readUInt32LE(4), floor, horizon: horizonOf(group) }
-  let end = offsets.length
-  while (end > first && idAt(timeline, offsets[end - 1]) >= below) end--
-  return { header, entries: decodeEntries(timeline, offsets, Math.max(first, end - limit), end) }
+  let end = words.length
+  while (end > first && idAt(words, end - ENTRY_WORDS) >= below) end -= ENTRY_WORDS
+  const start = Math.max(first, end - Math.max(0, limit) * ENTRY_WORDS)
+  return { header, entries: decodeEntries(words, start, end) }
 }
 
 /** Those from `start` to `end`, newest first. */
-function decodeEntries(timeline: Buffer, offsets: Uint32Array, start: number, end: number): Entries {
-  const length = Math.max(0, end - start)
+function decodeEntries(words: Uint32Array, start: number, end: number): Entries {
+  const length = (end - start) / ENTRY_WORDS
   const ids = new Float64Array(length)
   const authors = new Uint32Array(length)
   const kinds = new Uint16Array(length)
-  for (let i = 0; i < length; i++) {
-    const at = offsets[end - 1 - i]
-    ids[i] = idAt(timeline, at)
-    kinds[i] = timeline.readUInt32LE(at + 4) >>> ID_HIGH_BITS
-    authors[i] = timeline.readUInt32LE(at + 8)
+  for (let i = 0, at = end - ENTRY_WORDS; i < length; i++, at -= ENTRY_WORDS) {
+    ids[i] = idAt(words, at)
+    kinds[i] = words[at + 1] >>> ID_HIGH_BITS
+    authors[i] = words[at + 2]
   }
   return { length, ids, authors, kinds }
 }
 
 /** What a timeline is replaced with to be short again, after its floor: `trimmed`, and its newest entries. */
 export function compact(timeline: Buffer, keep: number): Buffer {
-  const offsets = offsetsInOrder(timeline)
-  const first = Math.max(0, offsets.length - keep)
-  const cut = first === 0 ? 0 : idAt(timeline, offsets[first - 1])
-  const bytes = Buffer.allocUnsafe(8 + (offsets.length - first) * ENTRY_BYTES)
-  let at = bytes.writeDoubleLE(Math.max(timeline.readDoubleLE(TRIMMED_AT), cut))
-  for (const from of offsets.subarray(first)) at += timeline.copy(bytes, at, from, from + ENTRY_BYTES)
+  const words = wordsOf(timeline)
+  const first = Math.max(0, words.length - keep * ENTRY_WORDS)
+  const cut = first === 0 ? 0 : idAt(words, first - ENTRY_WORDS)
+  const kept = words.subarray(first)
+  const bytes = Buffer.allocUnsafe(8 + kept.byteLength)
+  bytes.writeDoubleLE(Math.max(timeline.readDoubleLE(TRIMMED_AT), cut))
+  bytes.set(new Uint8Array(kept.buffer, kept.byteOffset, kept.byteLength), 8)
   return bytes
 }
 
@@ -133,7 +149,7 @@ export interface TrimBounds {
 const STRING_OVERHEAD_BYTES = 6
 /** Trims that are on their way when more entries come. */
 const FULL_MARGIN = 4
-/** A string that was set with more to spare than a tenth of its length gives that back. */
+/** A string that is set with more to spare than a tenth of its length gives that back. */
 const SPARE_SHARE_MAX = 0.1
 
 /**
@@ -144,11 +160,9 @@ export function trimBoundsOf(capacity: number): TrimBounds {
   const slots = (bytes: number) => (bytes - HEADER_BYTES - STRING_OVERHEAD_BYTES) / ENTRY_BYTES
   for (let base = 64; ; base *= 2) {
     for (const quarter of [5, 6, 7, 8]) {
-      const full = Math.floor(slots((base / 4) * quarter))
-      const keep = Math.max(capacity, Math.ceil(full / (1 + SPARE_SHARE_MAX)))
-      if (full - keep - FULL_MARGIN >= Math.max(capacity / 12, FULL_MARGIN)) {
-        return { keep, full: full - FULL_MARGIN }
-      }
+      const full = Math.floor(slots((base / 4) * quarter)) - FULL_MARGIN
+      const keep = Math.max(capacity, Math.ceil((full + FULL_MARGIN) / (1 + SPARE_SHARE_MAX)))
+      if (full - keep >= Math.max(capacity / 20, FULL_MARGIN)) return { keep, full }
     }
   }
 }

@@ -87,11 +87,19 @@ local name = key(tonumber(ARGV[4]))
 local is_there = redis.call('GETRANGE', name, 0, 7) == string.sub(head, 1, 4) .. ARGV[5]
 `
 
-/** ARGV[4] owner, ARGV[5] epoch, ARGV[6] entries. Gives the timeline's length in bytes; 0 when the epoch is another. */
+/**
+ * ARGV[4] owner, ARGV[5] epoch, ARGV[6] entries. Gives the timeline's length in bytes; 0 when the epoch is another.
+ * Into an empty timeline they are set: appending would take twice the memory.
+ */
 export const MERGE = change(
   `${IF_EPOCH}
 local length = 0
-if is_there then length = redis.call('APPEND', name, ARGV[6]) end
+if is_there and redis.call('STRLEN', name) == 24 then
+  redis.call('SET', name, redis.call('GET', name) .. ARGV[6])
+  length = 24 + #ARGV[6]
+elseif is_there then
+  length = redis.call('APPEND', name, ARGV[6])
+end
 `,
   '{length}',
 )
