@@ -185,8 +185,9 @@ function createBatches(owners: number) {
 }
 
 async function createPacked(address: string): Promise<Contestant> {
-  const redis = await connectRedis({ nodes: [address], onNotice: () => undefined })
-  const views = createRedisViews({ env: createRealEnv(), redis, prefix: 'rv:', capacity: CAPACITY })
+  const env = createRealEnv()
+  const redis = await connectRedis({ env, nodes: [address], onNotice: () => undefined })
+  const views = createRedisViews({ env, redis, prefix: 'rv:', capacity: CAPACITY })
   return {
     close: () => redis.close(),
     async fill(owners) {

@@ -6,7 +6,7 @@
 
 import type { Histogram } from '../core/histogram.ts'
 import type { Env } from '../ports/env/env.ts'
-import { createDeadlines, type Deadlines } from './deadlines.ts'
+import { createDeadlines, type Deadlines } from '../ports/env/deadlines.ts'
 
 /** What every candidate has: the key of the order. */
 export interface Ranked {

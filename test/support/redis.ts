@@ -2,13 +2,18 @@
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, inject } from 'vitest'
+import { createRealEnv } from '../../src/ports/env/real.ts'
 import { connectRedis, type Redis } from '../../src/ports/drivers/redis.ts'
 
 /** For a test file: connected before its tests, closed after them. */
 export function useRedis(): { readonly redis: Redis } {
   const held: { redis?: Redis } = {}
   beforeAll(async () => {
-    held.redis = await connectRedis({ nodes: inject('engines').redis ?? [], onNotice: () => undefined })
+    held.redis = await connectRedis({
+      env: createRealEnv(),
+      nodes: inject('engines').redis ?? [],
+      onNotice: () => undefined,
+    })
   })
   afterAll(() => held.redis?.close())
   return held as { readonly redis: Redis }

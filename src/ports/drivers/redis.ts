@@ -6,8 +6,11 @@
 import { createHash } from 'node:crypto'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
 import { RivuletError } from '../../core/errors.ts'
+import { createDeadlines } from '../env/deadlines.ts'
+import type { Env } from '../env/env.ts'
 
 export interface RedisOptions {
+  readonly env: Env
   /** `host:port` of one or more nodes; the others of a cluster are found. */
   readonly nodes: readonly string[]
   readonly username?: string
@@ -45,6 +48,8 @@ export const defineScript = (source: string): RedisScript => ({
 
 const COMMAND_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 5_000
+const PING_MS = 1_000
+const SILENCE_MS_MAX = 4_000
 const QUEUED_COMMANDS_MAX = 100_000
 const RECONNECT_MS_MAX = 1_000
 const RECONNECT_MS_MIN = 50
@@ -74,19 +79,30 @@ export async function connectRedis(options: RedisOptions): Promise<Redis> {
 const reconnectMs = (attempts: number): number =>
   Math.min(RECONNECT_MS_MIN * 2 ** Math.min(attempts, 10), RECONNECT_MS_MAX)
 
+/** A server that is frozen keeps its connections: one on which nothing comes is given up. */
+const SOCKET = {
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SILENCE_MS_MAX,
+  reconnectStrategy: reconnectMs,
+}
+
+/** The client's own deadline costs a signal and a timer a command: ours is in `redisOf`. */
+const NO_TIMEOUT = { timeout: undefined } as unknown as { timeout: number }
+
 const connectionSettings = ({ username, password }: RedisOptions) => ({
   ...(username === undefined ? {} : { username }),
   ...(password === undefined ? {} : { password }),
+  pingInterval: PING_MS,
   commandsQueueMaxLength: QUEUED_COMMANDS_MAX,
   // A command that waits for a connection is one that is answered too late: callers have better things to do.
   disableOfflineQueue: true,
-  commandOptions: { typeMapping: BYTES, timeout: COMMAND_TIMEOUT_MS },
+  commandOptions: { typeMapping: BYTES, ...NO_TIMEOUT },
 })
 
 const socketOf = (address: string) => {
   const at = address.lastIndexOf(':')
   const [host, port] = [address.slice(0, at), Number(address.slice(at + 1))]
-  return { host, port, connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: reconnectMs }
+  return { host, port, ...SOCKET }
 }
 
 function newClient(options: RedisOptions, address: string) {
@@ -120,7 +136,7 @@ async function overServer(options: RedisOptions, client: Client): Promise<Redis>
   const subscriber = client.duplicate()
   subscriber.on('error', noticeOf(options))
   await subscriber.connect()
-  return redisOf({
+  return redisOf(options.env, {
     isCluster: false,
     send: (_key, args) => client.sendCommand(args) as Promise<Reply>,
     publish: (channel, message) => client.sPublish(channel, message),
@@ -139,7 +155,7 @@ async function overCluster(options: RedisOptions): Promise<Redis> {
     rootNodes: options.nodes.map((address) => ({ ...settings, socket: socketOf(address) })),
     defaults: {
       ...settings,
-      socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: reconnectMs },
+      socket: SOCKET,
     },
     topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_REFRESH_MS,
   })
@@ -150,7 +166,7 @@ async function overCluster(options: RedisOptions): Promise<Redis> {
     throw connectionError(options, error)
   })
   const { commandOptions } = settings
-  return redisOf({
+  return redisOf(options.env, {
     isCluster: true,
     send: (key, args) => cluster.sendCommand(key, false, [...args], commandOptions) as Promise<Reply>,
     publish: (channel, message) => cluster.sPublish(channel, message),
@@ -171,12 +187,16 @@ interface Driver {
   destroy(): void
 }
 
-function redisOf(driver: Driver): Redis {
+function redisOf(env: Env, driver: Driver): Redis {
+  const deadlines = createDeadlines(env, COMMAND_TIMEOUT_MS)
   let isClosed = false
   const calling = async <T>(call: () => Promise<T>): Promise<T> => {
     if (isClosed) throw new RivuletError('shutting_down', 'the connection to Redis is closed')
-    return call().catch((error: unknown) => {
-      throw commandError(error)
+    return new Promise<T>((resolve, reject) => {
+      const watched = deadlines.watch(reject)
+      call()
+        .then(resolve, (error: unknown) => reject(commandError(error)))
+        .finally(() => watched.end())
     })
   }
   return {

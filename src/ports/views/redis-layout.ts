@@ -47,6 +47,8 @@ export const f64Bytes = (value: number): Buffer => {
 }
 
 const ENTRY_WORDS = ENTRY_BYTES / 4
+/** Of an entry's id, author and kind in a page. */
+const COLUMNS_BYTES = 8 + 4 + 2
 const ID_HIGH_MASK = 2 ** ID_HIGH_BITS - 1
 
 /** Entries as words, where a word is read at once: what comes from a socket lies anywhere. Valid until the next call. */
@@ -115,9 +117,11 @@ export function readPage(
 /** Those from `start` to `end`, newest first. */
 function decodeEntries(words: Uint32Array, start: number, end: number): Entries {
   const length = (end - start) / ENTRY_WORDS
-  const ids = new Float64Array(length)
-  const authors = new Uint32Array(length)
-  const kinds = new Uint16Array(length)
+  // One piece of memory for the three.
+  const memory = new ArrayBuffer(length * COLUMNS_BYTES)
+  const ids = new Float64Array(memory, 0, length)
+  const authors = new Uint32Array(memory, 8 * length, length)
+  const kinds = new Uint16Array(memory, 12 * length, length)
   for (let i = 0, at = end - ENTRY_WORDS; i < length; i++, at -= ENTRY_WORDS) {
     ids[i] = idAt(words, at)
     kinds[i] = words[at + 1] >>> ID_HIGH_BITS

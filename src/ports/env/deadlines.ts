@@ -1,7 +1,7 @@
 /** Deadlines of many short tasks behind one timer: a task that is in time pays for two set operations. */
 
-import { RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from './env.ts'
 
 export interface Deadlines {
   /** Calls `late` with an error unless it is ended within the deadline, or a quarter more. */
