@@ -1,18 +1,18 @@
 /**
- * The only place where adapters meet domains: a whole Rivulet over one data folder, from its ports to its
- * HTTP API. Opened in order, closed in the opposite order.
+ * A whole Rivulet, from its ports to its HTTP API. Opened in order, closed in the opposite order.
  */
 
 import type { FastifyInstance } from 'fastify'
 import { createRivulet, type Rivulet } from '../index.ts'
 import type { Env } from '../ports/env/env.ts'
-import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Outbound } from '../http/outbound.ts'
 import { createApi } from './api.ts'
 import { createClosers } from './closers.ts'
 import { unfinishedImports } from './import/run.ts'
-import { openKeys, type FolderKeys } from './keys.ts'
+import { openKeys, type Keys } from './keys.ts'
 import { openPorts, type OpenPorts } from './ports.ts'
+import type { Notes } from './notes.ts'
 import { MIB, type Config } from './settings.ts'
 import type { Logger } from './telemetry.ts'
 
@@ -30,8 +30,9 @@ export interface ComposeOptions {
 export interface Composed {
   readonly rivulet: Rivulet
   readonly app: FastifyInstance
-  readonly folder: string
-  readonly keys: FolderKeys
+  readonly place: string
+  readonly notes: Notes
+  readonly keys: Keys
   /** @returns the port */
   listen(): Promise<number>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
@@ -49,7 +50,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   try {
     const ports = closers.add(await openPorts({ env, config, onFatal, onNotice }))
     await options.prepare?.(ports)
-    const keys = await openKeys(ports.data.folder, env, config.serverKey)
+    const keys = await openKeys(ports.notes, env, config.serverKey)
     const rivulet = createRivulet(ports, {
       secret: keys.cursorSecret,
       postCacheBytesMax: config.postCacheMib * MIB,
@@ -58,12 +59,13 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     closers.add({ close: () => rivulet.stop() })
     await rivulet.start()
     await warnOfUnfinished(ports, logger)
-    const { app, drain } = await openApi(options, rivulet, keys, closers)
+    const { app, drain } = await openApi(options, rivulet, { keys, ephemeral: ports.ephemeral }, closers)
     return {
       rivulet,
       app,
       keys,
-      folder: ports.data.folder,
+      place: ports.place,
+      notes: ports.notes,
       async listen() {
         await app.listen({ host: config.host, port: config.port })
         const address = app.server.address()
@@ -83,10 +85,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
 async function openApi(
   { env, config, logger, version }: ComposeOptions,
   rivulet: Rivulet,
-  keys: FolderKeys,
+  { keys, ephemeral }: { readonly keys: Keys; readonly ephemeral: Ephemeral },
   closers: ReturnType<typeof createClosers>,
 ) {
-  const ephemeral = closers.add(createMemoryEphemeral({ env }))
   let isReady = true
   const { app, outbound } = await createApi({
     rivulet,

@@ -23,7 +23,6 @@ export interface DataFolder {
   readonly logFolder: string
   /** Rows were imported, which the log does not hold: without them the store is not whole. */
   readonly hasImports: boolean
-  noteImport(): Promise<void>
   /** Call it last: another process may open the folder from then on. */
   close(): Promise<void>
 }
@@ -35,7 +34,8 @@ export interface DataFolderOptions {
 
 const FORMAT_FILE = 'format.json'
 const OWNER_FILE = 'owner.json'
-const IMPORTED_FILE = 'imported.json'
+/** A note of this name says that rows were imported. */
+export const IMPORTED_FILE = 'imported.json'
 const LOCK_FOLDER = 'lock'
 const OWNER_ONLY = 0o700
 
@@ -75,13 +75,11 @@ async function openLocked(folder: string, env: Env, lock: FolderLock): Promise<D
   }
   for (const each of [storeFolder, logFolder]) await mkdir(each, { recursive: true, mode: OWNER_ONLY })
   await syncFolder(folder)
-  const importedFile = join(folder, IMPORTED_FILE)
   return {
     folder,
     storeFolder,
     logFolder,
-    hasImports: (await readIfThere(importedFile)) !== undefined,
-    noteImport: () => writeFileDurably(importedFile, toJson({ last_at_ms: env.wallMs() })),
+    hasImports: (await readIfThere(join(folder, IMPORTED_FILE))) !== undefined,
     async close() {
       await rm(ownerFile, { force: true })
       await lock.release()

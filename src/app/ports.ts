@@ -1,86 +1,137 @@
 /**
- * The ports of a single process over one data folder: opened in order, checked against each other, closed
- * in the opposite order, the folder last.
+ * The ports of a process, by its configuration: embedded, over one data folder; or on engines, where the log is
+ * on Kafka, the rows are in Cassandra, and timelines, short-lived keys and signals on Redis.
  */
 
 import { RivuletError } from '../core/errors.ts'
+import type { Bus } from '../ports/bus/bus.ts'
+import { createMemoryBus } from '../ports/bus/memory.ts'
 import type { Env } from '../ports/env/env.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
+import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Log } from '../ports/log/log.ts'
-import { openSegmentLog } from '../ports/log/segments.ts'
-import { openLevelStore } from '../ports/store/leveldb.ts'
 import type { Store } from '../ports/store/store.ts'
 import { createMemoryViews } from '../ports/views/memory.ts'
-import type { RivuletPorts } from '../index.ts'
+import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
-import { openDataFolder, type DataFolder } from './data-folder.ts'
-import { importsTable } from './import/tables.ts'
+import { IMPORTED_FILE } from './data-folder.ts'
+import type { Notes } from './notes.ts'
+import { openFolder } from './ports-folder.ts'
 import { MIB, type Config } from './settings.ts'
 
 /** Commands take it from here: only this layer knows adapters. */
 export { createRealEnv } from '../ports/env/real.ts'
 
-const HOUR_MS = 3_600_000
-
-export interface OpenPorts extends RivuletPorts {
-  readonly data: DataFolder
+/** What is the truth. */
+export interface Durable {
+  readonly log: Log
+  readonly store: Store
+  readonly notes: Notes
+  /** What people call it by: the folder, or the engines. */
+  readonly place: string
   close(): Promise<void>
 }
 
+/** What may be lost, and is then made again. */
+export interface Volatile {
+  readonly views: Views
+  readonly ephemeral: Ephemeral
+  readonly bus: Bus
+  close(): Promise<void>
+}
+
+export interface OpenPorts extends Omit<Durable & Volatile, 'close'> {
+  readonly env: Env
+  /** Opened in order, closed in the opposite order. */
+  close(): Promise<void>
+}
+
+export type PortSettings = Pick<
+  Config,
+  | 'data'
+  | 'timelinesMib'
+  | 'logRetentionHours'
+  | 'kafka'
+  | 'kafkaTopic'
+  | 'cassandra'
+  | 'cassandraKeyspace'
+  | 'cassandraDatacenter'
+  | 'cassandraUsername'
+  | 'cassandraPassword'
+  | 'redis'
+  | 'redisPrefix'
+  | 'redisUsername'
+  | 'redisPassword'
+>
+
 export interface OpenPortsOptions {
   readonly env: Env
-  readonly config: Pick<Config, 'data' | 'timelinesMib' | 'logRetentionHours'>
+  readonly config: PortSettings
   /** The disk failed: nothing that follows can be trusted. */
   readonly onFatal: (error: unknown) => void
   /** What an operator should know, such as a torn tail that was cut. */
   readonly onNotice: (text: string) => void
 }
 
-export async function openPorts({ env, config, onFatal, onNotice }: OpenPortsOptions): Promise<OpenPorts> {
+export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const closers = createClosers()
   try {
-    const data = closers.add(await openDataFolder({ folder: config.data, env }))
-    const retentionMs = config.logRetentionHours * HOUR_MS
-    const logOptions = { env, folder: data.logFolder, retentionMs, onFatal, onNotice }
-    const log = closers.add(await openSegmentLog(logOptions))
-    const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal, onNotice }))
-    await assertSamePast(data.folder, log, store)
-    if (data.hasImports) await assertImportsThere(data.folder, store)
-    const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
-    return { env, data, log, store, views, close: closers.close }
+    const { close: _, ...durable } = closers.add(await openDurable(options))
+    const { close: __, ...volatile } = closers.add(await openVolatile(options))
+    return { env: options.env, ...durable, ...volatile, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
   }
 }
 
-/**
- * Log and store must tell one story: what the store holds is in the log or older than it, and the log begins
- * where the store ends or before. Anything else is half of a backup, and going on would bury it.
- */
-export async function assertSamePast(folder: string, log: Log, store: Store): Promise<void> {
-  const watermark = await store.watermark()
-  for (const [partition, { start, end }] of (await log.bounds()).entries()) {
-    const projected = watermark[partition] ?? 0
-    if (projected > end) {
-      throw mismatch(folder, `the store holds events up to position ${projected}, but the log ends at ${end}`)
-    }
-    if (projected < start) {
-      throw mismatch(
-        folder,
-        `the log begins at position ${start}, but the store holds only what is below ${projected}`,
-      )
-    }
+/** Drivers of engines are loaded where they are used: elsewhere they need not be installed. */
+async function openDurable(options: OpenPortsOptions): Promise<Durable> {
+  const { kafka, cassandra } = options.config
+  if (kafka === undefined && cassandra === undefined) return openFolder(options)
+  if (kafka === undefined || cassandra === undefined) throw halfOfTwo(kafka === undefined)
+  return loaded('kafka and cassandra', () => import('./ports-kafka-cassandra.ts')).then(
+    ({ openKafkaAndCassandra }) =>
+      openKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra }),
+  )
+}
+
+async function openVolatile(options: OpenPortsOptions): Promise<Volatile> {
+  const { redis } = options.config
+  if (redis === undefined) return openMemory(options)
+  return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) => openRedis(options, redis))
+}
+
+function openMemory({ env, config }: OpenPortsOptions): Volatile {
+  const closers = createClosers()
+  const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
+  const ephemeral = closers.add(createMemoryEphemeral({ env }))
+  const bus = closers.add(createMemoryBus({ env }))
+  return { views, ephemeral, bus, close: closers.close }
+}
+
+const DRIVERS = {
+  redis: 'redis',
+  'kafka and cassandra': '@platformatic/kafka cassandra-driver',
+} as const
+
+async function loaded<T>(what: keyof typeof DRIVERS, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    const message = `the client for ${what} is not installed; run npm install ${DRIVERS[what]}`
+    throw new RivuletError('config_invalid', message, { cause: error })
   }
 }
 
-/** What was imported stands in the store alone: a store that is gone cannot be made again from the log. */
-async function assertImportsThere(folder: string, store: Store): Promise<void> {
-  const [some] = await store.scan(importsTable, undefined, 1)
-  if (some === undefined) throw mismatch(folder, 'rows were imported, but the store holds none of them')
+function halfOfTwo(isKafkaMissing: boolean): RivuletError {
+  const [given, missing] = isKafkaMissing ? ['cassandra', 'kafka'] : ['kafka', 'cassandra']
+  const message = `the setting ${given} needs ${missing}, too: log and rows go to engines together; set RIVULET_${missing.toUpperCase()}`
+  return new RivuletError('config_invalid', message)
 }
 
-const mismatch = (folder: string, finding: string): RivuletError =>
-  new RivuletError(
-    'data_corrupt',
-    `in ${folder}, ${finding}: data is missing, and nothing was changed; restore the folders log and store together, from one backup`,
-  )
+/** Rows were written that the log does not hold: without them the store is not whole. */
+export async function noteImport({ notes, env }: Pick<OpenPorts, 'notes' | 'env'>): Promise<void> {
+  await notes.keep(IMPORTED_FILE, () => JSON.stringify({ first_at_ms: env.wallMs() }))
+}

@@ -37,6 +37,28 @@ export const secret = (charsMin: number): Kind<string> => ({
   parse: (text) => (text.length >= charsMin && /^[\x21-\x7e]{1,256}$/.test(text) ? text : undefined),
 })
 
+/** `host:port` of one or more servers; a scheme before them says what they are, and may be left out. */
+export const nodes = (scheme: string, portDefault: number): Kind<readonly string[]> => ({
+  allowed: `host:port of one or more servers, separated by commas, such as ${scheme}://10.0.0.1:${portDefault},10.0.0.2:${portDefault}`,
+  parse(text) {
+    const rest = text.startsWith(`${scheme}://`) ? text.slice(scheme.length + 3) : text
+    const values = rest.split(',').map((value) => value.trim())
+    const whole = values.map((value) => (/:\d+$/.test(value) ? value : `${value}:${portDefault}`))
+    return whole.every(isNode) ? whole : undefined
+  },
+})
+
+const isNode = (text: string): boolean => {
+  const [, address, port] = /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(text) ?? []
+  return address !== undefined && Number(port) >= 1 && Number(port) <= 65_535
+}
+
+/** A name that engines accept for what they keep. */
+export const name = (charsMax: number): Kind<string> => ({
+  allowed: `1 to ${charsMax} letters, digits or _, a letter first`,
+  parse: (text) => (/^[A-Za-z]\w*$/.test(text) && text.length <= charsMax ? text : undefined),
+})
+
 export const origins: Kind<readonly string[]> = {
   allowed: 'origins such as https://app.example, separated by commas',
   parse(text) {

@@ -6,7 +6,18 @@
 import { LIMITS } from '../core/limits.ts'
 import { RATE_LIMITS } from '../http/limits.ts'
 import { memoryViewsBytesMin } from '../ports/views/memory.ts'
-import { choice, host, optional, origins, path, secret, whole, type Kind } from './setting-kinds.ts'
+import {
+  choice,
+  host,
+  name,
+  nodes,
+  optional,
+  origins,
+  path,
+  secret,
+  whole,
+  type Kind,
+} from './setting-kinds.ts'
 
 export const MIB = 2 ** 20
 
@@ -78,6 +89,77 @@ export const SETTINGS = {
     fallback: [] as readonly string[],
     fallbackText: 'none',
     help: 'web origins whose pages may call the API',
+  }),
+  kafka: setting({
+    of: optional(nodes('kafka', 9_092)),
+    fallback: none<readonly string[]>(),
+    fallbackText: 'the log is in the data folder',
+    help: 'Kafka brokers that keep the log',
+  }),
+  kafkaTopic: setting({ of: name(200), fallback: 'rivulet', help: 'topic of the log' }),
+  kafkaPartitions: setting({
+    of: whole(1, 1_024),
+    fallback: 12,
+    help: 'partitions of the topic when `rivulet migrate` makes it',
+  }),
+  kafkaReplication: setting({
+    of: whole(1, 9),
+    fallback: 3,
+    help: 'replicas of the topic when `rivulet migrate` makes it',
+  }),
+  cassandra: setting({
+    of: optional(nodes('cassandra', 9_042)),
+    fallback: none<readonly string[]>(),
+    fallbackText: 'rows are in the data folder',
+    help: 'Cassandra or ScyllaDB nodes that keep the rows',
+  }),
+  cassandraKeyspace: setting({ of: name(48), fallback: 'rivulet', help: 'keyspace of the rows' }),
+  cassandraDatacenter: setting({
+    of: host,
+    fallback: 'datacenter1',
+    help: 'data centre of Cassandra that this process is near to',
+  }),
+  cassandraReplication: setting({
+    of: whole(1, 9),
+    fallback: 3,
+    help: 'replicas of the keyspace when `rivulet migrate` makes it',
+  }),
+  cassandraUsername: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'user of Cassandra',
+  }),
+  cassandraPassword: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'password of that user',
+    isSecret: true,
+  }),
+  redis: setting({
+    of: optional(nodes('redis', 6_379)),
+    fallback: none<readonly string[]>(),
+    fallbackText: 'timelines are in memory',
+    help: 'Redis or Valkey nodes, single or a cluster, that keep timelines, short-lived keys and signals',
+  }),
+  redisPrefix: setting({
+    of: name(48),
+    fallback: 'rivulet',
+    help: 'begins every key in Redis, so that deployments can share it',
+  }),
+  redisUsername: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'user of Redis',
+  }),
+  redisPassword: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'password of that user',
+    isSecret: true,
   }),
   config: setting({
     of: optional(path),

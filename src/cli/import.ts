@@ -7,7 +7,7 @@ import { runImport, type ImportSource, type ImportSummary } from '../app/import/
 import { ldbcSource } from '../app/import/ldbc.ts'
 import type { SettingKey } from '../app/settings.ts'
 import { RivuletError } from '../core/errors.ts'
-import { createRealEnv, openPorts } from '../app/ports.ts'
+import { createRealEnv, noteImport, openPorts } from '../app/ports.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'
 import { endAtOnce } from './fatal.ts'
@@ -59,7 +59,7 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
     const summary = await runImport(ports, source, { progress, notice, onFatal: endAtOnce })
-    await ports.data.noteImport()
+    await noteImport(ports)
     terminal.endProgress()
     terminal.print(summaryText(summary, env.monotonicMs() - startedAtMs))
   } finally {

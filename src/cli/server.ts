@@ -27,7 +27,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   try {
     const composed = await compose(parts)
     try {
-      if (isDemo) await loadDemo(composed.rivulet, composed.folder)
+      if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
       await announce(composed, config, terminal, isDemo)
       telemetry.logger.info({ signal: await signals.first }, 'ending')
@@ -49,16 +49,16 @@ async function announce(
   const port = await composed.listen().catch((error: unknown) => {
     throw listenFailure(error, config.host, config.port)
   })
-  const { keys, folder } = composed
+  const { keys, place } = composed
   const url = urlOf(config.host, port)
   terminal.print(`Rivulet ${version} is ready: ${url}/api/v1`)
   terminal.print(`  documentation  ${url}/docs`)
   terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
-  terminal.print(`  data           ${folder}`)
-  if (keys.serverKeyFile !== undefined) {
+  terminal.print(`  data           ${place}`)
+  if (keys.serverKeyPlace !== undefined) {
     const key = keys.isNew
-      ? `${keys.serverKey}   (made just now, kept in ${keys.serverKeyFile})`
-      : keys.serverKeyFile
+      ? `${keys.serverKey}   (made just now, kept in ${keys.serverKeyPlace})`
+      : keys.serverKeyPlace
     terminal.print(`  server key     ${key}`)
   }
   if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))

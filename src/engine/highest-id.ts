@@ -8,7 +8,11 @@ import type { IdSource } from '../core/ids.ts'
 import type { Store } from '../ports/store/store.ts'
 import { defineTable } from './tables.ts'
 
-const highestIdTable = defineTable({ name: 'highest_id', partition: () => 'ids', value: struct({ id: u53 }) })
+export const highestIdTable = defineTable({
+  name: 'highest_id',
+  partition: () => 'ids',
+  value: struct({ id: u53 }),
+})
 
 export async function saveHighestId(store: Store, ids: IdSource): Promise<void> {
   const id = ids.fence()

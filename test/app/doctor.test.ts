@@ -22,7 +22,16 @@ import {
   numbersTable,
 } from '../../src/graph/index.ts'
 import type { Row, Store } from '../../src/ports/store/store.ts'
-import { env, fail, importSource, numberOf, openFolder, tempFolder, withRivulet } from './folders.ts'
+import {
+  configOf,
+  env,
+  fail,
+  importSource,
+  numberOf,
+  openFolder,
+  tempFolder,
+  withRivulet,
+} from './folders.ts'
 
 const LATER = 2 ** 52
 
@@ -30,7 +39,7 @@ async function findings(data: string): Promise<Finding[]> {
   const found: Finding[] = []
   const isWell = await examine({
     env,
-    config: { data, timelinesMib: 16, logRetentionHours: 1 },
+    config: configOf(data),
     readers: 6,
     progress: noProgress,
     onFatal: fail,

@@ -1,5 +1,7 @@
 /** Data folders for tests: opened, filled from text, and read back as people would describe them. */
 
+import { readConfig } from '../../src/app/config.ts'
+import type { Config } from '../../src/app/settings.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -28,10 +30,14 @@ export const fail = (error: unknown): never => {
   throw error
 }
 
+/** Small, for one folder. */
+export const configOf = (data: string): Config =>
+  readConfig({ flags: { data, timelinesMib: '16', logRetentionHours: '1' } }).config
+
 export const openFolder = (data: string): Promise<OpenPorts> =>
   openPorts({
     env,
-    config: { data, timelinesMib: 16, logRetentionHours: 1 },
+    config: configOf(data),
     onFatal: fail,
     onNotice: () => undefined,
   })

@@ -4,6 +4,7 @@ import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openKeys } from '../../src/app/keys.ts'
+import { createFolderNotes } from '../../src/app/notes.ts'
 import { env, openFolder, tempFolder, withRivulet } from './folders.ts'
 
 async function post(folder: string, count: number): Promise<void> {
@@ -33,18 +34,18 @@ test('a log that is older than the store is refused', async () => {
 
 test('the keys of a folder are made once, for its owner alone', async () => {
   const folder = tempFolder()
-  const first = await openKeys(folder, env, undefined)
-  expect(first).toMatchObject({ isNew: true, serverKeyFile: join(folder, 'server.key') })
+  const first = await openKeys(createFolderNotes(folder), env, undefined)
+  expect(first).toMatchObject({ isNew: true, serverKeyPlace: join(folder, 'server.key') })
   expect(first.cursorSecret).not.toEqual(first.tokenSecret)
   for (const name of ['secret.key', 'server.key']) {
     expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600)
   }
-  const again = await openKeys(folder, env, undefined)
+  const again = await openKeys(createFolderNotes(folder), env, undefined)
   expect(again).toEqual({ ...first, isNew: false })
-  const configured = await openKeys(folder, env, 'a key of the operator')
+  const configured = await openKeys(createFolderNotes(folder), env, 'a key of the operator')
   expect(configured).toMatchObject({
     serverKey: 'a key of the operator',
-    serverKeyFile: undefined,
+    serverKeyPlace: undefined,
     isNew: false,
   })
   expect(await readFile(join(folder, 'server.key'), 'utf8')).toBe(`${first.serverKey}\n`)
@@ -53,7 +54,7 @@ test('the keys of a folder are made once, for its owner alone', async () => {
 test('a damaged key is not replaced', async () => {
   const folder = tempFolder()
   await writeFile(join(folder, 'secret.key'), 'half a ke')
-  await expect(openKeys(folder, env, undefined)).rejects.toMatchObject({
+  await expect(openKeys(createFolderNotes(folder), env, undefined)).rejects.toMatchObject({
     code: 'data_corrupt',
     message: expect.stringContaining('secret.key is damaged; restore it'),
   })

@@ -1,32 +1,30 @@
 /**
  * Fills a new folder with the demo world. People, follows and posts come by import, under times of the past
  * days; names, replies, reposts and the lowered threshold through the engine. Interrupted, it goes on at the
- * next start; `demo.json` in the folder says that all of it is there.
+ * next start; the note `demo.json` says that all of it is there.
  */
 
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { accountsTable } from '../../graph/index.ts'
 import type { Rivulet } from '../../index.ts'
 import type { Composed } from '../compose.ts'
-import { writeFileDurably } from '../durable-file.ts'
 import { runImport } from '../import/import.ts'
 import type { Progress } from '../import/progress.ts'
 import { importsTable } from '../import/tables.ts'
-import type { OpenPorts } from '../ports.ts'
+import type { Notes } from '../notes.ts'
+import { noteImport, type OpenPorts } from '../ports.ts'
 import { GUEST, STAR } from './people.ts'
 import { demoSource, IMPORT_NAME } from './source.ts'
 import { DEMO_PUSH_THRESHOLD, makeWorld, type DemoAction, type DemoWorld } from './world.ts'
 
-const doneFile = (folder: string): string => join(folder, 'demo.json')
+const DONE_NOTE = 'demo.json'
 
 /** The part that needs no engine: for `compose`, before it starts one. */
 export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => void) {
   return async (ports: OpenPorts): Promise<void> => {
-    if (existsSync(doneFile(ports.data.folder)) || (await holdsOtherData(ports))) return
+    if ((await ports.notes.read(DONE_NOTE)) !== undefined || (await holdsOtherData(ports))) return
     const ui = { progress, notice: () => undefined, onFatal }
     await runImport(ports, demoSource(makeWorld()), ui)
-    await ports.data.noteImport()
+    await noteImport(ports)
   }
 }
 
@@ -36,14 +34,15 @@ async function holdsOtherData({ store }: OpenPorts): Promise<boolean> {
 }
 
 /** The part that needs the engine. */
-export async function loadDemo(rivulet: Rivulet, folder: string): Promise<void> {
-  if (existsSync(doneFile(folder)) || (await numberOf(rivulet, STAR.handle)) === undefined) return
+export async function loadDemo(rivulet: Rivulet, notes: Notes): Promise<void> {
+  if ((await notes.read(DONE_NOTE)) !== undefined) return
+  if ((await numberOf(rivulet, STAR.handle)) === undefined) return
   const world = makeWorld()
   await rivulet.graph.commands.setPolicy({ push_threshold_followers: DEMO_PUSH_THRESHOLD })
   await Promise.all(world.people.map((person) => rivulet.graph.commands.putAccount(person.handle, person)))
   await act(rivulet, world)
   await rivulet.settle()
-  await writeFileDurably(doneFile(folder), `${JSON.stringify({ guest: GUEST.handle, star: STAR.handle })}\n`)
+  await notes.keep(DONE_NOTE, () => JSON.stringify({ guest: GUEST.handle, star: STAR.handle }))
 }
 
 const numberOf = async ({ graph }: Rivulet, handle: string): Promise<number | undefined> =>

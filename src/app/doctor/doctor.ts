@@ -39,7 +39,7 @@ export async function examine(examination: Examination): Promise<boolean> {
   }
   try {
     const ports = await openPorts(examination)
-    report({ check: 'folder', seen: ports.data.folder, examples: [], wrong: 0 })
+    report({ check: 'folder', seen: ports.place, examples: [], wrong: 0 })
     try {
       await examinePorts(ports, examination, report)
     } finally {

@@ -15,6 +15,7 @@ import {
   numberOf,
   tempFolder,
   withRivulet,
+  configOf,
 } from '../folders.ts'
 
 const LDBC = new URL('../../../../shared/data/ldbc-snb-tiny', import.meta.url).pathname
@@ -24,7 +25,7 @@ async function complaints(data: string, readers = 6): Promise<string[]> {
   const found: string[] = []
   await examine({
     env,
-    config: { data, timelinesMib: 16, logRetentionHours: 1 },
+    config: configOf(data),
     readers,
     progress: noProgress,
     onFatal: fail,

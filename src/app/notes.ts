@@ -1,0 +1,68 @@
+/**
+ * What a deployment keeps about itself: its keys, and what was done to it once. Small texts by name, written
+ * once. In a data folder each is a file; on engines they are rows, the same for all processes.
+ */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { struct, text } from '../core/codec.ts'
+import { RivuletError } from '../core/errors.ts'
+import { defineTable } from '../engine/tables.ts'
+import type { Store } from '../ports/store/store.ts'
+import { writeFileDurably } from './durable-file.ts'
+
+export interface Notes {
+  read(name: string): Promise<string | undefined>
+  /** Keeps what `make` gives, unless there is something already: that stands. */
+  keep(name: string, make: () => string): Promise<{ readonly text: string; readonly isNew: boolean }>
+  /** Where people find it. */
+  placeOf(name: string): string
+}
+
+export function createFolderNotes(folder: string): Notes {
+  const pathOf = (name: string) => join(folder, name)
+  async function read(name: string): Promise<string | undefined> {
+    const path = pathOf(name)
+    const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      const message = `${path} cannot be read (${error.message}); check its rights`
+      throw new RivuletError('disk_error', message, { cause: error })
+    })
+    return content?.trim()
+  }
+  return {
+    read,
+    placeOf: pathOf,
+    async keep(name, make) {
+      const known = await read(name)
+      if (known !== undefined) return { text: known, isNew: false }
+      const made = make()
+      await writeFileDurably(pathOf(name), `${made}\n`)
+      return { text: made, isNew: true }
+    },
+  }
+}
+
+export const notesTable = defineTable({
+  name: 'notes',
+  kind: 'once',
+  partition: (name: string) => name,
+  value: struct({ text }),
+})
+
+export function createStoreNotes(store: Store, place: string): Notes {
+  return {
+    async read(name) {
+      const [row] = await store.get([notesTable.key(name)])
+      return row === undefined ? undefined : notesTable.decode(row).text
+    },
+    placeOf: (name) => `${place}, note ${name}`,
+    async keep(name, make) {
+      const key = notesTable.key(name)
+      const [{ inserted, value }] = await store.insertIfAbsent([
+        { ...key, value: notesTable.encode({ text: make() }) },
+      ])
+      return { text: notesTable.decode({ ...key, version: 0, value }).text, isNew: inserted }
+    },
+  }
+}

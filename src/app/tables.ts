@@ -1,0 +1,20 @@
+/** Every table of the store, as the domains declare them: what an engine must be given before it is used. */
+
+import * as engine from '../engine/highest-id.ts'
+import * as idempotency from '../engine/idempotency.ts'
+import { pastTable } from '../feed/index.ts'
+import * as feed from '../feed/tables.ts'
+import * as graph from '../graph/tables.ts'
+import type { Table } from '../ports/store/store.ts'
+import * as imports from './import/tables.ts'
+import * as notes from './notes.ts'
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && 'name' in value && 'kind' in value && 'decode' in value
+
+/** Several kinds of rows may share a table. */
+export function allTables(): readonly Table[] {
+  const declared = [engine, idempotency, feed, graph, imports, notes, { pastTable }]
+  const tables = declared.flatMap((module) => Object.values(module)).filter(isTable)
+  return [...new Map(tables.map((table) => [table.name, table])).values()]
+}
