@@ -1,6 +1,6 @@
 /**
- * Starts the engines that the tests run on, once for all files, one node of each. ENGINES names those that are
- * needed (`ENGINES=redis,kafka`); with ENGINES_KEEP=1 they stay up for the next run.
+ * Starts the engines that the tests run on, once for all files: one node of each, or three with ENGINES_NODES=3.
+ * ENGINES names those that are needed (`ENGINES=redis,kafka`); with ENGINES_KEEP=1 they stay up for the next run.
  */
 
 import { tmpdir } from 'node:os'
@@ -21,10 +21,11 @@ declare module 'vitest' {
 const DEFINITIONS = { kafka, cassandra, redis }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { ENGINES, ENGINES_KEEP } = process.env
+  const { ENGINES, ENGINES_KEEP, ENGINES_NODES } = process.env
+  const count = ENGINES_NODES === '3' ? 3 : 1
   const folder = openEngineFolder(join(tmpdir(), `rivulet-test-engines-${process.getuid?.() ?? 'user'}`))
   const names = ENGINES === undefined ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => ENGINES.includes(name))
-  const up = names.map((name) => folder.up(DEFINITIONS[name], 1, (line) => console.log(line)))
+  const up = names.map((name) => folder.up(DEFINITIONS[name], count, (line) => console.log(line)))
   const engines = await Promise.all(up)
   const addresses = engines.map(({ name, nodes }) => [name, nodes.map(({ host, port }) => `${host}:${port}`)])
   project.provide('engines', Object.fromEntries(addresses))

@@ -49,7 +49,7 @@ export interface Group {
 }
 
 /** Longer than a failover takes. */
-const GIVE_UP_MS = 8_000
+const GIVE_UP_MS = 12_000
 const RETRY_MS = 100
 const PROBE_MS = 500
 const HISTORY_CHANGES_MAX = 64
