@@ -15,6 +15,8 @@ export interface Log {
   /** Raised when the deployment moves to another log; part of every row version. */
   readonly epoch: number
   readonly partitions: number
+  /** Where the records of a key are: each adapter has its own rule, which never changes for one log. */
+  partitionOf(key: number): number
   /**
    * The bytes are taken before the call returns: callers may reuse their buffers at once.
    * At most `appendRecordsMax` records of at most `LIMITS.logRecordBytesMax` bytes each.
