@@ -7,7 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { cassandra } from '../../tools/engines/cassandra.ts'
-import { ENGINE_NAMES, openEngineFolder, type EngineFolder, type EngineName } from '../../tools/engines/engine.ts'
+import {
+  ENGINE_NAMES,
+  openEngineFolder,
+  type EngineFolder,
+  type EngineName,
+} from '../../tools/engines/engine.ts'
 import { kafka } from '../../tools/engines/kafka.ts'
 import { redis } from '../../tools/engines/redis.ts'
 
@@ -30,10 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const names = ENGINES === undefined ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => ENGINES.includes(name))
   const up = names.map((name) => folder.up(DEFINITIONS[name], 1, (line) => console.log(line)))
   const engines = await Promise.all(up)
-  const addresses = engines.map(({ name, nodes }) => [
-    name,
-    nodes.map(({ host, port }) => `${host}:${port}`),
-  ])
+  const addresses = engines.map(({ name, nodes }) => [name, nodes.map(({ host, port }) => `${host}:${port}`)])
   project.provide('engines', Object.fromEntries(addresses))
   return async () => {
     if (ENGINES_KEEP !== undefined) return

@@ -7,7 +7,7 @@ import type { Broker } from '@platformatic/kafka'
 import { RivuletError } from '../../core/errors.ts'
 import type { LogBounds } from './log.ts'
 import { KafkaLink } from './kafka-link.ts'
-import { CODE, unreachable, type KafkaSettings } from './kafka-settings.ts'
+import { backoffMs, CODE, nameOf, sleep, unreachable, type KafkaSettings } from './kafka-settings.ts'
 
 export interface TopicState {
   readonly id: string
@@ -30,6 +30,9 @@ export interface ProducerId {
 
 const EARLIEST = -2n
 const LATEST = -1n
+/** Has no meaning without a transaction, but must be within what brokers allow. */
+const TRANSACTION_TIMEOUT_MS = 60_000
+const PRODUCER_ID_TRIES = 10
 /** Many callers see the same trouble at once: one look serves all. */
 const FRESH_MS = 50
 
@@ -68,13 +71,18 @@ export class KafkaCluster {
   }
 
   /** The ids differ in each call: a new one says nothing of what another may have written. */
-  producerId(): Promise<ProducerId> {
-    return this.#ask(async (broker) => {
-      const connection = await this.#link.connect(broker)
-      const response = await this.#link.request(connection, 'initProducerId', null, 60_000, -1n, -1)
-      if (response.errorCode !== 0) throw new Error(`no producer id: error ${response.errorCode}`)
-      return { id: response.producerId, epoch: response.producerEpoch }
-    })
+  async producerId(): Promise<ProducerId> {
+    for (let tries = 1; ; tries++) {
+      const response = await this.#ask(async (broker) => {
+        const connection = await this.#link.connect(broker)
+        return this.#link.request(connection, 'initProducerId', null, TRANSACTION_TIMEOUT_MS, -1n, -1)
+      })
+      if (response.errorCode === 0) return { id: response.producerId, epoch: response.producerEpoch }
+      // a broker that has just started must first be given ids
+      const failure = new Error(`no producer id: ${nameOf(response.errorCode)}`)
+      if (tries === PRODUCER_ID_TRIES) throw unreachable(this.#settings.brokers, failure)
+      await sleep(this.#settings.env, backoffMs(this.#settings.env, tries))
+    }
   }
 
   async bounds(): Promise<readonly LogBounds[]> {
