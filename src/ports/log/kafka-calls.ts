@@ -33,6 +33,8 @@ const CHECK_MS = 100
 export interface CallsOptions {
   readonly env: Env
   readonly onWithdrawn: (piece: Piece) => void
+  /** Some were withdrawn: whoever holds them should let go. */
+  readonly onSwept: () => void
   /** What goes wrong at the moment, for the message. */
   readonly trouble: () => string
 }
@@ -91,10 +93,12 @@ export class Calls {
   #checkDeadlines(): void {
     this.#timer = undefined
     const nowMs = this.#options.env.monotonicMs()
+    const { size } = this.#open
     for (const call of this.#open) {
       if (call.deadlineMs > nowMs) break
       this.#expire(call)
     }
+    if (this.#open.size < size) this.#options.onSwept()
     if (this.#open.size > 0) {
       this.#timer ??= this.#options.env.timer(CHECK_MS, () => this.#checkDeadlines())
     }

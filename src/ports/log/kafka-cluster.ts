@@ -33,6 +33,9 @@ const LATEST = -1n
 /** Has no meaning without a transaction, but must be within what brokers allow. */
 const TRANSACTION_TIMEOUT_MS = 60_000
 const PRODUCER_ID_TRIES = 10
+/** What is asked here needs no replica: who takes longer is passed over. */
+const ANSWER_WITHIN_MS = 2_000
+const ROUNDS = 2
 /** Many callers see the same trouble at once: one look serves all. */
 const FRESH_MS = 50
 
@@ -47,7 +50,7 @@ export class KafkaCluster {
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings
-    this.#link = new KafkaLink(settings)
+    this.#link = new KafkaLink(settings, ANSWER_WITHIN_MS)
     this.#brokers = settings.brokers.map(brokerOf)
   }
 
@@ -132,7 +135,8 @@ export class KafkaCluster {
 
   async #ask<T>(task: (broker: Broker) => Promise<T>): Promise<T> {
     let failure: unknown
-    for (const broker of [...this.#brokers]) {
+    for (let tries = ROUNDS * this.#brokers.length; tries > 0; tries--) {
+      const [broker] = this.#brokers
       try {
         return await task(broker)
       } catch (error) {
@@ -166,14 +170,28 @@ export class KafkaCluster {
       leaders[partitionIndex] = leader && { node: leaderId, host: leader.host, port: leader.port }
     }
     this.#topicAtMs = this.#settings.env.monotonicMs()
-    this.#topic = {
+    const state = {
       id: topic.topicId,
       partitions: leaders.length,
       replicas: Math.min(...topic.partitions.map(({ replicaNodes }) => replicaNodes.length)),
       brokers: brokers.length,
       leaders,
     }
-    return this.#topic
+    this.#checkSame(state)
+    this.#topic = state
+    return state
+  }
+
+  /** Positions and the places of keys are those of one topic with one number of partitions. */
+  #checkSame({ id, partitions }: TopicState): void {
+    const before = this.#topic
+    if (before === undefined || (before.id === id && before.partitions === partitions)) return
+    const message =
+      `the Kafka topic ${this.#settings.topic} was made anew or got other partitions while in use: ` +
+      'move to a topic of its own, with a higher log epoch'
+    const error = new RivuletError('config_invalid', message)
+    this.#settings.onFatal(error)
+    throw error
   }
 
   /** Those that were configured may be down while others, of which only the cluster told, are not. */

@@ -25,7 +25,7 @@ const PARTITION_BYTES_MAX = 1_024 * 1_024
 /** How long a broker waits for a record. A seek or a newly assigned partition waits for it, too. */
 const POLL_MS = 250
 /** While a full partition is left out, which may have room again at any moment. */
-const SHORT_POLL_MS = 5
+const SHORT_POLL_MS = 20
 const COMMITTED_ONLY = 1
 
 export class KafkaFetcher {

@@ -87,6 +87,12 @@ export class Lane {
     return batch
   }
 
+  /** Lets go of what was withdrawn, which in an outage is all that comes. */
+  sweep(): void {
+    this.#queue = this.#queue.slice(this.#taken).filter(({ state }) => state === 'queued')
+    this.#taken = 0
+  }
+
   #compact(): void {
     if (this.#taken < 1_024 && this.#taken < this.#queue.length) return
     this.#queue = this.#queue.slice(this.#taken)

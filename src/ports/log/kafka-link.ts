@@ -55,15 +55,17 @@ const SLACK_MS = 500
 
 export class KafkaLink {
   readonly #settings: KafkaSettings
+  readonly #requestTimeoutMs: number
   readonly #pool: ConnectionPool
   /** What each broker speaks; asked once per connection, as brokers are upgraded one by one. */
   readonly #versions = new WeakMap<Connection, ReadonlyMap<number, number>>()
 
-  constructor(settings: KafkaSettings) {
+  constructor(settings: KafkaSettings, requestTimeoutMs = REQUEST_TIMEOUT_MS) {
     this.#settings = settings
+    this.#requestTimeoutMs = requestTimeoutMs
     this.#pool = new ConnectionPool(settings.clientId, {
       connectTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
       ...settings.security,
     })
     // an error event that nobody listens to would end the process; callers learn of it by their request
@@ -71,7 +73,7 @@ export class KafkaLink {
   }
 
   async connect(broker: Broker): Promise<Connection> {
-    const connection = await this.#bounded<Connection>(2 * CONNECT_TIMEOUT_MS, (callback) =>
+    const connection = await this.#bounded<Connection>(CONNECT_TIMEOUT_MS + SLACK_MS, (callback) =>
       this.#pool.get(broker, callback as never),
     )
     if (!this.#versions.has(connection)) {
@@ -109,7 +111,7 @@ export class KafkaLink {
 
   async #call<R>(connection: Connection, start: (callback: Callback) => void): Promise<R> {
     try {
-      return await this.#bounded<R>(REQUEST_TIMEOUT_MS + SLACK_MS, start)
+      return await this.#bounded<R>(this.#requestTimeoutMs + SLACK_MS, start)
     } catch (error) {
       if (!(error instanceof ResponseError)) connection.socket.destroy()
       throw error

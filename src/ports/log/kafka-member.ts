@@ -7,7 +7,7 @@
  */
 
 import { Consumer, type ConsumerOptions } from '@platformatic/kafka'
-import { CONNECT_TIMEOUT_MS, within, type KafkaSettings } from './kafka-settings.ts'
+import { CONNECT_TIMEOUT_MS, guarded, within, type KafkaSettings } from './kafka-settings.ts'
 
 export interface MemberOptions {
   readonly settings: KafkaSettings
@@ -38,7 +38,7 @@ export class GroupMember {
 
   constructor(options: MemberOptions) {
     this.#options = options
-    this.#consumer = new Consumer({
+    const consumer = new Consumer({
       clientId: options.settings.clientId,
       bootstrapBrokers: [...options.bootstrap],
       groupId: options.group,
@@ -52,6 +52,7 @@ export class GroupMember {
       requestTimeout: JOIN_MS,
       ...options.settings.security,
     } as ConsumerOptions<Buffer, Buffer, Buffer, Buffer>)
+    this.#consumer = guarded(consumer)
     this.#consumer.memberId = options.memberId
     this.#consumer.topics.track(options.settings.topic)
     this.#listen()

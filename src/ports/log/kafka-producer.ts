@@ -39,11 +39,12 @@ export class KafkaProducer {
       ...options,
       lanes: this.#lanes,
       onConfirmed: (piece, base) => this.#confirmed(piece, base),
-      onLost: (error) => this.#fail(error),
+      onLost: options.settings.onFatal,
     })
     this.#calls = new Calls({
       env: options.settings.env,
-      onWithdrawn: ({ bytes }) => (this.#queuedBytes -= bytes),
+      onWithdrawn: (piece) => (this.#queuedBytes -= heldBytes(piece)),
+      onSwept: () => this.#lanes.forEach((lane) => lane.sweep()),
       trouble: () => this.#sender.trouble,
     })
   }
@@ -107,21 +108,20 @@ export class KafkaProducer {
     const piece: Piece = { call, ...part, state: 'queued' }
     call.pieces.push(piece)
     call.piecesLeft++
-    this.#queuedBytes += piece.bytes
+    this.#queuedBytes += heldBytes(piece)
     this.#lanes[partition].put(piece)
   }
 
   #confirmed(piece: Piece, base: number | undefined): void {
-    this.#queuedBytes -= piece.bytes
+    this.#queuedBytes -= heldBytes(piece)
     if (base === undefined) this.#calls.storedSomewhere(piece)
     else this.#calls.stored(piece, base)
   }
 
-  #fail(error: RivuletError): void {
+  fail(error: RivuletError): void {
     this.#refusal = error
     this.#sender.stop()
     this.#calls.rejectAll()
-    this.#options.settings.onFatal(error)
   }
 
   /** Takes no more; resolves when what was taken is answered, one way or the other. */
@@ -131,6 +131,10 @@ export class KafkaProducer {
     this.#sender.stop()
   }
 }
+
+/** Small records take more memory than their bytes. */
+const PIECE_OVERHEAD_BYTES = 512
+const heldBytes = ({ bytes }: Piece): number => bytes + PIECE_OVERHEAD_BYTES
 
 interface Part {
   readonly partition: number

@@ -51,7 +51,6 @@ const LOST_CODES: readonly number[] = [
 export class KafkaSender {
   readonly #options: SenderOptions
   readonly #link: KafkaLink
-  readonly #topicId: string | undefined
   readonly #busyNodes = new Set<number>()
   #turn = 0
   #scheduled = false
@@ -62,7 +61,6 @@ export class KafkaSender {
   constructor(options: SenderOptions) {
     this.#options = options
     this.#link = new KafkaLink(options.settings)
-    this.#topicId = options.cluster.topic?.id
   }
 
   get trouble(): string {
@@ -192,7 +190,7 @@ export class KafkaSender {
     const { topic } = this.#options.settings
     const message =
       `Kafka may have lost records of the topic ${topic}, partition ${lane.partition}: ${why}. Look for an unclean ` +
-      'leader election or a topic made anew; if records are gone, raise the log epoch before the next start'
+      'leader election; if records are gone, raise the log epoch before the next start'
     this.#options.onLost(new RivuletError('data_corrupt', message))
   }
 
@@ -216,8 +214,7 @@ export class KafkaSender {
   async #wake(lanes: readonly Lane[]): Promise<void> {
     if (this.#stopped) return
     // a failure shows in the next request
-    const topic = await this.#options.cluster.refresh().catch(() => this.#options.cluster.topic)
-    if (topic !== undefined && topic.id !== this.#topicId) this.#lost(lanes[0], 'the topic is another one')
+    await this.#options.cluster.refresh().catch(() => undefined)
     for (const lane of lanes) lane.resting = false
     this.schedule()
   }

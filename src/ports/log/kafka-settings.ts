@@ -1,6 +1,12 @@
 /** What the parts of the Kafka log are configured with, and what its errors mean. */
 
-import { protocolErrors, type ConnectionOptions } from '@platformatic/kafka'
+import {
+  kGetConnection,
+  NetworkError,
+  protocolErrors,
+  type Base,
+  type ConnectionOptions,
+} from '@platformatic/kafka'
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 
@@ -82,6 +88,19 @@ export const unreachable = (brokers: readonly string[], cause: unknown): Rivulet
       'check that it runs and that RIVULET_KAFKA names its brokers',
     { retryAfterMs: 1_000, cause },
   )
+
+/**
+ * The client looks up a broker by what it learnt at another time; one that is gone since would end the process
+ * with a TypeError out of a callback.
+ */
+export function guarded<C extends Pick<Base, typeof kGetConnection>>(client: C): C {
+  const get = client[kGetConnection].bind(client)
+  client[kGetConnection] = (broker, callback) =>
+    (broker as unknown) === undefined
+      ? callback(new NetworkError('the broker is gone'))
+      : get(broker, callback)
+  return client
+}
 
 export const sleep = (env: Env, delayMs: number): Promise<void> =>
   new Promise((resolve) => void env.timer(delayMs, resolve))

@@ -14,6 +14,7 @@ import {
   codeOf,
   CONNECT_TIMEOUT_MS,
   describeError,
+  guarded,
   REQUEST_TIMEOUT_MS,
   sleep,
   unreachable,
@@ -188,7 +189,7 @@ async function withAdmin<T>(
   bootstrap: readonly string[],
   task: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const admin = new Admin({
+  const client = new Admin({
     clientId: settings.clientId,
     bootstrapBrokers: [...bootstrap],
     retries: 3,
@@ -197,6 +198,7 @@ async function withAdmin<T>(
     requestTimeout: REQUEST_TIMEOUT_MS,
     ...settings.security,
   } as ConstructorParameters<typeof Admin>[0])
+  const admin = guarded(client)
   try {
     return await within(settings.env, ADMIN_TIMEOUT_MS, task(admin), () => new Error('no answer in time'))
   } catch (error) {

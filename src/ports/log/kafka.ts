@@ -45,11 +45,13 @@ const DEFAULTS = { queuedBytesMax: 64 * 1024 * 1024, appendDeadlineMs: 10_000 }
 const OPEN_WITHIN_MS = 10_000
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
-  const settings = settingsOf(options)
+  let log: LogOnKafka | undefined
+  const settings = settingsOf({ ...options, onFatal: (error) => log?.fail(error) })
   const cluster = new KafkaCluster(settings)
   try {
     const late = () => unreachable(settings.brokers, new Error('no answer in time'))
-    return await within(settings.env, OPEN_WITHIN_MS, open(options, settings, cluster), late)
+    log = await within(settings.env, OPEN_WITHIN_MS, open(options, settings, cluster), late)
+    return log
   } catch (error) {
     cluster.close()
     throw error
@@ -60,7 +62,7 @@ async function open(
   options: KafkaLogOptions,
   settings: KafkaSettings,
   cluster: KafkaCluster,
-): Promise<KafkaLog> {
+): Promise<LogOnKafka> {
   const topic = await cluster.refresh()
   if (topic === undefined) {
     throw new RivuletError(
@@ -73,18 +75,18 @@ async function open(
   const producer = new KafkaProducer({
     ...DEFAULTS,
     ...options,
-    settings: { ...settings, onFatal: (error) => log.fail(error) },
+    settings,
     cluster,
     partitions: topic.partitions,
     producerId: await cluster.producerId(),
     onStored: (partition, end) => (ends[partition] = Math.max(ends[partition], end)),
   })
-  const log = new LogOnKafka({ epoch: options.epoch, settings, cluster, producer, ends })
-  return log
+  return new LogOnKafka({ ...options, settings, cluster, producer, ends })
 }
 
 interface Parts {
   readonly epoch: number
+  readonly onFatal?: (error: RivuletError) => void
   readonly settings: KafkaSettings
   readonly cluster: KafkaCluster
   readonly producer: KafkaProducer
@@ -172,9 +174,11 @@ class LogOnKafka implements KafkaLog {
   }
 
   fail(error: RivuletError): void {
+    if (this.#failure !== undefined) return
     this.#failure = error
+    this.#parts.producer.fail(error)
     for (const consumer of this.#consumers.values()) consumer.wake()
-    this.#parts.settings.onFatal(error)
+    this.#parts.onFatal?.(error)
   }
 
   close(): Promise<void> {
