@@ -6,22 +6,17 @@
 import type { Broker } from '@platformatic/kafka'
 import { RivuletError } from '../../core/errors.ts'
 import type { LogBounds } from './log.ts'
+import { groupByLeader, type Leader, type TopicState } from './kafka-leaders.ts'
 import { KafkaLink } from './kafka-link.ts'
-import { backoffMs, CODE, nameOf, sleep, unreachable, type KafkaSettings } from './kafka-settings.ts'
-
-export interface TopicState {
-  readonly id: string
-  readonly partitions: number
-  /** Copies of each partition. */
-  readonly replicas: number
-  readonly brokers: number
-  /** By partition; none while there is no leader. */
-  readonly leaders: readonly (Leader | undefined)[]
-}
-
-export interface Leader extends Broker {
-  readonly node: number
-}
+import {
+  backoffMs,
+  brokerOf,
+  CODE,
+  nameOf,
+  sleep,
+  unreachable,
+  type KafkaSettings,
+} from './kafka-settings.ts'
 
 export interface ProducerId {
   readonly id: bigint
@@ -207,29 +202,4 @@ export class KafkaCluster {
   close(): void {
     this.#link.close()
   }
-}
-
-/** Those without a leader are left out. */
-export function groupByLeader(
-  topic: TopicState | undefined,
-  partitions: readonly number[],
-): [Leader, number[]][] {
-  const groups = new Map<number, [Leader, number[]]>()
-  for (const partition of partitions) {
-    const leader = topic?.leaders[partition]
-    if (leader === undefined) continue
-    const group = groups.get(leader.node)
-    if (group === undefined) groups.set(leader.node, [leader, [partition]])
-    else group[1].push(partition)
-  }
-  return [...groups.values()]
-}
-
-function brokerOf(address: string): Broker {
-  const at = address.lastIndexOf(':')
-  const port = Number(address.slice(at + 1))
-  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RivuletError('config_invalid', `RIVULET_KAFKA: "${address}" is not host:port`)
-  }
-  return { host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port }
 }

@@ -5,7 +5,8 @@
 
 import type { fetchV17 } from '@platformatic/kafka'
 import type { LogBatch } from './log.ts'
-import { groupByLeader, type KafkaCluster, type Leader } from './kafka-cluster.ts'
+import type { KafkaCluster } from './kafka-cluster.ts'
+import { groupByLeader, type Leader } from './kafka-leaders.ts'
 import { KafkaLink } from './kafka-link.ts'
 import { backoffMs, CODE, type KafkaSettings } from './kafka-settings.ts'
 import { Track } from './kafka-track.ts'
@@ -126,7 +127,12 @@ export class KafkaFetcher {
     const response = await this.#link.request(
       connection,
       'fetch',
-      ...[waitMs, 1, RESPONSE_BYTES_MAX, COMMITTED_ONLY, 0, 0],
+      waitMs,
+      1,
+      RESPONSE_BYTES_MAX,
+      COMMITTED_ONLY,
+      0,
+      0,
       [{ topicId: cluster.topic?.id ?? '', partitions }],
       [],
       '',

@@ -10,8 +10,9 @@
 import { NumericMap, type Connection } from '@platformatic/kafka'
 import { RivuletError } from '../../core/errors.ts'
 import type { Piece } from './kafka-calls.ts'
-import type { KafkaCluster, Leader, ProducerId } from './kafka-cluster.ts'
+import type { KafkaCluster, ProducerId } from './kafka-cluster.ts'
 import type { Lane } from './kafka-lane.ts'
+import type { Leader } from './kafka-leaders.ts'
 import { KafkaLink } from './kafka-link.ts'
 import {
   backoffMs,

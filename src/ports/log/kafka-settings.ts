@@ -5,9 +5,10 @@ import {
   NetworkError,
   protocolErrors,
   type Base,
+  type Broker,
   type ConnectionOptions,
 } from '@platformatic/kafka'
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 
 /** How the brokers are reached. */
@@ -27,6 +28,16 @@ export interface KafkaSettings extends Required<KafkaAddress> {
   /** What an operator should know: trouble, and its end. */
   readonly onNotice: (text: string) => void
 }
+
+export const settingsOf = (
+  options: KafkaAddress & Pick<KafkaSettings, 'env'> & Partial<KafkaSettings>,
+): KafkaSettings => ({
+  clientId: 'rivulet',
+  security: {},
+  onFatal: () => undefined,
+  onNotice: () => undefined,
+  ...options,
+})
 
 export const CONNECT_TIMEOUT_MS = 3_000
 /** How long a broker waits for its replicas; below the request's own time-out, so that its answer still comes. */
@@ -75,11 +86,9 @@ export function describeError(error: unknown): string {
   return leaf.apiId ?? (leaf.message || String((leaf as { code?: string }).code))
 }
 
-/** Nothing happened; the same call may succeed later. */
-export const unavailable = (what: string, cause: unknown): RivuletError =>
-  isRivuletError(cause)
-    ? cause
-    : new RivuletError('unavailable', `${what}: ${describeError(cause)}`, { retryAfterMs: 1_000, cause })
+/** An operator must mend it. */
+export const wrongKafka = (message: string): RivuletError =>
+  new RivuletError('config_invalid', `Kafka (RIVULET_KAFKA): ${message}`)
 
 export const unreachable = (brokers: readonly string[], cause: unknown): RivuletError =>
   new RivuletError(
@@ -115,4 +124,13 @@ export function within<T>(env: Env, timeoutMs: number, task: Promise<T>, late: (
     const timer = env.timer(timeoutMs, () => reject(late()))
     task.then(resolve, reject).finally(() => timer.cancel())
   })
+}
+
+export function brokerOf(address: string): Broker {
+  const at = address.lastIndexOf(':')
+  const port = Number(address.slice(at + 1))
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw wrongKafka(`"${address}" is not host:port`)
+  }
+  return { host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port }
 }

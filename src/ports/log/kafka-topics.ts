@@ -3,22 +3,19 @@
  * its partitions decide where a key is, and its settings whether an acknowledged record can be lost.
  */
 
-import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
-import { assert, RivuletError } from '../../core/errors.ts'
+import { assert } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { Env } from '../env/env.ts'
-import { KafkaCluster, type TopicState } from './kafka-cluster.ts'
+import { readConfig, withAdmin } from './kafka-admin.ts'
+import { KafkaCluster } from './kafka-cluster.ts'
+import type { TopicState } from './kafka-leaders.ts'
 import { BATCH_BYTES_MAX } from './kafka-lane.ts'
 import {
   CODE,
   codeOf,
-  CONNECT_TIMEOUT_MS,
-  describeError,
-  guarded,
-  REQUEST_TIMEOUT_MS,
+  settingsOf,
   sleep,
-  unreachable,
-  within,
+  wrongKafka,
   type KafkaAddress,
   type KafkaSettings,
 } from './kafka-settings.ts'
@@ -33,24 +30,10 @@ export interface MigrateKafkaOptions extends KafkaAddress {
 
 const DAY_MS = 24 * 3_600_000
 const MESSAGE_BYTES_MAX = 2 * LIMITS.logRecordBytesMax
-const ADMIN_TIMEOUT_MS = 10_000
 const VISIBLE_WITHIN_MS = 30_000
 const POLL_MS = 100
 
 assert(BATCH_BYTES_MAX + 1_024 <= MESSAGE_BYTES_MAX, 'a batch must fit a message of the topic')
-
-const SETTING = 'RIVULET_KAFKA'
-const wrong = (message: string) => new RivuletError('config_invalid', `Kafka (${SETTING}): ${message}`)
-
-export const settingsOf = (
-  options: KafkaAddress & Pick<KafkaSettings, 'env'> & Partial<KafkaSettings>,
-): KafkaSettings => ({
-  clientId: 'rivulet',
-  security: {},
-  onFatal: () => undefined,
-  onNotice: () => undefined,
-  ...options,
-})
 
 /** Makes the topic if it is missing. Any number of these may run at once. */
 export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> {
@@ -90,7 +73,7 @@ async function createTopic(
     } catch (error) {
       if (codeOf(error) === CODE.topicExists) return
       if (codeOf(error) === CODE.invalidReplication) {
-        throw wrong(
+        throw wrongKafka(
           `the cluster has too few brokers for a replication factor of ${replicationFactor}: ` +
             'start more brokers, or lower the factor',
         )
@@ -105,7 +88,7 @@ async function awaitTopic({ env, topic }: KafkaSettings, cluster: KafkaCluster):
   for (;;) {
     const state = await cluster.refresh()
     if (state?.leaders.every((leader) => leader !== undefined)) return state
-    if (env.monotonicMs() > deadlineMs) throw wrong(`the topic ${topic} has partitions without a leader`)
+    if (env.monotonicMs() > deadlineMs) throw wrongKafka(`the topic ${topic} has partitions without a leader`)
     await sleep(env, POLL_MS)
   }
 }
@@ -119,7 +102,7 @@ export async function checkTopic(
 ): Promise<void> {
   const { topic: name, onNotice } = settings
   if (partitions !== undefined && topic.partitions !== partitions) {
-    throw wrong(
+    throw wrongKafka(
       `the topic ${name} has ${topic.partitions} partitions, not ${partitions}: their number decides where a key ` +
         'is and never changes; set it back, or move to a new topic with a higher epoch',
     )
@@ -131,7 +114,7 @@ export async function checkTopic(
   const found = await readConfig(settings, bootstrap)
   if (found === undefined) return onNotice(`Kafka: the settings of the topic ${name} may not be read`)
   const mend = (setting: string, value: string, why: string) =>
-    wrong(
+    wrongKafka(
       `the topic ${name} has ${setting}=${found.get(setting)} (${why}): set it to ${value} on the brokers`,
     )
   if (topic.replicas >= 3 && Number(found.get('min.insync.replicas')) < 2) {
@@ -145,69 +128,5 @@ export async function checkTopic(
   }
   if (Number(found.get('max.message.bytes')) < BATCH_BYTES_MAX + 1_024) {
     throw mend('max.message.bytes', String(MESSAGE_BYTES_MAX), 'the largest record would be refused')
-  }
-}
-
-async function readConfig(
-  settings: KafkaSettings,
-  bootstrap: readonly string[],
-): Promise<ReadonlyMap<string, string | null | undefined> | undefined> {
-  const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: settings.topic }
-  try {
-    const [found] = await withAdmin(settings, bootstrap, (admin) =>
-      admin.describeConfigs({ resources: [resource] }),
-    )
-    return new Map(found.configs.map(({ name, value }) => [name, value]))
-  } catch (error) {
-    if (codeOf(error) === CODE.topicDenied) return undefined
-    throw error
-  }
-}
-
-/** How far a group is behind, in records, by partition. For metrics: brokers are asked each time. */
-export async function groupLag(
-  settings: KafkaSettings,
-  cluster: KafkaCluster,
-  group: string,
-): Promise<readonly number[]> {
-  const [bounds, committed] = await Promise.all([
-    cluster.bounds(),
-    withAdmin(settings, cluster.bootstrap, (admin) => admin.listConsumerGroupOffsets({ groups: [group] })),
-  ])
-  const offsets = new Map<number, number>()
-  for (const { name, partitions } of committed.find(({ groupId }) => groupId === group)?.topics ?? []) {
-    if (name !== settings.topic) continue
-    for (const { partitionIndex, committedOffset } of partitions)
-      offsets.set(partitionIndex, Number(committedOffset))
-  }
-  // what retention has removed is no longer to be read
-  return bounds.map(({ start, end }, partition) => end - Math.max(start, offsets.get(partition) ?? start))
-}
-
-async function withAdmin<T>(
-  settings: KafkaSettings,
-  bootstrap: readonly string[],
-  task: (admin: Admin) => Promise<T>,
-): Promise<T> {
-  const client = new Admin({
-    clientId: settings.clientId,
-    bootstrapBrokers: [...bootstrap],
-    retries: 3,
-    retryDelay: 200,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    ...settings.security,
-  } as ConstructorParameters<typeof Admin>[0])
-  const admin = guarded(client)
-  try {
-    return await within(settings.env, ADMIN_TIMEOUT_MS, task(admin), () => new Error('no answer in time'))
-  } catch (error) {
-    if (error instanceof RivuletError || codeOf(error) === CODE.topicDenied) throw error
-    const code = codeOf(error)
-    if (code === undefined) throw unreachable(settings.brokers, error)
-    throw wrong(`the topic ${settings.topic}: ${describeError(error)}`)
-  } finally {
-    for (const [, connection] of admin.connections) connection.socket?.destroy()
-    admin.close().catch(() => undefined)
   }
 }

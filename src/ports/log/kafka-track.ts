@@ -7,6 +7,8 @@ import type { LogBatch } from './log.ts'
 /** The bit of a batch that holds no records of ours, such as the mark of a transaction. */
 const IS_CONTROL = 1 << 5
 const EMPTY = new Uint8Array(0)
+/** Small records take more memory than their bytes. */
+const RECORD_OVERHEAD_BYTES = 64
 
 export class Track {
   readonly partition: number
@@ -58,7 +60,7 @@ export class Track {
         if (base + offsetDelta < from) continue
         this.#positions.push(base + offsetDelta)
         this.#values.push(value ?? EMPTY)
-        this.#bytes += value?.byteLength ?? 0
+        this.#bytes += RECORD_OVERHEAD_BYTES + (value?.byteLength ?? 0)
       }
     }
   }
@@ -71,7 +73,7 @@ export class Track {
       bytes += this.#values[this.#taken++].byteLength
     }
     if (this.#taken === from) return undefined
-    this.#bytes -= bytes
+    this.#bytes -= bytes + RECORD_OVERHEAD_BYTES * (this.#taken - from)
     const positions = this.#positions.slice(from, this.#taken)
     const values = this.#values.slice(from, this.#taken)
     this.#values.fill(EMPTY, from, this.#taken)

@@ -16,12 +16,20 @@ import { RivuletError } from '../../core/errors.ts'
 import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
 import { ReaderConsumer } from './consumer.ts'
 import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { groupLag } from './kafka-admin.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
 import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
 import { KafkaProducer } from './kafka-producer.ts'
 import { KafkaReader } from './kafka-reader.ts'
-import { unreachable, within, type KafkaAddress, type KafkaSettings } from './kafka-settings.ts'
-import { checkTopic, groupLag, settingsOf } from './kafka-topics.ts'
+import {
+  settingsOf,
+  unreachable,
+  within,
+  wrongKafka,
+  type KafkaAddress,
+  type KafkaSettings,
+} from './kafka-settings.ts'
+import { checkTopic } from './kafka-topics.ts'
 
 export interface KafkaLogOptions extends KafkaAddress, Pick<KafkaSettings, 'env'> {
   /** To be raised when the topic is another one than before. */
@@ -65,10 +73,7 @@ async function open(
 ): Promise<LogOnKafka> {
   const topic = await cluster.refresh()
   if (topic === undefined) {
-    throw new RivuletError(
-      'config_invalid',
-      `Kafka (RIVULET_KAFKA) has no topic ${settings.topic}: run \`rivulet migrate\` first`,
-    )
+    throw wrongKafka(`there is no topic ${settings.topic}: run \`rivulet migrate\` first`)
   }
   await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
   const ends = new Array<number>(topic.partitions).fill(0)
