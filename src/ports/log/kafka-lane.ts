@@ -32,6 +32,8 @@ export class Lane {
   readonly partition: number
   /** Of the next record that was never sent. */
   sequence = 0
+  /** Behind the last record that was confirmed. */
+  end = 0
   batch: Batch | undefined
   /** A request with its batch is under way. */
   busy = false
@@ -77,11 +79,12 @@ export class Lane {
     return this.batch
   }
 
-  /** The batch is in the log. */
-  confirm(): Batch | undefined {
+  /** The batch is in the log, from `base` on if that is known. */
+  confirm(base: number): Batch | undefined {
     const { batch } = this
     if (batch === undefined) return undefined
     this.sequence = (this.sequence + batch.records.length) % SEQUENCES
+    if (base >= 0) this.end = base + batch.records.length
     this.batch = undefined
     this.failures = 0
     return batch

@@ -172,7 +172,8 @@ export class KafkaSender {
   }
 
   #confirm(lane: Lane, base: number): void {
-    const batch = lane.confirm()
+    if (base >= 0 && base < lane.end) return this.#lost(lane, 'its positions begin anew')
+    const batch = lane.confirm(base)
     if (batch === undefined) return
     if (this.#noticed) this.#options.settings.onNotice('Kafka takes records again')
     this.#trouble = undefined

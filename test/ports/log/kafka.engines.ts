@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, inject, it } from 'vitest'
+import type { RivuletError } from '../../../src/core/errors.ts'
 import { logConformance } from '../../../src/ports/log/conformance.ts'
 import { migrateKafka } from '../../../src/ports/log/kafka-topics.ts'
 import type { LogConsumer } from '../../../src/ports/log/log.ts'
@@ -187,6 +188,22 @@ describe('the Kafka log', () => {
     expect(load.unavailable.size).toBeGreaterThan(0)
     expect(load.slowestMs).toBeLessThan(4_000)
     checkLoad(load, await readAll(log))
+  })
+
+  it('ends when the topic is made anew under it, as positions would come again', async () => {
+    const { open, topic: name, remove } = await openTopic(1)
+    const fatal: RivuletError[] = []
+    const log = opened(await open({ onFatal: (error) => fatal.push(error), appendDeadlineMs: 3_000 }))
+    const append = () => log.append([{ key: 1, value: Buffer.from('any') }])
+    await append()
+    await remove()
+    await pause(500)
+    await migrateKafka({ env, brokers, topic: name, partitions: 1, replicationFactor: 1 })
+    await expect(append()).rejects.toMatchObject({ name: 'RivuletError' })
+    while (fatal.length === 0) await append().catch(() => pause(50))
+    await expect(append()).rejects.toBe(fatal[0])
+    await expect((async () => (await log.consumer('any')).next(1))()).rejects.toBe(fatal[0])
+    expect(fatal).toHaveLength(1)
   })
 
   it('refuses what it could not keep its promises on, and names the next step', async () => {
