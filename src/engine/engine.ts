@@ -98,7 +98,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     }
     const { id, appended } = append(type, key, body, once)
     const [position] = await appended
-    await worker.projected(key % log.partitions, position)
+    await worker.projected(log.partitionOf(key), position)
     return { id, position }
   }
 

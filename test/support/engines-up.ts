@@ -7,7 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { cassandra } from '../../tools/engines/cassandra.ts'
-import { ENGINE_NAMES, openEngineFolder, type EngineName } from '../../tools/engines/engine.ts'
+import {
+  ENGINE_NAMES,
+  openEngineFolder,
+  type EngineFolder,
+  type EngineName,
+} from '../../tools/engines/engine.ts'
 import { kafka } from '../../tools/engines/kafka.ts'
 import { redis } from '../../tools/engines/redis.ts'
 
@@ -20,10 +25,14 @@ declare module 'vitest' {
 
 const DEFINITIONS = { kafka, cassandra, redis }
 
+/** Where the engines of the tests are, for a test that freezes one. */
+export const testEngines = (): EngineFolder =>
+  openEngineFolder(join(tmpdir(), `rivulet-test-engines-${process.getuid?.() ?? 'user'}`))
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { ENGINES, ENGINES_KEEP, ENGINES_NODES } = process.env
   const count = ENGINES_NODES === '3' ? 3 : 1
-  const folder = openEngineFolder(join(tmpdir(), `rivulet-test-engines-${process.getuid?.() ?? 'user'}`))
+  const folder = testEngines()
   const names = ENGINES === undefined ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => ENGINES.includes(name))
   const up = names.map((name) => folder.up(DEFINITIONS[name], count, (line) => console.log(line)))
   const engines = await Promise.all(up)

@@ -100,6 +100,7 @@ export function weaken(
   const weakLog: Log = {
     epoch: log.epoch,
     partitions: log.partitions,
+    partitionOf: (key) => log.partitionOf(key),
     append: slow((records) => log.append(records)),
     bounds: () => log.bounds(),
     release: (positions) => log.release(positions),

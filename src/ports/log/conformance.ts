@@ -93,6 +93,14 @@ function appending(context: Context): void {
     expect(await context.log.append([])).toEqual([])
   })
 
+  it('puts the records of a key where it says', async () => {
+    const keys = [0, 1, 2, 3, 17, 2 ** 32, 2 ** 40 + 5, Number.MAX_SAFE_INTEGER]
+    await context.log.append(keys.map((key) => record(key, `${key}`)))
+    const { batches } = await take(await context.log.consumer(GROUP), keys.length)
+    for (const batch of batches)
+      for (const text of texts(batch)) expect(context.log.partitionOf(Number(text))).toBe(batch.partition)
+  })
+
   it('keeps the order of calls within a key, also of calls that were not awaited', async () => {
     const calls = Array.from({ length: 400 }, (_, n) => context.log.append([record(n % 7, `${n % 7}:${n}`)]))
     await Promise.all(calls)

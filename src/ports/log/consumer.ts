@@ -1,6 +1,6 @@
 /**
- * The consumer of a log that this process reads itself: waits, one `next` at a time, seeks that come while
- * one is under way, and closing. What differs between adapters is in their `LogReader`.
+ * The consumer of any log: waits, one `next` at a time, seeks that come while one is under way, and closing.
+ * What differs between adapters is in their `LogReader`.
  */
 
 import type { RivuletError } from '../../core/errors.ts'
@@ -22,7 +22,7 @@ export interface LogReader {
 export interface ReaderConsumerOptions {
   readonly reader: LogReader
   readonly partitions: number
-  readonly onCommit: (partition: number, position: number) => void
+  readonly onCommit: (partition: number, position: number) => void | Promise<void>
   readonly onClose: () => void
   /** What a failed read means for the log: the error to give to the caller. */
   readonly onReadError: (error: unknown) => RivuletError
@@ -95,7 +95,7 @@ export class ReaderConsumer implements LogConsumer {
 
   async commit(partition: number, position: number): Promise<void> {
     this.#check(partition, position)
-    this.#options.onCommit(partition, position)
+    await this.#options.onCommit(partition, position)
   }
 
   async seek(partition: number, position: number): Promise<void> {

@@ -3,18 +3,23 @@
  *
  * Promises
  * - When `append` resolves, the records are durable and every later read holds them.
- * - Records of one key keep the order in which `append` was called; records of one call stay together.
+ * - Records of one key keep the order in which `append` was called; records of one call stay together within
+ *   a partition, unless they are more than `LIMITS.logRecordBytesMax` and another process writes there, too.
  * - A consumer sees every record at least once, in partition order, from its committed position on.
  *
  * Does not promise
  * - Order across keys; exactly-once delivery (a batch may come again after a crash or a `seek`).
  * - Dense positions: they only rise.
- * - That a rejected `append` did nothing: its outcome is unknown unless the error says otherwise.
+ * - That a rejected `append` did nothing: its outcome is unknown unless the error says otherwise, as
+ *   `overloaded` and `unavailable` do. What is unknown enters the log before later records of its key from this
+ *   process, or never.
  */
 export interface Log {
   /** Raised when the deployment moves to another log; part of every row version. */
   readonly epoch: number
   readonly partitions: number
+  /** Where the records of a key are: each adapter has its own rule, which never changes for one log. */
+  partitionOf(key: number): number
   /**
    * The bytes are taken before the call returns: callers may reuse their buffers at once.
    * At most `appendRecordsMax` records of at most `LIMITS.logRecordBytesMax` bytes each.
@@ -28,7 +33,8 @@ export interface Log {
   bounds(): Promise<readonly LogBounds[]>
   /**
    * Tells that the store holds everything below these positions (one per partition), so that records
-   * older than the retention time *and* below this *and* below every consumer's position may go.
+   * older than the retention time *and* below this *and* below every consumer's position may go. An engine
+   * that keeps records by time alone may ignore it.
    */
   release(positions: readonly number[]): Promise<void>
   close(): Promise<void>

@@ -94,6 +94,10 @@ class InMemoryLog implements MemoryLog {
     this.#groups = new Map([...this.disk.groups].map(([group, positions]) => [group, [...positions]]))
   }
 
+  partitionOf(key: number): number {
+    return key % this.partitions
+  }
+
   append(records: readonly LogRecord[]): Promise<readonly number[]> {
     return new Promise((resolve, reject) => {
       if (this.#refusal !== undefined) throw this.#refusal
@@ -113,7 +117,7 @@ class InMemoryLog implements MemoryLog {
 
   /** Positions leave gaps on purpose, so that nobody counts on dense ones. */
   #take({ key, value }: LogRecord) {
-    const partition = key % this.partitions
+    const partition = this.partitionOf(key)
     const position = this.#ends[partition]
     this.#ends[partition] = position + 1 + value.byteLength
     return { partition, position, value: new Uint8Array(value), wallMs: this.#settings.env.wallMs() }

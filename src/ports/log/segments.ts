@@ -120,6 +120,10 @@ class SegmentLog implements Log {
     }
   }
 
+  partitionOf(): number {
+    return 0
+  }
+
   append(records: readonly LogRecord[]): Promise<readonly number[]> {
     return this.#writer.append(records)
   }

@@ -1,0 +1,84 @@
+/** What is asked of the cluster now and then, through the client's admin; each time with connections of its own. */
+
+import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
+import { RivuletError } from '../../core/errors.ts'
+import type { KafkaCluster } from './kafka-cluster.ts'
+import {
+  CODE,
+  codeOf,
+  CONNECT_TIMEOUT_MS,
+  describeError,
+  guarded,
+  REQUEST_TIMEOUT_MS,
+  unreachable,
+  within,
+  wrongKafka,
+  type KafkaSettings,
+} from './kafka-settings.ts'
+
+const ADMIN_TIMEOUT_MS = 10_000
+
+/** @returns nothing when it may not be read */
+export async function readConfig(
+  settings: KafkaSettings,
+  bootstrap: readonly string[],
+): Promise<ReadonlyMap<string, string | null | undefined> | undefined> {
+  const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: settings.topic }
+  try {
+    const [found] = await withAdmin(settings, bootstrap, (admin) =>
+      admin.describeConfigs({ resources: [resource] }),
+    )
+    return new Map(found.configs.map(({ name, value }) => [name, value]))
+  } catch (error) {
+    if (codeOf(error) === CODE.topicDenied) return undefined
+    throw error
+  }
+}
+
+/** How far a group is behind, in records, by partition. For metrics: brokers are asked each time. */
+export async function groupLag(
+  settings: KafkaSettings,
+  cluster: KafkaCluster,
+  group: string,
+): Promise<readonly number[]> {
+  const [bounds, committed] = await Promise.all([
+    cluster.bounds(),
+    withAdmin(settings, cluster.bootstrap, (admin) => admin.listConsumerGroupOffsets({ groups: [group] })),
+  ])
+  const offsets = new Map<number, number>()
+  for (const { name, partitions } of committed.find(({ groupId }) => groupId === group)?.topics ?? []) {
+    if (name !== settings.topic) continue
+    for (const { partitionIndex, committedOffset } of partitions)
+      offsets.set(partitionIndex, Number(committedOffset))
+  }
+  // what retention has removed is no longer to be read
+  return bounds.map(({ start, end }, partition) => end - Math.max(start, offsets.get(partition) ?? start))
+}
+
+export async function withAdmin<T>(
+  settings: KafkaSettings,
+  bootstrap: readonly string[],
+  task: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const client = new Admin({
+    clientId: settings.clientId,
+    bootstrapBrokers: [...bootstrap],
+    retries: 3,
+    retryDelay: 200,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...settings.security,
+  } as ConstructorParameters<typeof Admin>[0])
+  const admin = guarded(client)
+  try {
+    return await within(settings.env, ADMIN_TIMEOUT_MS, task(admin), () => new Error('no answer in time'))
+  } catch (error) {
+    if (error instanceof RivuletError || codeOf(error) === CODE.topicDenied) throw error
+    const code = codeOf(error)
+    if (code === undefined) throw unreachable(settings.brokers, error)
+    throw wrongKafka(`the topic ${settings.topic}: ${describeError(error)}`)
+  } finally {
+    for (const [, connection] of admin.connections) connection.socket?.destroy()
+    admin.close().catch(() => undefined)
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The calls of `append` that are not answered yet, and their deadlines. A call is split into pieces, one or more
+ * per partition; it is answered when the last of them is in the log.
+ */
+
+import type { MessageRecord } from '@platformatic/kafka'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../env/env.ts'
+
+export interface Call {
+  readonly positions: number[]
+  readonly pieces: Piece[]
+  readonly deadlineMs: number
+  readonly resolve: (positions: readonly number[]) => void
+  readonly reject: (error: RivuletError) => void
+  piecesLeft: number
+  answered: boolean
+}
+
+/** Records of one call and one partition that go into one batch. */
+export interface Piece {
+  readonly call: Call
+  /** Where they stand in the call. */
+  readonly indexes: readonly number[]
+  readonly records: readonly MessageRecord[]
+  readonly bytes: number
+  /** Only what is queued can be withdrawn: what a broker was sent may be in the log. */
+  state: 'queued' | 'sent' | 'withdrawn'
+}
+
+const CHECK_MS = 100
+
+export interface CallsOptions {
+  readonly env: Env
+  readonly onWithdrawn: (piece: Piece) => void
+  /** Some were withdrawn: whoever holds them should let go. */
+  readonly onSwept: () => void
+  /** What goes wrong at the moment, for the message. */
+  readonly trouble: () => string
+}
+
+export class Calls {
+  readonly #options: CallsOptions
+  /** In the order of their deadlines. */
+  readonly #open = new Set<Call>()
+  #timer: { cancel(): void } | undefined
+  #wakeIdle: (() => void)[] = []
+
+  constructor(options: CallsOptions) {
+    this.#options = options
+  }
+
+  add(call: Call): void {
+    this.#open.add(call)
+    this.#timer ??= this.#options.env.timer(CHECK_MS, () => this.#checkDeadlines())
+  }
+
+  /** A piece stands in the log from `base` on. */
+  stored({ call, indexes }: Piece, base: number): void {
+    indexes.forEach((index, n) => (call.positions[index] = base + n))
+    call.piecesLeft--
+    if (call.piecesLeft === 0 && this.#close(call)) call.resolve(call.positions)
+  }
+
+  /** A piece is in the log, but nobody can say where. */
+  storedSomewhere({ call }: Piece): void {
+    if (this.#close(call)) call.reject(this.#unknown())
+  }
+
+  /** Answers all, now: the log has failed or is closed. */
+  rejectAll(): void {
+    for (const call of [...this.#open]) this.#expire(call)
+  }
+
+  /** Resolves when every call is answered, which their deadlines see to. */
+  idle(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#wakeIdle.push(resolve))
+  }
+
+  #close(call: Call): boolean {
+    if (call.answered) return false
+    call.answered = true
+    this.#open.delete(call)
+    if (this.#open.size === 0) {
+      this.#timer?.cancel()
+      this.#timer = undefined
+      for (const wake of this.#wakeIdle.splice(0)) wake()
+    }
+    return true
+  }
+
+  #checkDeadlines(): void {
+    this.#timer = undefined
+    const nowMs = this.#options.env.monotonicMs()
+    const { size } = this.#open
+    for (const call of this.#open) {
+      if (call.deadlineMs > nowMs) break
+      this.#expire(call)
+    }
+    if (this.#open.size < size) this.#options.onSwept()
+    if (this.#open.size > 0) {
+      this.#timer ??= this.#options.env.timer(CHECK_MS, () => this.#checkDeadlines())
+    }
+  }
+
+  #expire(call: Call): void {
+    let withdrawn = 0
+    for (const piece of call.pieces) {
+      if (piece.state !== 'queued') continue
+      piece.state = 'withdrawn'
+      withdrawn++
+      this.#options.onWithdrawn(piece)
+    }
+    if (!this.#close(call)) return
+    call.reject(withdrawn === call.pieces.length ? this.#notTaken() : this.#unknown())
+  }
+
+  #notTaken(): RivuletError {
+    const message = `Kafka takes no records at the moment (${this.#options.trouble()}); nothing was written`
+    return new RivuletError('unavailable', message, { retryAfterMs: 1_000 })
+  }
+
+  #unknown(): RivuletError {
+    const message = `Kafka has not confirmed the records in time (${this.#options.trouble()}); they may be in the log`
+    return new RivuletError('outcome_unknown', message)
+  }
+}

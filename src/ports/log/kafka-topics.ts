@@ -1,0 +1,132 @@
+/**
+ * The topic: made by `rivulet migrate`, checked at every start. Nothing here ever changes a topic that exists:
+ * its partitions decide where a key is, and its settings whether an acknowledged record can be lost.
+ */
+
+import { assert } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { Env } from '../env/env.ts'
+import { readConfig, withAdmin } from './kafka-admin.ts'
+import { KafkaCluster } from './kafka-cluster.ts'
+import type { TopicState } from './kafka-leaders.ts'
+import { BATCH_BYTES_MAX } from './kafka-lane.ts'
+import {
+  CODE,
+  codeOf,
+  settingsOf,
+  sleep,
+  wrongKafka,
+  type KafkaAddress,
+  type KafkaSettings,
+} from './kafka-settings.ts'
+
+export interface MigrateKafkaOptions extends KafkaAddress {
+  readonly env: Env
+  readonly partitions: number
+  readonly replicationFactor: number
+  /** How long a record is kept at least; the log's retention. */
+  readonly retentionMs?: number
+}
+
+const DAY_MS = 24 * 3_600_000
+const MESSAGE_BYTES_MAX = 2 * LIMITS.logRecordBytesMax
+const VISIBLE_WITHIN_MS = 30_000
+const POLL_MS = 100
+
+assert(BATCH_BYTES_MAX + 1_024 <= MESSAGE_BYTES_MAX, 'a batch must fit a message of the topic')
+
+/** Makes the topic if it is missing. Any number of these may run at once. */
+export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> {
+  const settings = settingsOf(options)
+  const cluster = new KafkaCluster(settings)
+  try {
+    if ((await cluster.refresh()) === undefined) await createTopic(settings, cluster, options)
+    const topic = await awaitTopic(settings, cluster)
+    await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
+  } finally {
+    cluster.close()
+  }
+}
+
+async function createTopic(
+  settings: KafkaSettings,
+  { bootstrap }: KafkaCluster,
+  { partitions, replicationFactor, retentionMs = 7 * DAY_MS }: MigrateKafkaOptions,
+): Promise<void> {
+  const configs = {
+    'cleanup.policy': 'delete',
+    'retention.ms': String(retentionMs),
+    'max.message.bytes': String(MESSAGE_BYTES_MAX),
+    'min.insync.replicas': replicationFactor >= 3 ? '2' : '1',
+    'unclean.leader.election.enable': 'false',
+    // retention by the brokers' clocks: a wrong one of ours would keep records too long, or have them refused
+    'message.timestamp.type': 'LogAppendTime',
+  }
+  await withAdmin(settings, bootstrap, async (admin) => {
+    try {
+      await admin.createTopics({
+        topics: [settings.topic],
+        partitions,
+        replicas: replicationFactor,
+        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      })
+    } catch (error) {
+      if (codeOf(error) === CODE.topicExists) return
+      if (codeOf(error) === CODE.invalidReplication) {
+        throw wrongKafka(
+          `the cluster has too few brokers for a replication factor of ${replicationFactor}: ` +
+            'start more brokers, or lower the factor',
+        )
+      }
+      throw error
+    }
+  })
+}
+
+async function awaitTopic({ env, topic }: KafkaSettings, cluster: KafkaCluster): Promise<TopicState> {
+  const deadlineMs = env.monotonicMs() + VISIBLE_WITHIN_MS
+  for (;;) {
+    const state = await cluster.refresh()
+    if (state?.leaders.every((leader) => leader !== undefined)) return state
+    if (env.monotonicMs() > deadlineMs) throw wrongKafka(`the topic ${topic} has partitions without a leader`)
+    await sleep(env, POLL_MS)
+  }
+}
+
+/** Refuses a topic on which the log could not keep its promises. */
+export async function checkTopic(
+  settings: KafkaSettings,
+  topic: TopicState,
+  bootstrap: readonly string[],
+  partitions: number | undefined,
+): Promise<void> {
+  const { topic: name, onNotice } = settings
+  if (partitions !== undefined && topic.partitions !== partitions) {
+    throw wrongKafka(
+      `the topic ${name} has ${topic.partitions} partitions, not ${partitions}: their number decides where a key ` +
+        'is and never changes; set it back, or move to a new topic with a higher epoch',
+    )
+  }
+  if (topic.replicas < 2) onNotice(`Kafka: the topic ${name} has a single copy: a lost disk loses the log`)
+  if (topic.brokers < topic.replicas) {
+    onNotice(`Kafka: ${topic.brokers} brokers are up, for ${topic.replicas} copies of the topic ${name}`)
+  }
+  const found = await readConfig(settings, bootstrap)
+  if (found === undefined) return onNotice(`Kafka: the settings of the topic ${name} may not be read`)
+  const mend = (setting: string, value: string, why: string) =>
+    wrongKafka(
+      `the topic ${name} has ${setting}=${found.get(setting)} (${why}): set it to ${value} on the brokers`,
+    )
+  if (topic.replicas >= 3 && Number(found.get('min.insync.replicas')) < 2) {
+    throw mend('min.insync.replicas', '2', 'an acknowledged record could be lost with one broker')
+  }
+  if (topic.replicas > 1 && found.get('unclean.leader.election.enable') === 'true') {
+    throw mend('unclean.leader.election.enable', 'false', 'acknowledged records could be lost')
+  }
+  if (found.get('cleanup.policy') !== 'delete') {
+    throw mend('cleanup.policy', 'delete', 'compaction would drop events')
+  }
+  if (Number(found.get('max.message.bytes')) < BATCH_BYTES_MAX + 1_024) {
+    throw mend('max.message.bytes', String(MESSAGE_BYTES_MAX), 'the largest record would be refused')
+  }
+}

@@ -1,0 +1,87 @@
+/** Where a consumer is in one partition: what has been fetched and not yet handed over. */
+
+import type { RecordsBatch } from '@platformatic/kafka'
+import { LIMITS } from '../../core/limits.ts'
+import type { LogBatch } from './log.ts'
+
+/** The bit of a batch that holds no records of ours, such as the mark of a transaction. */
+const IS_CONTROL = 1 << 5
+const EMPTY = new Uint8Array(0)
+/** Small records take more memory than their bytes. */
+const RECORD_OVERHEAD_BYTES = 64
+
+export class Track {
+  readonly partition: number
+  /** Changes with each seek: what was asked for before it is not wanted any more. */
+  version = 0
+  /** Waits after a failure. */
+  resting = false
+  failures = 0
+  #fetchAt: number
+  #positions: number[] = []
+  #values: Uint8Array[] = []
+  #taken = 0
+  #bytes = 0
+
+  constructor(partition: number, position: number) {
+    this.partition = partition
+    this.#fetchAt = position
+  }
+
+  get fetchAt(): number {
+    return this.#fetchAt
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#taken === this.#positions.length
+  }
+
+  seek(position: number): void {
+    this.version++
+    this.#fetchAt = position
+    this.#positions = []
+    this.#values = []
+    this.#taken = this.#bytes = 0
+  }
+
+  put(batches: readonly RecordsBatch[]): void {
+    this.failures = 0
+    const from = this.#fetchAt
+    for (const { firstOffset, lastOffsetDelta, attributes, records } of batches) {
+      const base = Number(firstOffset)
+      this.#fetchAt = Math.max(this.#fetchAt, base + lastOffsetDelta + 1)
+      if ((attributes & IS_CONTROL) !== 0) continue
+      for (const { offsetDelta, value } of records) {
+        // a broker gives whole batches, also where the middle of one was asked for
+        if (base + offsetDelta < from) continue
+        this.#positions.push(base + offsetDelta)
+        this.#values.push(value ?? EMPTY)
+        this.#bytes += RECORD_OVERHEAD_BYTES + (value?.byteLength ?? 0)
+      }
+    }
+  }
+
+  take(recordsMax: number): LogBatch | undefined {
+    const from = this.#taken
+    let bytes = 0
+    while (this.#taken < this.#positions.length && this.#taken - from < recordsMax) {
+      if (bytes >= LIMITS.workerBatchBytesMax) break
+      bytes += this.#values[this.#taken++].byteLength
+    }
+    if (this.#taken === from) return undefined
+    this.#bytes -= bytes + RECORD_OVERHEAD_BYTES * (this.#taken - from)
+    const positions = this.#positions.slice(from, this.#taken)
+    const values = this.#values.slice(from, this.#taken)
+    this.#values.fill(EMPTY, from, this.#taken)
+    if (this.isEmpty) {
+      this.#positions = []
+      this.#values = []
+      this.#taken = 0
+    }
+    return { partition: this.partition, positions, values, next: positions[positions.length - 1] + 1 }
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The log on Kafka: a topic that `rivulet migrate` has made.
+ *
+ * A position is an offset; a key is in the partition where Java's clients would put it. An acknowledged record
+ * is on all in-sync replicas, at least two where there are three: one broker may go at any time. Kafka does not
+ * sync before it acknowledges: power that fails for all replicas at once may take the newest records.
+ *
+ * While brokers do not answer, `append` rejects at its deadline, with `unavailable` when nothing was sent and
+ * `outcome_unknown` otherwise; consumers wait. Both go on by themselves.
+ *
+ * Within a process, records of one key are in the order of the calls, and no record is there twice. A call with
+ * up to a mebibyte for a partition is in one piece there; a larger one may be parted by what another process writes.
+ */
+
+import { RivuletError } from '../../core/errors.ts'
+import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
+import { ReaderConsumer } from './consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { groupLag } from './kafka-admin.ts'
+import { KafkaCluster } from './kafka-cluster.ts'
+import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
+import { KafkaProducer } from './kafka-producer.ts'
+import { KafkaReader } from './kafka-reader.ts'
+import {
+  settingsOf,
+  unreachable,
+  within,
+  wrongKafka,
+  type KafkaAddress,
+  type KafkaSettings,
+} from './kafka-settings.ts'
+import { checkTopic } from './kafka-topics.ts'
+
+export interface KafkaLogOptions extends KafkaAddress, Pick<KafkaSettings, 'env'> {
+  /** To be raised when the topic is another one than before. */
+  readonly epoch: number
+  /** As the topic was made; another number is refused. */
+  readonly partitions?: number
+  /** Above it, `append` rejects with `overloaded`. */
+  readonly queuedBytesMax?: number
+  readonly appendDeadlineMs?: number
+  /** Acknowledged records may be gone: nothing can be promised any more, so the process should end. */
+  readonly onFatal?: (error: RivuletError) => void
+  readonly onNotice?: (text: string) => void
+}
+
+export interface KafkaLog extends Log {
+  /** How many records a group is behind, by partition. Brokers are asked each time. */
+  lag(group: string): Promise<readonly number[]>
+}
+
+const DEFAULTS = { queuedBytesMax: 64 * 1024 * 1024, appendDeadlineMs: 10_000 }
+const OPEN_WITHIN_MS = 10_000
+
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+  let log: LogOnKafka | undefined
+  const settings = settingsOf({ ...options, onFatal: (error) => log?.fail(error) })
+  const cluster = new KafkaCluster(settings)
+  try {
+    const late = () => unreachable(settings.brokers, new Error('no answer in time'))
+    log = await within(settings.env, OPEN_WITHIN_MS, open(options, settings, cluster), late)
+    return log
+  } catch (error) {
+    cluster.close()
+    throw error
+  }
+}
+
+async function open(
+  options: KafkaLogOptions,
+  settings: KafkaSettings,
+  cluster: KafkaCluster,
+): Promise<LogOnKafka> {
+  const topic = await cluster.refresh()
+  if (topic === undefined) {
+    throw wrongKafka(`there is no topic ${settings.topic}: run \`rivulet migrate\` first`)
+  }
+  await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
+  const ends = new Array<number>(topic.partitions).fill(0)
+  const producer = new KafkaProducer({
+    ...DEFAULTS,
+    ...options,
+    settings,
+    cluster,
+    partitions: topic.partitions,
+    producerId: await cluster.producerId(),
+    onStored: (partition, end) => (ends[partition] = Math.max(ends[partition], end)),
+  })
+  return new LogOnKafka({ ...options, settings, cluster, producer, ends })
+}
+
+interface Parts {
+  readonly epoch: number
+  readonly onFatal?: (error: RivuletError) => void
+  readonly settings: KafkaSettings
+  readonly cluster: KafkaCluster
+  readonly producer: KafkaProducer
+  /** By partition: the log goes at least so far. */
+  readonly ends: number[]
+}
+
+class LogOnKafka implements KafkaLog {
+  readonly epoch: number
+  readonly partitions: number
+  readonly #parts: Parts
+  readonly #consumers = new Map<string, ReaderConsumer>()
+  #failure: RivuletError | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.epoch = parts.epoch
+    this.partitions = parts.ends.length
+    this.#parts = parts
+  }
+
+  partitionOf(key: number): number {
+    return partitionOfKey(encodeKey(key), this.partitions)
+  }
+
+  append(records: readonly LogRecord[]): Promise<readonly number[]> {
+    return this.#parts.producer.append(records)
+  }
+
+  async consumer(group: string): Promise<LogConsumer> {
+    if (this.#closing !== undefined) throw logClosed()
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#consumers.has(group)) throw groupTaken(group)
+    const { settings, cluster, ends } = this.#parts
+    const reader = new KafkaReader({
+      settings,
+      cluster,
+      group,
+      onProgress: () => consumer.wake(),
+      onEnd: (partition, end) => (ends[partition] = Math.max(ends[partition], end)),
+    })
+    const consumer = new ReaderConsumer({
+      reader,
+      partitions: this.partitions,
+      onCommit: async (partition, position) => {
+        await this.#checkEnd(partition, position)
+        reader.commit(partition, position)
+      },
+      onClose: () => this.#consumers.delete(group),
+      onReadError: (error) => error as RivuletError,
+      failure: () => this.#failure,
+    })
+    this.#consumers.set(group, consumer)
+    return consumer
+  }
+
+  async #checkEnd(partition: number, position: number): Promise<void> {
+    const { ends, cluster } = this.#parts
+    if (position <= ends[partition]) return
+    const [{ end }] = await cluster.boundsOf([partition])
+    ends[partition] = Math.max(ends[partition], end)
+    if (position > end) {
+      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+    }
+  }
+
+  async bounds(): Promise<readonly LogBounds[]> {
+    return this.#parts.cluster.bounds()
+  }
+
+  lag(group: string): Promise<readonly number[]> {
+    return groupLag(this.#parts.settings, this.#parts.cluster, group)
+  }
+
+  /**
+   * Kafka removes records by age alone (`retention.ms` of the topic), whatever was read or released: a consumer
+   * that is behind for longer than that misses records. Nothing to do here.
+   */
+  async release(positions: readonly number[]): Promise<void> {
+    if (positions.length !== this.partitions) {
+      throw new RivuletError('invalid_request', `this log has ${this.partitions} partitions`)
+    }
+    positions.forEach(checkPosition)
+    if (this.#closing !== undefined) throw logClosed()
+  }
+
+  fail(error: RivuletError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.#parts.producer.fail(error)
+    for (const consumer of this.#consumers.values()) consumer.wake()
+    this.#parts.onFatal?.(error)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#parts.producer.close()
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()))
+    this.#parts.cluster.close()
+  }
+}

@@ -1,0 +1,143 @@
+/** Faults of a cluster of three brokers, of its own: they are killed here. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FindCoordinatorKeyTypes } from '@platformatic/kafka'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { KafkaLog } from '../../../src/ports/log/kafka.ts'
+import { openEngineFolder, type Engine } from '../../../tools/engines/engine.ts'
+import { kafka } from '../../../tools/engines/kafka.ts'
+import { checkLoad, startLoad, type Load } from './kafka-load.ts'
+import { createTopic, pause, readAll, withAdmin, type Stored, type TestTopic } from './kafka-support.ts'
+
+const GROUP = 'follower'
+const path = mkdtempSync(join(tmpdir(), 'rivulet-kafka-cluster-'))
+let engine: Engine
+let brokers: string[]
+
+beforeAll(async () => {
+  engine = await openEngineFolder(path).up(kafka, 3, (line) => console.log(line))
+  brokers = engine.nodes.map(({ host, port }) => `${host}:${port}`)
+})
+afterAll(async () => {
+  for (const [index] of engine.nodes.entries()) engine.signal(index, 'SIGCONT')
+  await engine.stop()
+  rmSync(path, { recursive: true, force: true })
+})
+
+/** The index of the broker that coordinates the group; it leads partitions of the topic, too. */
+async function coordinatorOf(topic: TestTopic): Promise<number> {
+  const [{ nodeId, port }] = await withAdmin(brokers, (admin) =>
+    admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [GROUP] }),
+  )
+  const metadata = await withAdmin(brokers, (admin) => admin.metadata({ topics: [topic.topic] }))
+  expect(metadata.topics.get(topic.topic)?.partitions.some(({ leader }) => leader === nodeId)).toBe(true)
+  return engine.nodes.findIndex((node) => node.port === port)
+}
+
+async function moreAcknowledged(load: Load, count: number): Promise<void> {
+  const target = load.acknowledged.size + count
+  while (load.acknowledged.size < target) await pause(20)
+}
+
+/** Counts what a consumer gets, by text, until it is closed. */
+async function follow(log: KafkaLog): Promise<{ texts: Map<string, number>; close(): Promise<void> }> {
+  const consumer = await log.consumer(GROUP)
+  const texts = new Map<string, number>()
+  const loop = async () => {
+    for (let batch = await consumer.next(256); batch; batch = await consumer.next(256)) {
+      for (const value of batch.values) {
+        const text = Buffer.from(value).toString()
+        texts.set(text, (texts.get(text) ?? 0) + 1)
+      }
+      await consumer.commit(batch.partition, batch.next)
+    }
+  }
+  const done = loop()
+  return { texts, close: async () => void (await consumer.close(), await done) }
+}
+
+async function allFollowed(texts: ReadonlyMap<string, number>, load: Load): Promise<void> {
+  while ([...load.acknowledged.keys()].some((text) => !texts.has(text))) await pause(100)
+}
+
+/** An append to every partition succeeds. */
+const appendEverywhere = (log: KafkaLog) =>
+  Promise.all(
+    Array.from({ length: 50 }, (_, key) => log.append([{ key, value: Buffer.from(`after:${key}`) }])),
+  )
+
+const ofLoad = (stored: readonly Stored[]) => stored.filter(({ text }) => !text.startsWith('after'))
+
+it('loses and doubles nothing when a leader and coordinator is killed, and goes on', async () => {
+  const topic = await createTopic(brokers, 6, 3)
+  const log = await topic.open()
+  const follower = await follow(log)
+  const load = startLoad(log, 60)
+  await moreAcknowledged(load, 1_000)
+  await allFollowed(follower.texts, load)
+  const victim = await coordinatorOf(topic)
+  await engine.kill(victim)
+  await moreAcknowledged(load, 3_000)
+  await appendEverywhere(log)
+  await load.stop()
+  await allFollowed(follower.texts, load)
+  expect(load.slowestMs + load.unknown.size, 'nothing was in the way').toBeGreaterThan(500)
+  console.log(`leader killed: slowest append ${load.slowestMs | 0} ms, unknown ${load.unknown.size}`)
+  checkLoad(load, ofLoad(await readAll(log)))
+  await engine.restart(victim)
+  await follower.close()
+  await log.close()
+})
+
+it('acknowledges nothing while two or three of three are down, and goes on when they are back', async () => {
+  const topic = await createTopic(brokers, 3, 3)
+  const log = await topic.open({ appendDeadlineMs: 3_000 })
+  const follower = await follow(log)
+  const load = startLoad(log, 20)
+  await moreAcknowledged(load, 300)
+  await Promise.all([engine.kill(0), engine.kill(1)])
+  await pause(1_000)
+  const { size } = load.acknowledged
+  await pause(6_000)
+  expect(load.acknowledged.size).toBe(size)
+  expect(load.unknown.size + load.unavailable.size).toBeGreaterThan(20)
+  await engine.kill(2)
+  const unavailable = load.unavailable.size
+  await pause(5_000)
+  expect(load.unavailable.size).toBeGreaterThan(unavailable)
+  await expect(log.bounds()).rejects.toMatchObject({ code: 'unavailable' })
+  await Promise.all([0, 1, 2].map((index) => engine.restart(index)))
+  await moreAcknowledged(load, 1_000)
+  await load.stop()
+  await allFollowed(follower.texts, load)
+  checkLoad(load, await readAll(log))
+  await follower.close()
+  await log.close()
+})
+
+it('passes over a frozen broker, also when it is the only one that was configured', async () => {
+  const topic = await createTopic(brokers, 6, 3)
+  const victim = await coordinatorOf(topic)
+  const log = await topic.open({ brokers: [brokers[victim]] })
+  const follower = await follow(log)
+  const load = startLoad(log, 30)
+  await moreAcknowledged(load, 300)
+  await allFollowed(follower.texts, load)
+  expect(engine.signal(victim, 'SIGSTOP')).toBe(true)
+  await moreAcknowledged(load, 2_000)
+  await appendEverywhere(log)
+  const { size } = follower.texts
+  while (follower.texts.size < size + 500) await pause(100)
+  console.log(`leader frozen: slowest append ${load.slowestMs | 0} ms, unknown ${load.unknown.size}`)
+  expect(engine.signal(victim, 'SIGCONT')).toBe(true)
+  // what the frozen one still held must not come in now
+  await pause(3_000)
+  await load.stop()
+  await allFollowed(follower.texts, load)
+  expect(load.slowestMs + load.unknown.size, 'nothing was in the way').toBeGreaterThan(500)
+  checkLoad(load, ofLoad(await readAll(log)))
+  await follower.close()
+  await log.close()
+})
