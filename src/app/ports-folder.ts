@@ -24,7 +24,9 @@ export async function openFolder({ env, config, onFatal, onNotice }: OpenPortsOp
     const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal, onNotice }))
     await assertSamePast(folder, log, store)
     if (data.hasImports) await assertImportsThere(folder, store)
-    return { log, store, notes: createFolderNotes(folder), place: folder, close: closers.close }
+    const notes = createFolderNotes(folder)
+    const id = await notes.keep('deployment.id', () => Buffer.from(env.randomBytes(12)).toString('hex'))
+    return { log, store, notes, id: id.text, place: folder, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error

@@ -1,10 +1,76 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
+import { kafkaTopicId, migrateKafka, openKafkaLog } from '../ports/log/kafka.ts'
+import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
+import { createClosers } from './closers.ts'
+import { createStoreNotes } from './notes.ts'
+import { assertSamePast } from './ports-folder.ts'
 import type { Durable, OpenPortsOptions } from './ports.ts'
+import type { Config } from './settings.ts'
+import { allTables } from './tables.ts'
 
-export async function openKafkaAndCassandra(
-  _options: OpenPortsOptions,
-  _engines: { readonly brokers: readonly string[]; readonly contactPoints: readonly string[] },
-): Promise<Durable> {
-  throw new Error('until the adapters are merged')
+interface Engines {
+  readonly brokers: readonly string[]
+  readonly contactPoints: readonly string[]
+}
+
+const HOUR_MS = 3_600_000
+/** Of the log that a deployment begins with; a move to another one raises it. */
+const FIRST_EPOCH = 1
+
+export async function openKafkaAndCassandra(options: OpenPortsOptions, engines: Engines): Promise<Durable> {
+  const { env, config, onFatal, onNotice } = options
+  const closers = createClosers()
+  try {
+    const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
+    const id = await kafkaTopicId(topic)
+    const store = closers.add(await openCassandraStore({ ...cassandraOf(options, engines), deployment: id }))
+    const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
+    const notes = createStoreNotes(store, place)
+    const epoch = Number((await notes.keep('log.epoch', () => String(FIRST_EPOCH))).text)
+    const log = closers.add(await openKafkaLog({ ...topic, epoch, onFatal, onNotice }))
+    await assertSamePast(place, log, store)
+    return { log, store, notes, id, place, close: closers.close }
+  } catch (error) {
+    await closers.close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Makes what is missing: the topic, the keyspace, its tables. Any number of these may run at once. */
+export async function migrateKafkaAndCassandra(
+  options: Omit<OpenPortsOptions, 'config' | 'onFatal'> & { readonly config: Config },
+  engines: Engines,
+): Promise<void> {
+  const { env, config, onNotice } = options
+  const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
+  await migrateKafka({
+    ...topic,
+    onNotice,
+    partitions: config.kafkaPartitions,
+    replicationFactor: config.kafkaReplication,
+    retentionMs: config.logRetentionHours * HOUR_MS,
+  })
+  await migrateCassandra({
+    ...cassandraOf(options, engines),
+    deployment: await kafkaTopicId(topic),
+    replicationFactor: config.cassandraReplication,
+  })
+}
+
+function cassandraOf(
+  { env, config, onNotice }: Omit<OpenPortsOptions, 'onFatal'>,
+  { contactPoints }: Engines,
+) {
+  const { cassandraUsername: username, cassandraPassword: password } = config
+  return {
+    env,
+    contactPoints,
+    localDataCenter: config.cassandraDatacenter,
+    keyspace: config.cassandraKeyspace,
+    tables: allTables(),
+    onNotice,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+  }
 }

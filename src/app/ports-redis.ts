@@ -1,8 +1,9 @@
 /** Timelines, short-lived keys and signals on Redis or Valkey. */
 
+import { RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createRedisBus } from '../ports/bus/redis.ts'
-import { connectRedis } from '../ports/drivers/redis.ts'
+import { connectRedis, type Redis } from '../ports/drivers/redis.ts'
 import { createRedisEphemeral } from '../ports/ephemeral/redis.ts'
 import { createRedisViews } from '../ports/views/redis.ts'
 import { createClosers } from './closers.ts'
@@ -10,22 +11,29 @@ import type { OpenPortsOptions, Volatile } from './ports.ts'
 
 export async function openRedis(
   { env, config, onNotice }: OpenPortsOptions,
-  nodes: readonly string[],
+  { nodes, deployment }: { readonly nodes: readonly string[]; readonly deployment: string },
 ): Promise<Volatile> {
   const { redisUsername: username, redisPassword: password, redisPrefix } = config
   const closers = createClosers()
-  const redis = closers.add(
-    await connectRedis({
-      env,
-      nodes,
-      onNotice,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-    }),
-  )
+  const login = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
+  const redis = closers.add(await connectRedis({ env, nodes, onNotice, ...login }))
   const prefix = `${redisPrefix}:`
+  await claim(redis, prefix, deployment).catch(async (error: unknown) => {
+    await closers.close()
+    throw error
+  })
   const views = closers.add(createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax }))
   const ephemeral = closers.add(createRedisEphemeral({ redis, prefix }))
   const bus = closers.add(createRedisBus({ redis, prefix }))
   return { views, ephemeral, bus, close: closers.close }
+}
+
+/** Two deployments under one prefix would write into each other's timelines. */
+async function claim(redis: Redis, prefix: string, deployment: string): Promise<void> {
+  const key = `${prefix}deployment`
+  await redis.send(key, ['SET', key, deployment, 'NX'])
+  const owner = String(await redis.send(key, ['GET', key]))
+  if (owner === deployment) return
+  const message = `the keys of Redis that begin with ${prefix} belong to another deployment (${owner}; this is ${deployment}); set RIVULET_REDIS_PREFIX to a name of its own, or delete the key ${key} if that one is gone`
+  throw new RivuletError('config_invalid', message)
 }

@@ -27,6 +27,8 @@ export interface Durable {
   readonly log: Log
   readonly store: Store
   readonly notes: Notes
+  /** Names the deployment among others that may share an engine with it. */
+  readonly id: string
   /** What people call it by: the folder, or the engines. */
   readonly place: string
   close(): Promise<void>
@@ -77,7 +79,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const closers = createClosers()
   try {
     const { close: _, ...durable } = closers.add(await openDurable(options))
-    const { close: __, ...volatile } = closers.add(await openVolatile(options))
+    const { close: __, ...volatile } = closers.add(await openVolatile(options, durable.id))
     return { env: options.env, ...durable, ...volatile, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
@@ -96,10 +98,28 @@ async function openDurable(options: OpenPortsOptions): Promise<Durable> {
   )
 }
 
-async function openVolatile(options: OpenPortsOptions): Promise<Volatile> {
+/** What engines must have before they are opened; a data folder needs nothing. */
+export async function migratePorts(
+  options: Omit<OpenPortsOptions, 'config' | 'onFatal'> & { readonly config: Config },
+): Promise<void> {
+  const { kafka, cassandra } = options.config
+  if (kafka === undefined || cassandra === undefined) {
+    const message = 'nothing to migrate: set RIVULET_KAFKA and RIVULET_CASSANDRA'
+    throw new RivuletError('config_invalid', message)
+  }
+  const { migrateKafkaAndCassandra } = await loaded(
+    'kafka and cassandra',
+    () => import('./ports-kafka-cassandra.ts'),
+  )
+  await migrateKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra })
+}
+
+async function openVolatile(options: OpenPortsOptions, deployment: string): Promise<Volatile> {
   const { redis } = options.config
   if (redis === undefined) return openMemory(options)
-  return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) => openRedis(options, redis))
+  return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) =>
+    openRedis(options, { nodes: redis, deployment }),
+  )
 }
 
 function openMemory({ env, config }: OpenPortsOptions): Volatile {

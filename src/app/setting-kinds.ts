@@ -53,10 +53,10 @@ const isNode = (text: string): boolean => {
   return address !== undefined && Number(port) >= 1 && Number(port) <= 65_535
 }
 
-/** A name that engines accept for what they keep. */
+/** A name that every engine takes for what it keeps. */
 export const name = (charsMax: number): Kind<string> => ({
-  allowed: `1 to ${charsMax} letters, digits or _, a letter first`,
-  parse: (text) => (/^[A-Za-z]\w*$/.test(text) && text.length <= charsMax ? text : undefined),
+  allowed: `1 to ${charsMax} small letters, digits or _, a letter first`,
+  parse: (text) => (/^[a-z][a-z0-9_]*$/.test(text) && text.length <= charsMax ? text : undefined),
 })
 
 export const origins: Kind<readonly string[]> = {

@@ -17,6 +17,15 @@ export const SERVE_SETTINGS: readonly SettingKey[] = [
   'logRetentionHours',
   'tokenTtlHours',
   'corsOrigins',
+  'kafka',
+  'kafkaTopic',
+  'cassandra',
+  'cassandraKeyspace',
+  'cassandraDatacenter',
+  'cassandraUsername',
+  'redis',
+  'redisPrefix',
+  'redisUsername',
   'config',
 ]
 

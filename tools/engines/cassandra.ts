@@ -43,7 +43,8 @@ export const cassandra: EngineDefinition = {
   },
   ready: (node) => awaitReady(node, READY_WITHIN_MS, () => answersOptions(node)),
   settings: (nodes) => ({
-    RIVULET_CASSANDRA: `cassandra://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}/rivulet`,
+    RIVULET_CASSANDRA: `cassandra://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
+    RIVULET_CASSANDRA_REPLICATION: String(nodes.length),
   }),
 }
 

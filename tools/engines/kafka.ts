@@ -37,6 +37,7 @@ export const kafka: EngineDefinition = {
   ready: (node) => awaitReady(node, READY_WITHIN_MS, () => answersApiVersions(node)),
   settings: (nodes) => ({
     RIVULET_KAFKA: `kafka://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
+    RIVULET_KAFKA_REPLICATION: String(nodes.length),
   }),
 }
 

@@ -22,6 +22,8 @@ import {
 
 export interface MigrateKafkaOptions extends KafkaAddress {
   readonly env: Env
+  readonly onNotice?: (text: string) => void
+  /** Of a topic that is made now; one that is there keeps its own, as its keys need. */
   readonly partitions: number
   readonly replicationFactor: number
   /** How long a record is kept at least; the log's retention. */
@@ -40,13 +42,31 @@ export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> 
   const settings = settingsOf(options)
   const cluster = new KafkaCluster(settings)
   try {
-    if ((await cluster.refresh()) === undefined) await createTopic(settings, cluster, options)
+    const isMissing = (await cluster.refresh()) === undefined
+    if (isMissing) await createTopic(settings, cluster, options)
     const topic = await awaitTopic(settings, cluster)
-    await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
+    await checkTopic(settings, topic, cluster.bootstrap, undefined)
+    if (isMissing) settings.onNotice(`topic ${settings.topic}: made with ${topic.partitions} partitions`)
   } finally {
     cluster.close()
   }
 }
+
+/** Names one topic of one cluster: made anew, it has another one. */
+export async function kafkaTopicId(options: KafkaAddress & Pick<KafkaSettings, 'env'>): Promise<string> {
+  const settings = settingsOf(options)
+  const cluster = new KafkaCluster(settings)
+  try {
+    const topic = await cluster.refresh()
+    if (topic === undefined) throw noTopic(settings)
+    return topic.id
+  } finally {
+    cluster.close()
+  }
+}
+
+export const noTopic = ({ topic }: Pick<KafkaSettings, 'topic'>) =>
+  wrongKafka(`there is no topic ${topic}: run \`rivulet migrate\` first`)
 
 async function createTopic(
   settings: KafkaSettings,

@@ -21,15 +21,10 @@ import { KafkaCluster } from './kafka-cluster.ts'
 import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
 import { KafkaProducer } from './kafka-producer.ts'
 import { KafkaReader } from './kafka-reader.ts'
-import {
-  settingsOf,
-  unreachable,
-  within,
-  wrongKafka,
-  type KafkaAddress,
-  type KafkaSettings,
-} from './kafka-settings.ts'
-import { checkTopic } from './kafka-topics.ts'
+import { settingsOf, unreachable, within, type KafkaAddress, type KafkaSettings } from './kafka-settings.ts'
+import { checkTopic, noTopic } from './kafka-topics.ts'
+
+export { kafkaTopicId, migrateKafka } from './kafka-topics.ts'
 
 export interface KafkaLogOptions extends KafkaAddress, Pick<KafkaSettings, 'env'> {
   /** To be raised when the topic is another one than before. */
@@ -73,7 +68,7 @@ async function open(
 ): Promise<LogOnKafka> {
   const topic = await cluster.refresh()
   if (topic === undefined) {
-    throw wrongKafka(`there is no topic ${settings.topic}: run \`rivulet migrate\` first`)
+    throw noTopic(settings)
   }
   await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
   const ends = new Array<number>(topic.partitions).fill(0)
