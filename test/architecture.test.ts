@@ -15,7 +15,7 @@ const LAYERS = ['core', 'ports', 'engine', 'http', 'graph', 'feed', 'app', 'cli'
 const rank = (layer: string) => LAYERS.indexOf(layer)
 
 const ADAPTERS =
-  /ports\/(env\/(real|simulated)|log\/(memory|segments)|store\/(memory|leveldb)|views\/memory|ephemeral\/memory|bus\/memory)\.ts$/
+  /ports\/(env\/(real|simulated)|log\/(memory|segments)|store\/(memory|leveldb|cassandra)|views\/memory|ephemeral\/memory|bus\/memory)\.ts$/
 const DRIVERS = ['classic-level', 'redis', '@platformatic/kafka', 'cassandra-driver']
 const AMBIENT =
   /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.env|process\.hrtime|performance\.now)\b/
