@@ -3,7 +3,7 @@
  * what may be repeated, and errors in our terms.
  */
 
-import { Client, policies, types, type Host, type QueryOptions } from 'cassandra-driver'
+import { Client, errors, policies, types, type Host, type QueryOptions } from 'cassandra-driver'
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import {
@@ -90,29 +90,30 @@ class OneMoreNode extends policies.retry.RetryPolicy {
 }
 
 export async function connectCassandra(options: CassandraOptions): Promise<CassandraClient> {
-  const driver = createDriver(options)
+  let driver: Client | undefined
   try {
+    driver = createDriver(options)
     await driver.connect()
+    return createClient(options, driver)
   } catch (error) {
-    await shutDown(options.env, driver)
+    if (driver !== undefined) await shutDown(options.env, driver)
     throw toConnectError(options, error)
   }
-  return createClient(options, driver)
 }
 
 function createDriver({ contactPoints, localDataCenter, username, password }: CassandraOptions): Client {
-  const { reconnection, retry, speculativeExecution } = policies
+  const { reconnection, speculativeExecution } = policies
   return new Client({
     contactPoints: [...contactPoints],
     localDataCenter,
     ...(username !== undefined && { credentials: { username, password: password ?? '' } }),
     encoding: { useBigIntAsLong: true },
     // Unprepared, a JavaScript number for a bigint column would silently become garbage.
-    queryOptions: { prepare: true, consistency: consistencies.localQuorum, retry: new OneMoreNode() },
+    queryOptions: { prepare: true, consistency: consistencies.localQuorum },
     socketOptions: { readTimeout: READ_TIMEOUT_MS, connectTimeout: CONNECT_TIMEOUT_MS },
     policies: {
       reconnection: new reconnection.ExponentialReconnectionPolicy(RECONNECT_MS_MIN, RECONNECT_MS_MAX, false),
-      retry: new retry.FallthroughRetryPolicy(),
+      retry: new OneMoreNode(),
       speculativeExecution: new speculativeExecution.ConstantSpeculativeExecutionPolicy(
         SPECULATE_AFTER_MS,
         SPECULATIONS_MAX,
@@ -215,8 +216,9 @@ async function shutDown(env: Env, driver: Client): Promise<void> {
 function toConnectError({ contactPoints, localDataCenter }: CassandraOptions, error: unknown): RivuletError {
   const { address, dataCenter } = CASSANDRA_SETTINGS
   const detail = error instanceof Error ? error.message : String(error)
-  if (/data ?cent(er|re)/i.test(detail)) {
-    const message = `the Cassandra cluster has no data centre '${localDataCenter}' (${detail}); set ${dataCenter} to one that it has`
+  if (error instanceof errors.ArgumentError) {
+    // It names the data centres that there are.
+    const message = `Cassandra cannot be used at ${contactPoints.join(', ')} with data centre '${localDataCenter}' (${detail}); check ${address} and ${dataCenter}`
     return configInvalid(message, error)
   }
   const known = toStoreError(error)

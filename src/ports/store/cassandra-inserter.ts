@@ -22,7 +22,7 @@ export interface CassandraInserter {
 const WIDTH = 16
 const TRIES_MAX = 5
 const DEADLINE_MS = 8_000
-const PAUSE_MS_MAX = 100
+const PAUSE_MS_MAX = 250
 const UUID_BYTES = 16
 const WAITING_MAX = 4_096
 
@@ -36,11 +36,18 @@ export function createCassandraInserter(
   async function insertOne(row: RowInsert): Promise<Inserted> {
     const attempt = new types.Uuid(Buffer.from(env.randomBytes(UUID_BYTES)))
     const startMs = env.monotonicMs()
+    let failure: unknown
     for (let tries = 1; ; tries++) {
-      const answer = await tryInsert(row, attempt)
-      if (answer !== undefined) return answer
+      try {
+        const answer = await tryInsert(row, attempt)
+        if (answer !== undefined) return answer
+      } catch (error) {
+        if (!isRivuletError(error, 'unavailable')) throw error
+        failure = error
+      }
       if (tries === TRIES_MAX || env.monotonicMs() - startMs > DEADLINE_MS) {
-        throw unavailable(`Cassandra did not settle an insert into ${row.table.name} in ${tries} tries`)
+        const message = `Cassandra did not settle an insert into ${row.table.name} in ${tries} tries`
+        throw unavailable(message, failure)
       }
       await pause(env, env.random() * PAUSE_MS_MAX * tries)
     }

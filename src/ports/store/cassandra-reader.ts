@@ -23,8 +23,14 @@ export function createCassandraReader(
   statementsOf: (table: Table) => Statements,
 ): CassandraReader {
   async function readGroup({ table, partition, sorts }: KeyGroup, nowMs: number): Promise<Map<string, Row>> {
-    const params = [toCqlPartition(partition), [...sorts]]
-    const page = await client.read({ query: statementsOf(table).get, params }, { rows: SORTS_MAX })
+    const { get, getMany } = statementsOf(table)
+    const [first, second] = sorts
+    const key = toCqlPartition(partition)
+    const statement =
+      second === undefined
+        ? { query: get, params: [key, first] }
+        : { query: getMany, params: [key, [...sorts]] }
+    const page = await client.read(statement, { rows: SORTS_MAX })
     const rows = page.rows.map((raw) => toRow({ table, partition, sort: raw.sort as string }, raw, nowMs))
     return new Map(rows.filter((row) => row !== undefined).map((row) => [row.sort, row]))
   }

@@ -45,7 +45,8 @@ function createStatements(keyspace: string, table: Table) {
   const slice = `SELECT ${columns} FROM ${name} WHERE partition = ? AND sort`
   const scan = `SELECT partition, ${columns} FROM ${name}`
   return {
-    get: `${slice} IN ?`,
+    get: `${slice} = ?`,
+    getMany: `${slice} IN ?`,
     from: `${slice} >= ?`,
     fromTo: `${slice} >= ? AND sort < ?`,
     after: `${slice} > ?`,
