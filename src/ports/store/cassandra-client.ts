@@ -9,7 +9,9 @@ import type { Env } from '../env/env.ts'
 import {
   CASSANDRA_SETTINGS,
   configInvalid,
+  describe,
   isPassing,
+  rootOf,
   toStoreError,
   unavailable,
 } from './cassandra-errors.ts'
@@ -90,28 +92,31 @@ class OneMoreNode extends policies.retry.RetryPolicy {
 }
 
 export async function connectCassandra(options: CassandraOptions): Promise<CassandraClient> {
-  let driver: Client | undefined
+  const { address, dataCenter } = CASSANDRA_SETTINGS
+  if (options.contactPoints.length === 0) throw configInvalid(`${address} names no Cassandra node`)
+  if (options.localDataCenter === '') throw configInvalid(`${dataCenter} is empty`)
+  const driver = createDriver(options)
   try {
-    driver = createDriver(options)
     await driver.connect()
-    return createClient(options, driver)
   } catch (error) {
-    if (driver !== undefined) await shutDown(options.env, driver)
+    await shutDown(options.env, driver)
     throw toConnectError(options, error)
   }
+  return createClient(options, driver)
 }
 
 function createDriver({ contactPoints, localDataCenter, username, password }: CassandraOptions): Client {
-  const { reconnection, speculativeExecution } = policies
+  const { loadBalancing, reconnection, speculativeExecution } = policies
   return new Client({
     contactPoints: [...contactPoints],
-    localDataCenter,
     ...(username !== undefined && { credentials: { username, password: password ?? '' } }),
     encoding: { useBigIntAsLong: true },
     // Unprepared, a JavaScript number for a bigint column would silently become garbage.
     queryOptions: { prepare: true, consistency: consistencies.localQuorum },
     socketOptions: { readTimeout: READ_TIMEOUT_MS, connectTimeout: CONNECT_TIMEOUT_MS },
     policies: {
+      // Not as `localDataCenter`: where there is none of that name, the driver would leave a connection behind.
+      loadBalancing: new loadBalancing.DefaultLoadBalancingPolicy({ localDc: localDataCenter }),
       reconnection: new reconnection.ExponentialReconnectionPolicy(RECONNECT_MS_MIN, RECONNECT_MS_MAX, false),
       retry: new OneMoreNode(),
       speculativeExecution: new speculativeExecution.ConstantSpeculativeExecutionPolicy(
@@ -215,14 +220,14 @@ async function shutDown(env: Env, driver: Client): Promise<void> {
 
 function toConnectError({ contactPoints, localDataCenter }: CassandraOptions, error: unknown): RivuletError {
   const { address, dataCenter } = CASSANDRA_SETTINGS
-  const detail = error instanceof Error ? error.message : String(error)
-  if (error instanceof errors.ArgumentError) {
+  const cause = rootOf(error)
+  if (cause instanceof errors.ArgumentError) {
     // It names the data centres that there are.
-    const message = `Cassandra cannot be used at ${contactPoints.join(', ')} with data centre '${localDataCenter}' (${detail}); check ${address} and ${dataCenter}`
+    const message = `Cassandra cannot be used at '${contactPoints.join(', ')}' with data centre '${localDataCenter}' (${describe(cause)}); check ${address} and ${dataCenter}`
     return configInvalid(message, error)
   }
   const known = toStoreError(error)
   if (known.code !== 'unavailable') return known
-  const message = `no Cassandra node can be reached at ${contactPoints.join(', ')} (${detail}); check ${address} and that the nodes are up`
+  const message = `no Cassandra node can be reached at ${contactPoints.join(', ')} (${describe(error)}); check ${address} and that the nodes are up`
   return unavailable(message, error)
 }

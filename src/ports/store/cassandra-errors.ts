@@ -41,7 +41,7 @@ export const isPassing = (error: unknown): boolean => isRivuletError(toStoreErro
 export function toStoreError(error: unknown): RivuletError {
   if (isRivuletError(error)) return error
   const cause = rootOf(error)
-  const detail = cause instanceof Error ? cause.message : String(cause)
+  const detail = describe(cause)
   const { username, password } = CASSANDRA_SETTINGS
   if (cause instanceof errors.AuthenticationError || codeOf(cause) === codes.badCredentials) {
     return configInvalid(`Cassandra refuses the login (${detail}); check ${username} and ${password}`, error)
@@ -67,15 +67,24 @@ function isConnectionTrouble(cause: unknown): boolean {
   )
 }
 
-/** "No host available" says only that all failed: a refused login is among what the hosts said. */
-function rootOf(error: unknown): unknown {
-  if (!(error instanceof errors.NoHostAvailableError)) return error
-  const inner: unknown[] = Object.values((error.innerErrors ?? {}) as Record<string, unknown>)
+/** "No host available" says only that all failed: what is final is among what the hosts said. */
+export function rootOf(error: unknown): unknown {
   const isFinal = (each: unknown) =>
     each instanceof errors.AuthenticationError ||
+    each instanceof errors.ArgumentError ||
     codeOf(each) === codes.badCredentials ||
     codeOf(each) === codes.unauthorized
-  return inner.find(isFinal) ?? error
+  return Object.values(innerErrors(error)).find(isFinal) ?? error
 }
+
+/** The driver's own sentence has a stack trace in it. */
+export function describe(error: unknown): string {
+  const byHost = Object.entries(innerErrors(error))
+  if (byHost.length > 0) return byHost.map(([host, inner]) => `${host}: ${describe(inner)}`).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+const innerErrors = (error: unknown): Readonly<Record<string, unknown>> =>
+  error instanceof errors.NoHostAvailableError ? ((error.innerErrors ?? {}) as Record<string, unknown>) : {}
 
 const codeOf = (error: unknown): number => (error instanceof errors.ResponseError ? error.code : -1)
