@@ -10,6 +10,7 @@ export const ONCE: Table = { name: 'suite_once', kind: 'once' }
 
 export const START_MS = Date.UTC(2026, 0, 1)
 export const HOUR_MS = 3_600_000
+export const LOG_PARTITIONS = 3
 
 export type Step =
   | { readonly kind: 'write'; readonly rows: readonly RowWrite[] }
@@ -17,7 +18,8 @@ export type Step =
   | { readonly kind: 'get'; readonly keys: readonly RowKey[] }
   | { readonly kind: 'range'; readonly ranges: readonly RowRange[] }
   | { readonly kind: 'scan'; readonly table: Table; readonly limit: number }
-  | { readonly kind: 'checkpoint'; readonly positions: readonly number[] }
+  /** By how much the position of each log partition rose since the last one. */
+  | { readonly kind: 'checkpoint'; readonly advance: readonly number[] }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'reopen' }
 
@@ -118,8 +120,8 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 1,
       arbitrary: fc
-        .array(fc.nat(), { maxLength: 3 })
-        .map((positions): Step => ({ kind: 'checkpoint', positions })),
+        .array(fc.nat(), { minLength: LOG_PARTITIONS, maxLength: LOG_PARTITIONS })
+        .map((advance): Step => ({ kind: 'checkpoint', advance })),
     },
     { weight: 1, arbitrary: fc.constantFrom(600_000, 1_800_000).map((ms): Step => ({ kind: 'wait', ms })) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reopen' }) },

@@ -25,7 +25,10 @@ export interface Store {
   insertIfAbsent(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
   /** A page of a whole table in an adapter's own order; `after` is the last row of the page before. For start-up, checks and moves. */
   scan(table: Table, after: RowKey | undefined, limit: number): Promise<readonly Row[]>
-  /** Makes everything written so far durable, and with it the positions up to which the log is projected (one per partition). */
+  /**
+   * Makes everything written so far durable, and with it the positions up to which the log is projected (one per
+   * partition, always as many). They only rise: what a lower one would do is not promised.
+   */
   checkpoint(positions: readonly number[]): Promise<void>
   /** The positions of the last checkpoint that survived; empty for a new store. */
   watermark(): Promise<readonly number[]>

@@ -1,0 +1,90 @@
+/** The driver's errors in our terms: what may pass is `unavailable`, what an operator must mend says where. */
+
+import { errors, types } from 'cassandra-driver'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+
+/** The settings an operator is sent to. */
+export const CASSANDRA_SETTINGS = {
+  address: 'RIVULET_CASSANDRA',
+  dataCenter: 'RIVULET_CASSANDRA_DATACENTER',
+  username: 'RIVULET_CASSANDRA_USERNAME',
+  password: 'RIVULET_CASSANDRA_PASSWORD',
+  replication: 'RIVULET_CASSANDRA_REPLICATION',
+} as const
+
+const RETRY_AFTER_MS = 1_000
+
+const { responseErrorCodes: codes } = types
+/** Not in the driver's list: a conditional write of which the coordinator does not know whether it was applied. */
+const CAS_WRITE_UNKNOWN = 0x1700
+const PASSING: ReadonlySet<number> = new Set([
+  codes.serverError,
+  codes.unavailableException,
+  codes.overloaded,
+  codes.isBootstrapping,
+  codes.writeTimeout,
+  codes.readTimeout,
+  codes.readFailure,
+  codes.writeFailure,
+  CAS_WRITE_UNKNOWN,
+])
+
+export const unavailable = (message: string, cause?: unknown): RivuletError =>
+  new RivuletError('unavailable', message, { retryAfterMs: RETRY_AFTER_MS, cause })
+
+export const configInvalid = (message: string, cause?: unknown): RivuletError =>
+  new RivuletError('config_invalid', message, { cause })
+
+/** The same call may succeed in a moment. Says nothing of whether this one took effect. */
+export const isPassing = (error: unknown): boolean => isRivuletError(toStoreError(error), 'unavailable')
+
+export function toStoreError(error: unknown): RivuletError {
+  if (isRivuletError(error)) return error
+  const cause = rootOf(error)
+  const detail = describe(cause)
+  const { username, password } = CASSANDRA_SETTINGS
+  if (cause instanceof errors.AuthenticationError || codeOf(cause) === codes.badCredentials) {
+    return configInvalid(`Cassandra refuses the login (${detail}); check ${username} and ${password}`, error)
+  }
+  if (codeOf(cause) === codes.unauthorized) {
+    const next = `grant it SELECT and MODIFY on the keyspace, and CREATE for a migration`
+    return configInvalid(`Cassandra allows the user of ${username} too little (${detail}); ${next}`, error)
+  }
+  if (isConnectionTrouble(cause)) {
+    return unavailable(`Cassandra does not answer in time or lacks replicas (${detail})`, error)
+  }
+  return new RivuletError('internal', `Cassandra refused a statement: ${detail}`, { cause: error })
+}
+
+function isConnectionTrouble(cause: unknown): boolean {
+  return (
+    cause instanceof errors.NoHostAvailableError ||
+    cause instanceof errors.OperationTimedOutError ||
+    cause instanceof errors.BusyConnectionError ||
+    PASSING.has(codeOf(cause)) ||
+    // Sockets that closed, in the driver's own marking or the system's.
+    (cause instanceof Error && ('isSocketError' in cause || 'syscall' in cause))
+  )
+}
+
+/** "No host available" says only that all failed: what is final is among what the hosts said. */
+export function rootOf(error: unknown): unknown {
+  const isFinal = (each: unknown) =>
+    each instanceof errors.AuthenticationError ||
+    each instanceof errors.ArgumentError ||
+    codeOf(each) === codes.badCredentials ||
+    codeOf(each) === codes.unauthorized
+  return Object.values(innerErrors(error)).find(isFinal) ?? error
+}
+
+/** The driver's own sentence has a stack trace in it. */
+export function describe(error: unknown): string {
+  const byHost = Object.entries(innerErrors(error))
+  if (byHost.length > 0) return byHost.map(([host, inner]) => `${host}: ${describe(inner)}`).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+const innerErrors = (error: unknown): Readonly<Record<string, unknown>> =>
+  error instanceof errors.NoHostAvailableError ? ((error.innerErrors ?? {}) as Record<string, unknown>) : {}
+
+const codeOf = (error: unknown): number => (error instanceof errors.ResponseError ? error.code : -1)

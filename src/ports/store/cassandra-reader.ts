@@ -1,0 +1,117 @@
+/** Reads of a partition: keys, which of one partition are asked for together, and ranges, by pages. */
+
+import type { types } from 'cassandra-driver'
+import type { CassandraClient, Statement } from './cassandra-client.ts'
+import { mapBounded } from './cassandra-slots.ts'
+import { type Statements, toCqlPartition, toRow } from './cassandra-tables.ts'
+import type { Row, RowKey, RowRange, Table } from './store.ts'
+
+export interface CassandraReader {
+  get(keys: readonly RowKey[], nowMs: number): Promise<(Row | undefined)[]>
+  range(ranges: readonly RowRange[], nowMs: number): Promise<Row[][]>
+}
+
+/** One question for 20 sort keys of a partition costs a fifth of 20 questions. */
+const SORTS_MAX = 100
+/** Of one call. */
+const WIDTH = 32
+const PAGE_ROWS_MAX = 500
+const PAGE_ROWS_MIN = 50
+
+export function createCassandraReader(
+  client: CassandraClient,
+  statementsOf: (table: Table) => Statements,
+): CassandraReader {
+  async function readGroup({ table, partition, sorts }: KeyGroup, nowMs: number): Promise<Map<string, Row>> {
+    const { get, getMany } = statementsOf(table)
+    const [first, second] = sorts
+    const key = toCqlPartition(partition)
+    const statement =
+      second === undefined
+        ? { query: get, params: [key, first] }
+        : { query: getMany, params: [key, [...sorts]] }
+    const page = await client.read(statement, { rows: SORTS_MAX })
+    const rows = page.rows.map((raw) => toRow({ table, partition, sort: raw.sort as string }, raw, nowMs))
+    return new Map(rows.filter((row) => row !== undefined).map((row) => [row.sort, row]))
+  }
+
+  function readRange(range: RowRange, nowMs: number): Promise<Row[]> {
+    const { table, partition, from, to, limit } = range
+    if (to !== undefined && to <= from) return Promise.resolve([])
+    const statements = statementsOf(table)
+    const key = toCqlPartition(partition)
+    const statement =
+      to === undefined
+        ? { query: statements.from, params: [key, from] }
+        : { query: statements.fromTo, params: [key, from, to] }
+    const read = (raw: types.Row) => toRow({ table, partition, sort: raw.sort as string }, raw, nowMs)
+    return readRows(client, statement, limit, read)
+  }
+
+  return {
+    async get(keys, nowMs) {
+      const groups = new KeyGroups()
+      const places = keys.map((key) => groups.add(key))
+      const answers = await mapBounded(groups.all, WIDTH, (group) => readGroup(group, nowMs))
+      return keys.map((key, index) => answers[places[index]].get(key.sort))
+    },
+    range: (ranges, nowMs) => mapBounded(ranges, WIDTH, (range) => readRange(range, nowMs)),
+  }
+}
+
+/**
+ * Pages until there are `limit` rows that stand. Each page is a read of its own: rows of one write are seen
+ * together within a page, not over two.
+ */
+export async function readRows(
+  client: CassandraClient,
+  statement: Statement,
+  limit: number,
+  read: (raw: types.Row) => Row | undefined,
+): Promise<Row[]> {
+  const found: Row[] = []
+  let pageRows = Math.min(limit, PAGE_ROWS_MAX)
+  let from: string | undefined
+  do {
+    const page = await client.read(statement, { rows: pageRows, from })
+    for (const raw of page.rows) {
+      const row = read(raw)
+      if (row !== undefined) found.push(row)
+      if (found.length === limit) return found
+    }
+    from = page.next
+    // Many rows that have ended stand in the way of a few: larger steps.
+    pageRows = Math.min(PAGE_ROWS_MAX, Math.max(PAGE_ROWS_MIN, pageRows * 2))
+  } while (from !== undefined)
+  return found
+}
+
+interface KeyGroup {
+  readonly table: Table
+  readonly partition: string
+  readonly sorts: Set<string>
+}
+
+/** Keys by table and partition, each once. */
+class KeyGroups {
+  readonly all: KeyGroup[] = []
+  readonly #open = new Map<string, number>()
+  readonly #places = new Map<string, number>()
+
+  /** @returns the index of its group in `all` */
+  add({ table, partition, sort }: RowKey): number {
+    const id = `${table.name}\0${partition}`
+    const keyId = `${id}\0${sort}`
+    const place = this.#places.get(keyId) ?? this.#place(id, table, partition)
+    this.all[place].sorts.add(sort)
+    this.#places.set(keyId, place)
+    return place
+  }
+
+  #place(id: string, table: Table, partition: string): number {
+    const open = this.#open.get(id)
+    if (open !== undefined && this.all[open].sorts.size < SORTS_MAX) return open
+    this.#open.set(id, this.all.length)
+    return this.all.push({ table, partition, sorts: new Set() }) - 1
+  }
+}

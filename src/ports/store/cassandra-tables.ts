@@ -1,0 +1,83 @@
+/**
+ * How our tables stand in Cassandra: their names, columns and statements.
+ *
+ *   versioned   (partition, sort) → value, expires_at; the row's version is its write time
+ *   once        (partition, sort) → value, attempt; written by lightweight transactions alone
+ *
+ * A table of kind `once` never has a write time of ours: a transaction takes its own from the clock, and a
+ * write under another one is lost without a word, or beats every later one.
+ */
+
+import { types } from 'cassandra-driver'
+import { assert } from '../../core/errors.ts'
+import { isExpired } from './expiry.ts'
+import type { Row, RowKey, Table } from './store.ts'
+
+const NAME = /^[a-z][a-z0-9_]{0,45}$/
+const PREFIX = 't_'
+
+export const COLUMNS = {
+  versioned: { partition: 'text', sort: 'text', value: 'blob', expires_at: 'bigint' },
+  once: { partition: 'text', sort: 'text', value: 'blob', attempt: 'uuid' },
+} as const
+
+/** A row without an end holds this, not null: a null would be a tombstone in each of them. */
+const NEVER = 2n ** 63n - 1n
+
+export function cqlName(table: Table): string {
+  assert(NAME.test(table.name), `table name ${table.name} does not fit Cassandra`)
+  return PREFIX + table.name
+}
+
+export const isOurTable = (name: string): boolean => name.startsWith(PREFIX)
+
+/** Cassandra takes no empty partition key; a NUL is in none of ours. */
+const EMPTY = '\0'
+export const toCqlPartition = (partition: string): string => (partition === '' ? EMPTY : partition)
+export const fromCqlPartition = (partition: string): string => (partition === EMPTY ? '' : partition)
+
+export type Statements = ReturnType<typeof createStatements>
+
+function createStatements(keyspace: string, table: Table) {
+  const name = `${keyspace}.${cqlName(table)}`
+  const columns =
+    table.kind === 'once' ? 'sort, value' : 'sort, value, expires_at, WRITETIME(value) AS version'
+  const slice = `SELECT ${columns} FROM ${name} WHERE partition = ? AND sort`
+  const scan = `SELECT partition, ${columns} FROM ${name}`
+  return {
+    get: `${slice} = ?`,
+    getMany: `${slice} IN ?`,
+    from: `${slice} >= ?`,
+    fromTo: `${slice} >= ? AND sort < ?`,
+    after: `${slice} > ?`,
+    scan,
+    scanBeyond: `${scan} WHERE token(partition) > token(?)`,
+    sameToken: `SELECT DISTINCT partition FROM ${name} WHERE token(partition) = token(?)`,
+    write: `INSERT INTO ${name} (partition, sort, value, expires_at) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`,
+    insert: `INSERT INTO ${name} (partition, sort, value, attempt) VALUES (?, ?, ?, ?) IF NOT EXISTS`,
+    standing: `SELECT value, attempt FROM ${name} WHERE partition = ? AND sort = ?`,
+  }
+}
+
+/** The statements of the declared tables; asking for another one is a mistake of ours. */
+export function createStatementsOf(keyspace: string, tables: readonly Table[]): (table: Table) => Statements {
+  const known = new Map(tables.map((table) => [table.name, createStatements(keyspace, table)]))
+  return (table) => {
+    const statements = known.get(table.name)
+    assert(statements !== undefined, `table ${table.name} was not declared when the store was opened`)
+    return statements
+  }
+}
+
+export const toCqlEnd = (expiresAtMs: number | undefined): bigint => {
+  const endMs = Math.ceil(expiresAtMs ?? Infinity)
+  return Number.isSafeInteger(endMs) ? BigInt(endMs) : NEVER
+}
+
+/** @returns nothing where the row has ended */
+export function toRow(key: RowKey, raw: types.Row, nowMs: number): Row | undefined {
+  const value = raw.value as Buffer
+  if (key.table.kind === 'once') return { ...key, version: 0, value }
+  if (isExpired(Number(raw.expires_at), nowMs)) return undefined
+  return { ...key, version: Number(raw.version), value }
+}

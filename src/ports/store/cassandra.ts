@@ -1,0 +1,101 @@
+/**
+ * The store on Cassandra (or what speaks its protocol), shared by all processes of a deployment. For: any
+ * number of nodes, none of which is missed when it fails, at three replicas. Against: a network round trip for
+ * each read and write, about a millisecond of the servers' processor for each write, and a schema to migrate.
+ *
+ * Durable means here: acknowledged by a majority of the replicas in the local data centre. Whether each of
+ * them has synced its disk by then is Cassandra's `commitlog_sync`; a power loss of all replicas at once can
+ * lose the last ten seconds with the default `periodic`, also of `insertIfAbsent`.
+ *
+ * A reader may see a write that was not acknowledged, and of its tables one before the other.
+ */
+
+import { assert, RivuletError } from '../../core/errors.ts'
+import { createChecks } from './checks.ts'
+import { type CassandraOptions, connectCassandra } from './cassandra-client.ts'
+import { createCassandraInserter } from './cassandra-inserter.ts'
+import { createCassandraReader } from './cassandra-reader.ts'
+import { scanCassandra } from './cassandra-scan.ts'
+import { assertKeyspaceName, assertMigrated } from './cassandra-schema.ts'
+import { createStatementsOf } from './cassandra-tables.ts'
+import { createCassandraWatermark } from './cassandra-watermark.ts'
+import { createCassandraWriter } from './cassandra-writer.ts'
+import type { Store } from './store.ts'
+
+export type { CassandraOptions } from './cassandra-client.ts'
+export { migrateCassandra, type MigrationOptions } from './cassandra-migrate.ts'
+
+export async function openCassandraStore(options: CassandraOptions): Promise<Store> {
+  const { env, keyspace, tables } = options
+  assertKeyspaceName(keyspace)
+  const statementsOf = createStatementsOf(keyspace, tables)
+  const client = await connectCassandra(options)
+  try {
+    await assertMigrated(client, options)
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+  const reader = createCassandraReader(client, statementsOf)
+  const writer = createCassandraWriter(env, client, statementsOf)
+  const inserter = createCassandraInserter(env, client, statementsOf)
+  const watermark = createCassandraWatermark(client, keyspace)
+  const checks = createChecks()
+  for (const table of tables) checks.table(table)
+  const gate = createGate()
+  return {
+    async get(keys) {
+      for (const key of keys) checks.key(key)
+      return gate.run(() => reader.get(keys, env.wallMs()))
+    },
+    async range(ranges) {
+      for (const range of ranges) checks.range(range)
+      return gate.run(() => reader.range(ranges, env.wallMs()))
+    },
+    async write(rows) {
+      checks.write(rows)
+      return gate.run(() => writer.write(rows))
+    },
+    async insertIfAbsent(rows) {
+      checks.insert(rows)
+      return gate.run(() => inserter.insert(rows))
+    },
+    async scan(table, after, limit) {
+      checks.table(table)
+      checks.limit(limit)
+      const page = { table, after, limit, nowMs: env.wallMs() }
+      return gate.run(() => scanCassandra(client, statementsOf(table), page))
+    },
+    checkpoint: (positions) => gate.run(() => watermark.raise(positions)),
+    watermark: () => gate.run(() => watermark.read()),
+    close: () => gate.close(() => client.close()),
+  }
+}
+
+/** Lets nothing through after a close, and a close waits for what is under way. */
+function createGate() {
+  let closed: Promise<void> | undefined
+  let running = 0
+  let wake: () => void = () => undefined
+  return {
+    async run<T>(task: () => Promise<T>): Promise<T> {
+      if (closed !== undefined) throw new RivuletError('shutting_down', 'the store is closed')
+      running++
+      try {
+        return await task()
+      } finally {
+        if (--running === 0) wake()
+      }
+    },
+    close(end: () => Promise<void>): Promise<void> {
+      closed ??= new Promise<void>((resolve) => {
+        wake = resolve
+        if (running === 0) resolve()
+      }).then(() => {
+        assert(running === 0, 'a closing store has calls under way')
+        return end()
+      })
+      return closed
+    },
+  }
+}

@@ -1,0 +1,33 @@
+/** What the tests of the Cassandra store share: options, and a client that sees and does what the store does not. */
+
+import { Client } from 'cassandra-driver'
+import { inject } from 'vitest'
+import type { CassandraOptions } from '../../../src/ports/store/cassandra.ts'
+import { ONCE, OTHER, VERSIONED } from '../../../src/ports/store/conformance-model.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+
+export const env = createRealEnv()
+export const DATA_CENTER = 'datacenter1'
+export const contactPoints = inject('engines').cassandra ?? []
+
+export function optionsOf(keyspace: string): CassandraOptions {
+  return {
+    env,
+    contactPoints,
+    localDataCenter: DATA_CENTER,
+    keyspace,
+    tables: [VERSIONED, OTHER, ONCE],
+    deployment: 'here',
+    onNotice: () => undefined,
+  }
+}
+
+export async function connectAdmin(): Promise<Client> {
+  const options = { contactPoints: [...contactPoints], localDataCenter: DATA_CENTER }
+  // The first client of a fresh keyspace waits for its making.
+  const admin = new Client({ ...options, socketOptions: { readTimeout: 60_000 } })
+  await admin.connect()
+  return admin
+}
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
