@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.engines.ts'],
+    // The whole API suite runs on them, too.
+    include: ['test/**/*.engines.ts', 'test/http/*.test.ts'],
     globalSetup: ['test/support/engines-up.ts'],
     testTimeout: 120_000,
     hookTimeout: 240_000,

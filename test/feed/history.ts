@@ -10,6 +10,7 @@ import { RivuletError } from '../../src/core/errors.ts'
 import { Model } from '../support/model.ts'
 import { createChecks, type Checks } from './checks.ts'
 import { createMachine, type Machine } from './machine.ts'
+import type { EngineAddresses } from '../support/engine-place.ts'
 import { ACCOUNTS, PAGE_SIZES, stepArbitrary, THRESHOLDS, TIERS, type Step } from './steps.ts'
 
 export interface HistoryOptions {
@@ -17,6 +18,8 @@ export interface HistoryOptions {
   readonly seed?: number
   readonly path?: string
   readonly stepsMax?: number
+  /** Real engines to run on, instead of memory. */
+  readonly engines?: EngineAddresses
   /** Stop at the first failure instead of looking for a smaller one. */
   readonly quick?: boolean
 }
@@ -38,7 +41,7 @@ export async function runHistories(options: HistoryOptions): Promise<HistoryResu
     steps: fc.array(stepArbitrary, { minLength: 10, maxLength: options.stepsMax ?? 120, size: 'max' }),
   })
   const property = fc.asyncProperty(history, ({ seed, capacity, steps }) =>
-    runHistory(seed, capacity, steps, happened),
+    runHistory(seed, capacity, steps, happened, options.engines),
   )
   const result = await fc.check(property, {
     numRuns: options.runs,
@@ -65,8 +68,9 @@ export async function runHistory(
   capacity: number,
   steps: readonly Step[],
   happened: Record<string, number>,
+  engines?: EngineAddresses,
 ) {
-  const machine = await createMachine(seed, capacity, happened)
+  const machine = await newMachine(seed, capacity, happened, engines)
   const model = new Model()
   const numbers: number[] = []
   for (let i = 0; i < ACCOUNTS; i++) {
@@ -80,6 +84,19 @@ export async function runHistory(
   for (let reader = 0; reader < ACCOUNTS; reader++) await checks.feed(reader, reader % PAGE_SIZES.length)
   await checks.counts()
   await machine.driven(machine.rivulet.stop())
+  await machine.close()
+}
+
+/** Drivers of engines are not needed where there are none. */
+async function newMachine(
+  seed: number,
+  capacity: number,
+  happened: Record<string, number>,
+  engines: EngineAddresses | undefined,
+): Promise<Machine> {
+  if (engines === undefined) return createMachine(seed, capacity, happened)
+  const { createEngineMachine } = await import('./machine-engines.ts')
+  return createEngineMachine(seed, capacity, happened, engines)
 }
 
 /** Makes each step happen in the engine, and in the model if the engine took it. */

@@ -10,7 +10,7 @@ import type { Views } from '../../src/ports/views/views.ts'
 import { weaken, type WeakPorts } from '../support/weak.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
-const SECRET = new Uint8Array(32).fill(7)
+export const SECRET = new Uint8Array(32).fill(7)
 
 export interface Machine {
   /** Of the process that lives now. */
@@ -24,6 +24,8 @@ export interface Machine {
   loseAbove(owner: number, id: number): void
   /** Kills the process, and with it what the disks had not synced; starts the next one. */
   restart(keepViews: boolean): Promise<void>
+  /** After its last step. */
+  close(): Promise<void>
 }
 
 export async function createMachine(
@@ -53,7 +55,7 @@ export async function createMachine(
     weak = weaken(
       env,
       random,
-      { log, store: createMemoryStore({ env, disk: storeDisk }), views: losingNewest() },
+      { log, store: createMemoryStore({ env, disk: storeDisk }), views: losingNewest(views, lost) },
       weakness,
     )
     const mine = ++incarnation
@@ -62,35 +64,6 @@ export async function createMachine(
     const next = createRivulet({ env, ...weak }, { secret: SECRET, onFatal })
     await driven(next.start())
     return next
-  }
-
-  /** A view may lose its newest entries; its header then says so. */
-  function losingNewest(): Views {
-    const inner = views
-    const range: Views['range'] = async (owner, below, limit) => {
-      const to = lost.get(owner)
-      const page = await inner.range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
-      return page === undefined || to === undefined
-        ? page
-        : { ...page, header: { ...page.header, horizon: Math.min(to, page.header.horizon) } }
-    }
-    const open: Views['open'] = (owners) => {
-      for (const owner of owners) lost.delete(owner)
-      return inner.open(owners)
-    }
-    return {
-      capacity: inner.capacity,
-      insert: (spreads) => inner.insert(spreads),
-      advance: (id) => inner.advance(id),
-      merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
-      settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
-      evict: (owners) => inner.evict(owners),
-      holdsAny: () => inner.holdsAny(),
-      stats: () => inner.stats(),
-      close: () => inner.close(),
-      open,
-      range,
-    }
   }
 
   /** Timers of the simulated clock fire only when it moves: a little, for as long as a task waits. */
@@ -127,5 +100,34 @@ export async function createMachine(
     pass: (ms) => env.advance(ms),
     evict: (owner) => views.evict([owner]),
     loseAbove: (owner, id) => void lost.set(owner, id),
+    close: async () => undefined,
+  }
+}
+
+/** A view may lose its newest entries, those above an id by owner; its header then says so. */
+export function losingNewest(inner: Views, lost: Map<number, number>): Views {
+  const range: Views['range'] = async (owner, below, limit) => {
+    const to = lost.get(owner)
+    const page = await inner.range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
+    return page === undefined || to === undefined
+      ? page
+      : { ...page, header: { ...page.header, horizon: Math.min(to, page.header.horizon) } }
+  }
+  const open: Views['open'] = (owners) => {
+    for (const owner of owners) lost.delete(owner)
+    return inner.open(owners)
+  }
+  return {
+    capacity: inner.capacity,
+    insert: (spreads) => inner.insert(spreads),
+    advance: (id) => inner.advance(id),
+    merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
+    settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
+    evict: (owners) => inner.evict(owners),
+    holdsAny: () => inner.holdsAny(),
+    stats: () => inner.stats(),
+    close: () => inner.close(),
+    open,
+    range,
   }
 }

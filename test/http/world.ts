@@ -1,15 +1,11 @@
-/** A listening server over memory ports, with a few people in it, and a client that says what it sends. */
+/** A listening server, in memory or on engines, with a few people in it, and a client that says what it sends. */
 
 import { Writable } from 'node:stream'
 import pino from 'pino'
 import { createApi, type Api, type ApiOptions } from '../../src/app/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
-import type { Env } from '../../src/ports/env/env.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { openTestPorts, type TestPorts } from '../support/ports.ts'
 import { createContract, type Contract, type OpenApi } from './contract.ts'
 
 export const SERVER_KEY = 'server-key-of-the-tests-0123456789'
@@ -57,11 +53,12 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
       done()
     },
   })
-  const rivulet = options.rivulet ?? (await newRivulet(env))
+  const ports = await openTestPorts(env)
+  const rivulet = options.rivulet ?? (await newRivulet(ports))
   const api = await createApi({
     rivulet,
     env,
-    ephemeral: createMemoryEphemeral({ env }),
+    ephemeral: ports.ephemeral,
     serverKey: SERVER_KEY,
     tokenSecret: TOKEN_SECRET,
     version: '0.0.0-test',
@@ -97,18 +94,16 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
     async close() {
       await api.app.close()
       await rivulet.stop()
+      await ports.close()
     },
   }
 }
 
-async function newRivulet(env: Env): Promise<Rivulet> {
-  const log = createMemoryLog({ env, partitions: 8 })
-  const store = createMemoryStore({ env })
-  const views = createMemoryViews({ bytesMax: 64 * 2 ** 20 })
+async function newRivulet(ports: TestPorts): Promise<Rivulet> {
   const onFatal = (error: unknown) => {
     throw error
   }
-  const rivulet = createRivulet({ env, log, store, views }, { secret: new Uint8Array(32).fill(3), onFatal })
+  const rivulet = createRivulet(ports, { secret: new Uint8Array(32).fill(3), onFatal })
   await rivulet.start()
   return rivulet
 }

@@ -4,7 +4,7 @@
  */
 
 import { RivuletError } from '../../src/core/errors.ts'
-import type { SimulatedEnv } from '../../src/ports/env/simulated.ts'
+import type { Env } from '../../src/ports/env/env.ts'
 import type { Log, LogBatch } from '../../src/ports/log/log.ts'
 import type { Store } from '../../src/ports/store/store.ts'
 import type { Views } from '../../src/ports/views/views.ts'
@@ -31,7 +31,7 @@ export interface WeakPorts {
 }
 
 export function weaken(
-  env: SimulatedEnv,
+  env: Pick<Env, 'yield'>,
   random: () => number,
   ports: { log: Log; store: Store; views: Views },
   weakness: Weakness,

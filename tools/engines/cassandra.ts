@@ -122,7 +122,7 @@ function commandOf({ java, jars, own, jmxPort }: Command): string[] {
     'cassandra.jmx.local.port': String(jmxPort),
   }
   return [
-    ...[java, '-Xms256m', '-Xmx320m', '-Xss384k', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+    ...[java, '-Xms256m', '-Xmx512m', '-Xss384k', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
     ...['-XX:-UsePerfData', '-XX:MaxDirectMemorySize=128m', '-XX:+ExitOnOutOfMemoryError'],
     ...MODULES.flatMap(([flag, names]) => names.flatMap((name) => [flag, `${name}=ALL-UNNAMED`])),
     `-javaagent:${join(jars, String(agent))}`,

@@ -23,7 +23,6 @@ import {
 export interface MigrateKafkaOptions extends KafkaAddress {
   readonly env: Env
   readonly onNotice?: (text: string) => void
-  /** Of a topic that is made now; one that is there keeps its own, as its keys need. */
   readonly partitions: number
   readonly replicationFactor: number
   /** How long a record is kept at least; the log's retention. */
@@ -45,7 +44,7 @@ export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> 
     const isMissing = (await cluster.refresh()) === undefined
     if (isMissing) await createTopic(settings, cluster, options)
     const topic = await awaitTopic(settings, cluster)
-    await checkTopic(settings, topic, cluster.bootstrap, undefined)
+    await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
     if (isMissing) settings.onNotice(`topic ${settings.topic}: made with ${topic.partitions} partitions`)
   } finally {
     cluster.close()

@@ -44,6 +44,9 @@ export interface KafkaLog extends Log {
   lag(group: string): Promise<readonly number[]>
 }
 
+/** Deployments may share a cluster: members of one group with different topics would starve each other. */
+const groupIdOf = (topic: string, group: string): string => `${topic}.${group}`
+
 const DEFAULTS = { queuedBytesMax: 64 * 1024 * 1024, appendDeadlineMs: 10_000 }
 const OPEN_WITHIN_MS = 10_000
 
@@ -124,7 +127,7 @@ class LogOnKafka implements KafkaLog {
     const reader = new KafkaReader({
       settings,
       cluster,
-      group,
+      group: groupIdOf(settings.topic, group),
       onProgress: () => consumer.wake(),
       onEnd: (partition, end) => (ends[partition] = Math.max(ends[partition], end)),
     })
@@ -158,7 +161,8 @@ class LogOnKafka implements KafkaLog {
   }
 
   lag(group: string): Promise<readonly number[]> {
-    return groupLag(this.#parts.settings, this.#parts.cluster, group)
+    const { settings, cluster } = this.#parts
+    return groupLag(settings, cluster, groupIdOf(settings.topic, group))
   }
 
   /**

@@ -62,6 +62,8 @@ function isConnectionTrouble(cause: unknown): boolean {
     cause instanceof errors.OperationTimedOutError ||
     cause instanceof errors.BusyConnectionError ||
     PASSING.has(codeOf(cause)) ||
+    // A pool whose last connection has just gone, for which the driver has no type.
+    (cause instanceof Error && cause.message === 'No connection available') ||
     // Sockets that closed, in the driver's own marking or the system's.
     (cause instanceof Error && ('isSocketError' in cause || 'syscall' in cause))
   )
