@@ -9,6 +9,7 @@ export default defineConfig({
     globalSetup: ['test/support/engines-up.ts'],
     testTimeout: 120_000,
     hookTimeout: 240_000,
-    maxWorkers: 2,
+    // Some freeze an engine that the others use.
+    fileParallelism: false,
   },
 })

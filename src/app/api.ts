@@ -43,7 +43,7 @@ export interface ApiOptions {
   readonly tokenTtlMs: number
   /** Exact origins of browsers that may call; none by default. */
   readonly corsOrigins: readonly string[]
-  readonly isReady: () => boolean
+  readonly notReady: () => string | undefined
 }
 
 export interface Api {
@@ -57,7 +57,7 @@ const API_PREFIX = '/api/v1'
 
 /** Built and ready to `listen`; closing `app` ends it. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { rivulet, env, ephemeral, tokenSecret, version, isReady } = options
+  const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
   const { graph, feed, engine } = rivulet
   const metrics = createMetrics()
   const log = createAccessLog(options.logger)
@@ -83,7 +83,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
   adminRoutes({ router, graph, refs })
   feedRoutes({ router, env, graph, feed, refs })
-  systemRoutes(app, { metrics, version, isReady })
+  systemRoutes(app, { metrics, version, notReady })
   serveOpenApi(app)
   refuseRest()
   measureEngine(metrics, rivulet, limits)

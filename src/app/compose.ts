@@ -12,6 +12,7 @@ import { createClosers } from './closers.ts'
 import { unfinishedImports } from './import/run.ts'
 import { openKeys, type Keys } from './keys.ts'
 import { openPorts, type OpenPorts } from './ports.ts'
+import { watchReadiness } from './readiness.ts'
 import type { Notes } from './notes.ts'
 import { MIB, type Config } from './settings.ts'
 import type { Logger } from './telemetry.ts'
@@ -59,7 +60,13 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     closers.add({ close: () => rivulet.stop() })
     await rivulet.start()
     await warnOfUnfinished(ports, logger)
-    const { app, drain } = await openApi(options, rivulet, { keys, ephemeral: ports.ephemeral }, closers)
+    const { notReady: readiness } = closers.add(watchReadiness(env, ports))
+    const { app, drain } = await openApi(
+      options,
+      rivulet,
+      { keys, ephemeral: ports.ephemeral, readiness },
+      closers,
+    )
     return {
       rivulet,
       app,
@@ -82,13 +89,19 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 }
 
+interface ApiParts {
+  readonly keys: Keys
+  readonly ephemeral: Ephemeral
+  readonly readiness: () => string | undefined
+}
+
 async function openApi(
   { env, config, logger, version }: ComposeOptions,
   rivulet: Rivulet,
-  { keys, ephemeral }: { readonly keys: Keys; readonly ephemeral: Ephemeral },
+  { keys, ephemeral, readiness }: ApiParts,
   closers: ReturnType<typeof createClosers>,
 ) {
-  let isReady = true
+  let isGoing = false
   const { app, outbound } = await createApi({
     rivulet,
     env,
@@ -101,11 +114,11 @@ async function openApi(
     logger,
     tokenTtlMs: config.tokenTtlHours * HOUR_MS,
     corsOrigins: config.corsOrigins,
-    isReady: () => isReady,
+    notReady: () => (isGoing ? 'about to go' : readiness()),
   })
   closers.add({ close: async () => app.close() })
   async function drain(): Promise<void> {
-    isReady = false
+    isGoing = true
     await drainServer(env, app, outbound)
   }
   return { app, drain }

@@ -108,7 +108,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const items = hasMore ? found.selected.slice(0, limit) : found.selected
     const served = withServed(
       // What a failed source held back can only be told as a gap later.
-      found.failed.length === 0 ? session : { ...session, overflow: true },
+      lacksNothing(found.failed) ? session : { ...session, overflow: true },
       items.map(({ id }) => id),
     )
     const cursors = sealHome(seal, reader, items[items.length - 1]?.id ?? 0, served)
@@ -118,7 +118,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       nextCursor: hasMore ? cursors.next : undefined,
       after: cursors.after,
       hasMore,
-      complete: found.failed.length === 0,
+      complete: lacksNothing(found.failed),
       horizon: complete,
       gap: false,
       failedSources: found.failed,
@@ -140,7 +140,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const found = await runPipeline(env, home, query, window, query.failed)
     const served = new Set(session.served)
     const items = found.selected.filter(({ id }) => !served.has(id))
-    if (items.length > limit || found.failed.length > 0) return startOver()
+    if (items.length > limit || !lacksNothing(found.failed)) return startOver()
     // After a restart the horizon may stand lower for a while; what was told before stays told.
     const since = { ...now, horizon: Math.max(now.horizon, session.horizon) }
     const shown = withServed(since, [...items.map(({ id }) => id), ...session.served])
@@ -153,9 +153,12 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       complete: true,
       horizon: now.horizon,
       gap: false,
-      failedSources: [],
+      failedSources: found.failed,
     }
   }
+
+  /** Without the timeline everybody is pulled: slower, and the same page. */
+  const lacksNothing = (failed: readonly string[]): boolean => failed.every((name) => name === home.lead.name)
 
   const pastChanged = (session: Session, circle: Circle): boolean =>
     session.overflow ||

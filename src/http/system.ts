@@ -9,7 +9,8 @@ import { problemResponses } from './schemas.ts'
 export interface SystemOptions {
   readonly metrics: Metrics
   readonly version: string
-  readonly isReady: () => boolean
+  /** Nothing when requests can be taken; else why not. */
+  readonly notReady: () => string | undefined
 }
 
 const RETRY_READY_MS = 1_000
@@ -21,7 +22,7 @@ const status = (...values: string[]) =>
     { additionalProperties: false, description: 'Done.' },
   )
 
-export function systemRoutes(app: FastifyInstance, { metrics, version, isReady }: SystemOptions): void {
+export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
   const common = { tags: ['system'], security: [] }
   app.get(
     '/healthz',
@@ -46,8 +47,9 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, isReady }
       },
     },
     (_request, reply) => {
-      if (isReady()) return reply.send({ status: 'ready', version })
-      throw new RivuletError('unavailable', 'not ready yet, or about to go', { retryAfterMs: RETRY_READY_MS })
+      const reason = notReady()
+      if (reason === undefined) return reply.send({ status: 'ready', version })
+      throw new RivuletError('unavailable', reason, { retryAfterMs: RETRY_READY_MS })
     },
   )
   app.get(

@@ -100,7 +100,7 @@ it('says nothing to browsers unless told to', async () => {
 })
 
 it('is not ready before it is, and hides what failed', async () => {
-  const world = await createWorld({ isReady: () => false })
+  const world = await createWorld({ notReady: () => 'not yet' })
   await within(world, async () => {
     const reply = await world.call('GET', '/readyz')
     expect(reply.json).toMatchObject({ status: 503, code: 'unavailable', retriable: true })

@@ -66,7 +66,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
     logger: pino({ level: 'info' }, output),
     tokenTtlMs: 3_600_000,
     corsOrigins: [],
-    isReady: () => true,
+    notReady: () => undefined,
     ...options,
   })
   const url = await api.app.listen({ port: 0, host: '127.0.0.1' })

@@ -45,6 +45,7 @@ export const defineScript = (source: string): RedisScript => ({
 
 const COMMAND_TIMEOUT_MS = 2_000
 const RENEW_PAUSE_MS = 500
+const PROBE_MS = 250
 const RETRY_AFTER_MS = 1_000
 
 export async function connectRedis({ env, onNotice, ...options }: RedisOptions): Promise<Redis> {
@@ -64,6 +65,10 @@ class Connection implements Redis {
   private readonly retired = new Set<Driver>()
   private renewing: Promise<void> | undefined
   private isClosed = false
+  /** A command ran into its deadline, and nothing has answered since it was sent. */
+  private isSilent = false
+  private answeredAtMs = 0
+  private probedAtMs = 0
 
   constructor(env: Env, open: () => Promise<Driver>, driver: Driver) {
     this.env = env
@@ -124,15 +129,37 @@ class Connection implements Redis {
     if (this.isClosed) {
       return Promise.reject(new RivuletError('shutting_down', 'the connection to Redis is closed'))
     }
+    if (this.isSilent && !this.mayProbe()) return Promise.reject(silent())
+    const sinceMs = this.env.monotonicMs()
     return new Promise<T>((resolve, reject) => {
       const watched = this.deadlines.watch((late) => {
         reject(late)
+        if (this.answeredAtMs < sinceMs) this.isSilent = true
         this.renewing ??= this.renew().finally(() => (this.renewing = undefined))
       })
       task(this.driver)
-        .then(resolve, (error: unknown) => reject(commandError(error)))
         .finally(() => watched.end())
+        .then(
+          (answer) => {
+            this.answered()
+            resolve(answer)
+          },
+          (error: unknown) => reject(commandError(error)),
+        )
     })
+  }
+
+  private answered(): void {
+    this.answeredAtMs = this.env.monotonicMs()
+    this.isSilent = false
+  }
+
+  /** While nothing answers at all, callers are told so at once; one of them now and then tries. */
+  private mayProbe(): boolean {
+    const nowMs = this.env.monotonicMs()
+    if (nowMs - this.probedAtMs < PROBE_MS) return false
+    this.probedAtMs = nowMs
+    return true
   }
 
   /** What it still owes has until the deadline. */
@@ -148,6 +175,7 @@ class Connection implements Redis {
     if (next !== undefined && !this.isClosed) {
       const old = this.driver
       this.driver = next
+      this.answered()
       for (const { channel, listener } of this.subscriptions)
         await next.listen(channel, listener).catch(() => undefined)
       this.retire(old)
@@ -166,6 +194,9 @@ function noticeOf(onNotice: (text: string) => void): (error: unknown) => void {
   }
 }
 
+const silent = () =>
+  new RivuletError('unavailable', 'Redis gives no answer', { retryAfterMs: RETRY_AFTER_MS })
+
 /** Full memory is refused; everything else is no answer. */
 function commandError(error: unknown): RivuletError {
   const detail = error instanceof Error ? error.message : String(error)
@@ -175,7 +206,7 @@ function commandError(error: unknown): RivuletError {
       'Redis has reached its maxmemory; give it more, or an eviction policy such as allkeys-lru: timelines are rebuilt'
     return new RivuletError('overloaded', message, options)
   }
-  return new RivuletError('unavailable', `Redis gave no answer: ${detail}`, options)
+  return new RivuletError('unavailable', 'Redis gave no answer', options)
 }
 
 function connectionError(nodes: readonly string[], error: unknown): RivuletError {

@@ -41,3 +41,12 @@ export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
     },
   }
 }
+
+/** Settles as the task does, or rejects with `unavailable` after the time. For single tasks: each has a timer. */
+export function within<T>(env: Env, timeoutMs: number, task: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new RivuletError('unavailable', `no answer within ${timeoutMs} ms`))
+    const timer = env.timer(timeoutMs, late)
+    task.then(resolve, reject).finally(() => timer.cancel())
+  })
+}

@@ -117,12 +117,14 @@ export class Calls {
   }
 
   #notTaken(): RivuletError {
-    const message = `Kafka takes no records at the moment (${this.#options.trouble()}); nothing was written`
-    return new RivuletError('unavailable', message, { retryAfterMs: 1_000 })
+    const cause = new Error(`Kafka: ${this.#options.trouble()}`)
+    const message = 'the log takes no records at the moment; nothing was written'
+    return new RivuletError('unavailable', message, { retryAfterMs: 1_000, cause })
   }
 
   #unknown(): RivuletError {
-    const message = `Kafka has not confirmed the records in time (${this.#options.trouble()}); they may be in the log`
-    return new RivuletError('outcome_unknown', message)
+    const cause = new Error(`Kafka: ${this.#options.trouble()}`)
+    const message = 'the log has not confirmed the records in time; they may be in it'
+    return new RivuletError('outcome_unknown', message, { cause })
   }
 }

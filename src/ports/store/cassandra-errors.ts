@@ -51,7 +51,11 @@ export function toStoreError(error: unknown): RivuletError {
     return configInvalid(`Cassandra allows the user of ${username} too little (${detail}); ${next}`, error)
   }
   if (isConnectionTrouble(cause)) {
-    return unavailable(`Cassandra does not answer in time or lacks replicas (${detail})`, error)
+    // Addresses are for the log: callers of the API are told no more than this.
+    return unavailable(
+      'the store does not answer in time or lacks replicas',
+      new Error(detail, { cause: error }),
+    )
   }
   return new RivuletError('internal', `Cassandra refused a statement: ${detail}`, { cause: error })
 }
