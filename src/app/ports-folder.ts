@@ -13,14 +13,18 @@ import type { Durable, OpenPortsOptions } from './ports.ts'
 
 const HOUR_MS = 3_600_000
 
-export async function openFolder({ env, config, onFatal, onNotice }: OpenPortsOptions): Promise<Durable> {
+export async function openFolder(
+  { env, config, onFatal, onNotice }: OpenPortsOptions,
+  epoch?: number,
+): Promise<Durable> {
   const closers = createClosers()
   try {
     const data = closers.add(await openDataFolder({ folder: config.data, env }))
     const { folder } = data
     const retentionMs = config.logRetentionHours * HOUR_MS
     const logOptions = { env, folder: data.logFolder, retentionMs, onFatal, onNotice }
-    const log = closers.add(await openSegmentLog(logOptions))
+    const log = closers.add(await openSegmentLog({ ...logOptions, ...(epoch !== undefined && { epoch }) }))
+    if (epoch !== undefined) assertEpoch(folder, log, epoch)
     const store = closers.add(await openLevelStore({ env, folder: data.storeFolder, onFatal, onNotice }))
     await assertSamePast(folder, log, store)
     if (data.hasImports) await assertImportsThere(folder, store)
@@ -64,3 +68,10 @@ const mismatch = (place: string, finding: string): RivuletError =>
     'data_corrupt',
     `in ${place}, ${finding}: data is missing, and nothing was changed; restore log and store together, from one backup`,
   )
+
+/** A log that is there keeps its own epoch; what is moved needs a higher one than it had. */
+export function assertEpoch(place: string, log: Log, epoch: number): void {
+  if (log.epoch >= epoch) return
+  const message = `the log of ${place} has epoch ${log.epoch}, and what is moved there needs ${epoch}; move to a new place`
+  throw new RivuletError('config_invalid', message)
+}

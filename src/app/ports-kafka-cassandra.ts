@@ -4,7 +4,7 @@ import { kafkaTopicId, migrateKafka, openKafkaLog } from '../ports/log/kafka.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import { createClosers } from './closers.ts'
 import { createStoreNotes } from './notes.ts'
-import { assertSamePast } from './ports-folder.ts'
+import { assertEpoch, assertSamePast } from './ports-folder.ts'
 import type { Durable, OpenPortsOptions } from './ports.ts'
 import type { Config } from './settings.ts'
 import { allTables } from './tables.ts'
@@ -18,7 +18,11 @@ const HOUR_MS = 3_600_000
 /** Of the log that a deployment begins with; a move to another one raises it. */
 const FIRST_EPOCH = 1
 
-export async function openKafkaAndCassandra(options: OpenPortsOptions, engines: Engines): Promise<Durable> {
+export async function openKafkaAndCassandra(
+  options: OpenPortsOptions,
+  engines: Engines,
+  firstEpoch = FIRST_EPOCH,
+): Promise<Durable> {
   const { env, config, onFatal, onNotice } = options
   const closers = createClosers()
   try {
@@ -27,8 +31,9 @@ export async function openKafkaAndCassandra(options: OpenPortsOptions, engines: 
     const store = closers.add(await openCassandraStore({ ...cassandraOf(options, engines), deployment: id }))
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
-    const epoch = Number((await notes.keep('log.epoch', () => String(FIRST_EPOCH))).text)
+    const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)
     const log = closers.add(await openKafkaLog({ ...topic, epoch, onFatal, onNotice }))
+    if (firstEpoch > FIRST_EPOCH) assertEpoch(place, log, firstEpoch)
     await assertSamePast(place, log, store)
     return { log, store, notes, id, place, close: closers.close }
   } catch (error) {

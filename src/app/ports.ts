@@ -79,6 +79,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const closers = createClosers()
   try {
     const { close: _, ...durable } = closers.add(await openDurable(options))
+    await assertNotMoved(durable.notes)
     const { close: __, ...volatile } = closers.add(await openVolatile(options, durable.id))
     return { env: options.env, ...durable, ...volatile, close: closers.close }
   } catch (error) {
@@ -87,14 +88,27 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   }
 }
 
-/** Drivers of engines are loaded where they are used: elsewhere they need not be installed. */
-async function openDurable(options: OpenPortsOptions): Promise<Durable> {
+/** In a deployment that was moved away; serving it nevertheless would make two of one. */
+export const MOVED_NOTE = 'moved.json'
+
+async function assertNotMoved(notes: Notes): Promise<void> {
+  const text = await notes.read(MOVED_NOTE)
+  if (text === undefined) return
+  const message = `this deployment was moved away (${text}); serve it there, or delete ${notes.placeOf(MOVED_NOTE)} to go on here`
+  throw new RivuletError('config_invalid', message)
+}
+
+/**
+ * Drivers of engines are loaded where they are used: elsewhere they need not be installed.
+ * @param epoch of a log that begins now
+ */
+export async function openDurable(options: OpenPortsOptions, epoch?: number): Promise<Durable> {
   const { kafka, cassandra } = options.config
-  if (kafka === undefined && cassandra === undefined) return openFolder(options)
+  if (kafka === undefined && cassandra === undefined) return openFolder(options, epoch)
   if (kafka === undefined || cassandra === undefined) throw halfOfTwo(kafka === undefined)
   return loaded('kafka and cassandra', () => import('./ports-kafka-cassandra.ts')).then(
     ({ openKafkaAndCassandra }) =>
-      openKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra }),
+      openKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra }, epoch),
   )
 }
 

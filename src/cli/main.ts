@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts'
 import { EXIT, reportFailure } from './failure.ts'
 import { importCommand } from './import.ts'
 import { migrateCommand } from './migrate.ts'
+import { moveCommand } from './move.ts'
 import { serveCommand } from './serve.ts'
 import { version } from './version.ts'
 
@@ -31,7 +32,14 @@ const program = new Command('rivulet')
   .addHelpText('after', HELP)
   .configureHelp({ helpWidth: 110 })
   .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
-for (const command of [serveCommand(), migrateCommand(), importCommand(), doctorCommand(), benchCommand()]) {
+for (const command of [
+  serveCommand(),
+  migrateCommand(),
+  moveCommand(),
+  importCommand(),
+  doctorCommand(),
+  benchCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program))
 }
 for (const command of [program, ...program.commands]) command.exitOverride()

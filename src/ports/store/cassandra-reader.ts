@@ -63,13 +63,13 @@ export function createCassandraReader(
  * Pages until there are `limit` rows that stand. Each page is a read of its own: rows of one write are seen
  * together within a page, not over two.
  */
-export async function readRows(
+export async function readRows<R extends Row>(
   client: CassandraClient,
   statement: Statement,
   limit: number,
-  read: (raw: types.Row) => Row | undefined,
-): Promise<Row[]> {
-  const found: Row[] = []
+  read: (raw: types.Row) => R | undefined,
+): Promise<R[]> {
+  const found: R[] = []
   let pageRows = Math.min(limit, PAGE_ROWS_MAX)
   let from: string | undefined
   do {

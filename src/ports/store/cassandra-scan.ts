@@ -6,8 +6,8 @@
 import type { types } from 'cassandra-driver'
 import type { CassandraClient, Statement } from './cassandra-client.ts'
 import { readRows } from './cassandra-reader.ts'
-import { fromCqlPartition, type Statements, toCqlPartition, toRow } from './cassandra-tables.ts'
-import type { Row, RowKey, Table } from './store.ts'
+import { fromCqlPartition, endOf, type Statements, toCqlPartition, toRow } from './cassandra-tables.ts'
+import type { RowKey, ScannedRow, Table } from './store.ts'
 
 /** Partitions of one token; a table has two at all only by design of whoever chose their names. */
 const TWINS_PAGE_ROWS = 1_000
@@ -16,13 +16,15 @@ export async function scanCassandra(
   client: CassandraClient,
   statements: Statements,
   page: { table: Table; after: RowKey | undefined; limit: number; nowMs: number },
-): Promise<Row[]> {
+): Promise<ScannedRow[]> {
   const { table, after, limit, nowMs } = page
-  const rows: Row[] = []
+  const rows: ScannedRow[] = []
   const take = async (statement: Statement, partition?: string) => {
     const read = (raw: types.Row) => {
       const key = { table, partition: partition ?? fromCqlPartition(raw.partition as string) }
-      return toRow({ ...key, sort: raw.sort as string }, raw, nowMs)
+      const row = toRow({ ...key, sort: raw.sort as string }, raw, nowMs)
+      const expiresAtMs = endOf(table, raw)
+      return row === undefined || expiresAtMs === undefined ? row : { ...row, expiresAtMs }
     }
     for (const row of await readRows(client, statement, limit - rows.length, read)) rows.push(row)
     return rows.length === limit

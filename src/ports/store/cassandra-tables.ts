@@ -74,6 +74,12 @@ export const toCqlEnd = (expiresAtMs: number | undefined): bigint => {
   return Number.isSafeInteger(endMs) ? BigInt(endMs) : NEVER
 }
 
+/** @returns nothing for a row without an end */
+export function endOf(table: Table, raw: types.Row): number | undefined {
+  if (table.kind === 'once' || raw.expires_at === NEVER) return undefined
+  return Number(raw.expires_at)
+}
+
 /** @returns nothing where the row has ended */
 export function toRow(key: RowKey, raw: types.Row, nowMs: number): Row | undefined {
   const value = raw.value as Buffer

@@ -355,6 +355,15 @@ export function storeConformance({ name, open, modelRuns = 60 }: StoreHarness): 
         expect(await range('')).toEqual(['b', 'd'])
       })
 
+      test('a scan gives the end of a row, so that it can be written elsewhere', async () => {
+        await store.write([ending('a', 1, HOUR_MS), row('b')])
+        const page = await store.scan(VERSIONED, undefined, 10)
+        expect(page.map(({ sort, expiresAtMs }) => [sort, expiresAtMs])).toEqual([
+          ['a', START_MS + HOUR_MS],
+          ['b', undefined],
+        ])
+      })
+
       test('a page full of ended rows is not the end of a scan or a range', async () => {
         const ended = Array.from({ length: 2_500 }, (_, index) =>
           ending(`a${String(index).padStart(5, '0')}`, 1, 10),

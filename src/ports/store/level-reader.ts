@@ -13,7 +13,7 @@ import {
 } from './level-codec.ts'
 import type { LevelDb } from './level-open.ts'
 import { isExpired } from './expiry.ts'
-import type { Row, RowKey, RowRange, Table } from './store.ts'
+import type { Row, RowKey, RowRange, ScannedRow, Table } from './store.ts'
 
 /** Node has four threads for all files and databases; more ranges at a time would only wait for each other. */
 const RANGES_AT_A_TIME = 4
@@ -64,23 +64,25 @@ export function readPage(
   after: RowKey | undefined,
   limit: number,
   nowMs: number,
-): Promise<Row[]> {
+): Promise<ScannedRow[]> {
   const start = after === undefined ? { gte: startOfTable(table.name) } : { gt: rowKey(after) }
   // A walk over a whole table must not drive out what readers use.
   const bounds = { ...start, lt: endOfTable(table.name), fillCache: false }
   return readEntries(db, bounds, limit, (key, value) => {
     const { partition, sort } = parseRowKey(key)
-    return toRow(table, partition, sort, value, nowMs)
+    const row = toRow(table, partition, sort, value, nowMs)
+    const expiresAtMs = expiryOf(value)
+    return row === undefined || expiresAtMs === undefined ? row : { ...row, expiresAtMs }
   })
 }
 
-async function readEntries(
+async function readEntries<R extends Row>(
   db: LevelDb,
   bounds: { gte?: string; gt?: string; lt: string; fillCache: boolean },
   limit: number,
-  read: (key: string, value: Buffer) => Row | undefined,
-): Promise<Row[]> {
-  const rows: Row[] = []
+  read: (key: string, value: Buffer) => R | undefined,
+): Promise<R[]> {
+  const rows: R[] = []
   const iterator = db.iterator({ ...bounds, highWaterMarkBytes: BYTES_PER_CALL })
   try {
     while (rows.length < limit) {

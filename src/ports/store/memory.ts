@@ -19,7 +19,7 @@ import {
   type StoredRow,
   writeGroup,
 } from './memory-disk.ts'
-import type { Row, RowKey, RowRange, RowWrite, Store, Table } from './store.ts'
+import type { Row, RowKey, RowRange, RowWrite, ScannedRow, Store, Table } from './store.ts'
 
 export { crash, createMemoryDisk, type MemoryDisk } from './memory-disk.ts'
 
@@ -119,14 +119,15 @@ function scanTable(
   after: RowKey | undefined,
   limit: number,
   nowMs: number,
-): Row[] {
-  const rows: Row[] = []
+): ScannedRow[] {
+  const rows: ScannedRow[] = []
   for (const partition of partitionsFrom(disk, table.name, after?.partition ?? '')) {
     const from = partition === after?.partition ? after.sort : undefined
     for (const each of partitionOf(disk, table.name, partition)) {
       if (from !== undefined && each.sort <= from) continue
       const row = toRow(table, partition, each, nowMs)
-      if (row !== undefined) rows.push(row)
+      const { expiresAtMs } = each
+      if (row !== undefined) rows.push(expiresAtMs === undefined ? row : { ...row, expiresAtMs })
       if (rows.length === limit) return rows
     }
   }

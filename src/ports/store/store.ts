@@ -24,7 +24,7 @@ export interface Store {
   /** @returns per row the row that stands: the caller's own, or the one that was there before */
   insertIfAbsent(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
   /** A page of a whole table in an adapter's own order; `after` is the last row of the page before. For start-up, checks and moves. */
-  scan(table: Table, after: RowKey | undefined, limit: number): Promise<readonly Row[]>
+  scan(table: Table, after: RowKey | undefined, limit: number): Promise<readonly ScannedRow[]>
   /**
    * Makes everything written so far durable, and with it the positions up to which the log is projected (one per
    * partition, always as many). They only rise: what a lower one would do is not promised.
@@ -68,6 +68,9 @@ export interface RowWrite extends Row {
   /** Wall clock. */
   readonly expiresAtMs?: number
 }
+
+/** With its end, if it has one, so that it can be written elsewhere as it is. */
+export type ScannedRow = RowWrite
 
 export interface RowInsert extends RowKey {
   readonly value: Uint8Array

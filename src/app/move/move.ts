@@ -1,0 +1,107 @@
+/**
+ * Moves a deployment: from a data folder to engines, or back. Nobody serves either of them meanwhile. The source
+ * is brought to the end of its log, its rows are copied as they are, and the target begins a new log under a
+ * higher epoch, so that whatever happens there is above all that came with it. Timelines are made anew by who reads.
+ */
+
+import { RivuletError } from '../../core/errors.ts'
+import { createRivulet } from '../../index.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { createMemoryViews } from '../../ports/views/memory.ts'
+import { createClosers } from '../closers.ts'
+import type { Progress } from '../import/progress.ts'
+import { notesTable, type Notes } from '../notes.ts'
+import { MOVED_NOTE, openDurable, type Durable, type OpenPortsOptions } from '../ports.ts'
+import { MIB } from '../settings.ts'
+import { allTables } from '../tables.ts'
+import { copyRows } from './copy.ts'
+import { differences } from './compare.ts'
+import { movesTable } from './tables.ts'
+
+export interface MoveOptions extends OpenPortsOptions {
+  readonly to: 'engines' | 'folder'
+  readonly progress: Progress
+}
+
+export interface Moved {
+  readonly rows: number
+  readonly from: string
+  readonly to: string
+}
+
+const HOUR_MS = 3_600_000
+const VIEWS_BYTES = 64 * MIB
+const NO_SECRET = new Uint8Array(32)
+/** What goes with the deployment; the rest says something of the place. */
+const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
+
+export async function move(options: MoveOptions): Promise<Moved> {
+  const { env, to, progress } = options
+  const closers = createClosers()
+  try {
+    const source = closers.add(await openSide(options, to === 'engines' ? 'folder' : 'engines'))
+    await settle(env, source, options.onFatal)
+    const target = closers.add(await openSide(options, to, source.log.epoch + 1))
+    const tables = allTables().filter(({ name }) => name !== movesTable.name && name !== notesTable.name)
+    await assertFree(target, source)
+    const rows = await copyRows({ from: source.store, to: target.store, source: source.id, tables, progress })
+    for (const name of CARRIED_NOTES) await carry(source.notes, target.notes, name)
+    await target.store.checkpoint((await target.log.bounds()).map(({ end }) => end))
+    const stores = [source.store, target.store] as const
+    const endsAfterMs = env.wallMs() + HOUR_MS
+    const different = await differences({ stores, tables, endsAfterMs, progress })
+    if (different.length > 0) throw notAlike(source, target, different)
+    await source.notes.keep(MOVED_NOTE, () => JSON.stringify({ to: target.place, at_ms: env.wallMs() }))
+    return { rows, from: source.place, to: target.place }
+  } finally {
+    await closers.close()
+  }
+}
+
+function openSide(options: MoveOptions, side: 'engines' | 'folder', epoch?: number): Promise<Durable> {
+  const { config } = options
+  const nowhere = { kafka: undefined, cassandra: undefined, redis: undefined }
+  if (side === 'folder') return openDurable({ ...options, config: { ...config, ...nowhere } }, epoch)
+  if (config.kafka !== undefined && config.cassandra !== undefined) return openDurable(options, epoch)
+  const message =
+    'a move needs both sides: set RIVULET_KAFKA and RIVULET_CASSANDRA, and name the folder with --data'
+  throw new RivuletError('config_invalid', message)
+}
+
+/** Everything in the log has become rows, and every fan-out has its receipt. */
+async function settle(env: Env, { log, store }: Durable, onFatal: (error: unknown) => void): Promise<void> {
+  const views = createMemoryViews({ bytesMax: VIEWS_BYTES })
+  const rivulet = createRivulet({ env, log, store, views }, { secret: NO_SECRET, onFatal })
+  await rivulet.start()
+  await rivulet.settle()
+  await rivulet.stop()
+  await views.close()
+}
+
+/** Into what is empty, or what an interrupted move of this same source has begun. */
+async function assertFree(target: Durable, source: Durable): Promise<void> {
+  const [row] = await target.store.get([movesTable.key()])
+  if (row !== undefined && movesTable.decode(row).from === source.id) return
+  for (const table of allTables()) {
+    if (table.name === notesTable.name) continue
+    const [some] = await target.store.scan(table, undefined, 1)
+    if (some === undefined) continue
+    const message = `${target.place} is not empty (it has rows in ${table.name}); a move needs a new folder, or a new topic and keyspace`
+    throw new RivuletError('config_invalid', message)
+  }
+}
+
+async function carry(from: Notes, to: Notes, name: string): Promise<void> {
+  const text = await from.read(name)
+  if (text === undefined) return
+  const kept = await to.keep(name, () => text)
+  if (kept.text === text) return
+  const message = `${to.placeOf(name)} is another one than ${from.placeOf(name)}: somebody has served the target before; move to a new one`
+  throw new RivuletError('config_invalid', message)
+}
+
+const notAlike = (source: Durable, target: Durable, different: readonly string[]): RivuletError =>
+  new RivuletError(
+    'data_corrupt',
+    `${source.place} and ${target.place} do not agree after the move: ${different.join(', ')}; was one of them served meanwhile? Nothing was changed in the first; move again, to a new place`,
+  )

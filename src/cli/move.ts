@@ -1,0 +1,63 @@
+/** `rivulet move`: a data folder to engines, or back. */
+
+import { Command, Option } from 'commander'
+import { move } from '../app/move/move.ts'
+import { createRealEnv } from '../app/ports.ts'
+import type { SettingKey } from '../app/settings.ts'
+import { endAtOnce } from './fatal.ts'
+import { addSettings, configOf } from './setting-flags.ts'
+import { count, createTerminal, seconds } from './terminal.ts'
+
+const SETTINGS: readonly SettingKey[] = [
+  'data',
+  'kafka',
+  'kafkaTopic',
+  'cassandra',
+  'cassandraKeyspace',
+  'cassandraDatacenter',
+  'cassandraUsername',
+  'config',
+]
+
+const HELP = `
+Neither side may be served meanwhile. The target is new: a folder that does not exist, or a topic and keyspace
+that rivulet migrate has just made. Interrupted, it is simply run again. At the end both sides are compared;
+the source stays as it is and is marked, so that it is not served by mistake.`
+
+interface MoveFlags extends Partial<Record<SettingKey, string>> {
+  readonly to: 'engines' | 'folder'
+}
+
+export const moveCommand = (): Command =>
+  addSettings(
+    new Command('move')
+      .description('carry a data folder to Kafka and Cassandra, or back')
+      .addOption(
+        new Option('--to <side>', 'where it goes').choices(['engines', 'folder']).makeOptionMandatory(),
+      )
+      .addHelpText('after', HELP),
+    SETTINGS,
+  ).action(runMove)
+
+async function runMove(flags: MoveFlags): Promise<void> {
+  const env = createRealEnv()
+  const { config } = configOf(flags, SETTINGS)
+  const terminal = createTerminal(env)
+  const startedAtMs = env.monotonicMs()
+  const { note: onNotice, progress } = terminal
+  try {
+    const { rows, from, to } = await move({
+      env,
+      config,
+      to: flags.to,
+      onFatal: endAtOnce,
+      onNotice,
+      progress,
+    })
+    terminal.endProgress()
+    const took = seconds(env.monotonicMs() - startedAtMs)
+    terminal.print(`${count(rows)} rows are moved from ${from} to ${to}; both agree (${took})`)
+  } finally {
+    terminal.endProgress()
+  }
+}
