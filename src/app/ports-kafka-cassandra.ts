@@ -3,6 +3,7 @@
 import { kafkaTopicId, migrateKafka, openKafkaLog } from '../ports/log/kafka.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import { createClosers } from './closers.ts'
+import { takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
 import { assertEpoch, assertSamePast } from './ports-folder.ts'
 import type { Durable, OpenPortsOptions } from './ports.ts'
@@ -29,6 +30,7 @@ export async function openKafkaAndCassandra(
     const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
     const id = await kafkaTopicId(topic)
     const store = closers.add(await openCassandraStore({ ...cassandraOf(options, engines), deployment: id }))
+    closers.add(await takeLease({ env, store, onLost: onFatal, onNotice }))
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
     const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)

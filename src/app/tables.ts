@@ -7,6 +7,7 @@ import * as feed from '../feed/tables.ts'
 import * as graph from '../graph/tables.ts'
 import type { Table } from '../ports/store/store.ts'
 import * as imports from './import/tables.ts'
+import * as leases from './lease.ts'
 import * as moves from './move/tables.ts'
 import * as notes from './notes.ts'
 
@@ -15,7 +16,7 @@ const isTable = (value: unknown): value is Table =>
 
 /** Several kinds of rows may share a table. */
 export function allTables(): readonly Table[] {
-  const declared = [engine, idempotency, feed, graph, imports, moves, notes, { pastTable }]
+  const declared = [engine, idempotency, feed, graph, imports, leases, moves, notes, { pastTable }]
   const tables = declared.flatMap((module) => Object.values(module)).filter(isTable)
   return [...new Map(tables.map((table) => [table.name, table])).values()]
 }

@@ -10,6 +10,7 @@ import type { Env } from '../../ports/env/env.ts'
 import { createMemoryViews } from '../../ports/views/memory.ts'
 import { createClosers } from '../closers.ts'
 import type { Progress } from '../import/progress.ts'
+import { beatsTable, leasesTable } from '../lease.ts'
 import { notesTable, type Notes } from '../notes.ts'
 import { MOVED_NOTE, openDurable, type Durable, type OpenPortsOptions } from '../ports.ts'
 import { MIB } from '../settings.ts'
@@ -33,6 +34,8 @@ const HOUR_MS = 3_600_000
 const VIEWS_BYTES = 64 * MIB
 const NO_SECRET = new Uint8Array(32)
 /** What goes with the deployment; the rest says something of the place. */
+/** Tables that say something of a place, not of the deployment. */
+const OF_A_PLACE = new Set([movesTable, notesTable, leasesTable, beatsTable].map(({ name }) => name))
 const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
 
 export async function move(options: MoveOptions): Promise<Moved> {
@@ -42,7 +45,7 @@ export async function move(options: MoveOptions): Promise<Moved> {
     const source = closers.add(await openSide(options, to === 'engines' ? 'folder' : 'engines'))
     await settle(env, source, options.onFatal)
     const target = closers.add(await openSide(options, to, source.log.epoch + 1))
-    const tables = allTables().filter(({ name }) => name !== movesTable.name && name !== notesTable.name)
+    const tables = allTables().filter(({ name }) => !OF_A_PLACE.has(name))
     await assertFree(target, source)
     const rows = await copyRows({ from: source.store, to: target.store, source: source.id, tables, progress })
     for (const name of CARRIED_NOTES) await carry(source.notes, target.notes, name)
@@ -83,7 +86,7 @@ async function assertFree(target: Durable, source: Durable): Promise<void> {
   const [row] = await target.store.get([movesTable.key()])
   if (row !== undefined && movesTable.decode(row).from === source.id) return
   for (const table of allTables()) {
-    if (table.name === notesTable.name) continue
+    if (OF_A_PLACE.has(table.name)) continue
     const [some] = await target.store.scan(table, undefined, 1)
     if (some === undefined) continue
     const message = `${target.place} is not empty (it has rows in ${table.name}); a move needs a new folder, or a new topic and keyspace`

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { takeLease } from '../../src/app/lease.ts'
+import type { RivuletError } from '../../src/core/errors.ts'
+import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+
+const START_MS = Date.UTC(2026, 0, 1)
+
+function createDeployment() {
+  const env = createSimulatedEnv({ seed: 1, startMs: START_MS })
+  const store = createMemoryStore({ env })
+  const notices: string[] = []
+  const lost: RivuletError[] = []
+  return {
+    env,
+    store,
+    notices,
+    lost,
+    take: () =>
+      takeLease({ env, store, onLost: (error) => lost.push(error), onNotice: (text) => notices.push(text) }),
+    /** A holder that is gone: its timers do not come. */
+    takeAndVanish: () =>
+      takeLease({
+        env: { ...env, timer: () => ({ cancel: () => undefined }) },
+        store,
+        onLost: (error) => lost.push(error),
+        onNotice: () => undefined,
+      }),
+    async pass(ms: number) {
+      for (let passedMs = 0; passedMs < ms; passedMs += 100) {
+        env.advance(100)
+        for (let turns = 0; turns < 20; turns++) await env.yield()
+      }
+    },
+  }
+}
+
+const settled = async (task: Promise<unknown>) => {
+  let isSettled = false
+  void task.then(() => (isSettled = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  return () => isSettled
+}
+
+test('who ends says so, and the next need not wait', async () => {
+  const { take, lost } = createDeployment()
+  const first = await take()
+  await first.close()
+  const second = await take()
+  await second.close()
+  expect(lost).toEqual([])
+})
+
+test('while one lives, the next waits, and says why', async () => {
+  const { take, notices, lost, pass } = createDeployment()
+  const first = await take()
+  const waiting = take()
+  const isTaken = await settled(waiting)
+  await pass(60_000)
+  expect(isTaken()).toBe(false)
+  expect(notices).toEqual(['another process serves this deployment; waiting until it ends'])
+  await first.close()
+  await pass(2_000)
+  expect(isTaken()).toBe(true)
+  expect(lost).toEqual([])
+})
+
+test('of several who wait for one that is gone, one takes over', async () => {
+  const { takeAndVanish, take, pass } = createDeployment()
+  await takeAndVanish()
+  const isTaken = await Promise.all([1, 2, 3].map(async () => settled(take())))
+  await pass(12_000)
+  expect(isTaken.filter((one) => one())).toHaveLength(1)
+})
+
+test('a holder that was frozen and comes back learns that it was replaced', async () => {
+  const { env, store, take, lost, pass } = createDeployment()
+  const held: (() => void)[] = []
+  const frozen = {
+    ...env,
+    timer: (_ms: number, task: () => void) => (held.push(task), { cancel: () => undefined }),
+  }
+  await takeLease({ env: frozen, store, onLost: (error) => lost.push(error), onNotice: () => undefined })
+  const next = take()
+  await pass(12_000)
+  await next
+  expect(lost).toEqual([])
+  for (const task of held.splice(0)) task()
+  await pass(1_000)
+  expect(lost).toMatchObject([{ code: 'data_locked' }])
+})
