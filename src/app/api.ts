@@ -31,6 +31,8 @@ export interface ApiOptions {
   readonly rivulet: Rivulet
   readonly env: Env
   readonly ephemeral: Ephemeral
+  /** Which requests with a key are under way; `ephemeral` where nothing else is said. */
+  readonly claims?: Ephemeral
   /** Bearer of everything: creates accounts, mints tokens, acts for anybody. */
   readonly serverKey: string
   /** Signs tokens; at least 32 bytes. Another one ends all tokens and cursors of account lists. */
@@ -75,7 +77,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     accountByRef: refs.find,
   })
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
-  const idempotent = createIdempotentRequests(engine.store, ephemeral)
+  const idempotent = createIdempotentRequests(engine.store, options.claims ?? ephemeral)
   const outbound = createOutbound()
   const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
 

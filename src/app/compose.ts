@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createRivulet, type Rivulet } from '../index.ts'
 import type { Env } from '../ports/env/env.ts'
-import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
+import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Outbound } from '../http/outbound.ts'
 import { createApi } from './api.ts'
 import { createClosers } from './closers.ts'
@@ -61,12 +61,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await rivulet.start()
     await warnOfUnfinished(ports, logger)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports))
-    const { app, drain } = await openApi(
-      options,
-      rivulet,
-      { keys, ephemeral: ports.ephemeral, readiness },
-      closers,
-    )
+    const { app, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
       app,
@@ -91,21 +86,23 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
 
 interface ApiParts {
   readonly keys: Keys
-  readonly ephemeral: Ephemeral
+  readonly ports: OpenPorts
   readonly readiness: () => string | undefined
 }
 
 async function openApi(
   { env, config, logger, version }: ComposeOptions,
   rivulet: Rivulet,
-  { keys, ephemeral, readiness }: ApiParts,
+  { keys, ports, readiness }: ApiParts,
   closers: ReturnType<typeof createClosers>,
 ) {
   let isGoing = false
-  const { app, outbound } = await createApi({
+  const { app, outbound, metrics } = await createApi({
     rivulet,
     env,
-    ephemeral,
+    ephemeral: ports.ephemeral,
+    // One process serves a deployment: what is under way is known here, whatever becomes of Redis.
+    claims: createMemoryEphemeral({ env }),
     serverKey: keys.serverKey,
     tokenSecret: keys.tokenSecret,
     version,
@@ -116,6 +113,7 @@ async function openApi(
     corsOrigins: config.corsOrigins,
     notReady: () => (isGoing ? 'about to go' : readiness()),
   })
+  for (const { name, help, read, kind } of ports.figures) metrics.number(name, help, read, kind)
   closers.add({ close: async () => app.close() })
   async function drain(): Promise<void> {
     isGoing = true

@@ -1,12 +1,14 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
-import { kafkaTopicId, migrateKafka, openKafkaLog } from '../ports/log/kafka.ts'
+import { WORKER_GROUP } from '../engine/worker.ts'
+import type { Env } from '../ports/env/env.ts'
+import { kafkaTopicId, migrateKafka, openKafkaLog, type KafkaLog } from '../ports/log/kafka.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import { createClosers } from './closers.ts'
 import { takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
 import { assertEpoch, assertSamePast } from './ports-folder.ts'
-import type { Durable, OpenPortsOptions } from './ports.ts'
+import type { Durable, Figure, OpenPortsOptions } from './ports.ts'
 import type { Config } from './settings.ts'
 import { allTables } from './tables.ts'
 
@@ -16,6 +18,7 @@ interface Engines {
 }
 
 const HOUR_MS = 3_600_000
+const LAG_EVERY_MS = 10_000
 /** Of the log that a deployment begins with; a move to another one raises it. */
 const FIRST_EPOCH = 1
 
@@ -37,10 +40,35 @@ export async function openKafkaAndCassandra(
     const log = closers.add(await openKafkaLog({ ...topic, epoch, onFatal, onNotice }))
     if (firstEpoch > FIRST_EPOCH) assertEpoch(place, log, firstEpoch)
     await assertSamePast(place, log, store)
-    return { log, store, notes, id, place, close: closers.close }
+    const lag = closers.add(watchLag(env, log))
+    return { log, store, notes, id, place, figures: [lag.figure], close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
+  }
+}
+
+/** Brokers are asked now and then, not by each who wants to know. */
+function watchLag(env: Env, log: KafkaLog) {
+  let records = 0
+  let timer = env.timer(LAG_EVERY_MS, () => void look())
+  let isClosed = false
+  async function look(): Promise<void> {
+    const lags = await log.lag(WORKER_GROUP).catch(() => undefined)
+    if (lags !== undefined) records = lags.reduce((sum, one) => sum + one, 0)
+    if (!isClosed) timer = env.timer(LAG_EVERY_MS, () => void look())
+  }
+  const figure: Figure = {
+    name: 'rivulet_log_lag_records',
+    help: 'Records of the log that the worker has not committed, as the brokers see it.',
+    read: () => records,
+  }
+  return {
+    figure,
+    async close() {
+      isClosed = true
+      timer.cancel()
+    },
   }
 }
 

@@ -5,9 +5,9 @@ import { LIMITS } from '../core/limits.ts'
 import { createRedisBus } from '../ports/bus/redis.ts'
 import { connectRedis, type Redis } from '../ports/drivers/redis.ts'
 import { createRedisEphemeral } from '../ports/ephemeral/redis.ts'
-import { createRedisViews } from '../ports/views/redis.ts'
+import { createRedisViews, type RedisViews } from '../ports/views/redis.ts'
 import { createClosers } from './closers.ts'
-import type { OpenPortsOptions, Volatile } from './ports.ts'
+import type { Figure, OpenPortsOptions, Volatile } from './ports.ts'
 
 export async function openRedis(
   { env, config, onNotice }: OpenPortsOptions,
@@ -25,8 +25,28 @@ export async function openRedis(
   const views = closers.add(createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax }))
   const ephemeral = closers.add(createRedisEphemeral({ redis, prefix }))
   const bus = closers.add(createRedisBus({ redis, prefix }))
-  return { views, ephemeral, bus, close: closers.close }
+  return { views, ephemeral, bus, figures: figuresOf(views), close: closers.close }
 }
+
+const figuresOf = ({ groups }: RedisViews): Figure[] => [
+  {
+    name: 'rivulet_redis_replays_total',
+    help: 'Groups of timelines that lost changes and had them made again.',
+    read: () => groups.replays,
+    kind: 'total',
+  },
+  {
+    name: 'rivulet_redis_resets_total',
+    help: 'Groups of timelines that were given up, or used for the first time.',
+    read: () => groups.resets,
+    kind: 'total',
+  },
+  {
+    name: 'rivulet_redis_groups_lost',
+    help: 'Groups of timelines that fan-out goes on without, of 256.',
+    read: () => groups.lost,
+  },
+]
 
 /** Two deployments under one prefix would write into each other's timelines. */
 async function claim(redis: Redis, prefix: string, deployment: string): Promise<void> {

@@ -22,6 +22,14 @@ import { MIB, type Config } from './settings.ts'
 /** Commands take it from here: only this layer knows adapters. */
 export { createRealEnv } from '../ports/env/real.ts'
 
+/** A number that only some adapters have. */
+export interface Figure {
+  readonly name: string
+  readonly help: string
+  readonly read: () => number
+  readonly kind?: 'gauge' | 'total'
+}
+
 /** What is the truth. */
 export interface Durable {
   readonly log: Log
@@ -31,6 +39,7 @@ export interface Durable {
   readonly id: string
   /** What people call it by: the folder, or the engines. */
   readonly place: string
+  readonly figures: readonly Figure[]
   close(): Promise<void>
 }
 
@@ -39,10 +48,13 @@ export interface Volatile {
   readonly views: Views
   readonly ephemeral: Ephemeral
   readonly bus: Bus
+  readonly figures: readonly Figure[]
   close(): Promise<void>
 }
 
 export interface OpenPorts extends Omit<Durable & Volatile, 'close'> {
+  /** Of both halves. */
+  readonly figures: readonly Figure[]
   readonly env: Env
   /** Opened in order, closed in the opposite order. */
   close(): Promise<void>
@@ -81,7 +93,8 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
     const { close: _, ...durable } = closers.add(await openDurable(options))
     await assertNotMoved(durable.notes)
     const { close: __, ...volatile } = closers.add(await openVolatile(options, durable.id))
-    return { env: options.env, ...durable, ...volatile, close: closers.close }
+    const figures = [...durable.figures, ...volatile.figures]
+    return { env: options.env, ...durable, ...volatile, figures, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
@@ -141,7 +154,7 @@ function openMemory({ env, config }: OpenPortsOptions): Volatile {
   const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
   const ephemeral = closers.add(createMemoryEphemeral({ env }))
   const bus = closers.add(createMemoryBus({ env }))
-  return { views, ephemeral, bus, close: closers.close }
+  return { views, ephemeral, bus, figures: [], close: closers.close }
 }
 
 const DRIVERS = {

@@ -100,3 +100,17 @@ export function assert(condition: unknown, message: string): asserts condition {
 /** One text for everything that is not there, or not for this caller. */
 export const notFound = (): RivuletError =>
   new RivuletError('not_found', 'there is no such thing here, or it is not for you')
+
+/**
+ * For what is read after a write was accepted, to tell what it made: that this fails must not pass for the write.
+ * Its caller asks again, with the same key if it had one.
+ */
+export async function afterAccepted<T>(task: Promise<T>): Promise<T> {
+  try {
+    return await task
+  } catch (error) {
+    if (!isRivuletError(error) || !error.retriable) throw error
+    const message = 'the write was accepted; what it made cannot be read now'
+    throw new RivuletError('outcome_unknown', message, { cause: error })
+  }
+}

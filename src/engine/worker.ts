@@ -14,6 +14,9 @@ import type { Event, EventDecoder } from './events.ts'
 import type { Derived, Projector } from './project.ts'
 import { retrying } from './retry.ts'
 
+/** Who reads the log. */
+export const WORKER_GROUP = 'worker'
+
 const PROJECTION_DEADLINE_MS = 10_000
 const DEADLINE_CHECK_MS = 1_000
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
@@ -207,7 +210,7 @@ export function createWorker(options: WorkerOptions): Worker {
     checkpoint,
     isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {
-      consumer = await log.consumer('worker')
+      consumer = await log.consumer(WORKER_GROUP)
       const watermark = await store.watermark()
       const bounds = await log.bounds()
       for (let partition = 0; partition < log.partitions; partition++) {

@@ -1,6 +1,6 @@
 /** Posts and feeds over HTTP. */
 
-import { isRivuletError, notFound, RivuletError } from '../core/errors.ts'
+import { afterAccepted, isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccountRefs, Circle, Graph } from '../graph/index.ts'
@@ -121,6 +121,7 @@ async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undef
 
 function newPostRoute(parts: Parts): void {
   const { router, feed, viewerOf } = parts
+  const ownFor = async (caller: Caller, id: number) => own(parts, id, await viewerOf(caller))
   router.write({
     method: 'POST',
     path: '/posts',
@@ -143,9 +144,9 @@ function newPostRoute(parts: Parts): void {
         clientRef: body.client_ref,
       }
       const { id } = await feed.commands.post(caller.account?.number ?? 0, post, once)
-      return created(await own(parts, id, await viewerOf(caller)))
+      return created(await afterAccepted(ownFor(caller, id)))
     },
-    replay: async ({ caller }, eventId) => created(await own(parts, eventId, await viewerOf(caller))),
+    replay: async ({ caller }, eventId) => created(await ownFor(caller, eventId)),
   })
 }
 

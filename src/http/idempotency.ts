@@ -9,7 +9,7 @@
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { type ErrorCode, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
@@ -39,7 +39,7 @@ export interface IdempotentRequests {
   attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
-export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): IdempotentRequests {
+export function createIdempotentRequests(store: Store, claims: Ephemeral): IdempotentRequests {
   async function remembered(once: Idempotency): Promise<number | undefined> {
     const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
     if (row === undefined) return undefined
@@ -66,7 +66,8 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
       settled ||= isRefusal(error)
       throw error
     } finally {
-      if (settled) await ephemeral.take(claim)
+      // One that cannot be taken back ends by itself; the answer stands.
+      if (settled) await claims.take(claim).catch(() => undefined)
     }
   }
 
@@ -75,7 +76,7 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
       const once = onceOf(request)
       if (once === undefined) return { answer: await attempt.run(undefined), replayed: false }
       const claim = `once:${once.scope}:${once.key}`
-      if (await ephemeral.putIfAbsent(claim, '', CLAIM_TTL_MS)) return firstTry(once, claim, attempt)
+      if (await claims.putIfAbsent(claim, '', CLAIM_TTL_MS)) return firstTry(once, claim, attempt)
       const eventId = await remembered(once)
       if (eventId !== undefined) return { answer: await attempt.replay(eventId), replayed: true }
       throw new RivuletError('idempotency_in_flight', 'the first request with this key is still under way', {
@@ -85,10 +86,11 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
   }
 }
 
-/** Nothing was appended: the caller was wrong, or the engine would not take more. */
+/** Nothing was appended: the caller was wrong, or the system could not take it. */
 const isRefusal = (error: unknown): boolean =>
-  isRivuletError(error) &&
-  (error.status < 500 || error.code === 'overloaded' || error.code === 'shutting_down')
+  isRivuletError(error) && (error.status < 500 || NOTHING_DONE.has(error.code))
+
+const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 'shutting_down'])
 
 function onceOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]
