@@ -61,7 +61,7 @@ function homeRoute({ router, feed, renderer }: Parts): void {
     access: 'account',
     query: FeedQuery,
     answers: { 200: 'FeedPage' },
-    problems: ['invalid_cursor', 'unavailable'],
+    problems: ['invalid_cursor'],
     answer({ caller, query }) {
       const request = { limit: query.limit ?? LIMITS.pageDefault, cursor: query.cursor, after: query.after }
       const read = feed.reads.home(caller.account?.number ?? 0, request)
@@ -89,7 +89,7 @@ function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
     params: { id: AccountRef('The author') },
     query: ListQuery,
     answers: { 200: 'PostPage' },
-    problems: ['invalid_id', 'invalid_cursor', 'not_found', 'unavailable'],
+    problems: ['invalid_id', 'invalid_cursor', 'not_found'],
     async answer({ caller, params, query }) {
       const author = await refs.inPath(params.id)
       const viewer = await viewerOf(caller)

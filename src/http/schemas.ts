@@ -53,14 +53,20 @@ export const ProblemSchema = Type.Object(
 
 /** What any route may answer, whatever it does. */
 const COMMON: readonly ErrorCode[] = ['internal']
-const OF_CALLERS: readonly ErrorCode[] = ['invalid_request', 'unauthorized', 'forbidden', 'rate_limited']
+const OF_CALLERS: readonly ErrorCode[] = [
+  'invalid_request',
+  'unauthorized',
+  'forbidden',
+  'rate_limited',
+  'overloaded',
+  'unavailable',
+]
 /** The account in `Rivulet-Account` may be nobody. */
 const OF_ACTING: readonly ErrorCode[] = ['invalid_id', 'not_found']
 const OF_BODIES: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type', 'request_timeout']
 const OF_WRITES: readonly ErrorCode[] = [
   'idempotency_in_flight',
   'idempotency_key_reused',
-  'overloaded',
   'shutting_down',
   'outcome_unknown',
 ]

@@ -1,0 +1,66 @@
+/** A store that goes away once a write is in the log: the write is not told as failed, and a retry finds it. */
+
+import { expect, test } from 'vitest'
+import { RivuletError } from '../../src/core/errors.ts'
+import { createRivulet } from '../../src/index.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import type { Store } from '../../src/ports/store/store.ts'
+import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createWorld } from './world.ts'
+
+test('what was accepted is never told as failed', async () => {
+  const env = createRealEnv()
+  const log = createMemoryLog({ env, partitions: 1 })
+  const inner = createMemoryStore({ env })
+  const state = { failing: false, failAfterAppend: false }
+  const store: Store = {
+    ...inner,
+    async get(keys) {
+      if (state.failing) throw new RivuletError('unavailable', 'the store is away')
+      return inner.get(keys)
+    },
+    async range(ranges) {
+      if (state.failing) throw new RivuletError('unavailable', 'the store is away')
+      return inner.range(ranges)
+    },
+  }
+  const rivulet = createRivulet(
+    {
+      env,
+      log,
+      store,
+      views: createMemoryViews({ bytesMax: 64 * 2 ** 20 }),
+    },
+    { secret: new Uint8Array(32).fill(3), onFatal: () => undefined },
+  )
+  // The rows stand by the time that the writer goes on; what it reads then is what fails.
+  const { worker } = rivulet.engine
+  const projected = worker.projected.bind(worker)
+  worker.projected = async (partition, position) => {
+    await projected(partition, position)
+    if (state.failAfterAppend) state.failing = true
+  }
+  await rivulet.start()
+  const world = await createWorld({ rivulet })
+  const ann = await world.person('ann')
+  const put = (key: string) =>
+    world.call('PUT', '/api/v1/accounts/ext:late', {
+      as: 'server-key-of-the-tests-0123456789',
+      body: { display_name: 'Late' },
+      headers: { 'idempotency-key': key },
+    })
+  state.failAfterAppend = true
+  const first = await put('one')
+  expect(first.json).toMatchObject({ status: 504, code: 'outcome_unknown', retriable: true })
+  state.failAfterAppend = false
+  // Before anything was appended, it is plainly not there.
+  const refused = await world.call('GET', `/api/v1/accounts/ext:nobody`, { as: ann.token })
+  expect(refused.json).toMatchObject({ status: 503, code: 'unavailable' })
+  state.failing = false
+  const retried = await put('two')
+  expect(retried.status).toBe(200)
+  expect(retried.json).toMatchObject({ external_id: 'late', display_name: 'Late' })
+  await world.close()
+})
