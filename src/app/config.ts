@@ -128,7 +128,9 @@ function textOf(value: unknown): string {
 
 function wrongValue(key: SettingKey, { text, where }: Written): RivuletError {
   const { of, isSecret } = settingOf(key)
-  const shown = isSecret === true ? 'a value that is not shown' : JSON.stringify(text)
+  // An address in the usual form of a URL may have a password in it.
+  const shown =
+    isSecret === true ? 'a value that is not shown' : JSON.stringify(text.replace(/\/\/[^/@]*@/, '//…@'))
   const message = `the setting ${spellings(key)} has ${shown}, from ${where}; allowed is ${of.allowed}`
   return new RivuletError('config_invalid', message)
 }

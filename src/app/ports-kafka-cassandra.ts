@@ -37,7 +37,11 @@ export async function openKafkaAndCassandra(
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
     const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)
-    const log = closers.add(await openKafkaLog({ ...topic, epoch, onFatal, onNotice }))
+    // Keys would be in other partitions, under positions below those of the rows that they wrote.
+    const known = await notes.read('log.partitions')
+    const partitions = known === undefined ? {} : { partitions: Number(known) }
+    const log = closers.add(await openKafkaLog({ ...topic, epoch, ...partitions, onFatal, onNotice }))
+    await notes.keep('log.partitions', () => String(log.partitions))
     if (firstEpoch > FIRST_EPOCH) assertEpoch(place, log, firstEpoch)
     await assertSamePast(place, log, store)
     const lag = closers.add(watchLag(env, log))

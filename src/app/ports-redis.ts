@@ -22,7 +22,9 @@ export async function openRedis(
     await closers.close()
     throw error
   })
-  const views = closers.add(createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax }))
+  const views = closers.add(
+    createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, onNotice }),
+  )
   const ephemeral = closers.add(createRedisEphemeral({ redis, prefix }))
   const bus = closers.add(createRedisBus({ redis, prefix }))
   return { views, ephemeral, bus, figures: figuresOf(views), close: closers.close }

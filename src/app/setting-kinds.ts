@@ -39,7 +39,7 @@ export const secret = (charsMin: number): Kind<string> => ({
 
 /** `host:port` of one or more servers; a scheme before them says what they are, and may be left out. */
 export const nodes = (scheme: string, portDefault: number): Kind<readonly string[]> => ({
-  allowed: `host:port of one or more servers, separated by commas, such as ${scheme}://10.0.0.1:${portDefault},10.0.0.2:${portDefault}`,
+  allowed: `host:port of one or more servers, separated by commas, such as ${scheme}://10.0.0.1:${portDefault},10.0.0.2:${portDefault}; users and passwords have settings of their own`,
   parse(text) {
     const rest = text.startsWith(`${scheme}://`) ? text.slice(scheme.length + 3) : text
     const values = rest.split(',').map((value) => value.trim())

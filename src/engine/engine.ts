@@ -159,7 +159,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     onRead: (event) => ids.observe(event.id),
     onDone: (event) => horizon.done(event.id),
     afterBatch: publishHorizon,
-    beforeCheckpoint: () => saveHighestId(store, ids),
+    beforeCheckpoint: () => saveHighestId(store, ids, horizon.published),
     onFatal,
   })
 
@@ -175,8 +175,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     worker,
     settle,
     async start() {
-      await loadHighestId(store, ids)
-      viewsSurvived = await views.holdsAny()
+      viewsSurvived = await views.adopt(await loadHighestId(store, ids))
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()

@@ -17,6 +17,8 @@ export interface Ranked {
 export interface SourceSlice<C> {
   readonly candidates: readonly C[]
   readonly lower: number
+  /** Of the lead: it answers for the window that it leaves to the others. */
+  readonly covered?: boolean
 }
 
 /** What a round asks for: ids in [`atLeast`, `below`), about `limit` of them. */
@@ -24,6 +26,8 @@ export interface Window {
   readonly below: number
   readonly atLeast: number
   readonly limit: number
+  /** Whether the lead answers for it: not one that failed, or came too late. */
+  readonly covered?: boolean
 }
 
 export type Maybe<T> = T | Promise<T>
@@ -115,7 +119,11 @@ export async function readRound<Q, C extends Ranked, S extends Ranked>(
   const guarded = (source: Source<Q, C>, within: Window) => guard(env, source, query, within, failed)
   const led = guarded(pipeline.lead, window)
   const lead = led instanceof Promise ? await led : led
-  const within = { ...window, atLeast: Math.max(lead.lower, window.atLeast) }
+  const within = {
+    ...window,
+    atLeast: Math.max(lead.lower, window.atLeast),
+    covered: lead.covered === true,
+  }
   const reads = pipeline.sources.map((source) => guarded(source, within))
   const slices = reads.some((read) => read instanceof Promise)
     ? await Promise.all(reads)

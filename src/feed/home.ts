@@ -22,8 +22,6 @@ export interface HomeQuery {
   circle: Circle
   /** What the views had been told when the read began: a header below it lost entries. */
   readonly publishedHorizon: number
-  /** Whether the timeline answers for the window of this round; if not, everybody is pulled. */
-  covered: boolean
   readonly reposts: RepostsSeen
   readonly stats: { entries: number; dead: number }
   /** Sources that failed, on the way of the page or beside it. */
@@ -49,7 +47,6 @@ export function newHomeQuery(
     reader,
     circle,
     publishedHorizon,
-    covered: false,
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
     stats: { entries: 0, dead: 0 },
     failed: [],
@@ -70,7 +67,6 @@ export function createHome(
     name: 'timeline',
     latency: new Histogram(LATENCY_BOUNDS_MS),
     async read(query, { below, atLeast, limit }) {
-      query.covered = false
       const nothing = { candidates: [], lower: atLeast }
       const page = await views.range(query.reader, below, limit)
       if (page === undefined || page.header.horizon < query.publishedHorizon) {
@@ -81,7 +77,6 @@ export function createHome(
       // An unsettled header belongs to a rebuild under way; one that was left so asks for another.
       if (header.floor === Infinity) timelines.rebuild(query.reader)
       if (header.floor + 1 >= below) return nothing
-      query.covered = true
       const candidates: Candidate[] = []
       for (let i = 0; i < entries.length && entries.ids[i] > header.floor; i++) {
         candidates.push({ id: entries.ids[i], author: entries.authors[i], kind: entries.kinds[i] })
@@ -89,19 +84,20 @@ export function createHome(
       query.stats.entries += candidates.length
       const reachedFloor = candidates.length < limit
       const end = header.floor === 0 ? 0 : header.floor + 1
-      return { candidates, lower: reachedFloor ? end : candidates[candidates.length - 1].id }
+      const lower = reachedFloor ? end : candidates[candidates.length - 1].id
+      return { candidates, lower, covered: true }
     },
   }
 
   const pulledOutboxes: Source<HomeQuery, Candidate> = {
     name: 'outboxes',
     latency: new Histogram(LATENCY_BOUNDS_MS),
-    read(query, { below, atLeast, limit }) {
-      const { circle } = query
-      const all = query.covered ? pulledOf(circle, atLeast) : circle.following
+    read({ circle }, { below, atLeast, limit, covered = false }) {
+      // Where the timeline does not answer for the window, everybody is pulled.
+      const all = covered ? pulledOf(circle, atLeast) : circle.following
       // Whom one mutes would be read to the very first post, and all of it left out.
       const authors = circle.muted.length === 0 ? all : Array.from(all).filter((one) => !isMuted(circle, one))
-      return pull(outboxes, { authors, below, atLeast, limit, keep: query.covered })
+      return pull(outboxes, { authors, below, atLeast, limit, keep: covered })
     },
   }
 

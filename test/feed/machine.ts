@@ -124,7 +124,7 @@ export function losingNewest(inner: Views, lost: Map<number, number>): Views {
     merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
     settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
     evict: (owners) => inner.evict(owners),
-    holdsAny: () => inner.holdsAny(),
+    adopt: (horizon) => inner.adopt(horizon),
     stats: () => inner.stats(),
     close: () => inner.close(),
     open,

@@ -92,7 +92,7 @@ export function weaken(
       return views.range(owner, below, limit)
     },
     evict: slow((owners) => views.evict(owners)),
-    holdsAny: () => views.holdsAny(),
+    adopt: (horizon) => views.adopt(horizon),
     stats: () => views.stats(),
     close: () => views.close(),
   }

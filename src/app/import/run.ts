@@ -8,7 +8,7 @@
  * accounts and posts are claimed before they are written, follows are a union.
  */
 
-import { saveHighestId } from '../../engine/highest-id.ts'
+import { NO_TIMELINE, saveHighestId } from '../../engine/highest-id.ts'
 import { pastTable } from '../../feed/index.ts'
 import { graphEvents } from '../../graph/index.ts'
 import { createRivulet, type Rivulet, type RivuletPorts } from '../../index.ts'
@@ -56,7 +56,7 @@ export async function beginImport(
     nextNumber: () => rivulet.graph.accounts.nextNumber(),
     async finish() {
       await store.write([journal(true)])
-      await saveHighestId(store, rivulet.engine.ids)
+      await saveHighestId(store, rivulet.engine.ids, NO_TIMELINE)
       await store.checkpoint((await log.bounds()).map(({ end }) => end))
     },
   }

@@ -69,7 +69,11 @@ const SOCKET = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: reconnec
 
 function socketOf(address: string) {
   const at = address.lastIndexOf(':')
-  return { ...SOCKET, host: address.slice(0, at), port: Number(address.slice(at + 1)) }
+  return {
+    ...SOCKET,
+    host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'),
+    port: Number(address.slice(at + 1)),
+  }
 }
 
 function newClient(options: DriverOptions, address: string) {

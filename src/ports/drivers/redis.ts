@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto'
 import { RivuletError } from '../../core/errors.ts'
-import { createDeadlines } from '../env/deadlines.ts'
+import { createDeadlines, within } from '../env/deadlines.ts'
 import type { Env } from '../env/env.ts'
 import { openDriver, type Driver, type DriverOptions, type Listener, type Reply } from './redis-driver.ts'
 
@@ -177,7 +177,7 @@ class Connection implements Redis {
       this.driver = next
       this.answered()
       for (const { channel, listener } of this.subscriptions)
-        await next.listen(channel, listener).catch(() => undefined)
+        await within(this.env, COMMAND_TIMEOUT_MS, next.listen(channel, listener)).catch(() => undefined)
       this.retire(old)
     } else next?.destroy()
     if (!this.isClosed) await new Promise<void>((resolve) => void this.env.timer(RENEW_PAUSE_MS, resolve))

@@ -6,6 +6,7 @@ import { isRivuletError, RivuletError } from '../../core/errors.ts'
 /** The settings an operator is sent to. */
 export const CASSANDRA_SETTINGS = {
   address: 'RIVULET_CASSANDRA',
+  keyspace: 'RIVULET_CASSANDRA_KEYSPACE',
   dataCenter: 'RIVULET_CASSANDRA_DATACENTER',
   username: 'RIVULET_CASSANDRA_USERNAME',
   password: 'RIVULET_CASSANDRA_PASSWORD',

@@ -24,7 +24,7 @@ const KEYSPACE_NAME = /^[a-z][a-z0-9_]{0,47}$/
 /** Names stand in statements as they are. */
 export function assertKeyspaceName(keyspace: string): void {
   if (KEYSPACE_NAME.test(keyspace)) return
-  const message = `'${keyspace}' cannot be the name of a keyspace: a small letter, then small letters, digits and _, at most 48; change it in ${CASSANDRA_SETTINGS.address}`
+  const message = `'${keyspace}' cannot be the name of a keyspace: a small letter, then small letters, digits and _, at most 48; change it in ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
@@ -68,7 +68,7 @@ export function assertOurs(keyspace: string, found: Keyspace): void {
   const isOurs = (name: string) => name === META_TABLE || name === WATERMARK_TABLE || isOurTable(name)
   const foreign = found.has(META_TABLE) ? names.filter((name) => !isOurs(name)) : names
   if (foreign.length === 0) return
-  const message = `the keyspace ${keyspace} holds tables that are not Rivulet's (${foreign.slice(0, 5).join(', ')}); name an empty or a new one in ${CASSANDRA_SETTINGS.address}`
+  const message = `the keyspace ${keyspace} holds tables that are not Rivulet's (${foreign.slice(0, 5).join(', ')}); name an empty or a new one in ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
@@ -83,7 +83,7 @@ export function findMissing(
     if (table === undefined) return [name]
     const wrong = Object.entries(columns).find(([column, type]) => table.get(column) !== type)
     if (wrong === undefined) return []
-    const message = `table ${keyspace}.${name} was made for another purpose: its column ${wrong[0]} is ${table.get(wrong[0]) ?? 'missing'}, not ${wrong[1]}; name another keyspace in ${CASSANDRA_SETTINGS.address}`
+    const message = `table ${keyspace}.${name} was made for another purpose: its column ${wrong[0]} is ${table.get(wrong[0]) ?? 'missing'}, not ${wrong[1]}; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
     throw configInvalid(message)
   })
 }
@@ -95,7 +95,7 @@ export async function readMeta(client: CassandraClient, keyspace: string, name: 
 
 export function assertDeployment(keyspace: string, ours: string, theirs: string | undefined): void {
   if (ours === theirs) return
-  const message = `the keyspace ${keyspace} belongs to deployment ${theirs}, and this is ${ours}: two would overwrite each other; name another keyspace in ${CASSANDRA_SETTINGS.address}`
+  const message = `the keyspace ${keyspace} belongs to deployment ${theirs}, and this is ${ours}: two would overwrite each other; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
@@ -126,4 +126,6 @@ export async function assertMigrated(client: CassandraClient, options: Cassandra
 }
 
 const notMigrated = (what: string) =>
-  configInvalid(`${what}; run \`rivulet migrate\`, or name another keyspace in ${CASSANDRA_SETTINGS.address}`)
+  configInvalid(
+    `${what}; run \`rivulet migrate\`, or name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`,
+  )

@@ -159,7 +159,8 @@ class PackedViews implements MemoryViews {
     }
   }
 
-  async holdsAny(): Promise<boolean> {
+  /** What lives in a process has one process. */
+  async adopt(): Promise<boolean> {
     return this.headers.timelines > 0
   }
 

@@ -28,6 +28,7 @@ export interface GroupOptions {
   readonly name: string
   /** Names this process among the writers. */
   readonly writer: string
+  readonly onNotice: (text: string) => void
   /** What a new generation begins with. */
   readonly horizon: () => number
   readonly stats: GroupStats
@@ -45,6 +46,8 @@ export interface GroupStats {
 export interface Group {
   /** Nothing while the group is lost. An empty reply for a change that was made although its answer was lost. */
   change(change: Change): Promise<readonly Reply[] | undefined>
+  /** Its timelines are lost: now, or before anything else is done to it. */
+  giveUp(): Promise<void>
   stop(): void
 }
 
@@ -62,7 +65,7 @@ interface Made {
   readonly bytes: number
 }
 
-export function createGroup({ env, redis, name, writer, horizon, stats }: GroupOptions): Group {
+export function createGroup({ env, redis, name, writer, horizon, stats, onNotice }: GroupOptions): Group {
   let number = 0
   let history: Made[] = []
   let historyBytes = 0
@@ -132,16 +135,18 @@ export function createGroup({ env, redis, name, writer, horizon, stats }: GroupO
       } catch (error) {
         // A Redis without memory is as good as none: reads go on without it.
         if (!isRivuletError(error) || !error.retriable) throw error
-        if (env.monotonicMs() > untilMs) giveUp()
+        if (error.code === 'overloaded' || env.monotonicMs() > untilMs) goOnWithout(error)
         else await pause(RETRY_MS)
       }
     }
     return undefined
   }
 
-  function giveUp(): void {
+  function goOnWithout(error: unknown): void {
+    if (isLost) return
     isLost = true
     stats.lost++
+    if (stats.lost === 1) onNotice(`fan-out goes on without some timelines: ${detailOf(error)}`)
     schedule()
   }
 
@@ -152,6 +157,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats }: GroupO
         () => {
           isLost = false
           stats.lost--
+          if (stats.lost === 0) onNotice('Redis has all groups of timelines again')
         },
         () => schedule(),
       )
@@ -170,11 +176,19 @@ export function createGroup({ env, redis, name, writer, horizon, stats }: GroupO
       tail = done.catch(() => undefined)
       return done
     },
+    async giveUp() {
+      if (!isLost) await reset().catch(goOnWithout)
+    },
     stop() {
       isStopped = true
       probe?.cancel()
     },
   }
+}
+
+const detailOf = (error: unknown): string => {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 export const ownerAndEpoch = (owner: number, epoch: number): readonly Arg[] => [

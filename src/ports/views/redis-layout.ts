@@ -13,6 +13,7 @@ import type { Entries, ViewPage } from './views.ts'
 
 export const ENTRY_BYTES = 12
 export const HEADER_BYTES = 24
+export const GROUP_BYTES = 12
 const FLOOR_AT = 8
 const TRIMMED_AT = 16
 const HORIZON_AT = 4

@@ -13,8 +13,8 @@ import { defineScript, type RedisScript } from '../drivers/redis.ts'
 
 export const MISMATCH = -1
 export const REPEATED = -2
-/** A writer that is gone is forgotten after a day. */
-const WRITER_LIFE_S = 86_400
+/** A writer that is gone is forgotten after a week. */
+const WRITER_LIFE_S = 7 * 86_400
 
 const BEGIN = `
 local group = KEYS[1]
@@ -55,7 +55,9 @@ for part = 5, #ARGV do
       at = at + 4
       local name = key(owner)
       local length = redis.pcall('APPEND', name, entry)
-      if length == 12 or type(length) ~= 'number' then
+      local is_foreign = type(length) == 'table' and string.find(length.err, '^WRONGTYPE')
+      if type(length) == 'table' and not is_foreign then return length end
+      if is_foreign or length == 12 then
         redis.call('DEL', name)
         absent = absent + 1
       elseif length >= full_bytes then

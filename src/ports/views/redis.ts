@@ -13,6 +13,7 @@ import {
   encodeEntries,
   ENTRY_BYTES,
   f64Bytes,
+  GROUP_BYTES,
   HEADER_BYTES,
   horizonOf,
   readPage,
@@ -27,6 +28,8 @@ export interface RedisViewsOptions {
   /** Begins every key of this deployment. */
   readonly prefix: string
   readonly capacity: number
+  /** What an operator should know. */
+  readonly onNotice?: (text: string) => void
 }
 
 export interface RedisViews extends Views {
@@ -38,7 +41,13 @@ const TRIMS_AT_ONCE_MAX = 16
 /** A timeline that is to be trimmed must still end with these when it is. */
 const TAIL_BYTES = 2 * ENTRY_BYTES
 
-export function createRedisViews({ env, redis, prefix, capacity }: RedisViewsOptions): RedisViews {
+export function createRedisViews({
+  env,
+  redis,
+  prefix,
+  capacity,
+  onNotice = () => undefined,
+}: RedisViewsOptions): RedisViews {
   const stats: GroupStats = { replays: 0, resets: 0, lost: 0 }
   const bounds = trimBoundsOf(capacity)
   const fullBytes = String(HEADER_BYTES + bounds.full * ENTRY_BYTES)
@@ -52,8 +61,15 @@ export function createRedisViews({ env, redis, prefix, capacity }: RedisViewsOpt
   const nameOf = (group: number): string => `${prefix}v:{${group}}`
   const groupOf = (owner: number): number => owner % GROUPS
   const keyOf = (owner: number): string => `${nameOf(groupOf(owner))}:${owner}`
+  /** Null where there is none, nothing where it cannot be read. */
+  async function headOf(group: number): Promise<Buffer | null | undefined> {
+    const name = nameOf(group)
+    const head = await redis.send(name, ['GET', name]).catch(() => undefined)
+    return head === null || (Buffer.isBuffer(head) && head.length === GROUP_BYTES) ? head : undefined
+  }
+
   const groups: readonly Group[] = Array.from({ length: GROUPS }, (_, group) =>
-    createGroup({ env, redis, name: nameOf(group), writer, horizon: () => horizon, stats }),
+    createGroup({ env, redis, name: nameOf(group), writer, horizon: () => horizon, stats, onNotice }),
   )
 
   function assertOpen(): void {
@@ -165,12 +181,16 @@ export function createRedisViews({ env, redis, prefix, capacity }: RedisViewsOpt
       )
       await Promise.all(evicted)
     },
-    async holdsAny() {
+    async adopt(atLeast) {
       assertOpen()
-      const names = Array.from({ length: GROUPS }, (_, group) => nameOf(group))
-      const found = await Promise.all(names.map((name) => redis.send(name, ['GET', name])))
-      for (const group of found) if (group !== null) horizon = Math.max(horizon, horizonOf(group as Buffer))
-      return found.some((group) => group !== null)
+      const heads = await Promise.all(groups.map((_, group) => headOf(group)))
+      const horizons = heads.map((head) => (Buffer.isBuffer(head) ? horizonOf(head) : -1))
+      // What nobody could read may be anything; of groups that never were there is nothing to give up.
+      const isBehind = (group: number) => heads[group] === undefined || horizons[group] < atLeast
+      const behind = groups.filter((_, group) => heads[group] !== null && isBehind(group))
+      await Promise.all(behind.map((group) => group.giveUp()))
+      horizon = Math.max(horizon, ...horizons)
+      return horizons.some((one) => one >= atLeast)
     },
     stats: () => undefined,
     async close() {

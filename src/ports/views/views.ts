@@ -33,8 +33,11 @@ export interface Views {
   range(owner: number, below: number, limit: number): Promise<ViewPage | undefined>
   /** Removes headers and entries. */
   evict(owners: ArrayLike<number>): Promise<void>
-  /** Timelines are here now: after a start, those of an earlier process. */
-  holdsAny(): Promise<boolean>
+  /**
+   * Takes over what an earlier process left: timelines that stand at `horizon` or above. Others lost something and
+   * are given up. @returns whether any is here
+   */
+  adopt(horizon: number): Promise<boolean>
   /** Nothing where they live outside of this process. */
   stats(): ViewStats | undefined
   close(): Promise<void>

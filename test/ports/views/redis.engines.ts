@@ -57,7 +57,7 @@ describe('redis views: two clients', () => {
     const [epoch] = await two.open([ANN])
     expect(await one.merge(ANN, epoch + 1, toEntries([]))).toBe(false)
     expect(idsOf(await one.range(ANN, ID_MAX, 10))).toEqual([])
-    expect(await two.holdsAny()).toBe(true)
+    expect(await two.adopt(0)).toBe(true)
     expect({ ...one.groups, ...two.groups }).toMatchObject({ replays: 0, lost: 0 })
   })
 })
@@ -116,6 +116,23 @@ describe('redis views: what a failover loses', () => {
     await goBack()
     await insert(views, 10, ANN)
     expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+  })
+
+  it('is noticed by the next process, too, which knows how far the last one was', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN, 2)
+    await insert(views, 10, ANN, 2)
+    await views.advance(10)
+    const goBack = await snapshot(engines.redis, prefix)
+    await insert(views, 20, ANN, 2)
+    await views.advance(20)
+    await goBack()
+    const next = openWith(prefix)
+    expect(await next.adopt(20)).toBe(true)
+    await next.advance(30)
+    expect(await next.range(ANN, ID_MAX, 10)).toBeUndefined()
+    expect(idsOf(await next.range(2, ID_MAX, 10))).toEqual([20, 10])
   })
 
   it('is everything: no timeline passes for an empty one', async () => {
