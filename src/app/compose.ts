@@ -49,7 +49,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const closers = createClosers()
   const onNotice = (text: string) => logger.warn(text)
   try {
-    const ports = closers.add(await openPorts({ env, config, onFatal, onNotice }))
+    const ports = closers.add(await openPorts({ env, config, onFatal, onNotice, waitsForLease: true }))
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
     const rivulet = createRivulet(ports, {

@@ -1,8 +1,10 @@
 /**
  * One process at a time serves a deployment on engines, as a lock on a data folder has it on a disk. A lease is a
  * row that only one can insert; its holder shows that it lives by a beat. Who finds no new beat for a while, by its
- * own clock, takes the next lease; a holder that finds a next one ends. What it still had under way does no harm:
- * rows it writes late are below those of its successor.
+ * own clock, takes the next lease; a holder that finds a next one ends.
+ *
+ * A holder that was frozen or cut off may not know yet. It counts as holder only for a while after its last look,
+ * shorter than others wait; beyond that its ports refuse (`guarded`), until it has looked again.
  */
 
 import { bool, struct, text, u53 } from '../core/codec.ts'
@@ -34,20 +36,30 @@ export interface LeaseOptions {
   /** Another process has taken over: this one must end. */
   readonly onLost: (error: RivuletError) => void
   readonly onNotice: (text: string) => void
+  /** Waits until the holder ends; else `data_locked` as soon as it is seen to live. */
+  readonly waits: boolean
+}
+
+export interface Lease {
+  /** Nobody else can have taken it yet. */
+  isHeld(): boolean
+  close(): Promise<void>
 }
 
 const NUMBER_MAX = 2 ** 32 - 1
 const BEAT_MS = 2_000
 /** Without a beat for so long, its holder is taken for gone. */
 const STALE_MS = 10_000
+/** A holder trusts its last look for so long. */
+const SURE_MS = 7_000
 const LOOK_MS = 500
 
-export async function takeLease(options: LeaseOptions): Promise<{ close(): Promise<void> }> {
-  const { env, store, onNotice } = options
+export async function takeLease(options: LeaseOptions): Promise<Lease> {
+  const { env, store } = options
   const holder = Buffer.from(env.randomBytes(9)).toString('base64url')
   for (;;) {
     const newest = await newestLease(store)
-    if (newest > 0) await awaitEnd(env, store, newest, onNotice)
+    if (newest > 0) await awaitEnd(options, newest)
     const number = newest + 1
     const value = leasesTable.encode({ number, holder })
     const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
@@ -62,18 +74,14 @@ async function newestLease(store: Store): Promise<number> {
 }
 
 /** Its holder said that it ends, or has not been heard of for long. */
-async function awaitEnd(
-  env: Env,
-  store: Store,
-  number: number,
-  onNotice: (text: string) => void,
-): Promise<void> {
+async function awaitEnd({ env, store, onNotice, waits }: LeaseOptions, number: number): Promise<void> {
   let seen = -1
   let seenAtMs = env.monotonicMs()
   for (let looks = 0; ; looks++) {
     const [row] = await store.get([beatsTable.key(number)])
     const { beat, ended } = row === undefined ? { beat: 0, ended: false } : beatsTable.decode(row)
     if (ended) return
+    if (beat !== seen && seen >= 0 && !waits) throw inUse()
     if (beat !== seen) seenAtMs = env.monotonicMs()
     seen = beat
     if (env.monotonicMs() - seenAtMs > STALE_MS) return
@@ -82,32 +90,54 @@ async function awaitEnd(
   }
 }
 
-async function hold(
-  { env, store, onLost }: LeaseOptions,
-  number: number,
-): Promise<{ close(): Promise<void> }> {
+async function hold({ env, store, onLost }: LeaseOptions, number: number): Promise<Lease> {
   let beat = 0
   let isClosed = false
   let timer: { cancel(): void } | undefined
+  /** When the last look began that found no other. */
+  let sureAtMs = env.monotonicMs()
   const write = (ended: boolean) =>
     store.write([beatsTable.row(beatsTable.key(number), ++beat, { beat, ended })])
 
-  /** While the store is away nobody else can take the lease either. */
   async function goOn(): Promise<void> {
+    const beganAtMs = env.monotonicMs()
     await write(false).catch(() => undefined)
-    const newest = await newestLease(store).catch(() => number)
+    const newest = await newestLease(store).catch(() => undefined)
     if (isClosed) return
-    if (newest === number) timer = env.timer(BEAT_MS, () => void goOn())
-    else onLost(new RivuletError('data_locked', 'another process has taken over this deployment'))
+    if (newest !== undefined && newest !== number) return onLost(takenOver())
+    // A store that is away says nothing: then it is only no longer sure.
+    if (newest === number) sureAtMs = beganAtMs
+    timer = env.timer(BEAT_MS, () => void goOn())
   }
 
   await write(false)
   timer = env.timer(BEAT_MS, () => void goOn())
   return {
+    isHeld: () => env.monotonicMs() - sureAtMs < SURE_MS,
     async close() {
       isClosed = true
       timer?.cancel()
       await write(true).catch(() => undefined)
     },
   }
+}
+
+const takenOver = () => new RivuletError('data_locked', 'another process has taken over this deployment')
+const inUse = () =>
+  new RivuletError('data_locked', 'this deployment is being served by another process; stop it first')
+
+/** The same port, refusing while the lease may be another one's. */
+export function guarded<T extends object>(port: T, lease: Lease): T {
+  return new Proxy(port, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function' || name === 'close') return value
+      return (...args: unknown[]) => {
+        if (lease.isHeld()) return Reflect.apply(value, target, args) as unknown
+        throw new RivuletError('unavailable', 'this process is not sure to serve this deployment', {
+          retryAfterMs: BEAT_MS,
+        })
+      }
+    },
+  })
 }

@@ -1,11 +1,13 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
+import { isRivuletError } from '../core/errors.ts'
 import { WORKER_GROUP } from '../engine/worker.ts'
 import type { Env } from '../ports/env/env.ts'
 import { kafkaTopicId, migrateKafka, openKafkaLog, type KafkaLog } from '../ports/log/kafka.ts'
+import type { Log } from '../ports/log/log.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import { createClosers } from './closers.ts'
-import { takeLease } from './lease.ts'
+import { guarded, takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
 import { assertEpoch, assertSamePast } from './ports-folder.ts'
 import type { Durable, Figure, OpenPortsOptions } from './ports.ts'
@@ -33,7 +35,8 @@ export async function openKafkaAndCassandra(
     const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
     const id = await kafkaTopicId(topic)
     const store = closers.add(await openCassandraStore({ ...cassandraOf(options, engines), deployment: id }))
-    closers.add(await takeLease({ env, store, onLost: onFatal, onNotice }))
+    const waits = options.waitsForLease === true
+    const lease = closers.add(await takeLease({ env, store, onLost: onFatal, onNotice, waits }))
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
     const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)
@@ -44,22 +47,41 @@ export async function openKafkaAndCassandra(
     await notes.keep('log.partitions', () => String(log.partitions))
     if (firstEpoch > FIRST_EPOCH) assertEpoch(place, log, firstEpoch)
     await assertSamePast(place, log, store)
-    const lag = closers.add(watchLag(env, log))
-    return { log, store, notes, id, place, figures: [lag.figure], close: closers.close }
+    const assertWhole = () => assertSamePast(place, log, store)
+    const lag = closers.add(watchLag(env, log, assertWhole, onFatal))
+    return {
+      log: guarded<Log>(log, lease),
+      store: guarded(store, lease),
+      guard: (views) => guarded(views, lease),
+      notes,
+      id,
+      place,
+      figures: [lag.figure],
+      close: closers.close,
+    }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
   }
 }
 
-/** Brokers are asked now and then, not by each who wants to know. */
-function watchLag(env: Env, log: KafkaLog) {
+/**
+ * Brokers are asked now and then, not by each who wants to know. They remove records by age alone: a process that
+ * was kept from projecting for longer than that must end, before it goes on behind the gap.
+ */
+function watchLag(
+  env: Env,
+  log: KafkaLog,
+  assertWhole: () => Promise<void>,
+  onFatal: (error: unknown) => void,
+) {
   let records = 0
   let timer = env.timer(LAG_EVERY_MS, () => void look())
   let isClosed = false
   async function look(): Promise<void> {
     const lags = await log.lag(WORKER_GROUP).catch(() => undefined)
     if (lags !== undefined) records = lags.reduce((sum, one) => sum + one, 0)
+    await assertWhole().catch((error: unknown) => isRivuletError(error, 'data_corrupt') && onFatal(error))
     if (!isClosed) timer = env.timer(LAG_EVERY_MS, () => void look())
   }
   const figure: Figure = {

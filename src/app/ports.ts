@@ -15,6 +15,7 @@ import { createMemoryViews } from '../ports/views/memory.ts'
 import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
+import { movesTable } from './move/tables.ts'
 import type { Notes } from './notes.ts'
 import { openFolder } from './ports-folder.ts'
 import { MIB, type Config } from './settings.ts'
@@ -40,6 +41,8 @@ export interface Durable {
   /** What people call it by: the folder, or the engines. */
   readonly place: string
   readonly figures: readonly Figure[]
+  /** For what must not be changed by a process that another may have replaced. */
+  guard?(views: Views): Views
   close(): Promise<void>
 }
 
@@ -85,6 +88,8 @@ export interface OpenPortsOptions {
   readonly onFatal: (error: unknown) => void
   /** What an operator should know, such as a torn tail that was cut. */
   readonly onNotice: (text: string) => void
+  /** A deployment on engines that another process serves is waited for; else it is `data_locked`. */
+  readonly waitsForLease?: boolean
 }
 
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
@@ -92,9 +97,11 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   try {
     const { close: _, ...durable } = closers.add(await openDurable(options))
     await assertNotMoved(durable.notes)
+    await assertNotHalf(durable)
     const { close: __, ...volatile } = closers.add(await openVolatile(options, durable.id))
+    const views = durable.guard?.(volatile.views) ?? volatile.views
     const figures = [...durable.figures, ...volatile.figures]
-    return { env: options.env, ...durable, ...volatile, figures, close: closers.close }
+    return { env: options.env, ...durable, ...volatile, views, figures, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
@@ -104,10 +111,18 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
 /** In a deployment that was moved away; serving it nevertheless would make two of one. */
 export const MOVED_NOTE = 'moved.json'
 
-async function assertNotMoved(notes: Notes): Promise<void> {
+export async function assertNotMoved(notes: Notes): Promise<void> {
   const text = await notes.read(MOVED_NOTE)
   if (text === undefined) return
   const message = `this deployment was moved away (${text}); serve it there, or delete ${notes.placeOf(MOVED_NOTE)} to go on here`
+  throw new RivuletError('config_invalid', message)
+}
+
+/** What a move has not finished yet must not be served: it lacks some, and would then lack them for good. */
+async function assertNotHalf({ store, place }: Pick<Durable, 'store' | 'place'>): Promise<void> {
+  const [row] = await store.get([movesTable.key()])
+  if (row === undefined || movesTable.decode(row).done) return
+  const message = `a move to ${place} is not finished; run rivulet move again`
   throw new RivuletError('config_invalid', message)
 }
 

@@ -25,7 +25,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
   const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
   try {
-    const composed = await compose(parts)
+    const composed = await startOrEnd(compose(parts), signals.first, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
@@ -38,6 +38,20 @@ export async function serve(flags: ServeFlags): Promise<void> {
   } finally {
     telemetry.close()
   }
+}
+
+/** A start may wait for long, for a deployment that another process serves: a signal ends that at once. */
+async function startOrEnd(
+  starting: Promise<Composed>,
+  signal: Promise<NodeJS.Signals>,
+  terminal: Terminal,
+): Promise<Composed> {
+  const ended = signal.then(() => undefined)
+  const composed = await Promise.race([starting, ended])
+  if (composed !== undefined) return composed
+  terminal.endProgress()
+  // Nothing was promised to anybody yet.
+  process.exit(EXIT.ok)
 }
 
 async function announce(

@@ -121,12 +121,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     return { id, appended }
   }
 
-  async function publishHorizon(): Promise<void> {
-    const current = horizon.current()
-    if (current <= horizon.published) return
-    await views.advance(current)
-    horizon.published = Math.max(current, horizon.published)
-  }
+  const publishHorizon = () => horizon.publish((id) => views.advance(id))
 
   const lagEvents = () => horizon.unfinished
   const isReplayed = (event: Event) => worker.isReplayed(event)

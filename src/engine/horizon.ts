@@ -11,7 +11,11 @@ export interface Horizon {
   /** Events given an id whose effects are still to come, wherever they are on their way. */
   readonly unfinished: number
   /** What the views have been told last: an intact view's header stands at it or above. */
-  published: number
+  readonly published: number
+  /** What a page may claim: of what is done, views that lose it now must show that they did. */
+  claimable(): number
+  /** Tells the views how far it is. */
+  publish(tell: (id: number) => Promise<void>): Promise<void>
   /** An event was given an id and is on its way into the log. */
   stamped(id: number): void
   /** It never entered the log. */
@@ -28,18 +32,40 @@ export function createHorizon(ids: IdSource): Horizon {
   const pending = new Set<number>()
   const open = new Set<number>()
   let oldestOpen = Infinity
+  let published = 0
+  /** Done, and not told yet: their effects could still be lost unseen. */
+  let untold: number[] = []
+  let oldestUntold = Infinity
 
   function finished(): number {
     for (const oldest of pending) return oldest - 1
     return ids.fence()
   }
 
+  const current = () => Math.min(finished(), oldestOpen - 1)
+  function ended(id: number): void {
+    untold.push(id)
+    if (id < oldestUntold) oldestUntold = id
+  }
+
   return {
-    published: 0,
+    get published() {
+      return published
+    },
+    claimable: () => Math.min(current(), oldestUntold - 1),
+    async publish(tell) {
+      const id = current()
+      if (id <= published) return
+      await tell(id)
+      published = Math.max(id, published)
+      untold = untold.filter((one) => one > id)
+      oldestUntold = Infinity
+      for (const one of untold) if (one < oldestUntold) oldestUntold = one
+    },
     get unfinished() {
       return pending.size
     },
-    current: () => Math.min(finished(), oldestOpen - 1),
+    current,
     stamped(id) {
       pending.add(id)
     },
@@ -47,14 +73,14 @@ export function createHorizon(ids: IdSource): Horizon {
       pending.delete(id)
     },
     done(id) {
-      pending.delete(id)
+      if (pending.delete(id)) ended(id)
     },
     opened(id) {
       open.add(id)
       if (id < oldestOpen) oldestOpen = id
     },
     closed(id) {
-      open.delete(id)
+      if (open.delete(id)) ended(id)
       if (id !== oldestOpen) return
       oldestOpen = Infinity
       for (const other of open) if (other < oldestOpen) oldestOpen = other

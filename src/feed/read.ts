@@ -91,7 +91,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   }
 
   const newSession = (circle: Circle): Session => ({
-    horizon: horizon.current(),
+    horizon: horizon.claimable(),
     changeId: circle.changeId,
     past: past(),
     served: [],
@@ -99,7 +99,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   })
 
   async function pageFrom(reader: number, circle: Circle, below: number, session: Session, limit: number) {
-    const complete = below === Infinity ? session.horizon : horizon.current()
+    const complete = below === Infinity ? session.horizon : horizon.claimable()
     const query = newHomeQuery(reader, circle, horizon.published, below)
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
     rebuildIfDead(query)

@@ -17,7 +17,13 @@ function createDeployment() {
     notices,
     lost,
     take: () =>
-      takeLease({ env, store, onLost: (error) => lost.push(error), onNotice: (text) => notices.push(text) }),
+      takeLease({
+        env,
+        store,
+        onLost: (error) => lost.push(error),
+        onNotice: (text) => notices.push(text),
+        waits: true,
+      }),
     /** A holder that is gone: its timers do not come. */
     takeAndVanish: () =>
       takeLease({
@@ -25,6 +31,7 @@ function createDeployment() {
         store,
         onLost: (error) => lost.push(error),
         onNotice: () => undefined,
+        waits: true,
       }),
     async pass(ms: number) {
       for (let passedMs = 0; passedMs < ms; passedMs += 100) {
@@ -80,7 +87,13 @@ test('a holder that was frozen and comes back learns that it was replaced', asyn
     ...env,
     timer: (_ms: number, task: () => void) => (held.push(task), { cancel: () => undefined }),
   }
-  await takeLease({ env: frozen, store, onLost: (error) => lost.push(error), onNotice: () => undefined })
+  await takeLease({
+    env: frozen,
+    store,
+    onLost: (error) => lost.push(error),
+    onNotice: () => undefined,
+    waits: true,
+  })
   const next = take()
   await pass(12_000)
   await next

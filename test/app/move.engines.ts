@@ -101,9 +101,9 @@ test('a deployment moves to engines and back, with everything that it is', { tim
     expect(page.items[0].id).toBe(id)
     return feeds(rivulet, before.people)
   })
-  // Again changes nothing, and is told when the two have gone apart.
+  // It is not moved a second time, nowhere.
   await expect(move({ ...options, config: engines, to: 'engines' })).rejects.toMatchObject({
-    code: 'data_corrupt',
+    code: 'config_invalid',
   })
 
   const back = { ...engines, data: join(home, 'back') }

@@ -109,7 +109,8 @@ function createJournal({ from: _, to, source, tables }: Copy) {
     async write({ table, after, rows }: Place): Promise<void> {
       const place = { partition: after?.partition ?? '', sort: after?.sort ?? '' }
       version++
-      await to.write([movesTable.row(movesTable.key(), version, { from: source, table, ...place, rows })])
+      const value = { from: source, table, ...place, rows, done: false }
+      await to.write([movesTable.row(movesTable.key(), version, value)])
     },
   }
 }

@@ -12,7 +12,8 @@ import { createClosers } from '../closers.ts'
 import type { Progress } from '../import/progress.ts'
 import { beatsTable, leasesTable } from '../lease.ts'
 import { notesTable, type Notes } from '../notes.ts'
-import { MOVED_NOTE, openDurable, type Durable, type OpenPortsOptions } from '../ports.ts'
+import { assertNotMoved, MOVED_NOTE, openDurable, type Durable, type OpenPortsOptions } from '../ports.ts'
+import type { Store } from '../../ports/store/store.ts'
 import { MIB } from '../settings.ts'
 import { allTables } from '../tables.ts'
 import { copyRows } from './copy.ts'
@@ -33,9 +34,9 @@ export interface Moved {
 const HOUR_MS = 3_600_000
 const VIEWS_BYTES = 64 * MIB
 const NO_SECRET = new Uint8Array(32)
-/** What goes with the deployment; the rest says something of the place. */
 /** Tables that say something of a place, not of the deployment. */
 const OF_A_PLACE = new Set([movesTable, notesTable, leasesTable, beatsTable].map(({ name }) => name))
+/** What goes with the deployment. */
 const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
 
 export async function move(options: MoveOptions): Promise<Moved> {
@@ -43,10 +44,12 @@ export async function move(options: MoveOptions): Promise<Moved> {
   const closers = createClosers()
   try {
     const source = closers.add(await openSide(options, to === 'engines' ? 'folder' : 'engines'))
+    await assertNotMoved(source.notes)
     await settle(env, source, options.onFatal)
     const target = closers.add(await openSide(options, to, source.log.epoch + 1))
     const tables = allTables().filter(({ name }) => !OF_A_PLACE.has(name))
     await assertFree(target, source)
+    await assertUnused(target)
     const rows = await copyRows({ from: source.store, to: target.store, source: source.id, tables, progress })
     for (const name of CARRIED_NOTES) await carry(source.notes, target.notes, name)
     await target.store.checkpoint((await target.log.bounds()).map(({ end }) => end))
@@ -54,6 +57,7 @@ export async function move(options: MoveOptions): Promise<Moved> {
     const endsAfterMs = env.wallMs() + HOUR_MS
     const different = await differences({ stores, tables, endsAfterMs, progress })
     if (different.length > 0) throw notAlike(source, target, different)
+    await finish(target.store)
     await source.notes.keep(MOVED_NOTE, () => JSON.stringify({ to: target.place, at_ms: env.wallMs() }))
     return { rows, from: source.place, to: target.place }
   } finally {
@@ -79,6 +83,21 @@ async function settle(env: Env, { log, store }: Durable, onFatal: (error: unknow
   await rivulet.settle()
   await rivulet.stop()
   await views.close()
+}
+
+/** A log that somebody has written to already tells of another past. */
+async function assertUnused({ log, place }: Durable): Promise<void> {
+  const bounds = await log.bounds()
+  if (bounds.every(({ start, end }) => start === end)) return
+  throw new RivuletError('config_invalid', `${place} has been served already; a move needs a new place`)
+}
+
+/** From now on the target may be served. */
+async function finish(store: Store): Promise<void> {
+  const [row] = await store.get([movesTable.key()])
+  if (row === undefined) return
+  const value = { ...movesTable.decode(row), done: true }
+  await store.write([movesTable.row(movesTable.key(), row.version + 1, value)])
 }
 
 /** Into what is empty, or what an interrupted move of this same source has begun. */

@@ -1,6 +1,6 @@
 /** How far a move has come: kept where it goes to, so that it can go on there. */
 
-import { struct, text, u53 } from '../../core/codec.ts'
+import { bool, struct, text, u53 } from '../../core/codec.ts'
 import { defineTable } from '../../engine/tables.ts'
 
 export const movesTable = defineTable({
@@ -14,5 +14,7 @@ export const movesTable = defineTable({
     partition: text,
     sort: text,
     rows: u53,
+    /** All of it is there, and was compared. */
+    done: bool,
   }),
 })
