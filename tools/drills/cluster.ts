@@ -28,8 +28,11 @@ export interface ClusterHolder {
 const DEFINITIONS = { kafka, cassandra, redis }
 const SERVER_KEY = 'server-key-of-the-drills'
 
-export function createClusterHolder(keep: boolean, say: (line: string) => void): ClusterHolder {
-  const folder = join(tmpdir(), `rivulet-drills-${process.pid}`)
+/** Of all drills of this command; each has one of its own in it. */
+const SCRATCH = join(tmpdir(), `rivulet-drills-${process.pid}`)
+
+export function createClusterHolder(name: string, keep: boolean, say: (line: string) => void): ClusterHolder {
+  const folder = join(SCRATCH, name)
   const engineFolder = openEngineFolder(folder)
   let server: Server | undefined
 
@@ -61,8 +64,7 @@ export function createClusterHolder(keep: boolean, say: (line: string) => void):
       const engines = ENGINE_NAMES.map((name) => engineFolder.find(DEFINITIONS[name]))
       await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
       if (keep) return
-      for (const name of ENGINE_NAMES) engineFolder.wipe(name)
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(SCRATCH, { recursive: true, force: true })
     },
   }
 }

@@ -1,7 +1,7 @@
 /** `npm run drill -- NAME… | --all`: faults on real engines under load, and whether every promise held. */
 
 import { Argument, Command } from 'commander'
-import { createClusterHolder } from './cluster.ts'
+import { createClusterHolder, type ClusterHolder } from './cluster.ts'
 import type { Drill } from './drill.ts'
 import { cassandraDrills } from './faults/cassandra.ts'
 import { kafkaDrills } from './faults/kafka.ts'
@@ -28,7 +28,7 @@ interface Flags {
 }
 
 const say = (line: string): void => console.log(`  ${line}`)
-let holder = createClusterHolder(false, say)
+let holder: ClusterHolder | undefined
 
 async function drill(names: readonly string[], { all, keep, seconds }: Flags): Promise<void> {
   const chosen = all === true ? DRILLS : DRILLS.filter(({ name }) => names.includes(name))
@@ -36,7 +36,7 @@ async function drill(names: readonly string[], { all, keep, seconds }: Flags): P
   if (!(Number(seconds) > 0)) throw new Error(`--seconds takes a number above 0, not ${seconds}`)
   console.log(`${describeMachine()}; ${new Date().toISOString().slice(0, 10)}`)
   for (const each of chosen) {
-    holder = createClusterHolder(keep === true, say)
+    holder = createClusterHolder(each.name, keep === true, say)
     console.log(`\n${each.name}: ${each.describe}`)
     try {
       const outcome = await runDrill(each, { seconds: Number(seconds), holder, say })
@@ -53,7 +53,7 @@ async function drill(names: readonly string[], { all, keep, seconds }: Flags): P
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void holder.close().finally(() => process.exit(130)))
+  process.once(signal, () => void Promise.resolve(holder?.close()).finally(() => process.exit(130)))
 }
 
 const program = new Command('drill')
