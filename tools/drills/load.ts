@@ -28,7 +28,7 @@ const PEOPLE = 20
 const PUSH_THRESHOLD_FOLLOWERS = 12
 const FOLLOWEES = 6
 const MOVING_EDGES = 16
-const PER_SECOND = 40
+const PER_SECOND = 30
 const IN_FLIGHT_MAX = 800
 const PAGES_MAX = 3
 

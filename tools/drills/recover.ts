@@ -3,11 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Load, World } from './load.ts'
 
-const RECOVERY_MS_MAX = 150_000
+const RECOVERY_MS_MAX = 120_000
 const PAUSE_MS = 100
 /** A probe that takes longer counts as failed; its outcome is recorded all the same. */
-const PROBE_MS_MAX = 2_000
-export const LAG = 'rivulet_fanout_lag_events'
+const PROBE_MS_MAX = 3_000
+/** Under load something is always on its way: then it may not be older than this. */
+const LAG_SECONDS_MAX = 2
+const LAG_SECONDS = 'rivulet_fanout_lag_seconds'
+const LAG_EVENTS = 'rivulet_fanout_lag_events'
+const SETTLE_MS_MAX = 60_000
 
 /** @returns the moment at which it was so; nothing if it never was in time */
 export async function recovered(world: World, load: Load): Promise<number | undefined> {
@@ -16,7 +20,7 @@ export async function recovered(world: World, load: Load): Promise<number | unde
   for (let round = 0; performance.now() < untilMs; round++) {
     const one = [round % everybody.length]
     // The many are asked only when one succeeds: probes are no load of their own.
-    if ((await works(world, load, one)) && (await works(world, load, everybody)) && (await isCaughtUp(world)))
+    if ((await isCaughtUp(world)) && (await works(world, load, one)) && (await works(world, load, everybody)))
       return performance.now()
     await sleep(PAUSE_MS)
   }
@@ -35,11 +39,17 @@ async function works({ operations }: World, load: Load, numbers: readonly number
   return (await Promise.race([Promise.all(probes), late])).every((isGood) => isGood)
 }
 
-/** Under load there is always something on its way: it must come down to nothing at some moment. */
 async function isCaughtUp({ client }: World): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
-    if ((await client.metric(LAG)) === 0) return true
-    await sleep(PAUSE_MS / 2)
+  const lagSeconds = await client.metric(LAG_SECONDS)
+  return lagSeconds !== undefined && lagSeconds <= LAG_SECONDS_MAX
+}
+
+/** After the load: down to nothing. @returns whether it came to that in time */
+export async function settled({ client }: World): Promise<boolean> {
+  const untilMs = performance.now() + SETTLE_MS_MAX
+  while (performance.now() < untilMs) {
+    if ((await client.metric(LAG_EVENTS)) === 0) return true
+    await sleep(PAUSE_MS)
   }
   return false
 }

@@ -8,7 +8,7 @@ import type { Drill, Stage } from './drill.ts'
 import type { Operation } from './history.ts'
 import { makeWorld, startLoad, type Load, type World } from './load.ts'
 import { effectOf, measure, type Effect, type Figures, type Window } from './measure.ts'
-import { LAG, recovered } from './recover.ts'
+import { recovered, settled } from './recover.ts'
 
 export interface Outcome {
   readonly drill: Drill
@@ -27,8 +27,6 @@ export interface RunOptions {
   readonly holder: ClusterHolder
   say(line: string): void
 }
-
-const SETTLE_MS_MAX = 60_000
 
 export async function runDrill(drill: Drill, { seconds, holder, say }: RunOptions): Promise<Outcome> {
   const cluster = await holder.open(drill.nodes ?? {})
@@ -57,7 +55,7 @@ export async function runDrill(drill: Drill, { seconds, holder, say }: RunOption
   }
   await sleep((seconds * 1_000) / 2)
   await load.stop()
-  await settled(world)
+  if (!(await settled(world))) failures.push('fan-out did not catch up after the load had ended')
   const figures = measure(world.history)
   const effect = effectOf(world.history, windows)
   if (!effect.wasSeen) failures.push('the fault did not happen: no operation saw it')
@@ -93,11 +91,6 @@ async function strikeAndMend(
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
-
-async function settled({ client }: World): Promise<void> {
-  const untilMs = performance.now() + SETTLE_MS_MAX
-  while (performance.now() < untilMs && (await client.metric(LAG)) !== 0) await sleep(100)
-}
 
 function acknowledgedWithin({ history }: World, windows: readonly Window[]): string[] {
   const writes: readonly Operation[] = [...history.posts, ...history.deletes, ...history.follows]
