@@ -1,6 +1,6 @@
 /** What callers may do to posts: validate, then produce. */
 
-import { notFound, RivuletError } from '../core/errors.ts'
+import { notFound, readBack, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -86,7 +86,7 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
       }
       const { id } = await produce(posted, author, body, once)
       graph.activity.touch(author)
-      const written = posts.cached(id) ?? (await posts.get(id))
+      const written = posts.cached(id) ?? (await readBack(() => posts.get(id)))
       if (written === undefined)
         throw new RivuletError('outcome_unknown', 'the post was accepted; it is not readable yet')
       return written

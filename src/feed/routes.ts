@@ -1,6 +1,6 @@
 /** Posts and feeds over HTTP. */
 
-import { isRivuletError, notFound, RivuletError } from '../core/errors.ts'
+import { isRivuletError, notFound, readBack, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccountRefs, Circle, Graph } from '../graph/index.ts'
@@ -143,7 +143,7 @@ function newPostRoute(parts: Parts): void {
         clientRef: body.client_ref,
       }
       const { id } = await feed.commands.post(caller.account?.number ?? 0, post, once)
-      return created(await own(parts, id, await viewerOf(caller)))
+      return created(await readBack(async () => own(parts, id, await viewerOf(caller))))
     },
     replay: async ({ caller }, eventId) => created(await own(parts, eventId, await viewerOf(caller))),
   })

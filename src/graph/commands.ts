@@ -1,6 +1,6 @@
 /** What callers may do to the graph: validate, then produce. Every command answers with the state it made. */
 
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { isRivuletError, readBack, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -87,7 +87,7 @@ export function createGraphCommands(
       bio,
     })
     const { id } = await produce(events.accountCreated, number, body, once)
-    const created = await accounts.byId(claimed ?? id)
+    const created = await readBack(() => accounts.byId(claimed ?? id))
     if (created?.createdBy !== id) throw externalId === undefined ? taken('handle') : taken('external_id')
     return created
   }
@@ -145,7 +145,7 @@ export function createGraphCommands(
       { number: known.number, handle, displayName, bio },
       once,
     )
-    return { account: (await accounts.byId(known.id)) ?? known, created: false }
+    return { account: (await readBack(() => accounts.byId(known.id))) ?? known, created: false }
   }
 
   /** A request that would change nothing appends nothing, unless it must be remembered for its key. */
@@ -181,28 +181,28 @@ export function createGraphCommands(
       if (left > 0) followsUnderWay.set(follower, left)
       else followsUnderWay.delete(follower)
     }
-    return relationship(follower, followee)
+    return readBack(() => relationship(follower, followee))
   }
 
   async function unfollow(follower: number, followee: number, once?: Idempotency) {
     const circle = await circles.of(follower)
     const body = { follower, followee, before: undefined }
     await change(follows(circle, followee), events.unfollowed, followee, body, once)
-    return relationship(follower, followee)
+    return readBack(() => relationship(follower, followee))
   }
 
   async function block(by: number, of: number, on: boolean, once?: Idempotency) {
     if (by === of) throw new RivuletError('block_self', 'an account cannot block itself')
     const already = includesSorted((await circles.of(by)).blocking, of)
     await change(already !== on, on ? events.blocked : events.unblocked, by, { by, of }, once)
-    return relationship(by, of)
+    return readBack(() => relationship(by, of))
   }
 
   async function mute(by: number, of: number, on: boolean, once?: Idempotency) {
     if (by === of) throw new RivuletError('mute_self', 'an account cannot mute itself')
     const already = includesSorted((await circles.of(by)).muted, of)
     await change(already !== on, on ? events.muted : events.unmuted, by, { by, of }, once)
-    return relationship(by, of)
+    return readBack(() => relationship(by, of))
   }
 
   return {

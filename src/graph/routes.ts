@@ -1,6 +1,7 @@
 /** Accounts, tokens, and how accounts stand to each other, over HTTP. */
 
 import Type from 'typebox'
+import { readBack } from '../core/errors.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
@@ -67,7 +68,8 @@ function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): vo
     answers: { 201: 'Account' },
     problems: ['handle_taken', 'external_id_taken'],
     async run({ body }, once) {
-      return created(await render(await commands.createAccount(newAccountOf(body), once)))
+      const account = await commands.createAccount(newAccountOf(body), once)
+      return created(await readBack(() => render(account)))
     },
     async replay({ body }, eventId) {
       const account = await reads.createdBy(eventId, newAccountOf(body))
@@ -92,7 +94,7 @@ function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): vo
     async run({ params, body }, once) {
       const profile = newAccountOf(body)
       const { account, created: isNew } = await commands.putAccount(externalIdOf(params.id), profile, once)
-      return { status: isNew ? 201 : 200, body: await render(account) }
+      return { status: isNew ? 201 : 200, body: await readBack(() => render(account)) }
     },
     async replay({ params }, eventId) {
       const account = await refs.inPath(params.id)

@@ -9,7 +9,7 @@
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { isRefusal, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
@@ -66,7 +66,8 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
       settled ||= isRefusal(error)
       throw error
     } finally {
-      if (settled) await ephemeral.take(claim)
+      // One that cannot be given back ends by itself; what was done stays done.
+      if (settled) await ephemeral.take(claim).catch(() => undefined)
     }
   }
 
@@ -84,11 +85,6 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
     },
   }
 }
-
-/** Nothing was appended: the caller was wrong, or the engine would not take more. */
-const isRefusal = (error: unknown): boolean =>
-  isRivuletError(error) &&
-  (error.status < 500 || error.code === 'overloaded' || error.code === 'shutting_down')
 
 function onceOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]
