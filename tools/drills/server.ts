@@ -12,7 +12,7 @@ export interface Server {
   readonly logFile: string
   /** Nothing while it is down. */
   readonly pid: number | undefined
-  /** How it ended when nobody asked it to; it was started again then, as a supervisor would. */
+  /** How it ended when nobody asked it to (it was started again then, as by a supervisor), or did not when asked. */
   readonly collapses: readonly string[]
   /** Resolves when it is ready. `environment` is of this start alone. */
   start(environment?: Settings): Promise<void>
@@ -78,7 +78,10 @@ export function createServer(port: number, settings: Settings, logFile: string):
     if (ending === undefined) return
     const ended = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
     ending.kill(signal)
-    const timer = setTimeout(() => ending.kill('SIGKILL'), withinMs)
+    const timer = setTimeout(() => {
+      collapses.push(`did not end within ${withinMs / 1_000} s of ${signal}`)
+      ending.kill('SIGKILL')
+    }, withinMs)
     await ended
     clearTimeout(timer)
   }

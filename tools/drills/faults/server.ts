@@ -24,10 +24,12 @@ const serverKilled: Drill = {
 }
 
 /** The wall clock alone: the monotonic one stays, as it does when an operator or NTP sets a clock. */
-async function restartAt({ server }: Stage, shift: string): Promise<void> {
+async function restartAt({ server, say }: Stage, shift: string): Promise<void> {
   const library = FAKETIME_LIBRARIES.find(existsSync)
   if (library === undefined) throw new Error('libfaketime is not there; install the package faketime')
+  const askedAtMs = performance.now()
   await server.stop()
+  say(`the server ended ${((performance.now() - askedAtMs) / 1_000).toFixed(1)} s after SIGTERM`)
   await server.start({ LD_PRELOAD: library, FAKETIME: shift, FAKETIME_DONT_FAKE_MONOTONIC: '1' })
 }
 
