@@ -13,7 +13,7 @@ import type { World } from './load.ts'
 export interface Findings {
   /** Promises that were broken; one line each. */
   readonly violations: readonly string[]
-  /** Writes with unknown outcome that were sent again with their key, and answered. */
+  /** Writes of unknown outcome, and posts refused for a while, that were sent again with their key and done. */
   readonly repeated: number
   /** Such that were still refused as being under way. */
   readonly heldBack: number
@@ -30,7 +30,9 @@ export async function checkAll(world: World): Promise<Findings> {
   const report = (line: string) => void violations.push(line)
   const before = await readProfiles(world)
   checkProfiles(history, before, report)
-  const { repeated, heldBack } = await repeatUnknown(world, report)
+  // Now: what is sent again is no longer refused.
+  checkReads(history, report)
+  const { repeated, heldBack } = await repeatAll(world, report)
   const after = await readProfiles(world)
   checkProfiles(history, after, report)
   await checkLookups(world, report)
@@ -49,14 +51,21 @@ export async function checkAll(world: World): Promise<Findings> {
   }
 }
 
-/** An edge's earlier operations are not sent again: they would undo what came after. */
-async function repeatUnknown({ history, operations }: World, report: (line: string) => void) {
+/**
+ * As clients do: what is unknown, and posts that were refused for a while. An edge's earlier operations are not
+ * sent again: they would undo what came after.
+ */
+async function repeatAll({ history, operations }: World, report: (line: string) => void) {
   const lastFollows = new Map(history.follows.map((follow) => [`${follow.reader}>${follow.author}`, follow]))
-  const writes: readonly Operation[] = [...history.posts, ...history.deletes, ...lastFollows.values()]
+  const isUnknown = ({ outcome }: Operation) => outcome === 'unknown'
+  const writes: readonly Operation[] = [
+    ...history.posts.filter((post) => isUnknown(post) || post.code === 'unavailable'),
+    ...[...history.deletes, ...lastFollows.values()].filter(isUnknown),
+  ]
   let repeated = 0
   let heldBack = 0
   for (const write of writes) {
-    if (write.outcome !== 'unknown' || write.key === undefined) continue
+    if (write.key === undefined) continue
     const answer: Answer = await operations.repeat(write)
     if (answer.outcome === 'ok') repeated++
     else if (answer.code === IN_FLIGHT) heldBack++

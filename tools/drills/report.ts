@@ -22,7 +22,7 @@ export function reportLines(outcome: Outcome): string[] {
     `  refusals     ${codes.join(', ') || 'none'}${outcome.leftOut > 0 ? `; ${outcome.leftOut} operations were left out` : ''}`,
     `  the fault    met ${effect.fail} refusals, ${effect.unknown} unknown outcomes, ${effect.incompletePages} incomplete pages; slowest operation ${seconds(effect.slowestMs)}`,
     `  recovery     ${outcome.recoveryMs > 0 ? seconds(outcome.recoveryMs) : 'none'}`,
-    `  repeated     ${findings.repeated} writes of unknown outcome were settled by their key, ${findings.heldBack} are still held back (409)`,
+    `  repeated     ${findings.repeated} refused or unknown writes were done when sent again with their key, ${findings.heldBack} were still held back (409)`,
     `  checked      ${findings.checkedPosts} posts, ${findings.checkedPages} pages, ${findings.completePages} of them complete`,
     `  violations   ${violations.length}`,
     ...violations.slice(0, VIOLATIONS_SHOWN_MAX).map((line) => `    ${line}`),
