@@ -3,7 +3,7 @@
  * adds are a few constant bytes. A page is copied together from those, with no object on the way.
  */
 
-import { idTimeMs } from '../core/ids.ts'
+import { idTimeMs, TICK_MS } from '../core/ids.ts'
 import { authorBody, follows, isoTime, type Circle, type Graph } from '../graph/index.ts'
 import { stitch } from '../http/bytes.ts'
 import type { Item } from './items.ts'
@@ -152,9 +152,12 @@ export function feedRest({
   )
 }
 
-/** To the second below: nothing finer is promised, and the text is made once a second. */
+/**
+ * To the second below: nothing finer is promised, and the text is made once a second. The horizon may lie in the
+ * middle of a tick, with posts of that same moment above it: the last tick that is whole is the one before.
+ */
 function asOf(horizon: number): string {
-  const second = Math.floor(idTimeMs(horizon) / 1_000)
+  const second = Math.floor((idTimeMs(horizon) - TICK_MS) / 1_000)
   if (second !== lastAsOf.second) lastAsOf = { second, text: isoTime(second * 1_000) }
   return lastAsOf.text
 }

@@ -205,10 +205,21 @@ describe('an outcome that is unknown', () => {
     const requests = createIdempotentRequests(store, createMemoryEphemeral({ env: createRealEnv() }))
     const attempt = (error: unknown) => requests.attempt(request as never, attemptWith(error))
     await expect(attempt(new RivuletError('overloaded', 'x'))).rejects.toMatchObject({ code: 'overloaded' })
+    await expect(attempt(new RivuletError('unavailable', 'x'))).rejects.toMatchObject({ code: 'unavailable' })
     await expect(attempt(new RivuletError('not_found', 'x'))).rejects.toMatchObject({ code: 'not_found' })
     await expect(attempt(new RivuletError('outcome_unknown', 'x'))).rejects.toMatchObject({
       code: 'outcome_unknown',
     })
     await expect(attempt(new Error('never run'))).rejects.toMatchObject({ code: 'idempotency_in_flight' })
+  })
+
+  it('is not what a write has whose claim cannot be given back', async () => {
+    const lost = Object.assign(createMemoryEphemeral({ env: createRealEnv() }), {
+      take: () => Promise.reject(new RivuletError('unavailable', 'no answer')),
+    })
+    const requests = createIdempotentRequests(world.rivulet.engine.store, lost)
+    const once = { ...request, headers: { 'idempotency-key': 'claim-lost' } }
+    const made = { run: async () => 'made', replay: async () => 'replayed' }
+    await expect(requests.attempt(once as never, made)).resolves.toMatchObject({ answer: 'made' })
   })
 })

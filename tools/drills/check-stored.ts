@@ -1,0 +1,67 @@
+/** Profiles against the history: all that was acknowledged, once; nothing that was refused; nothing unheard of. */
+
+import { mustBeGone, mustBeThere, type History, type PostOperation, type SeenPost } from './history.ts'
+import type { World } from './load.ts'
+import { seenPosts } from './operations.ts'
+
+/** By author, latest first. */
+export type Profiles = readonly (readonly SeenPost[])[]
+
+const PAGE_LIMIT = 100
+const LOOKUP_MAX = 100
+
+export async function readProfiles({ client, people }: World): Promise<Profiles> {
+  const profiles: SeenPost[][] = []
+  for (const { name } of people) {
+    const found: SeenPost[] = []
+    for (let cursor = ''; ;) {
+      const answer = await client.call('GET', `/accounts/ext:${name}/posts?limit=${PAGE_LIMIT}${cursor}`)
+      if (answer.outcome !== 'ok') throw new Error(`the profile of ${name}: ${answer.status} ${answer.code}`)
+      found.push(...seenPosts(answer.json.posts))
+      if (answer.json.has_more !== true) break
+      cursor = `&cursor=${answer.json.next_cursor}`
+    }
+    profiles.push(found)
+  }
+  return profiles
+}
+
+export function checkProfiles(history: History, profiles: Profiles, report: (line: string) => void): void {
+  const nowMs = performance.now()
+  const found = new Map<string, SeenPost[]>()
+  for (const seen of profiles.flat()) {
+    found.set(seen.ref, [...(found.get(seen.ref) ?? []), seen])
+    if (history.byRef(seen.ref) === undefined) report(`post ${seen.id} is there, and nobody wrote it`)
+  }
+  for (const post of history.posts) checkPost(post, found.get(post.ref) ?? [], nowMs, report)
+}
+
+function checkPost(
+  post: PostOperation,
+  found: readonly SeenPost[],
+  nowMs: number,
+  report: (line: string) => void,
+): void {
+  const name = `post ${post.id ?? post.ref}`
+  if (found.length > 1) report(`${name} is there ${found.length} times`)
+  if (found.some(({ author }) => author !== post.author)) report(`${name} is in somebody else's profile`)
+  if (mustBeThere(post, nowMs) && !found.some(({ id }) => id === post.id))
+    report(`${name} was acknowledged and is not in its author's profile`)
+  if (mustBeGone(post, nowMs) && found.length > 0)
+    report(`${name} was ${post.outcome === 'fail' ? `refused (${post.code})` : 'deleted'} and is there`)
+}
+
+/** The same by id: another way to the same rows. */
+export async function checkLookups(
+  { client, history }: World,
+  report: (line: string) => void,
+): Promise<void> {
+  const nowMs = performance.now()
+  const ids = history.posts.filter((post) => mustBeThere(post, nowMs)).map(({ id }) => String(id))
+  for (let at = 0; at < ids.length; at += LOOKUP_MAX) {
+    const body = { ids: ids.slice(at, at + LOOKUP_MAX) }
+    const { outcome, status, json } = await client.call('POST', '/posts/lookup', { body })
+    if (outcome !== 'ok') throw new Error(`looking posts up was answered with ${status}`)
+    for (const id of json.missing ?? []) report(`post ${id} was acknowledged and is not found by its id`)
+  }
+}

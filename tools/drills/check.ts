@@ -1,0 +1,88 @@
+/**
+ * What must hold in the end, whatever was done to the engines: nothing acknowledged is lost, nothing refused is
+ * there, nothing is there twice, and every feed is the plain merge of what the history says.
+ */
+
+import type { Answer } from './client.ts'
+import { checkEdges, checkFeeds } from './check-feeds.ts'
+import { checkReads } from './check-reads.ts'
+import { checkLookups, checkProfiles, readProfiles } from './check-stored.ts'
+import type { Operation } from './history.ts'
+import type { World } from './load.ts'
+
+export interface Findings {
+  /** Promises that were broken; one line each. */
+  readonly violations: readonly string[]
+  /** Writes of unknown outcome, and posts refused for a while, that were sent again with their key and done. */
+  readonly repeated: number
+  /** Such that were still refused as being under way. */
+  readonly heldBack: number
+  readonly checkedPosts: number
+  readonly checkedPages: number
+  readonly completePages: number
+}
+
+const IN_FLIGHT = 'idempotency_in_flight'
+
+export async function checkAll(world: World): Promise<Findings> {
+  const { history } = world
+  const violations: string[] = []
+  const report = (line: string) => void violations.push(line)
+  const before = await readProfiles(world)
+  checkProfiles(history, before, report)
+  // Now: what is sent again is no longer refused.
+  checkReads(history, report)
+  const { repeated, heldBack } = await repeatAll(world, report)
+  const after = await readProfiles(world)
+  checkProfiles(history, after, report)
+  await checkLookups(world, report)
+  const following = await checkEdges(world, report)
+  await checkFeeds(world, after, following, report)
+  checkReads(history, report)
+  checkOrder(world, report)
+  const pages = history.reads.flatMap((read) => read.pages)
+  return {
+    violations: [...new Set(violations)],
+    repeated,
+    heldBack,
+    checkedPosts: history.posts.length,
+    checkedPages: pages.length,
+    completePages: pages.filter(({ isComplete }) => isComplete).length,
+  }
+}
+
+/**
+ * As clients do: what is unknown, and posts that were refused for a while. An edge's earlier operations are not
+ * sent again: they would undo what came after.
+ */
+async function repeatAll({ history, operations }: World, report: (line: string) => void) {
+  const lastFollows = new Map(history.follows.map((follow) => [`${follow.reader}>${follow.author}`, follow]))
+  const isUnknown = ({ outcome }: Operation) => outcome === 'unknown'
+  const writes: readonly Operation[] = [
+    ...history.posts.filter((post) => isUnknown(post) || post.code === 'unavailable'),
+    ...[...history.deletes, ...lastFollows.values()].filter(isUnknown),
+  ]
+  let repeated = 0
+  let heldBack = 0
+  for (const write of writes) {
+    if (write.key === undefined) continue
+    const answer: Answer = await operations.repeat(write)
+    if (answer.outcome === 'ok') repeated++
+    else if (answer.code === IN_FLIGHT) heldBack++
+    else report(`a repeated write was answered with ${answer.status} ${answer.code} (${write.key})`)
+  }
+  return { repeated, heldBack }
+}
+
+/** One process gives out ids, however often it starts anew: what began after another's answer has a higher one. */
+function checkOrder({ history }: World, report: (line: string) => void): void {
+  const known = history.posts.filter(({ id }) => id !== undefined)
+  const byEnd = known.toSorted((a, b) => a.endMs - b.endMs)
+  let highest = 0
+  let answered = 0
+  for (const { id = 0, startMs } of known.toSorted((a, b) => a.startMs - b.startMs)) {
+    for (; answered < byEnd.length && byEnd[answered].endMs < startMs; answered++)
+      highest = Math.max(highest, byEnd[answered].id ?? 0)
+    if (id < highest) report(`post ${id} has a lower id than one that was answered before it began`)
+  }
+}

@@ -1,0 +1,55 @@
+/** What shows that a process is really gone or stopped, and who is who among the nodes. */
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { Admin } from '@platformatic/kafka'
+import type { Engine } from '../../engines/engine.ts'
+import { isAlive } from '../../engines/processes.ts'
+
+export const isDead = (engine: Engine, index: number): boolean => !isAlive(engine.nodes[index])
+
+/** The system calls it stopped; a signal that was sent need not have arrived yet. */
+export function isFrozen(engine: Engine, index: number): boolean {
+  const pid = engine.nodes[index].process?.pid
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return text.slice(text.lastIndexOf(')') + 2).startsWith('T')
+}
+
+export function isGone(pid: number | undefined): boolean {
+  if (pid === undefined) return false
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** The broker that leads most partitions of the topic, and how many they are. */
+export async function leaderOf({ nodes }: Engine): Promise<{ index: number; leads: number; of: number }> {
+  const admin = new Admin({
+    clientId: 'drills',
+    bootstrapBrokers: nodes.map(({ host, port }) => `${host}:${port}`),
+  })
+  try {
+    const { topics, brokers } = await admin.metadata({ topics: ['rivulet'] })
+    const leads = nodes.map(() => 0)
+    const partitions = topics.get('rivulet')?.partitions ?? []
+    for (const { leader } of partitions) {
+      const port = brokers.get(leader)?.port
+      const index = nodes.findIndex((node) => node.port === port)
+      if (index >= 0) leads[index]++
+    }
+    const most = Math.max(...leads)
+    return { index: leads.indexOf(most), leads: most, of: leads.reduce((sum, each) => sum + each, 0) }
+  } finally {
+    await admin.close()
+  }
+}
+
+/** Nodes that call themselves primary; a frozen one does not answer. */
+export function primariesOf({ nodes }: Engine): number[] {
+  const role = (port: number) =>
+    spawnSync('redis-cli', ['-p', String(port), 'ROLE'], { encoding: 'utf8', timeout: 500 }).stdout ?? ''
+  return nodes.flatMap(({ port }, index) => (role(port).startsWith('master') ? [index] : []))
+}

@@ -1,0 +1,109 @@
+/** Drills on Redis, which holds only what can be made again. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Drill } from '../drill.ts'
+import { isDead, isFrozen, primariesOf } from './proofs.ts'
+
+const CLUSTER = { redis: 3 } as const
+const FAILOVER_WITHIN_MS = 20_000
+
+const killed: Drill = {
+  name: 'redis-killed',
+  describe: 'one Redis server: kill -9, started again 5 s later and empty',
+  lastsMs: 5_000,
+  async strike({ engines: { redis }, struck }) {
+    await redis.kill(0)
+    struck('Redis is killed', isDead(redis, 0))
+  },
+  mend: ({ engines: { redis } }) => redis.restart(0),
+}
+
+const frozen: Drill = {
+  name: 'redis-frozen',
+  describe: 'one Redis server: SIGSTOP for 15 s',
+  lastsMs: 15_000,
+  async strike({ engines: { redis }, struck }) {
+    redis.signal(0, 'SIGSTOP')
+    await sleep(50)
+    struck('Redis is frozen', isFrozen(redis, 0))
+  },
+  async mend({ engines: { redis } }) {
+    redis.signal(0, 'SIGCONT')
+  },
+}
+
+/** Without a failover the drill would say nothing. */
+async function awaitFailover(
+  stage: Parameters<Drill['strike']>[0],
+  before: readonly number[],
+): Promise<void> {
+  const untilMs = performance.now() + FAILOVER_WITHIN_MS
+  while (performance.now() < untilMs) {
+    const promoted = primariesOf(stage.engines.redis).filter((index) => !before.includes(index))
+    if (promoted.length > 0) {
+      stage.say(`${stage.engines.redis.nodes[promoted[0]].name} is primary now`)
+      return
+    }
+    await sleep(100)
+  }
+  throw new Error('the fault did not happen: no replica was made primary')
+}
+
+const primaryKilled: Drill = {
+  name: 'redis-primary-killed',
+  describe:
+    'three primaries with a replica each: kill -9 of one primary, started again once its replica took over',
+  nodes: CLUSTER,
+  lastsMs: 10_000,
+  healsByItself: true,
+  async strike(stage) {
+    const { redis } = stage.engines
+    const before = primariesOf(redis)
+    await redis.kill(before[0])
+    stage.struck(`${redis.nodes[before[0]].name}, a primary, is killed`, isDead(redis, before[0]))
+    await awaitFailover(stage, before)
+  },
+  async mend({ engines: { redis } }) {
+    for (const index of redis.nodes.keys()) await redis.restart(index)
+  },
+}
+
+const primaryFrozen: Drill = {
+  name: 'redis-primary-frozen',
+  describe: 'three primaries with a replica each: SIGSTOP of one primary for at least 15 s',
+  nodes: CLUSTER,
+  lastsMs: 15_000,
+  healsByItself: true,
+  async strike(stage) {
+    const { redis } = stage.engines
+    const before = primariesOf(redis)
+    redis.signal(before[0], 'SIGSTOP')
+    await sleep(50)
+    stage.struck(`${redis.nodes[before[0]].name}, a primary, is frozen`, isFrozen(redis, before[0]))
+    await awaitFailover(stage, before)
+  },
+  async mend({ engines: { redis } }) {
+    for (const index of redis.nodes.keys()) redis.signal(index, 'SIGCONT')
+  },
+}
+
+const allLost: Drill = {
+  name: 'redis-all-lost',
+  describe: 'three primaries with a replica each: all six killed, started again 5 s later and empty',
+  nodes: CLUSTER,
+  lastsMs: 5_000,
+  async strike({ engines: { redis }, struck }) {
+    const all = [...redis.nodes.keys()]
+    await Promise.all(all.map((index) => redis.kill(index)))
+    struck(
+      'all nodes of Redis are killed',
+      all.every((index) => isDead(redis, index)),
+    )
+  },
+  // They know each other from their `nodes.conf`, so that the cluster is the same again, without its data.
+  async mend({ engines: { redis } }) {
+    await Promise.all([...redis.nodes.keys()].map((index) => redis.restart(index)))
+  },
+}
+
+export const redisDrills: readonly Drill[] = [killed, frozen, primaryKilled, primaryFrozen, allLost]

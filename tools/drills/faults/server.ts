@@ -1,0 +1,61 @@
+/** Drills on the server's own process. */
+
+import { existsSync } from 'node:fs'
+import type { Drill, Stage } from '../drill.ts'
+import { isGone } from './proofs.ts'
+
+const FAKETIME_LIBRARIES = [
+  '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
+  '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
+]
+const HOUR_MS = 3_600_000
+
+const serverKilled: Drill = {
+  name: 'server-killed',
+  describe: 'kill -9 of the server under load, started again at once; five times',
+  lastsMs: 0,
+  times: 5,
+  async strike({ server, struck }) {
+    const { pid } = server
+    await server.kill()
+    struck(`the server (process ${pid}) is killed`, isGone(pid))
+  },
+  mend: ({ server }) => server.start(),
+}
+
+/** The wall clock alone: the monotonic one stays, as it does when an operator or NTP sets a clock. */
+async function restartAt({ server, say }: Stage, shift: string): Promise<void> {
+  const library = FAKETIME_LIBRARIES.find(existsSync)
+  if (library === undefined) throw new Error('libfaketime is not there; install the package faketime')
+  const askedAtMs = performance.now()
+  await server.stop()
+  say(`the server ended ${((performance.now() - askedAtMs) / 1_000).toFixed(1)} s after SIGTERM`)
+  await server.start({ LD_PRELOAD: library, FAKETIME: shift, FAKETIME_DONT_FAKE_MONOTONIC: '1' })
+}
+
+/** By how much the server's clock is ahead of ours. */
+async function aheadMs({ server }: Stage): Promise<number> {
+  const response = await fetch(`${server.url}/healthz`)
+  await response.arrayBuffer()
+  return Date.parse(response.headers.get('date') ?? '') - Date.now()
+}
+
+const clocks: Drill = {
+  name: 'clocks',
+  describe: "the server's wall clock an hour ahead after a clean restart, and right again after another",
+  lastsMs: 10_000,
+  async strike(stage) {
+    await restartAt(stage, '+3600s')
+    const ahead = await aheadMs(stage)
+    stage.struck(
+      `the server's clock is ${(ahead / 60_000).toFixed(1)} minutes ahead`,
+      Math.abs(ahead - HOUR_MS) < 5_000,
+    )
+  },
+  async mend({ server }) {
+    await server.stop()
+    await server.start()
+  },
+}
+
+export const serverDrills: readonly Drill[] = [serverKilled, clocks]

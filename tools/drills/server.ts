@@ -1,0 +1,120 @@
+/** The server under test: the built command as a process of its own, always at one address. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export type Settings = Readonly<Record<string, string>>
+
+export interface Server {
+  readonly url: string
+  readonly logFile: string
+  /** Nothing while it is down. */
+  readonly pid: number | undefined
+  /** How it ended when nobody asked it to (it was started again then, as by a supervisor), or did not when asked. */
+  readonly collapses: readonly string[]
+  /** Resolves when it is ready. `environment` is of this start alone. */
+  start(environment?: Settings): Promise<void>
+  /** As a power cut would: it gets no chance to tidy up. */
+  kill(): Promise<void>
+  /** Cleanly. */
+  stop(): Promise<void>
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const READY_WITHIN_MS = 60_000
+const STOP_WITHIN_MS = 25_000
+const POLL_MS = 50
+const COLLAPSES_MAX = 5
+const RESTART_PAUSE_MS = 1_000
+
+/** Nobody's own settings reach it. */
+const environmentOf = (settings: Settings): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(RIVULET_|NODE_OPTIONS)/.test(name)),
+  ),
+  ...settings,
+})
+
+export function createServer(port: number, settings: Settings, logFile: string): Server {
+  const url = `http://127.0.0.1:${port}`
+  const collapses: string[] = []
+  let child: ChildProcess | undefined
+  let isWanted = false
+
+  async function start(environment: Settings = {}): Promise<void> {
+    isWanted = true
+    const log = openSync(logFile, 'a')
+    const started = spawn('bin/rivulet.js', ['serve', '--port', String(port)], {
+      cwd: ROOT,
+      env: environmentOf({ ...settings, ...environment }),
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    child = started
+    started.once('exit', (code, signal) => {
+      if (child === started) child = undefined
+      if (isWanted) void collapsed(`ended with ${signal ?? `code ${code}`}`, environment)
+    })
+    for (let waitedMs = 0; waitedMs < READY_WITHIN_MS; waitedMs += POLL_MS) {
+      if (await isReady(url)) return
+      if (child !== started) throw new Error(`the server ended while it started:\n${tailOf(logFile)}`)
+      await sleep(POLL_MS)
+    }
+    throw new Error(`the server was not ready after ${READY_WITHIN_MS / 1_000} s:\n${tailOf(logFile)}`)
+  }
+
+  async function collapsed(how: string, environment: Settings): Promise<void> {
+    collapses.push(`${how}: ${tailOf(logFile, 2)}`)
+    if (collapses.length >= COLLAPSES_MAX) return
+    await sleep(RESTART_PAUSE_MS)
+    if (isWanted && child === undefined) await start(environment).catch(() => undefined)
+  }
+
+  async function end(signal: NodeJS.Signals, withinMs: number): Promise<void> {
+    isWanted = false
+    const ending = child
+    if (ending === undefined) return
+    const ended = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
+    ending.kill(signal)
+    const timer = setTimeout(() => {
+      collapses.push(`did not end within ${withinMs / 1_000} s of ${signal}`)
+      ending.kill('SIGKILL')
+    }, withinMs)
+    await ended
+    clearTimeout(timer)
+  }
+
+  return {
+    url,
+    logFile,
+    collapses,
+    get pid() {
+      return child?.pid
+    },
+    start,
+    kill: () => end('SIGKILL', STOP_WITHIN_MS),
+    stop: () => end('SIGTERM', STOP_WITHIN_MS),
+  }
+}
+
+/** `rivulet migrate`: what engines must have before anything is served from them. */
+export function migrate(settings: Settings): void {
+  const { status, stdout, stderr } = spawnSync('bin/rivulet.js', ['migrate'], {
+    cwd: ROOT,
+    env: environmentOf(settings),
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`rivulet migrate failed:\n${stdout}${stderr}`)
+}
+
+const isReady = (url: string): Promise<boolean> =>
+  fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
+    (response) => response.ok,
+    () => false,
+  )
+
+const TAIL_LINES = 10
+const tailOf = (logFile: string, lines = TAIL_LINES): string =>
+  readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
