@@ -99,20 +99,6 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 's
 export const isRefusal = (error: unknown): boolean =>
   isRivuletError(error) && (error.status < 500 || REFUSED.has(error.code))
 
-/**
- * What is read back once a write stands in the log: whatever fails there, nobody may be told any more that nothing
- * happened.
- */
-export async function readBack<T>(reading: () => T | Promise<T>): Promise<T> {
-  try {
-    return await reading()
-  } catch (error) {
-    if (!isRivuletError(error) || !REFUSED.has(error.code)) throw error
-    const message = 'the write was accepted; what it made cannot be read now'
-    throw new RivuletError('outcome_unknown', message, { cause: error })
-  }
-}
-
 /** An invariant of ours, not of the caller's input: it names a bug. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new RivuletError('internal', `invariant broken: ${message}`)

@@ -2,7 +2,6 @@
 
 import { afterAccepted } from '../core/errors.ts'
 import Type from 'typebox'
-import { readBack } from '../core/errors.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'

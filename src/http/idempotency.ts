@@ -9,7 +9,7 @@
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { type ErrorCode, isRivuletError, RivuletError } from '../core/errors.ts'
+import { RivuletError, isRefusal } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
@@ -85,12 +85,6 @@ export function createIdempotentRequests(store: Store, claims: Ephemeral): Idemp
     },
   }
 }
-
-/** Nothing was appended: the caller was wrong, or the system could not take it. */
-const isRefusal = (error: unknown): boolean =>
-  isRivuletError(error) && (error.status < 500 || NOTHING_DONE.has(error.code))
-
-const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 'shutting_down'])
 
 function onceOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]

@@ -95,8 +95,8 @@ test('an older schema is raised by a migration, a newer one left alone', async (
 
 test('a keyspace belongs to the deployment that migrated it first', async () => {
   await migrate()
-  for (const task of [open({ deployment: 'there' }), migrate({ deployment: 'there' })]) {
-    const message = await messageOf(task)
+  for (const attempt of [open, migrate]) {
+    const message = await messageOf(attempt({ deployment: 'there' }))
     for (const name of [KEYSPACE, 'here', 'there']) expect(message).toContain(name)
   }
 })
