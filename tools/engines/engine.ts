@@ -19,7 +19,7 @@ export interface EngineDefinition {
   prepare(folder: string, nodes: 1 | 3, report: Report): Promise<EngineNode[]>
   /** Resolves when the node answers clients. Called for all nodes at once. */
   ready(node: EngineNode): Promise<void>
-  /** Once, after all nodes are ready for the first time. */
+  /** After all nodes are ready; does nothing when they are one already. */
   join?(nodes: readonly EngineNode[]): Promise<void>
   /** The settings with which Rivulet uses it. */
   settings(nodes: readonly EngineNode[]): Readonly<Record<string, string>>
@@ -95,7 +95,7 @@ export function openEngineFolder(folder = process.env.ENGINES_FOLDER ?? DEFAULT_
         `${name}: starting ${nodes.map((node) => `${node.name} (process ${node.process?.pid})`).join(', ')}`,
       )
       await Promise.all(nodes.map(definition.ready))
-      if (known === undefined) await definition.join?.(nodes)
+      await definition.join?.(nodes)
       report(`${name}: ready after ${((performance.now() - startMs) / 1_000).toFixed(1)} s`)
       return engineOf(definition, nodes)
     },

@@ -29,7 +29,7 @@ export const redis: EngineDefinition = {
   ready: (node) =>
     awaitReady(node, READY_WITHIN_MS, async () => (await ask(node, 'PING')).startsWith('+PONG')),
   async join(nodes) {
-    if (nodes.length === 1) return
+    if (nodes.length === 1 || (await Promise.all(nodes.map(isLinked))).every(Boolean)) return
     const addresses = nodes.map(({ host, port }) => `${host}:${port}`)
     const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
     const { status, stdout } = spawnSync('redis-cli', create, { encoding: 'utf8' })
