@@ -75,7 +75,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     accountByRef: refs.find,
   })
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
-  const idempotent = createIdempotentRequests(engine.store, ephemeral)
+  const idempotent = createIdempotentRequests(env, engine.store, ephemeral)
   const outbound = createOutbound()
   const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
 

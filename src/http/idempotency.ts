@@ -14,6 +14,7 @@ import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { idempotencyTable } from '../engine/idempotency.ts'
+import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Store } from '../ports/store/store.ts'
 import { pathOf } from './access-log.ts'
@@ -22,6 +23,8 @@ import { canonicalJson } from './json.ts'
 /** Longer than any write takes, and than a projection that is late. */
 const CLAIM_TTL_MS = 600_000
 const RETRY_IN_FLIGHT_MS = 1_000
+/** Claims of this process that were asked for without an answer. */
+const ORPHANS_MAX = 10_000
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
 
 /** What an answer is made of: of the event that the request became. */
@@ -39,7 +42,29 @@ export interface IdempotentRequests {
   attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
-export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): IdempotentRequests {
+export function createIdempotentRequests(env: Env, store: Store, ephemeral: Ephemeral): IdempotentRequests {
+  const run = Buffer.from(env.randomBytes(9)).toString('base64url')
+  const orphans = new Set<string>()
+  let claims = 0
+
+  /** A claim that nobody works under is taken over. */
+  async function isOurs(claim: string): Promise<boolean> {
+    const holder = `${run}:${claims++}`
+    try {
+      if (await ephemeral.putIfAbsent(claim, holder, CLAIM_TTL_MS)) return true
+    } catch (error) {
+      // It may stand all the same, and would hold back whoever does as told and comes again.
+      for (const oldest of orphans.size >= ORPHANS_MAX ? orphans : []) {
+        orphans.delete(oldest)
+        break
+      }
+      orphans.add(holder)
+      throw error
+    }
+    const found = await ephemeral.get(claim)
+    return found !== undefined && orphans.delete(found)
+  }
+
   async function remembered(once: Idempotency): Promise<number | undefined> {
     const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
     if (row === undefined) return undefined
@@ -76,7 +101,7 @@ export function createIdempotentRequests(store: Store, ephemeral: Ephemeral): Id
       const once = onceOf(request)
       if (once === undefined) return { answer: await attempt.run(undefined), replayed: false }
       const claim = `once:${once.scope}:${once.key}`
-      if (await ephemeral.putIfAbsent(claim, '', CLAIM_TTL_MS)) return firstTry(once, claim, attempt)
+      if (await isOurs(claim)) return firstTry(once, claim, attempt)
       const eventId = await remembered(once)
       if (eventId !== undefined) return { answer: await attempt.replay(eventId), replayed: true }
       throw new RivuletError('idempotency_in_flight', 'the first request with this key is still under way', {

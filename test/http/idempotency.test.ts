@@ -7,6 +7,7 @@ import { RivuletError } from '../../src/core/errors.ts'
 import { createIdempotentRequests, type Attempt } from '../../src/http/idempotency.ts'
 import { createWorld, SERVER_KEY, type Person, type World } from './world.ts'
 
+const env = createRealEnv()
 let world: World
 let alice: Person
 let bob: Person
@@ -202,7 +203,7 @@ describe('an outcome that is unknown', () => {
 
   it('holds back a repeat until the row is there; one that was refused does not', async () => {
     const store = world.rivulet.engine.store
-    const requests = createIdempotentRequests(store, createMemoryEphemeral({ env: createRealEnv() }))
+    const requests = createIdempotentRequests(env, store, createMemoryEphemeral({ env }))
     const attempt = (error: unknown) => requests.attempt(request as never, attemptWith(error))
     await expect(attempt(new RivuletError('overloaded', 'x'))).rejects.toMatchObject({ code: 'overloaded' })
     await expect(attempt(new RivuletError('unavailable', 'x'))).rejects.toMatchObject({ code: 'unavailable' })
@@ -214,12 +215,32 @@ describe('an outcome that is unknown', () => {
   })
 
   it('is not what a write has whose claim cannot be given back', async () => {
-    const lost = Object.assign(createMemoryEphemeral({ env: createRealEnv() }), {
+    const lost = Object.assign(createMemoryEphemeral({ env }), {
       take: () => Promise.reject(new RivuletError('unavailable', 'no answer')),
     })
-    const requests = createIdempotentRequests(world.rivulet.engine.store, lost)
+    const requests = createIdempotentRequests(env, world.rivulet.engine.store, lost)
     const once = { ...request, headers: { 'idempotency-key': 'claim-lost' } }
     const made = { run: async () => 'made', replay: async () => 'replayed' }
+    await expect(requests.attempt(once as never, made)).resolves.toMatchObject({ answer: 'made' })
+  })
+
+  it('is not what a claim has that stands, and whose answer got lost: the next one goes on under it', async () => {
+    const ephemeral = createMemoryEphemeral({ env })
+    let isFrozen = true
+    const frozen = {
+      get: ephemeral.get.bind(ephemeral),
+      take: ephemeral.take.bind(ephemeral),
+      async putIfAbsent(name: string, value: string, ttlMs: number) {
+        const isPut = await ephemeral.putIfAbsent(name, value, ttlMs)
+        if (isFrozen) throw new RivuletError('unavailable', 'no answer')
+        return isPut
+      },
+    }
+    const requests = createIdempotentRequests(env, world.rivulet.engine.store, frozen as never)
+    const once = { ...request, headers: { 'idempotency-key': 'claim-orphaned' } }
+    const made = { run: async () => 'made', replay: async () => 'replayed' }
+    await expect(requests.attempt(once as never, made)).rejects.toMatchObject({ code: 'unavailable' })
+    isFrozen = false
     await expect(requests.attempt(once as never, made)).resolves.toMatchObject({ answer: 'made' })
   })
 })
