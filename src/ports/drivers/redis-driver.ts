@@ -35,16 +35,18 @@ const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRIN
 /** For our commands: a deadline of the client costs a signal and a timer each, so we have our own. */
 const OURS = { typeMapping, timeout: undefined } as unknown as { typeMapping: typeof typeMapping }
 
-export async function openDriver(options: DriverOptions): Promise<Driver> {
+/** `signal` gives it up: the client would go on with a server that takes connections and says nothing. */
+export async function openDriver(options: DriverOptions, signal: AbortSignal): Promise<Driver> {
   let failure: unknown
   for (const address of options.nodes) {
+    signal.throwIfAborted()
     const client = newClient(options, address)
     try {
       await client.connect()
       const info = await client.sendCommand(['INFO', 'cluster'])
       if (!/cluster_enabled:1/.test(String(info))) return await overServer(options, client)
       client.destroy()
-      return await overCluster(options)
+      return await overCluster(options, signal)
     } catch (error) {
       failure = error
       if (client.isOpen) client.destroy()
@@ -107,16 +109,28 @@ async function overServer(options: DriverOptions, client: ReturnType<typeof newC
   }
 }
 
-async function overCluster(options: DriverOptions): Promise<Driver> {
+async function overCluster(options: DriverOptions, signal: AbortSignal): Promise<Driver> {
   const settings = settingsOf(options)
   const cluster = createCluster({
-    rootNodes: options.nodes.map((address) => ({ ...settings, socket: socketOf(address) })),
+    // Asked once each for what the cluster looks like: the next one may know better than one that is frozen.
+    rootNodes: options.nodes.map((address) => ({
+      ...settings,
+      socket: { ...socketOf(address), reconnectStrategy: false as const },
+    })),
     defaults: { ...settings, socket: SOCKET },
     topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_REFRESH_MS,
   })
   cluster.on('error', options.onError)
   cluster.on('node-error', options.onError)
-  await cluster.connect()
+  const giveUp = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  try {
+    await Promise.race([cluster.connect(), giveUp])
+  } catch (error) {
+    cluster.destroy()
+    throw error
+  }
   return {
     isCluster: true,
     send: (key, args) => cluster.sendCommand(key, false, [...args], OURS) as Promise<Reply>,
