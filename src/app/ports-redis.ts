@@ -6,8 +6,11 @@ import { createRedisBus } from '../ports/bus/redis.ts'
 import { connectRedis, type Redis } from '../ports/drivers/redis.ts'
 import { createRedisEphemeral } from '../ports/ephemeral/redis.ts'
 import { createRedisViews, type RedisViews } from '../ports/views/redis.ts'
+import type { Env } from '../ports/env/env.ts'
 import { createClosers } from './closers.ts'
 import type { Figure, OpenPortsOptions, Volatile } from './ports.ts'
+
+const CLAIM_EVERY_MS = 5_000
 
 export async function openRedis(
   { env, config, onNotice }: OpenPortsOptions,
@@ -22,6 +25,7 @@ export async function openRedis(
     await closers.close()
     throw error
   })
+  closers.add(keepClaim(env, redis, prefix, deployment))
   const views = closers.add(
     createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, onNotice }),
   )
@@ -58,4 +62,22 @@ async function claim(redis: Redis, prefix: string, deployment: string): Promise<
   if (owner === deployment) return
   const message = `the keys of Redis that begin with ${prefix} belong to another deployment (${owner}; this is ${deployment}); set RIVULET_REDIS_PREFIX to a name of its own, or delete the key ${key} if that one is gone`
   throw new RivuletError('config_invalid', message)
+}
+
+/** A flush or an eviction takes the claim with it: it is made again while the deployment lives. */
+function keepClaim(env: Env, redis: Redis, prefix: string, deployment: string) {
+  const key = `${prefix}deployment`
+  let isClosed = false
+  let timer = env.timer(CLAIM_EVERY_MS, again)
+  function again(): void {
+    if (isClosed) return
+    void redis.send(key, ['SET', key, deployment, 'NX']).catch(() => undefined)
+    timer = env.timer(CLAIM_EVERY_MS, again)
+  }
+  return {
+    async close() {
+      isClosed = true
+      timer.cancel()
+    },
+  }
 }

@@ -50,3 +50,5 @@ try {
   process.exitCode = reportFailure(error)
 }
 process.exitCode ??= EXIT.ok
+// Everything is closed by now; a driver that left a connection behind keeps nobody.
+process.exit()

@@ -21,15 +21,15 @@ export interface Problem {
   readonly retriable: boolean
 }
 
+const FAILED = 'the server failed; its log has the cause under the request id'
+const NOT_NOW = 'a part of the system cannot do this now; nothing was done, try again later'
 const RETRY_AFTER_DEFAULT_MS = 1_000
 
 /** Statuses that always tell a client when to come back. */
 const RETRY_LATER = new Set([429, 503])
 
 export function problemOf(error: RivuletError, requestId: string): Problem {
-  const told = isOurs(error)
-    ? new RivuletError(error.code, 'the server failed; its log has the cause under the request id')
-    : error
+  const told = isOurs(error) ? new RivuletError(error.code, error.status === 500 ? FAILED : NOT_NOW) : error
   return {
     type: `urn:rivulet:problem:${error.code}`,
     title: titleOf(error.code),
@@ -42,8 +42,10 @@ export function problemOf(error: RivuletError, requestId: string): Problem {
   }
 }
 
-/** Failures whose message speaks of the inside. */
-const isOurs = (error: RivuletError): boolean => error.status === 500
+/** Failures whose message speaks of the inside, or of what only an operator can mend. */
+const isOurs = (error: RivuletError): boolean =>
+  error.status === 500 ||
+  (error.code !== 'outcome_unknown' && error.status >= 500 && error.cause !== undefined)
 
 const titleOf = (code: ErrorCode): string => code[0].toUpperCase() + code.slice(1).replaceAll('_', ' ')
 

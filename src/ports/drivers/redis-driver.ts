@@ -20,6 +20,8 @@ export interface DriverOptions {
   readonly username?: string
   readonly password?: string
   readonly onError: (error: unknown) => void
+  /** Rejects when it takes too long: a frozen server takes a connection, and the client would wait for ever. */
+  readonly within: <T>(task: Promise<T>) => Promise<T>
 }
 
 const CONNECT_TIMEOUT_MS = 2_000
@@ -35,18 +37,17 @@ const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRIN
 /** For our commands: a deadline of the client costs a signal and a timer each, so we have our own. */
 const OURS = { typeMapping, timeout: undefined } as unknown as { typeMapping: typeof typeMapping }
 
-/** `signal` gives it up: the client would go on with a server that takes connections and says nothing. */
-export async function openDriver(options: DriverOptions, signal: AbortSignal): Promise<Driver> {
+export async function openDriver(options: DriverOptions): Promise<Driver> {
+  const { within } = options
   let failure: unknown
   for (const address of options.nodes) {
-    signal.throwIfAborted()
     const client = newClient(options, address)
     try {
-      await client.connect()
-      const info = await client.sendCommand(['INFO', 'cluster'])
+      await within(client.connect())
+      const info = await within(client.sendCommand(['INFO', 'cluster']))
       if (!/cluster_enabled:1/.test(String(info))) return await overServer(options, client)
       client.destroy()
-      return await overCluster(options, signal)
+      return await overCluster(options)
     } catch (error) {
       failure = error
       if (client.isOpen) client.destroy()
@@ -96,7 +97,12 @@ function newClient(options: DriverOptions, address: string) {
 async function overServer(options: DriverOptions, client: ReturnType<typeof newClient>): Promise<Driver> {
   const subscriber = client.duplicate()
   subscriber.on('error', options.onError)
-  await subscriber.connect()
+  try {
+    await options.within(subscriber.connect())
+  } catch (error) {
+    if (subscriber.isOpen) subscriber.destroy()
+    throw error
+  }
   return {
     isCluster: false,
     send: (_key, args) => client.sendCommand(args, OURS) as Promise<Reply>,
@@ -109,7 +115,7 @@ async function overServer(options: DriverOptions, client: ReturnType<typeof newC
   }
 }
 
-async function overCluster(options: DriverOptions, signal: AbortSignal): Promise<Driver> {
+async function overCluster(options: DriverOptions): Promise<Driver> {
   const settings = settingsOf(options)
   const cluster = createCluster({
     // Asked once each for what the cluster looks like: the next one may know better than one that is frozen.
@@ -122,11 +128,9 @@ async function overCluster(options: DriverOptions, signal: AbortSignal): Promise
   })
   cluster.on('error', options.onError)
   cluster.on('node-error', options.onError)
-  const giveUp = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
   try {
-    await Promise.race([cluster.connect(), giveUp])
+    // Until a replica has taken over, this waits for a primary that is frozen; the next look finds another.
+    await options.within(cluster.connect())
   } catch (error) {
     cluster.destroy()
     throw error

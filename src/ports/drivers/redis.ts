@@ -12,7 +12,7 @@ import { openDriver, type Driver, type DriverOptions, type Listener, type Reply 
 
 export type { Reply } from './redis-driver.ts'
 
-export interface RedisOptions extends Omit<DriverOptions, 'onError'> {
+export interface RedisOptions extends Omit<DriverOptions, 'onError' | 'within'> {
   readonly env: Env
   /** What an operator should know, such as a lost connection. */
   readonly onNotice: (text: string) => void
@@ -46,22 +46,17 @@ export const defineScript = (source: string): RedisScript => ({
 const COMMAND_TIMEOUT_MS = 2_000
 const RENEW_PAUSE_MS = 500
 const PROBE_MS = 250
-/** Two frozen nodes may be asked first. A cluster whose primary is frozen looks otherwise some seconds later. */
-const OPEN_TIMEOUT_MS = 6_000
+/** Of each step of connecting: another node may answer where one is frozen. */
+const STEP_TIMEOUT_MS = 2_500
 const RETRY_AFTER_MS = 1_000
 
 export async function connectRedis({ env, onNotice, ...options }: RedisOptions): Promise<Redis> {
-  const open = () => openWithin(env, { ...options, onError: noticeOf(onNotice) })
+  const inTime = <T>(task: Promise<T>) => within(env, STEP_TIMEOUT_MS, task)
+  const open = () => openDriver({ ...options, within: inTime, onError: noticeOf(onNotice) })
   const first = await open().catch((error: unknown) => {
     throw connectionError(options.nodes, error)
   })
   return new Connection(env, open, first)
-}
-
-async function openWithin(env: Env, options: DriverOptions): Promise<Driver> {
-  const giveUp = new AbortController()
-  const timer = env.timer(OPEN_TIMEOUT_MS, () => giveUp.abort(new Error('no answer in time')))
-  return openDriver(options, giveUp.signal).finally(() => timer.cancel())
 }
 
 class Connection implements Redis {
