@@ -1,6 +1,7 @@
 /** What a drill is: what it needs, what it does to it, and what is to be expected beyond that nothing is lost. */
 
 import type { Cluster, NodeCounts } from './cluster.ts'
+import type { History } from './history.ts'
 
 export interface Drill {
   readonly name: string
@@ -17,6 +18,8 @@ export interface Drill {
   mend(stage: Stage): Promise<void>
   /** How often all of this is done. */
   readonly times?: number
+  /** What shows that operations met it, where being refused or slow does not. */
+  isMet?(history: History): boolean
   /** No write may be acknowledged while it lasts. */
   readonly refusesWrites?: boolean
 }

@@ -58,7 +58,8 @@ export async function runDrill(drill: Drill, { seconds, holder, say }: RunOption
   if (!(await settled(world))) failures.push('fan-out did not catch up after the load had ended')
   const figures = measure(world.history)
   const effect = effectOf(world.history, windows)
-  if (!effect.wasSeen) failures.push('the fault did not happen: no operation saw it')
+  const isMet = drill.isMet?.(world.history) ?? effect.wasSeen
+  if (!isMet) failures.push('the fault did not happen: no operation saw it')
   if (drill.refusesWrites === true) failures.push(...acknowledgedWithin(world, windows))
   failures.push(...server.collapses.map((how) => `the server ${how}`))
   const findings = await checkAll(world)

@@ -114,3 +114,28 @@ describe('redis views on a cluster', () => {
     })
   }
 })
+
+it('serves every slot again, with new connections, while a primary stays frozen', async () => {
+  const keys = Array.from({ length: 40 }, (_, i) => `${freshPrefix()}${i}`)
+  const isServed = (key: string) =>
+    redis.send(key, ['SET', key, 'x']).then(
+      () => true,
+      () => false,
+    )
+  await eventually(async () => (await Promise.all(keys.map(isServed))).every(Boolean))
+  const victim = await aPrimary()
+  expect(engine.signal(victim, 'SIGSTOP')).toBe(true)
+  try {
+    expect((await Promise.all(keys.map(isServed))).every(Boolean)).toBe(false)
+    await eventually(async () => (await Promise.all(keys.map(isServed))).every(Boolean))
+  } finally {
+    engine.signal(victim, 'SIGCONT')
+  }
+})
+
+async function eventually(isDone: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 60_000
+  while (!(await isDone())) {
+    if (performance.now() > endMs) throw new Error('it took too long')
+  }
+}

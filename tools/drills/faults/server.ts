@@ -52,6 +52,9 @@ const clocks: Drill = {
       Math.abs(ahead - HOUR_MS) < 5_000,
     )
   },
+  // Posts that were made with the clock that was wrong.
+  isMet: ({ posts }) =>
+    posts.some(({ createdAtMs = 0, endMs }) => createdAtMs - (performance.timeOrigin + endMs) > HOUR_MS / 2),
   async mend({ server }) {
     await server.stop()
     await server.start()
