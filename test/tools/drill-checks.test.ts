@@ -37,7 +37,7 @@ function world(): History {
 
 const page = (ids: readonly number[], more: Partial<Page> = {}): Page => ({
   ...{ startMs: 1_000, endMs: 1_010, reader: READER, belowId: Infinity, hasMore: false },
-  ...{ isComplete: true, asOfMs: 1_000 },
+  ...{ isComplete: true, isDegraded: false, asOfMs: 1_000 },
   posts: ids.map((id) => ({ id, ref: `ref-${id}`, author: AUTHOR })),
   ...more,
 })

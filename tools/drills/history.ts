@@ -52,6 +52,8 @@ export interface Page {
   readonly posts: readonly SeenPost[]
   readonly hasMore: boolean
   readonly isComplete: boolean
+  /** A source failed; without the timeline alone, the page is complete all the same. */
+  readonly isDegraded: boolean
   readonly asOfMs: number
 }
 

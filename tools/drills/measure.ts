@@ -28,6 +28,8 @@ export interface Effect {
   readonly fail: number
   readonly unknown: number
   readonly incompletePages: number
+  /** Pages that name a source that failed. */
+  readonly degradedPages: number
   readonly slowestMs: number
 }
 
@@ -68,7 +70,8 @@ export function effectOf(history: History, windows: readonly Window[]): Effect {
   const unknown = met.filter(({ outcome }) => outcome === 'unknown').length
   const pages = history.reads.flatMap((read) => read.pages).filter(isWithin)
   const incompletePages = pages.filter(({ isComplete }) => !isComplete).length
+  const degradedPages = pages.filter(({ isDegraded }) => isDegraded).length
   const slowestMs = slowestOf(met)
-  const wasSeen = fail + unknown + incompletePages > 0 || slowestMs >= SLOW_MS
-  return { wasSeen, fail, unknown, incompletePages, slowestMs }
+  const wasSeen = fail + unknown + incompletePages + degradedPages > 0 || slowestMs >= SLOW_MS
+  return { wasSeen, fail, unknown, incompletePages, degradedPages, slowestMs }
 }

@@ -122,6 +122,7 @@ function pageOf({ json }: Answer, asked: Pick<Page, 'startMs' | 'reader' | 'belo
     posts: seenPosts(json.posts),
     hasMore: json.has_more,
     isComplete: json.complete,
+    isDegraded: json.failed_sources.length > 0,
     asOfMs: Date.parse(json.as_of),
   }
 }
