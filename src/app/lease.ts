@@ -12,6 +12,7 @@ import { RivuletError } from '../core/errors.ts'
 import { u32Key } from '../core/keys.ts'
 import { defineTable } from '../engine/tables.ts'
 import type { Env } from '../ports/env/env.ts'
+import { sleep } from '../ports/env/sleep.ts'
 import type { Store } from '../ports/store/store.ts'
 
 export const leasesTable = defineTable({
@@ -86,7 +87,7 @@ async function awaitEnd({ env, store, onNotice, waits }: LeaseOptions, number: n
     seen = beat
     if (env.monotonicMs() - seenAtMs > STALE_MS) return
     if (looks === 1) onNotice('another process serves this deployment; waiting until it ends')
-    await new Promise<void>((resolve) => void env.timer(LOOK_MS, resolve))
+    await sleep(env, LOOK_MS)
   }
 }
 

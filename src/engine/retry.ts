@@ -2,6 +2,7 @@
 
 import { isRivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
+import { sleep } from '../ports/env/sleep.ts'
 
 const DELAYS_MS = [10, 50, 250, 1_000, 5_000]
 
@@ -16,7 +17,7 @@ export async function retrying<T>(env: Env, isStopped: () => boolean, task: () =
       if ((isStopped() && attempt >= ATTEMPTS_WHEN_STOPPED) || !isRivuletError(error) || !error.retriable)
         throw error
       const delayMs = DELAYS_MS[Math.min(attempt, DELAYS_MS.length - 1)]
-      await new Promise<void>((resolve) => void env.timer(delayMs * (0.5 + env.random() / 2), resolve))
+      await sleep(env, delayMs * (0.5 + env.random() / 2))
     }
   }
 }

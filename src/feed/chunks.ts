@@ -4,6 +4,7 @@
  * unsaved few changes nothing.
  */
 
+import { sleep } from '../ports/env/sleep.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idKey } from '../core/keys.ts'
 import { idTimeMs } from '../core/ids.ts'
@@ -91,7 +92,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     // Not while plans wait to be added: those hold up what would bring the lag down.
     const isLagging = context.lagEvents() > LAG_EVENTS_HIGH && !isCrowded(1 / 2)
     const turn = nextTurn(isLagging ? REST_LANE : LANES.length)
-    if (turn === undefined) return new Promise((resolve) => void env.timer(LAG_PAUSE_MS, resolve))
+    if (turn === undefined) return sleep(env, LAG_PAUSE_MS)
     await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
     if (isComplete(turn.of)) await retry(() => complete(turn.of))
     else if (turn.of.unsaved >= SAVE_EVERY_CHUNKS) await retry(() => save(turn.of))

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { RivuletError } from '../../core/errors.ts'
 import { createDeadlines, within } from '../env/deadlines.ts'
 import type { Env } from '../env/env.ts'
+import { sleep } from '../env/sleep.ts'
 import { openDriver, type Driver, type DriverOptions, type Listener, type Reply } from './redis-driver.ts'
 
 export type { Reply } from './redis-driver.ts'
@@ -183,7 +184,7 @@ class Connection implements Redis {
         await within(this.env, COMMAND_TIMEOUT_MS, next.listen(channel, listener)).catch(() => undefined)
       this.retire(old)
     } else next?.destroy()
-    if (!this.isClosed) await new Promise<void>((resolve) => void this.env.timer(RENEW_PAUSE_MS, resolve))
+    if (!this.isClosed) await sleep(this.env, RENEW_PAUSE_MS)
   }
 }
 

@@ -8,6 +8,8 @@ export interface Deadlines {
   watch(late: (error: RivuletError) => void): { end(): void }
 }
 
+const lateBy = (deadlineMs: number) => new RivuletError('unavailable', `no answer within ${deadlineMs} ms`)
+
 interface Watched {
   readonly atMs: number
   readonly late: (error: RivuletError) => void
@@ -25,7 +27,7 @@ export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
       for (const watched of watching) {
         if (watched.atMs > nowMs) break
         watching.delete(watched)
-        watched.late(new RivuletError('unavailable', `no answer within ${deadlineMs} ms`))
+        watched.late(lateBy(deadlineMs))
       }
       isArmed = false
       if (watching.size > 0) arm()
@@ -42,11 +44,15 @@ export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
   }
 }
 
-/** Settles as the task does, or rejects with `unavailable` after the time. For single tasks: each has a timer. */
-export function within<T>(env: Env, timeoutMs: number, task: Promise<T>): Promise<T> {
+/** Settles as the task does, or rejects with what `late` makes after the time. For single tasks: each has a timer. */
+export function within<T>(
+  env: Env,
+  timeoutMs: number,
+  task: Promise<T>,
+  late: () => Error = () => lateBy(timeoutMs),
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new RivuletError('unavailable', `no answer within ${timeoutMs} ms`))
-    const timer = env.timer(timeoutMs, late)
+    const timer = env.timer(timeoutMs, () => reject(late()))
     task.then(resolve, reject).finally(() => timer.cancel())
   })
 }

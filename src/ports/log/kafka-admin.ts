@@ -1,5 +1,6 @@
 /** What is asked of the cluster now and then, through the client's admin; each time with connections of its own. */
 
+import { within } from '../env/deadlines.ts'
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
 import { RivuletError } from '../../core/errors.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
@@ -11,7 +12,6 @@ import {
   guarded,
   REQUEST_TIMEOUT_MS,
   unreachable,
-  within,
   wrongKafka,
   type KafkaSettings,
 } from './kafka-settings.ts'

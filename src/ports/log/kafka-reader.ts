@@ -4,12 +4,13 @@
  * group's committed position; the oldest record.
  */
 
+import { within } from '../env/deadlines.ts'
 import type { LogReader } from './consumer.ts'
 import type { LogBatch } from './log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { KafkaFetcher } from './kafka-fetcher.ts'
 import { GroupMember } from './kafka-member.ts'
-import { backoffMs, describeError, within, type KafkaSettings } from './kafka-settings.ts'
+import { backoffMs, describeError, type KafkaSettings } from './kafka-settings.ts'
 
 export interface ReaderOptions {
   readonly settings: KafkaSettings

@@ -111,20 +111,9 @@ export function guarded<C extends Pick<Base, typeof kGetConnection>>(client: C):
   return client
 }
 
-export const sleep = (env: Env, delayMs: number): Promise<void> =>
-  new Promise((resolve) => void env.timer(delayMs, resolve))
-
 /** Grows with each failure up to a second, and is jittered so that clients do not come back all at once. */
 export const backoffMs = (env: Env, failures: number): number =>
   Math.min(1_000, 50 * 2 ** Math.min(failures, 10)) * (0.5 + env.random() / 2)
-
-/** Settles as the task does, or rejects with what `late` makes after the time. */
-export function within<T>(env: Env, timeoutMs: number, task: Promise<T>, late: () => unknown): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = env.timer(timeoutMs, () => reject(late()))
-    task.then(resolve, reject).finally(() => timer.cancel())
-  })
-}
 
 export function brokerOf(address: string): Broker {
   const at = address.lastIndexOf(':')

@@ -3,6 +3,7 @@
  * its partitions decide where a key is, and its settings whether an acknowledged record can be lost.
  */
 
+import { sleep } from '../env/sleep.ts'
 import { assert } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { Env } from '../env/env.ts'
@@ -14,7 +15,6 @@ import {
   CODE,
   codeOf,
   settingsOf,
-  sleep,
   wrongKafka,
   type KafkaAddress,
   type KafkaSettings,

@@ -12,6 +12,7 @@
  * up to a mebibyte for a partition is in one piece there; a larger one may be parted by what another process writes.
  */
 
+import { within } from '../env/deadlines.ts'
 import { RivuletError } from '../../core/errors.ts'
 import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
 import { ReaderConsumer } from './consumer.ts'
@@ -21,7 +22,7 @@ import { KafkaCluster } from './kafka-cluster.ts'
 import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
 import { KafkaProducer } from './kafka-producer.ts'
 import { KafkaReader } from './kafka-reader.ts'
-import { settingsOf, unreachable, within, type KafkaAddress, type KafkaSettings } from './kafka-settings.ts'
+import { settingsOf, unreachable, type KafkaAddress, type KafkaSettings } from './kafka-settings.ts'
 import { checkTopic, noTopic } from './kafka-topics.ts'
 
 export { kafkaTopicId, migrateKafka } from './kafka-topics.ts'

@@ -6,6 +6,7 @@
 import { Client, errors, policies, types, type Host, type QueryOptions } from 'cassandra-driver'
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
+import { sleep } from '../env/sleep.ts'
 import {
   CASSANDRA_SETTINGS,
   configInvalid,
@@ -202,12 +203,9 @@ async function retried<T>(env: Env, task: () => Promise<T>): Promise<T> {
       const isLast = tries === TRIES_MAX || env.monotonicMs() - startMs > RETRY_WITHIN_MS
       if (isLast || !isPassing(error)) throw toStoreError(error)
     }
-    await pause(env, env.random() * PAUSE_MS_MAX * tries)
+    await sleep(env, env.random() * PAUSE_MS_MAX * tries)
   }
 }
-
-export const pause = (env: Env, delayMs: number): Promise<void> =>
-  new Promise((resolve) => void env.timer(delayMs, resolve))
 
 function rethrow(error: unknown): never {
   throw toStoreError(error)
@@ -215,7 +213,7 @@ function rethrow(error: unknown): never {
 
 /** It may hang on a node that is frozen: what is not closed by then ends with the process. */
 async function shutDown(env: Env, driver: Client): Promise<void> {
-  await Promise.race([driver.shutdown().catch(() => undefined), pause(env, SHUTDOWN_TIMEOUT_MS)])
+  await Promise.race([driver.shutdown().catch(() => undefined), sleep(env, SHUTDOWN_TIMEOUT_MS)])
 }
 
 function toConnectError({ contactPoints, localDataCenter }: CassandraOptions, error: unknown): RivuletError {

@@ -8,7 +8,8 @@
 import { types } from 'cassandra-driver'
 import { isRivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
-import { type CassandraClient, pause } from './cassandra-client.ts'
+import { sleep } from '../env/sleep.ts'
+import type { CassandraClient } from './cassandra-client.ts'
 import { unavailable } from './cassandra-errors.ts'
 import { createSlots, mapBounded, type Slots } from './cassandra-slots.ts'
 import { type Statements, toCqlPartition } from './cassandra-tables.ts'
@@ -49,7 +50,7 @@ export function createCassandraInserter(
         const message = `Cassandra did not settle an insert into ${row.table.name} in ${tries} tries`
         throw unavailable(message, failure)
       }
-      await pause(env, env.random() * PAUSE_MS_MAX * tries)
+      await sleep(env, env.random() * PAUSE_MS_MAX * tries)
     }
   }
 

@@ -9,8 +9,9 @@
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
+import { sleep } from '../env/sleep.ts'
 import type { Redis, RedisScript, Reply } from '../drivers/redis.ts'
-import { f64Bytes, u32Bytes } from './redis-layout.ts'
+import { f64Bytes } from './redis-layout.ts'
 import { MISMATCH, REPEATED, RESET } from './redis-scripts.ts'
 
 type Arg = string | Buffer
@@ -77,8 +78,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
 
   /** A writer's first change finds no number. */
   const textOf = (value: number): string => (value === 0 ? '' : String(value))
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => void env.timer(ms * (0.5 + env.random()), resolve))
+  const jittered = (ms: number) => ms * (0.5 + env.random())
 
   const send = async ({ script, args }: Change, from: number): Promise<readonly Reply[]> =>
     (await redis.run(script, name, [writer, textOf(from), textOf(from + 1), ...args])) as readonly Reply[]
@@ -136,7 +136,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
         // A Redis without memory is as good as none: reads go on without it.
         if (!isRivuletError(error) || !error.retriable) throw error
         if (error.code === 'overloaded' || env.monotonicMs() > untilMs) goOnWithout(error)
-        else await pause(RETRY_MS)
+        else await sleep(env, jittered(RETRY_MS))
       }
     }
     return undefined
@@ -151,7 +151,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
   }
 
   function schedule(): void {
-    probe = env.timer(PROBE_MS * (0.5 + env.random()), () => {
+    probe = env.timer(jittered(PROBE_MS), () => {
       if (isStopped) return
       reset().then(
         () => {
@@ -190,8 +190,3 @@ const detailOf = (error: unknown): string => {
   const cause = error instanceof Error ? (error.cause ?? error) : error
   return cause instanceof Error ? cause.message : String(cause)
 }
-
-export const ownerAndEpoch = (owner: number, epoch: number): readonly Arg[] => [
-  String(owner),
-  u32Bytes(epoch),
-]

@@ -6,7 +6,7 @@
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import type { Redis, Reply } from '../drivers/redis.ts'
-import { createGroup, ownerAndEpoch, type Group, type GroupStats } from './redis-group.ts'
+import { createGroup, type Group, type GroupStats } from './redis-group.ts'
 import { createInsertBatch } from './redis-insert.ts'
 import {
   compact,
@@ -18,6 +18,7 @@ import {
   horizonOf,
   readPage,
   trimBoundsOf,
+  u32Bytes,
 } from './redis-layout.ts'
 import { ADVANCE, EVICT, INSERT, MERGE, OPEN, REPLACE, SETTLE } from './redis-scripts.ts'
 import type { Views } from './views.ts'
@@ -147,7 +148,9 @@ export function createRedisViews({
       assertOpen()
       const epochs = owners.map(() => Buffer.from(env.randomBytes(4)).readUInt32LE() || 1)
       const epochOf = new Map(owners.map((owner, i) => [owner, epochs[i]]))
-      const parts = byGroup(owners, (owner) => u32Pair(owner, epochOf.get(owner) ?? 0))
+      const parts = byGroup(owners, (owner) =>
+        Buffer.concat([u32Bytes(owner), u32Bytes(epochOf.get(owner) ?? 0)]),
+      )
       const opened = [...parts].map(([group, bytes]) =>
         groups[group].change({ script: OPEN, args: [Buffer.concat(bytes)], isRepeatable: false }),
       )
@@ -157,14 +160,14 @@ export function createRedisViews({
     },
     async merge(owner, epoch, entries) {
       assertOpen()
-      const args = [...ownerAndEpoch(owner, epoch), encodeEntries(entries)]
+      const args = [String(owner), u32Bytes(epoch), encodeEntries(entries)]
       const reply = await groups[groupOf(owner)].change({ script: MERGE, args, isRepeatable: true })
       if (Number(reply?.[0]) >= HEADER_BYTES + bounds.full * ENTRY_BYTES) trim(owner)
       return isMade(reply)
     },
     async settle(owner, epoch, floor) {
       assertOpen()
-      const args = [...ownerAndEpoch(owner, epoch), f64Bytes(floor)]
+      const args = [String(owner), u32Bytes(epoch), f64Bytes(floor)]
       return isMade(await groups[groupOf(owner)].change({ script: SETTLE, args, isRepeatable: true }))
     },
     async range(owner, below, limit) {
@@ -175,7 +178,7 @@ export function createRedisViews({
     },
     async evict(owners) {
       assertOpen()
-      const parts = byGroup(owners, u32)
+      const parts = byGroup(owners, u32Bytes)
       const evicted = [...parts].map(([group, bytes]) =>
         groups[group].change({ script: EVICT, args: [Buffer.concat(bytes)], isRepeatable: true }),
       )
@@ -199,11 +202,3 @@ export function createRedisViews({
     },
   }
 }
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-
-const u32Pair = (first: number, second: number): Buffer => Buffer.concat([u32(first), u32(second)])
