@@ -10,8 +10,7 @@ import { createClosers } from './closers.ts'
 import { guarded, takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
 import { assertEpoch, assertSamePast } from './ports-folder.ts'
-import type { Durable, Figure, OpenPortsOptions } from './ports.ts'
-import type { Config } from './settings.ts'
+import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './ports.ts'
 import { allTables } from './tables.ts'
 
 interface Engines {
@@ -99,10 +98,7 @@ function watchLag(
 }
 
 /** Makes what is missing: the topic, the keyspace, its tables. Any number of these may run at once. */
-export async function migrateKafkaAndCassandra(
-  options: Omit<OpenPortsOptions, 'config' | 'onFatal'> & { readonly config: Config },
-  engines: Engines,
-): Promise<void> {
+export async function migrateKafkaAndCassandra(options: MigrateOptions, engines: Engines): Promise<void> {
   const { env, config, onNotice } = options
   const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
   await migrateKafka({
@@ -119,10 +115,7 @@ export async function migrateKafkaAndCassandra(
   })
 }
 
-function cassandraOf(
-  { env, config, onNotice }: Omit<OpenPortsOptions, 'onFatal'>,
-  { contactPoints }: Engines,
-) {
+function cassandraOf({ env, config, onNotice }: MigrateOptions, { contactPoints }: Engines) {
   const { cassandraUsername: username, cassandraPassword: password } = config
   return {
     env,

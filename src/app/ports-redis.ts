@@ -1,6 +1,6 @@
 /** Timelines, short-lived keys and signals on Redis or Valkey. */
 
-import { RivuletError } from '../core/errors.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { createRedisBus } from '../ports/bus/redis.ts'
 import { connectRedis, type Redis } from '../ports/drivers/redis.ts'
@@ -21,11 +21,12 @@ export async function openRedis(
   const login = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
   const redis = closers.add(await connectRedis({ env, nodes, onNotice, ...login }))
   const prefix = `${redisPrefix}:`
-  await claim(redis, prefix, deployment).catch(async (error: unknown) => {
+  const claiming = () => claim(redis, prefix, deployment)
+  await claiming().catch(async (error: unknown) => {
     await closers.close()
     throw error
   })
-  closers.add(keepClaim(env, redis, prefix, deployment))
+  closers.add(keepClaim(claiming, env, onNotice))
   const views = closers.add(
     createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, onNotice }),
   )
@@ -64,15 +65,16 @@ async function claim(redis: Redis, prefix: string, deployment: string): Promise<
   throw new RivuletError('config_invalid', message)
 }
 
-/** A flush or an eviction takes the claim with it: it is made again while the deployment lives. */
-function keepClaim(env: Env, redis: Redis, prefix: string, deployment: string) {
-  const key = `${prefix}deployment`
-  let isClosed = false
+/** A flush or an eviction takes the claim with it: it is made again, and one of somebody else is told. */
+function keepClaim(claiming: () => Promise<void>, env: Env, onNotice: (text: string) => void) {
   let timer = env.timer(CLAIM_EVERY_MS, again)
+  let isClosed = false
   function again(): void {
-    if (isClosed) return
-    void redis.send(key, ['SET', key, deployment, 'NX']).catch(() => undefined)
-    timer = env.timer(CLAIM_EVERY_MS, again)
+    claiming()
+      .catch((error: unknown) => isRivuletError(error, 'config_invalid') && onNotice(error.message))
+      .finally(() => {
+        if (!isClosed) timer = env.timer(CLAIM_EVERY_MS, again)
+      })
   }
   return {
     async close() {

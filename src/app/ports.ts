@@ -63,27 +63,9 @@ export interface OpenPorts extends Omit<Durable & Volatile, 'close'> {
   close(): Promise<void>
 }
 
-export type PortSettings = Pick<
-  Config,
-  | 'data'
-  | 'timelinesMib'
-  | 'logRetentionHours'
-  | 'kafka'
-  | 'kafkaTopic'
-  | 'cassandra'
-  | 'cassandraKeyspace'
-  | 'cassandraDatacenter'
-  | 'cassandraUsername'
-  | 'cassandraPassword'
-  | 'redis'
-  | 'redisPrefix'
-  | 'redisUsername'
-  | 'redisPassword'
->
-
 export interface OpenPortsOptions {
   readonly env: Env
-  readonly config: PortSettings
+  readonly config: Config
   /** The disk failed: nothing that follows can be trusted. */
   readonly onFatal: (error: unknown) => void
   /** What an operator should know, such as a torn tail that was cut. */
@@ -140,10 +122,10 @@ export async function openDurable(options: OpenPortsOptions, epoch?: number): Pr
   )
 }
 
+export type MigrateOptions = Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'>
+
 /** What engines must have before they are opened; a data folder needs nothing. */
-export async function migratePorts(
-  options: Omit<OpenPortsOptions, 'config' | 'onFatal'> & { readonly config: Config },
-): Promise<void> {
+export async function migratePorts(options: MigrateOptions): Promise<void> {
   const { kafka, cassandra } = options.config
   if (kafka === undefined || cassandra === undefined) {
     const message = 'nothing to migrate: set RIVULET_KAFKA and RIVULET_CASSANDRA'

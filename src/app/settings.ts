@@ -175,6 +175,24 @@ export type Config = {
   readonly [K in SettingKey]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never
 }
 
+/** Where the log and the rows are. */
+export const DURABLE_SETTINGS = [
+  'data',
+  'kafka',
+  'kafkaTopic',
+  'cassandra',
+  'cassandraKeyspace',
+  'cassandraDatacenter',
+  'cassandraUsername',
+] as const satisfies readonly SettingKey[]
+
+/** Where timelines are, if not in memory. */
+export const REDIS_SETTINGS = [
+  'redis',
+  'redisPrefix',
+  'redisUsername',
+] as const satisfies readonly SettingKey[]
+
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
 const words = (key: string, separator: string): string =>

@@ -33,7 +33,7 @@ interface ImportFlags extends Partial<Record<SettingKey, string>> {
 export const importCommand = (): Command =>
   addSettings(
     new Command('import')
-      .description('take accounts, follows and posts from files into a data folder (not while it is served)')
+      .description('take accounts, follows and posts from files (not while the data is being served)')
       .option('--edges <file>', 'CSV file of follows')
       .option('--mutual', 'each row of the edge list is two follows, one in each direction')
       .option('--header', 'the first row of the edge list names its columns (default: what it looks like)')

@@ -51,4 +51,4 @@ try {
 }
 process.exitCode ??= EXIT.ok
 // Everything is closed by now; a driver that left a connection behind keeps nobody.
-process.exit()
+process.stdout.write('', () => process.exit())

@@ -3,21 +3,12 @@
 import { Command, Option } from 'commander'
 import { move } from '../app/move/move.ts'
 import { createRealEnv } from '../app/ports.ts'
-import type { SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, type SettingKey } from '../app/settings.ts'
 import { endAtOnce } from './fatal.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'
 
-const SETTINGS: readonly SettingKey[] = [
-  'data',
-  'kafka',
-  'kafkaTopic',
-  'cassandra',
-  'cassandraKeyspace',
-  'cassandraDatacenter',
-  'cassandraUsername',
-  'config',
-]
+const SETTINGS: readonly SettingKey[] = [...DURABLE_SETTINGS, 'config']
 
 const HELP = `
 Neither side may be served meanwhile. The target is new: a folder that does not exist, or a topic and keyspace

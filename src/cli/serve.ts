@@ -1,11 +1,12 @@
 /** `rivulet serve`: its flags. What it does is loaded when it is called: other commands need no HTTP server. */
 
 import { Command } from 'commander'
-import type { SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/settings.ts'
 import { addSettings } from './setting-flags.ts'
 
 export const SERVE_SETTINGS: readonly SettingKey[] = [
-  'data',
+  ...DURABLE_SETTINGS,
+  ...REDIS_SETTINGS,
   'port',
   'host',
   'rateLimit',
@@ -17,15 +18,6 @@ export const SERVE_SETTINGS: readonly SettingKey[] = [
   'logRetentionHours',
   'tokenTtlHours',
   'corsOrigins',
-  'kafka',
-  'kafkaTopic',
-  'cassandra',
-  'cassandraKeyspace',
-  'cassandraDatacenter',
-  'cassandraUsername',
-  'redis',
-  'redisPrefix',
-  'redisUsername',
   'config',
 ]
 
@@ -40,7 +32,7 @@ export interface ServeFlags extends Partial<Record<SettingKey, string>> {
 export const serveCommand = (): Command =>
   addSettings(
     new Command('serve')
-      .description('serve the HTTP API from a data folder')
+      .description('serve the HTTP API from a data folder, or from engines')
       .option('--demo', 'fill a new folder with a small world, and print commands to try on it')
       .addHelpText('after', HELP),
     SERVE_SETTINGS,

@@ -85,6 +85,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const horizon = createHorizon(ids)
   let stopping = false
   let viewsSurvived = false
+  /** The horizon at which every timeline that an earlier process left is intact. */
+  let intactFrom = 0
 
   const produce: Produce = async (type, key, body, once) => {
     if (stopping)
@@ -154,7 +156,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     onRead: (event) => ids.observe(event.id),
     onDone: (event) => horizon.done(event.id),
     afterBatch: publishHorizon,
-    beforeCheckpoint: () => saveHighestId(store, ids, horizon.published),
+    // Before anything was published, what held at the start holds still.
+    beforeCheckpoint: () => saveHighestId(store, ids, horizon.published || intactFrom),
     onFatal,
   })
 
@@ -170,7 +173,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     worker,
     settle,
     async start() {
-      viewsSurvived = await views.adopt(await loadHighestId(store, ids))
+      intactFrom = await loadHighestId(store, ids)
+      viewsSurvived = await views.adopt(intactFrom)
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()

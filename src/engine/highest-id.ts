@@ -18,9 +18,12 @@ export const highestIdTable = defineTable({
 /** What no timeline stands at: whoever starts next makes all of them anew. */
 export const NO_TIMELINE = ID_MAX
 
-/** @param published the horizon that the views had been told */
+/**
+ * Takes an id of its own, so that what is saved later always stands.
+ * @param published the horizon that the views had been told
+ */
 export async function saveHighestId(store: Store, ids: IdSource, published: number): Promise<void> {
-  const id = ids.fence()
+  const id = ids.next()
   await store.write([highestIdTable.row(highestIdTable.key(), id, { id, published })])
 }
 

@@ -9,6 +9,7 @@ import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { createRivulet } from '../../index.ts'
 import type { Progress } from '../import/progress.ts'
 import { openPorts, type OpenPorts, type OpenPortsOptions } from '../ports.ts'
+import type { Config } from '../settings.ts'
 import { checkAccounts } from './check-accounts.ts'
 import { checkFeeds } from './check-feeds.ts'
 import { checkFollowers } from './check-followers.ts'
@@ -31,14 +32,15 @@ const NO_SECRET = new Uint8Array(32)
 /** @returns whether all is well */
 export async function examine(examination: Examination): Promise<boolean> {
   const { onFinding, config } = examination
-  assertExists(config.data)
+  assertFolder(config)
   let isWell = true
   const report = (finding: Finding) => {
     if (finding.wrong > 0) isWell = false
     onFinding(finding)
   }
   try {
-    const ports = await openPorts(examination)
+    // What stands in the folder is looked at: timelines are made for it, in memory.
+    const ports = await openPorts({ ...examination, config: { ...config, redis: undefined } })
     report({ check: 'folder', seen: ports.place, examples: [], wrong: 0 })
     try {
       await examinePorts(ports, examination, report)
@@ -52,7 +54,11 @@ export async function examine(examination: Examination): Promise<boolean> {
   return isWell
 }
 
-function assertExists(folder: string): void {
+function assertFolder({ data: folder, kafka, cassandra }: Config): void {
+  if (kafka !== undefined || cassandra !== undefined) {
+    const message = 'doctor examines data folders only; leave out RIVULET_KAFKA and RIVULET_CASSANDRA'
+    throw new RivuletError('config_invalid', message)
+  }
   if (existsSync(join(folder, 'format.json'))) return
   throw new RivuletError(
     'config_invalid',

@@ -47,6 +47,8 @@ export async function beginImport(
     importsTable.row(importsTable.key(sortable(name)), version, { name, finished, startedAtMs })
   // First of all: whoever read before this import must be told that the past has changed.
   await store.write([...(await nextPast(store, version)), journal(false)])
+  // And timelines that outlive this process know nothing of it, whether it ends or breaks off.
+  await saveHighestId(store, rivulet.engine.ids, NO_TIMELINE)
   return {
     store,
     version,

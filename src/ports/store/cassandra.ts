@@ -11,7 +11,7 @@
  */
 
 import { assert, RivuletError } from '../../core/errors.ts'
-import { createChecks } from './checks.ts'
+import { checked } from './checks.ts'
 import { type CassandraOptions, connectCassandra } from './cassandra-client.ts'
 import { createCassandraInserter } from './cassandra-inserter.ts'
 import { createCassandraReader } from './cassandra-reader.ts'
@@ -40,36 +40,20 @@ export async function openCassandraStore(options: CassandraOptions): Promise<Sto
   const writer = createCassandraWriter(env, client, statementsOf)
   const inserter = createCassandraInserter(env, client, statementsOf)
   const watermark = createCassandraWatermark(client, keyspace)
-  const checks = createChecks()
-  for (const table of tables) checks.table(table)
   const gate = createGate()
-  return {
-    async get(keys) {
-      for (const key of keys) checks.key(key)
-      return gate.run(() => reader.get(keys, env.wallMs()))
-    },
-    async range(ranges) {
-      for (const range of ranges) checks.range(range)
-      return gate.run(() => reader.range(ranges, env.wallMs()))
-    },
-    async write(rows) {
-      checks.write(rows)
-      return gate.run(() => writer.write(rows))
-    },
-    async insertIfAbsent(rows) {
-      checks.insert(rows)
-      return gate.run(() => inserter.insert(rows))
-    },
-    async scan(table, after, limit) {
-      checks.table(table)
-      checks.limit(limit)
-      const page = { table, after, limit, nowMs: env.wallMs() }
-      return gate.run(() => scanCassandra(client, statementsOf(table), page))
-    },
+  return checked({
+    get: (keys) => gate.run(() => reader.get(keys, env.wallMs())),
+    range: (ranges) => gate.run(() => reader.range(ranges, env.wallMs())),
+    write: (rows) => gate.run(() => writer.write(rows)),
+    insertIfAbsent: (rows) => gate.run(() => inserter.insert(rows)),
+    scan: (table, after, limit) =>
+      gate.run(() =>
+        scanCassandra(client, statementsOf(table), { table, after, limit, nowMs: env.wallMs() }),
+      ),
     checkpoint: (positions) => gate.run(() => watermark.raise(positions)),
     watermark: () => gate.run(() => watermark.read()),
     close: () => gate.close(() => client.close()),
-  }
+  })
 }
 
 /** Lets nothing through after a close, and a close waits for what is under way. */

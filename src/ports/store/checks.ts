@@ -1,7 +1,7 @@
 /** What callers may pass to a store: one set of checks for all adapters, so that none is looser than another. */
 
 import { assert, RivuletError } from '../../core/errors.ts'
-import type { RowInsert, RowKey, RowRange, RowWrite, Table } from './store.ts'
+import type { RowInsert, RowKey, RowRange, RowWrite, Store, Table } from './store.ts'
 
 const PAGE_LIMIT_MAX = 10_000
 const PARTITION_BYTES_MAX = 512
@@ -14,7 +14,7 @@ const NAME = /^[\x21-\x7e]{1,64}$/
 /** NUL separates the parts of a key; a lone surrogate has no UTF-8, so two of them would be one key. */
 const isText = (partition: string) => !partition.includes('\0') && partition.isWellFormed()
 
-export interface Checks {
+interface Checks {
   key(key: RowKey): void
   write(rows: readonly RowWrite[]): void
   insert(rows: readonly RowInsert[]): void
@@ -23,7 +23,36 @@ export interface Checks {
   limit(limit: number): void
 }
 
-export function createChecks(): Checks {
+/** The same store, refusing what is no row, no key and no range before it sees it. */
+export function checked(store: Store): Store {
+  const checks = createChecks()
+  return {
+    ...store,
+    async get(keys) {
+      for (const key of keys) checks.key(key)
+      return store.get(keys)
+    },
+    async range(ranges) {
+      for (const range of ranges) checks.range(range)
+      return store.range(ranges)
+    },
+    async write(rows) {
+      checks.write(rows)
+      return store.write(rows)
+    },
+    async insertIfAbsent(rows) {
+      checks.insert(rows)
+      return store.insertIfAbsent(rows)
+    },
+    async scan(table, after, limit) {
+      checks.table(table)
+      checks.limit(limit)
+      return store.scan(table, after, limit)
+    },
+  }
+}
+
+function createChecks(): Checks {
   const known = new Map<string, Table>()
   let lastPartition = ''
 

@@ -8,7 +8,7 @@
 
 import type { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
-import { createChecks } from './checks.ts'
+import { checked } from './checks.ts'
 import { createCheckpoints } from './level-checkpoint.ts'
 import { createGuard, toFailure } from './level-guard.ts'
 import { createLevelInserter } from './level-inserter.ts'
@@ -34,30 +34,13 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
   const { writer, checkpoints } = await readOwnKeys(db, folder)
   const guard = createGuard({ folder, onFatal })
   const inserter = createLevelInserter(db)
-  const checks = createChecks()
   const sweep = startSweep({ env, db, writer, guard })
-  return {
-    async get(keys) {
-      for (const key of keys) checks.key(key)
-      return guard.run(() => readKeys(db, keys, env.wallMs()))
-    },
-    async range(ranges) {
-      for (const range of ranges) checks.range(range)
-      return guard.run(() => readRanges(db, ranges, env.wallMs()))
-    },
-    async write(rows) {
-      checks.write(rows)
-      return guard.run(() => writer.write(rows))
-    },
-    async insertIfAbsent(rows) {
-      checks.insert(rows)
-      return guard.run(() => inserter.insert(rows))
-    },
-    async scan(table, after, limit) {
-      checks.table(table)
-      checks.limit(limit)
-      return guard.run(() => readPage(db, table, after, limit, env.wallMs()))
-    },
+  return checked({
+    get: (keys) => guard.run(() => readKeys(db, keys, env.wallMs())),
+    range: (ranges) => guard.run(() => readRanges(db, ranges, env.wallMs())),
+    write: (rows) => guard.run(() => writer.write(rows)),
+    insertIfAbsent: (rows) => guard.run(() => inserter.insert(rows)),
+    scan: (table, after, limit) => guard.run(() => readPage(db, table, after, limit, env.wallMs())),
     checkpoint(positions) {
       return guard.run(async () => {
         await writer.exclusive(async () => {})
@@ -70,7 +53,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
       await guard.close()
       await db.close()
     },
-  }
+  })
 }
 
 async function readOwnKeys(db: LevelDb, folder: string) {

@@ -5,7 +5,7 @@
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
-import { createChecks } from './checks.ts'
+import { checked } from './checks.ts'
 import { isExpired } from './expiry.ts'
 import {
   checkpointDisk,
@@ -30,34 +30,29 @@ export interface MemoryStoreOptions {
 }
 
 export function createMemoryStore({ env, disk = createMemoryDisk() }: MemoryStoreOptions): Store {
-  const checks = createChecks()
   const bornIn = disk.incarnation
   let isClosed = false
   const assertAlive = () => {
     if (disk.incarnation !== bornIn) throw new RivuletError('unavailable', 'the store crashed')
     if (isClosed) throw new RivuletError('shutting_down', 'the store is closed')
   }
-  return {
+  return checked({
     async get(keys) {
       assertAlive()
-      for (const key of keys) checks.key(key)
       const nowMs = env.wallMs()
       return keys.map((key) => toRow(key.table, key.partition, findRow(disk, key), nowMs))
     },
     async range(ranges) {
       assertAlive()
-      for (const range of ranges) checks.range(range)
       const nowMs = env.wallMs()
       return ranges.map((range) => readRange(disk, range, nowMs))
     },
     async write(rows) {
       assertAlive()
-      checks.write(rows)
       for (const group of byPartition(rows)) writeGroup(disk, group)
     },
     async insertIfAbsent(rows) {
       assertAlive()
-      checks.insert(rows)
       return rows.map((row) => {
         const inserted = insertRow(disk, row, row.value.slice())
         return { inserted, value: findRow(disk, row)?.value ?? row.value }
@@ -65,8 +60,6 @@ export function createMemoryStore({ env, disk = createMemoryDisk() }: MemoryStor
     },
     async scan(table, after, limit) {
       assertAlive()
-      checks.table(table)
-      checks.limit(limit)
       return scanTable(disk, table, after, limit, env.wallMs())
     },
     async checkpoint(positions) {
@@ -80,7 +73,7 @@ export function createMemoryStore({ env, disk = createMemoryDisk() }: MemoryStor
     async close() {
       isClosed = true
     },
-  }
+  })
 }
 
 /** Values are copied: a caller may use its buffer again. */
