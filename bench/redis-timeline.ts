@@ -187,7 +187,7 @@ function createBatches(owners: number) {
 async function createPacked(address: string): Promise<Contestant> {
   const env = createRealEnv()
   const redis = await connectRedis({ env, nodes: [address], onNotice: () => undefined })
-  const views = createRedisViews({ env, redis, prefix: 'rv:', capacity: CAPACITY })
+  const views = createRedisViews({ env, redis, prefix: 'rv:', capacity: CAPACITY, lanes: 1 })
   return {
     close: () => redis.close(),
     async fill(owners) {

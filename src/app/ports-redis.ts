@@ -12,9 +12,16 @@ import type { Figure, OpenPortsOptions, Volatile } from './ports.ts'
 
 const CLAIM_EVERY_MS = 5_000
 
+export interface RedisPlace {
+  readonly nodes: readonly string[]
+  readonly deployment: string
+  /** Of the timelines: partitions of the log. */
+  readonly lanes: number
+}
+
 export async function openRedis(
   { env, config, onNotice }: OpenPortsOptions,
-  { nodes, deployment }: { readonly nodes: readonly string[]; readonly deployment: string },
+  { nodes, deployment, lanes }: RedisPlace,
 ): Promise<Volatile> {
   const { redisUsername: username, redisPassword: password, redisPrefix } = config
   const closers = createClosers()
@@ -28,7 +35,7 @@ export async function openRedis(
   })
   closers.add(keepClaim(claiming, env, onNotice))
   const views = closers.add(
-    createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, onNotice }),
+    createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, lanes, onNotice }),
   )
   const ephemeral = closers.add(createRedisEphemeral({ redis, prefix }))
   const bus = closers.add(createRedisBus({ redis, prefix }))

@@ -80,7 +80,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
     const { close: _, ...durable } = closers.add(await openDurable(options))
     await assertNotMoved(durable.notes)
     await assertNotHalf(durable)
-    const { close: __, ...volatile } = closers.add(await openVolatile(options, durable.id))
+    const { close: __, ...volatile } = closers.add(await openVolatile(options, durable))
     const views = durable.guard?.(volatile.views) ?? volatile.views
     const figures = [...durable.figures, ...volatile.figures]
     return { env: options.env, ...durable, ...volatile, views, figures, close: closers.close }
@@ -138,17 +138,21 @@ export async function migratePorts(options: MigrateOptions): Promise<void> {
   await migrateKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra })
 }
 
-async function openVolatile(options: OpenPortsOptions, deployment: string): Promise<Volatile> {
+async function openVolatile(
+  options: OpenPortsOptions,
+  { id, log }: Pick<Durable, 'id' | 'log'>,
+): Promise<Volatile> {
   const { redis } = options.config
-  if (redis === undefined) return openMemory(options)
+  const lanes = log.partitions
+  if (redis === undefined) return openMemory(options, lanes)
   return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) =>
-    openRedis(options, { nodes: redis, deployment }),
+    openRedis(options, { nodes: redis, deployment: id, lanes }),
   )
 }
 
-function openMemory({ env, config }: OpenPortsOptions): Volatile {
+function openMemory({ env, config }: OpenPortsOptions, lanes: number): Volatile {
   const closers = createClosers()
-  const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB }))
+  const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB, lanes }))
   const ephemeral = closers.add(createMemoryEphemeral({ env }))
   const bus = closers.add(createMemoryBus({ env }))
   return { views, ephemeral, bus, figures: [], close: closers.close }

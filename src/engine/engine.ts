@@ -14,6 +14,7 @@ import { encodeEvent, eventDecoder, type Event, type EventType, type Idempotency
 import { createHorizon, type Horizon } from './horizon.ts'
 import { createProjector } from './project.ts'
 import { loadHighestId, saveHighestId } from './highest-id.ts'
+import { everyLane } from './view-lanes.ts'
 import { createWorker, type Worker } from './worker.ts'
 
 /** Above this many events on their way to the views, new writes are refused rather than queued without end. */
@@ -123,7 +124,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     return { id, appended }
   }
 
-  const publishHorizon = () => horizon.publish((id) => views.advance(id))
+  const publishHorizon = () => horizon.publish((id) => views.advance(everyLane(views.lanes, id)))
 
   const lagEvents = () => horizon.unfinished
   const isReplayed = (event: Event) => worker.isReplayed(event)
@@ -174,7 +175,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     settle,
     async start() {
       intactFrom = await loadHighestId(store, ids)
-      viewsSurvived = await views.adopt(intactFrom)
+      viewsSurvived = await views.adopt(everyLane(views.lanes, intactFrom))
       for (const domain of domains) await domain.start?.()
       await worker.start()
       await worker.idle()

@@ -7,6 +7,7 @@ import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idFloorAt, idTimeMs, TICK_MS } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
+import { isBehind } from '../engine/view-lanes.ts'
 import { definePipeline, readRound, type Filter, type Maybe, type Source } from '../engine/pipeline.ts'
 import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
 import type { Outboxes } from './outboxes.ts'
@@ -69,7 +70,7 @@ export function createHome(
     async read(query, { below, atLeast, limit }) {
       const nothing = { candidates: [], lower: atLeast }
       const page = await views.range(query.reader, below, limit)
-      if (page === undefined || page.header.horizon < query.publishedHorizon) {
+      if (page === undefined || isBehind(page.header, query.publishedHorizon)) {
         timelines.rebuild(query.reader)
         return nothing
       }

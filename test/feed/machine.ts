@@ -109,9 +109,9 @@ export function losingNewest(inner: Views, lost: Map<number, number>): Views {
   const range: Views['range'] = async (owner, below, limit) => {
     const to = lost.get(owner)
     const page = await inner.range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
-    return page === undefined || to === undefined
-      ? page
-      : { ...page, header: { ...page.header, horizon: Math.min(to, page.header.horizon) } }
+    if (page === undefined || to === undefined) return page
+    const horizons = Array.from(page.header.horizons, (horizon) => Math.min(to, horizon))
+    return { ...page, header: { ...page.header, horizons } }
   }
   const open: Views['open'] = (owners) => {
     for (const owner of owners) lost.delete(owner)
@@ -119,12 +119,13 @@ export function losingNewest(inner: Views, lost: Map<number, number>): Views {
   }
   return {
     capacity: inner.capacity,
+    lanes: inner.lanes,
     insert: (spreads) => inner.insert(spreads),
-    advance: (id) => inner.advance(id),
+    advance: (horizons) => inner.advance(horizons),
     merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
     settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
     evict: (owners) => inner.evict(owners),
-    adopt: (horizon) => inner.adopt(horizon),
+    adopt: (horizons) => inner.adopt(horizons),
     stats: () => inner.stats(),
     close: () => inner.close(),
     open,

@@ -115,8 +115,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'lost entries pass for intact ones',
     'feed/home.ts',
-    'page.header.horizon < query.publishedHorizon',
-    'page.header.horizon < 0',
+    'isBehind(page.header, query.publishedHorizon)',
+    'isBehind(page.header, 0)',
     17,
   ),
   fault(

@@ -80,7 +80,7 @@ export async function openEnginePlace(
     ephemeral: createRedisEphemeral({ redis, prefix }),
     bus: createRedisBus({ redis, prefix }),
     /** As another process would have them. */
-    newViews: () => createRedisViews({ env: real, redis, prefix, capacity }),
+    newViews: () => createRedisViews({ env: real, redis, prefix, capacity, lanes: partitions }),
     async openLog() {
       const log = await openKafkaLog({ ...topic, epoch: 1, ...quiet })
       logs.push(log)

@@ -26,7 +26,7 @@ export async function openTestPorts(env: Env): Promise<TestPorts> {
   const { kafka, cassandra, redis } = inject('engines') ?? {}
   if (kafka === undefined || cassandra === undefined || redis === undefined) {
     const log = createMemoryLog({ env, partitions: PARTITIONS })
-    const views = createMemoryViews({ bytesMax: 64 * 2 ** 20 })
+    const views = createMemoryViews({ bytesMax: 64 * 2 ** 20, lanes: PARTITIONS })
     const ephemeral = createMemoryEphemeral({ env })
     return { env, log, store: createMemoryStore({ env }), views, ephemeral, close: async () => undefined }
   }

@@ -81,8 +81,9 @@ export function weaken(
 
   const weakViews: Views = {
     capacity: views.capacity,
+    lanes: views.lanes,
     insert: slow((spreads) => views.insert(spreads)),
-    advance: slow((id) => views.advance(id)),
+    advance: slow((horizons) => views.advance(horizons)),
     open: slow((owners) => views.open(owners)),
     merge: slow((owner, epoch, entries) => views.merge(owner, epoch, entries)),
     settle: slow((owner, epoch, floor) => views.settle(owner, epoch, floor)),
@@ -92,7 +93,7 @@ export function weaken(
       return views.range(owner, below, limit)
     },
     evict: slow((owners) => views.evict(owners)),
-    adopt: (horizon) => views.adopt(horizon),
+    adopt: (horizons) => views.adopt(horizons),
     stats: () => views.stats(),
     close: () => views.close(),
   }

@@ -3,13 +3,13 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ID_MAX } from '../../core/ids.ts'
-import { type Entry, Model, fromEntries, scenario, toEntries } from './conformance-model.ts'
+import { type Entry, LANES, Model, fromEntries, scenario, toEntries } from './conformance-model.ts'
 import type { ViewPage, Views } from './views.ts'
 
 export interface ViewsSuite {
   readonly name: string
   /** Empty views on every call. */
-  open(options: { readonly capacity: number }): Promise<Views>
+  open(options: { readonly capacity: number; readonly lanes: number }): Promise<Views>
   /** Counts as new what a timeline held already: an adapter may not look. */
   readonly countsRepeats?: boolean
   /** How many random histories to try. */
@@ -24,7 +24,7 @@ export function viewsConformance(suite: ViewsSuite): void {
   describe(`views: ${suite.name}`, () => {
     const opened: Views[] = []
     const openViews = async (capacity = 5) => {
-      const views = await suite.open({ capacity })
+      const views = await suite.open({ capacity, lanes: LANES })
       opened.push(views)
       return views
     }
@@ -36,13 +36,14 @@ export function viewsConformance(suite: ViewsSuite): void {
     })
 
     headers(openViews, openOne, insert)
+    lanes(openViews, openOne)
     entries(suite, openViews, openOne, insert)
     floors(openViews, openOne, insert)
 
     it('agrees with the naive model on random commands', async () => {
       await fc.assert(
         fc.asyncProperty(scenario, async ({ capacity, commands }) => {
-          const views = await suite.open({ capacity })
+          const views = await suite.open({ capacity, lanes: LANES })
           const model = new Model(views)
           for (const command of commands) await model.apply(command)
           await model.compareAll()
@@ -105,21 +106,66 @@ function headers(openViews: OpenViews, openOne: OpenOne, insert: Insert): void {
     expect(epochs.size).toBe(20)
   })
 
-  it('raises the horizon of all timelines, never lowers it, and keeps it over open', async () => {
-    const views = await openViews()
-    await views.open([1, 2])
-    await views.advance(50)
-    await views.advance(40)
-    await openOne(views, 2)
-    for (const owner of [1, 2]) expect((await views.range(owner, ID_MAX, 1))?.header.horizon).toBe(50)
-  })
-
   it('counts timelines', async () => {
     const views = await openViews()
     await views.open([1, 2, 3, 2])
     await views.evict([2, 9])
-    expect(await views.adopt(0)).toBe(true)
+    expect(await views.adopt(byLane([0, 0]))).toBe(true)
     expect(views.stats()?.timelines ?? 2).toBe(2)
+  })
+}
+
+const byLane = (...horizons: [lane: number, id: number][]) => new Map(horizons)
+const horizonsOf = async (views: Views, owner: number) => {
+  const page = await views.range(owner, ID_MAX, 1)
+  return page && Array.from(page.header.horizons)
+}
+
+function lanes(openViews: OpenViews, openOne: OpenOne): void {
+  it('raises lanes of all timelines and no other, never lowers one, and keeps them over open', async () => {
+    const views = await openViews()
+    expect(views.lanes).toBe(LANES)
+    await views.open([1, 2])
+    await views.advance(byLane([0, 50]))
+    await views.advance(byLane([0, 40], [2, 70]))
+    await views.advance(byLane())
+    await openOne(views, 2)
+    for (const owner of [1, 2]) expect(await horizonsOf(views, owner)).toEqual([50, 0, 70])
+  })
+
+  it('raises what many ask for at once', async () => {
+    const views = await openViews()
+    await openOne(views, 1)
+    const asked = Array.from({ length: 30 }, (_, i) => byLane([i % LANES, 100 + i]))
+    await Promise.all(asked.map((horizons) => views.advance(horizons)))
+    expect(await horizonsOf(views, 1)).toEqual([127, 128, 129])
+  })
+
+  it('adopts what stands high enough in the lanes that are taken over, and gives up the rest', async () => {
+    const views = await openViews()
+    await views.open([1, 2])
+    await views.advance(byLane([0, 50], [1, 20]))
+    expect(await views.adopt(byLane([0, 50], [1, 20]))).toBe(true)
+    expect(await views.adopt(byLane([0, 10]))).toBe(true)
+    expect(await horizonsOf(views, 1)).toEqual([50, 20, 0])
+    expect(await views.adopt(byLane([0, 50], [1, 21]))).toBe(false)
+    for (const owner of [1, 2]) expect(await views.range(owner, ID_MAX, 1)).toBeUndefined()
+    await openOne(views, 1)
+    expect(await horizonsOf(views, 1)).toEqual([50, 21, 0])
+    await views.advance(byLane([1, 30], [2, 10]))
+    expect(await horizonsOf(views, 1)).toEqual([50, 30, 10])
+  })
+
+  it('gives up all for ID_MAX, which is no horizon', async () => {
+    const views = await openViews()
+    await openOne(views, 1)
+    await views.advance(byLane([0, 50]))
+    expect(await views.adopt(byLane([0, ID_MAX], [1, ID_MAX], [2, ID_MAX]))).toBe(false)
+    expect(await views.range(1, ID_MAX, 1)).toBeUndefined()
+    await openOne(views, 1)
+    expect(await horizonsOf(views, 1)).toEqual([50, 0, 0])
+    await views.advance(byLane([0, 60], [1, 10]))
+    expect(await horizonsOf(views, 1)).toEqual([60, 10, 0])
   })
 }
 

@@ -32,7 +32,7 @@ import { Reader } from './reader.ts'
 import { Rings, blocksMax } from './rings.ts'
 import { BLOCK_BYTES, Slabs } from './slabs.ts'
 import { Spreader } from './spreader.ts'
-import type { Entries, InsertCounts, Spread, ViewPage, ViewStats, Views } from './views.ts'
+import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from './views.ts'
 
 const KIND_END = 1 << (32 - HIGH_BITS)
 /** Headers may take up to half of the budget, and a 32nd is kept for them, so that neither starves the other. */
@@ -44,6 +44,8 @@ export interface MemoryViewsOptions {
   readonly bytesMax: number
   /** Entries a timeline holds. */
   readonly capacity?: number
+  /** One, unless told otherwise. */
+  readonly lanes?: number
 }
 
 /** The smallest budget that holds what must exist at once. */
@@ -55,11 +57,13 @@ export interface MemoryViews extends Views {
 }
 
 export function createMemoryViews(options: MemoryViewsOptions): MemoryViews {
-  return new PackedViews(options.bytesMax, options.capacity ?? LIMITS.timelineEntriesMax)
+  const { bytesMax, capacity = LIMITS.timelineEntriesMax, lanes = 1 } = options
+  return new PackedViews(bytesMax, capacity, lanes)
 }
 
 class PackedViews implements MemoryViews {
   readonly capacity: number
+  readonly lanes: number
   private readonly bytesMax: number
   private readonly headers = new Headers()
   private readonly slabs = new Slabs()
@@ -68,13 +72,14 @@ class PackedViews implements MemoryViews {
   private readonly reader: Reader
   private readonly merger: Merger
   private readonly spreader: Spreader
-  private horizon = 0
+  /** Replaced, never written: pages show it. */
+  private horizons: Float64Array
   /** One counter for all owners: no epoch ever comes twice, whatever was evicted between. */
   private lastEpoch = 0
   private evictedTotal = 0
   private closed = false
 
-  constructor(bytesMax: number, capacity: number) {
+  constructor(bytesMax: number, capacity: number, lanes: number) {
     if (!(capacity >= 1 && capacity <= COUNT_MASK && Number.isInteger(capacity))) {
       throw new RivuletError('config_invalid', `the capacity of a timeline must be 1 to ${COUNT_MASK}`)
     }
@@ -86,6 +91,8 @@ class PackedViews implements MemoryViews {
     }
     this.bytesMax = bytesMax
     this.capacity = capacity
+    this.lanes = lanes
+    this.horizons = new Float64Array(lanes)
     this.rings = new Rings(this.slabs, capacity, (words, base) => this.makeRoom(words, base))
     this.reader = new Reader(this.slabs.slabs, new Pages())
     this.merger = new Merger(this.rings, capacity)
@@ -98,9 +105,14 @@ class PackedViews implements MemoryViews {
     return this.spreader.spread(spreads)
   }
 
-  async advance(id: number): Promise<void> {
+  async advance(horizons: LaneHorizons): Promise<void> {
     this.assertOpen()
-    this.horizon = Math.max(this.horizon, id)
+    const raised = this.horizons.slice()
+    for (const [lane, id] of horizons) {
+      assert(lane < this.lanes, 'a lane is one of those that are')
+      raised[lane] = Math.max(raised[lane], id)
+    }
+    this.horizons = raised
   }
 
   async open(owners: readonly number[]): Promise<readonly number[]> {
@@ -146,7 +158,7 @@ class PackedViews implements MemoryViews {
     const base = baseOf(owner)
     this.rings.noteTrimmed(words, base)
     return {
-      header: { epoch: epochOf(words, base), floor: floorOf(words, base), horizon: this.horizon },
+      header: { epoch: epochOf(words, base), floor: floorOf(words, base), horizons: this.horizons },
       entries: this.reader.read(words, base, below, limit),
     }
   }
@@ -159,8 +171,11 @@ class PackedViews implements MemoryViews {
     }
   }
 
-  /** What lives in a process has one process. */
-  async adopt(): Promise<boolean> {
+  /** Nothing is lost here; but an earlier process had timelines of its own, and these are not they. */
+  async adopt(horizons: LaneHorizons): Promise<boolean> {
+    const isBehind = [...horizons].some(([lane, id]) => this.horizons[lane] < id)
+    if (isBehind) for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.evictChunk(chunk)
+    await this.advance(new Map([...horizons].filter(([, id]) => id !== ID_MAX)))
     return this.headers.timelines > 0
   }
 

@@ -1,7 +1,8 @@
 /**
  * One group of timelines and this process's changes of it, one at a time, numbered. Redis may lose the newest of
  * what it acknowledged: the number that it then shows is an older one. The changes since are made again, from a
- * bounded history; where that cannot be, the group gets a new generation: its timelines are lost, and noticed.
+ * bounded history; where that cannot be, the group gets a new generation: its timelines are lost, and noticed. So it
+ * does when what is missing was another process' change.
  *
  * A Redis that does not answer for long holds nobody up: the group counts as lost, inserts find no timeline, and
  * the first thing that it hears again is the new generation.
@@ -11,8 +12,8 @@ import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import { sleep } from '../env/sleep.ts'
 import type { Redis, RedisScript, Reply } from '../drivers/redis.ts'
-import { f64Bytes } from './redis-layout.ts'
-import { MISMATCH, REPEATED, RESET } from './redis-scripts.ts'
+import type { Lanes } from './redis-lanes.ts'
+import { ADVANCE, LOST, MISMATCH, REPEATED, RESET } from './redis-scripts.ts'
 
 type Arg = string | Buffer
 
@@ -30,8 +31,10 @@ export interface GroupOptions {
   /** Names this process among the writers. */
   readonly writer: string
   readonly onNotice: (text: string) => void
+  /** Of its key. */
+  readonly bytes: number
   /** What a new generation begins with. */
-  readonly horizon: () => number
+  readonly lanes: Pick<Lanes, 'wanted' | 'all'>
   readonly stats: GroupStats
 }
 
@@ -47,7 +50,7 @@ export interface GroupStats {
 export interface Group {
   /** Nothing while the group is lost. An empty reply for a change that was made although its answer was lost. */
   change(change: Change): Promise<readonly Reply[] | undefined>
-  /** Its timelines are lost: now, or before anything else is done to it. */
+  /** Its timelines are lost: after the changes that were asked for before, and before any other. */
   giveUp(): Promise<void>
   stop(): void
 }
@@ -66,7 +69,9 @@ interface Made {
   readonly bytes: number
 }
 
-export function createGroup({ env, redis, name, writer, horizon, stats, onNotice }: GroupOptions): Group {
+export function createGroup(options: GroupOptions): Group {
+  const { env, redis, name, writer, lanes, stats, onNotice } = options
+  const groupBytes = String(options.bytes)
   let number = 0
   let history: Made[] = []
   let historyBytes = 0
@@ -81,7 +86,13 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
   const jittered = (ms: number) => ms * (0.5 + env.random())
 
   const send = async ({ script, args }: Change, from: number): Promise<readonly Reply[]> =>
-    (await redis.run(script, name, [writer, textOf(from), textOf(from + 1), ...args])) as readonly Reply[]
+    (await redis.run(script, name, [
+      writer,
+      groupBytes,
+      textOf(from),
+      textOf(from + 1),
+      ...args,
+    ])) as readonly Reply[]
 
   function remember(change: Change): void {
     const bytes = change.args.reduce((sum, arg) => sum + arg.length, 0)
@@ -95,7 +106,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
   async function reset(): Promise<void> {
     const generation = Buffer.from(env.randomBytes(4))
     number++
-    await redis.run(RESET, name, [writer, textOf(number), generation, f64Bytes(horizon())])
+    await redis.run(RESET, name, [writer, textOf(number), generation, lanes.wanted()])
     history = []
     historyBytes = 0
     stats.resets++
@@ -108,7 +119,7 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
     if (!isWhole || missing.some(({ change }) => !change.isRepeatable)) return reset()
     for (const made of missing) {
       const [code] = await send(made.change, made.number - 1)
-      if (code === MISMATCH) return reset()
+      if (code === MISMATCH || code === LOST) return reset()
     }
     stats.replays++
   }
@@ -118,6 +129,10 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
       const reply = await send(change, number)
       if (reply[0] === MISMATCH) {
         await recover(Number(String(reply[1])))
+        continue
+      }
+      if (reply[0] === LOST) {
+        await reset()
         continue
       }
       number++
@@ -153,31 +168,40 @@ export function createGroup({ env, redis, name, writer, horizon, stats, onNotice
   function schedule(): void {
     probe = env.timer(jittered(PROBE_MS), () => {
       if (isStopped) return
-      reset().then(
-        () => {
-          isLost = false
-          stats.lost--
-          if (stats.lost === 0) onNotice('Redis has all groups of timelines again')
-        },
-        () => schedule(),
-      )
+      reset().then(goOnWith, schedule)
     })
   }
 
+  function goOnWith(): void {
+    isLost = false
+    stats.lost--
+    if (stats.lost === 0) onNotice('Redis has all groups of timelines again')
+    // The others may have been told more while the new generation was on its way.
+    change({ script: ADVANCE, args: [lanes.all()], isRepeatable: true }).catch(() => undefined)
+  }
+
+  function change(change: Change): Promise<readonly Reply[] | undefined> {
+    if (isLost) return Promise.resolve(undefined)
+    if (waiting >= WAITING_CHANGES_MAX) {
+      const error = new RivuletError('overloaded', 'too many changes of timelines wait for Redis')
+      return Promise.reject(error)
+    }
+    waiting++
+    const done = tail.then(() => persist(change)).finally(() => waiting--)
+    tail = done.catch(() => undefined)
+    return done
+  }
+
+  async function resetNow(): Promise<void> {
+    if (!isLost && !isStopped) await reset().catch(goOnWithout)
+  }
+
   return {
-    change(change) {
-      if (isLost) return Promise.resolve(undefined)
-      if (waiting >= WAITING_CHANGES_MAX) {
-        const error = new RivuletError('overloaded', 'too many changes of timelines wait for Redis')
-        return Promise.reject(error)
-      }
-      waiting++
-      const done = tail.then(() => persist(change)).finally(() => waiting--)
-      tail = done.catch(() => undefined)
+    change,
+    giveUp() {
+      const done = tail.then(resetNow)
+      tail = done
       return done
-    },
-    async giveUp() {
-      if (!isLost) await reset().catch(goOnWithout)
     },
     stop() {
       isStopped = true

@@ -4,19 +4,19 @@
  *
  *   timeline   generation u32 | epoch u32 | floor f64 | trimmed f64 | entries
  *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | author u32
- *   group      generation u32 | horizon f64
+ *   group      generation u32 | horizon f64, one a lane
  *
- * Little-endian. A timeline whose generation is not its group's is lost: as if it were not there.
+ * Little-endian. A timeline whose generation is not its group's is lost: as if it were not there. So are all of a
+ * group that has another length.
  */
 
 import type { Entries, ViewPage } from './views.ts'
 
 export const ENTRY_BYTES = 12
 export const HEADER_BYTES = 24
-export const GROUP_BYTES = 12
 const FLOOR_AT = 8
 const TRIMMED_AT = 16
-const HORIZON_AT = 4
+const HORIZONS_AT = 4
 const ID_HIGH_BITS = 21
 const TWO_32 = 2 ** 32
 
@@ -33,7 +33,15 @@ export function encodeEntries({ length, ids, authors, kinds }: Entries): Buffer 
   return bytes
 }
 
-export const horizonOf = (group: Buffer): number => group.readDoubleLE(HORIZON_AT)
+export const groupBytesOf = (lanes: number): number => HORIZONS_AT + 8 * lanes
+
+export const horizonOf = (group: Buffer, lane: number): number => group.readDoubleLE(HORIZONS_AT + 8 * lane)
+
+function horizonsOf(group: Buffer, lanes: number): Float64Array {
+  const horizons = new Float64Array(lanes)
+  for (let lane = 0; lane < lanes; lane++) horizons[lane] = horizonOf(group, lane)
+  return horizons
+}
 
 export const u32Bytes = (value: number): Buffer => {
   const bytes = Buffer.allocUnsafe(4)
@@ -91,6 +99,7 @@ function sorted(words: Uint32Array): Uint32Array {
 
 export interface PageRequest {
   readonly capacity: number
+  readonly lanes: number
   /** Exclusive. */
   readonly below: number
   readonly limit: number
@@ -100,15 +109,16 @@ export interface PageRequest {
 export function readPage(
   group: Buffer | null,
   timeline: Buffer | null,
-  { capacity, below, limit }: PageRequest,
+  { capacity, lanes, below, limit }: PageRequest,
 ): ViewPage | undefined {
-  if (group === null || timeline === null || timeline.length < HEADER_BYTES) return undefined
+  if (group === null || group.length !== groupBytesOf(lanes)) return undefined
+  if (timeline === null || timeline.length < HEADER_BYTES) return undefined
   if (timeline.readUInt32LE(0) !== group.readUInt32LE(0)) return undefined
   const words = wordsOf(timeline)
   const first = Math.max(0, words.length - capacity * ENTRY_WORDS)
   const cut = first === 0 ? 0 : idAt(words, first - ENTRY_WORDS)
   const floor = Math.max(timeline.readDoubleLE(FLOOR_AT), timeline.readDoubleLE(TRIMMED_AT), cut)
-  const header = { epoch: timeline.readUInt32LE(4), floor, horizon: horizonOf(group) }
+  const header = { epoch: timeline.readUInt32LE(4), floor, horizons: horizonsOf(group, lanes) }
   let end = words.length
   while (end > first && idAt(words, end - ENTRY_WORDS) >= below) end -= ENTRY_WORDS
   const start = Math.max(first, end - Math.max(0, limit) * ENTRY_WORDS)

@@ -4,7 +4,7 @@
  * is written last; replicas get all of a script or nothing of it.
  *
  *   KEYS[1]  the group; everything else of it shares its slot and begins with its name
- *   ARGV     writer, its last number, its new number, then what the script says
+ *   ARGV     writer, length of a group in bytes, the writer's last number, its new number, then what the script says
  *
  * Gives MISMATCH with the number that stands here, REPEATED for a change whose answer was lost, or its result.
  */
@@ -13,6 +13,8 @@ import { defineScript, type RedisScript } from '../drivers/redis.ts'
 
 export const MISMATCH = -1
 export const REPEATED = -2
+/** A lane stands below where this process had brought it: what the others wrote with it is lost, too. */
+export const LOST = -3
 /** A writer that is gone is forgotten after a week. */
 const WRITER_LIFE_S = 7 * 86_400
 
@@ -21,29 +23,29 @@ local group = KEYS[1]
 local writer = group .. ':w:' .. ARGV[1]
 local head = redis.pcall('GET', group)
 local last = redis.call('GET', writer) or ''
-if type(head) ~= 'string' or #head ~= 12 then return {${MISMATCH}, ''} end
-if last ~= ARGV[2] then
-  if last == ARGV[3] then return {${REPEATED}} end
+if type(head) ~= 'string' or #head ~= tonumber(ARGV[2]) then return {${MISMATCH}, ''} end
+if last ~= ARGV[3] then
+  if last == ARGV[4] then return {${REPEATED}} end
   return {${MISMATCH}, last}
 end
 local function key(owner) return group .. ':' .. string.format('%d', owner) end
 `
 const END = `
-redis.call('SET', writer, ARGV[3], 'EX', ${WRITER_LIFE_S})
+redis.call('SET', writer, ARGV[4], 'EX', ${WRITER_LIFE_S})
 `
 const change = (body: string, result: string): RedisScript =>
   defineScript(`${BEGIN}${body}${END}return ${result}`)
 
 /**
- * ARGV[4]: from this length on a timeline is full, in bytes. Then parts: repeatedly an entry, the number of its
+ * ARGV[5]: from this length on a timeline is full, in bytes. Then parts: repeatedly an entry, the number of its
  * owners (u32) and these (u32 each). Gives a list of absent owners, counted by part, and one of full timelines.
  * A string as long as one entry had no header: it was not there. What is no string is none of ours.
  */
 export const INSERT = change(
   `
-local full_bytes = tonumber(ARGV[4])
+local full_bytes = tonumber(ARGV[5])
 local absents, full = {}, {}
-for part = 5, #ARGV do
+for part = 6, #ARGV do
   local bytes, at, absent = ARGV[part], 1, 0
   local size = #bytes
   while at < size do
@@ -71,77 +73,98 @@ end
   '{absents, full}',
 )
 
-/** ARGV[4]: owner and epoch (u32 each), repeatedly. */
+/** ARGV[5]: owner and epoch (u32 each), repeatedly. */
 export const OPEN = change(
   `
 local generation = string.sub(head, 1, 4)
 local rest = struct.pack('<dd', math.huge, 0)
-for at = 1, #ARGV[4], 8 do
-  local owner = struct.unpack('<I4', ARGV[4], at)
-  redis.call('SET', key(owner), generation .. string.sub(ARGV[4], at + 4, at + 7) .. rest)
+for at = 1, #ARGV[5], 8 do
+  local owner = struct.unpack('<I4', ARGV[5], at)
+  redis.call('SET', key(owner), generation .. string.sub(ARGV[5], at + 4, at + 7) .. rest)
 end
 `,
   '{}',
 )
 
 const IF_EPOCH = `
-local name = key(tonumber(ARGV[4]))
-local is_there = redis.call('GETRANGE', name, 0, 7) == string.sub(head, 1, 4) .. ARGV[5]
+local name = key(tonumber(ARGV[5]))
+local is_there = redis.call('GETRANGE', name, 0, 7) == string.sub(head, 1, 4) .. ARGV[6]
 `
 
 /**
- * ARGV[4] owner, ARGV[5] epoch, ARGV[6] entries. Gives the timeline's length in bytes; 0 when the epoch is another.
+ * ARGV[5] owner, ARGV[6] epoch, ARGV[7] entries. Gives the timeline's length in bytes; 0 when the epoch is another.
  * Into an empty timeline they are set: appending would take twice the memory.
  */
 export const MERGE = change(
   `${IF_EPOCH}
 local length = 0
 if is_there and redis.call('STRLEN', name) == 24 then
-  redis.call('SET', name, redis.call('GET', name) .. ARGV[6])
-  length = 24 + #ARGV[6]
+  redis.call('SET', name, redis.call('GET', name) .. ARGV[7])
+  length = 24 + #ARGV[7]
 elseif is_there then
-  length = redis.call('APPEND', name, ARGV[6])
+  length = redis.call('APPEND', name, ARGV[7])
 end
 `,
   '{length}',
 )
 
-/** ARGV[4] owner, ARGV[5] epoch, ARGV[6] floor. Gives 1, or 0 when the epoch is another. */
+/** ARGV[5] owner, ARGV[6] epoch, ARGV[7] floor. Gives 1, or 0 when the epoch is another. */
 export const SETTLE = change(
   `${IF_EPOCH}
 if is_there then
   local floor = struct.unpack('<d', redis.call('GETRANGE', name, 8, 15))
-  if struct.unpack('<d', ARGV[6]) < floor then redis.call('SETRANGE', name, 8, ARGV[6]) end
+  if struct.unpack('<d', ARGV[7]) < floor then redis.call('SETRANGE', name, 8, ARGV[7]) end
 end
 `,
   '{is_there and 1 or 0}',
 )
 
-/** ARGV[4]: owners (u32 each). */
+/** ARGV[5]: owners (u32 each). */
 export const EVICT = change(
   `
-for at = 1, #ARGV[4], 4 do redis.call('DEL', key(struct.unpack('<I4', ARGV[4], at))) end
+for at = 1, #ARGV[5], 4 do redis.call('DEL', key(struct.unpack('<I4', ARGV[5], at))) end
 `,
   '{}',
 )
 
-/** ARGV[4]: the horizon. */
+/**
+ * ARGV[5]: lane (u32), the horizon that this process told last (f64) and the new one (f64), repeatedly. A lane that
+ * stands below the former went back with what others wrote, who may never know: LOST, and nothing is done.
+ */
 export const ADVANCE = change(
   `
-if struct.unpack('<d', ARGV[4]) > struct.unpack('<d', head, 5) then redis.call('SETRANGE', group, 4, ARGV[4]) end
+local list, risen = ARGV[5], {}
+for at = 1, #list, 20 do
+  local lane, from, to = struct.unpack('<I4dd', list, at)
+  local stands = struct.unpack('<d', head, 5 + 8 * lane)
+  if stands < from then return {${LOST}} end
+  if to > stands then risen[lane] = string.sub(list, at + 12, at + 19) end
+end
+if next(risen) then
+  local parts = {string.sub(head, 1, 4)}
+  for lane = 0, (#head - 4) / 8 - 1 do
+    parts[lane + 2] = risen[lane] or string.sub(head, 5 + 8 * lane, 12 + 8 * lane)
+  end
+  redis.call('SET', group, table.concat(parts))
+end
 `,
   '{}',
 )
 
 /**
  * A new generation: every timeline of the group is lost. ARGV: writer, the number that its last change has from
- * now on, generation, horizon.
+ * now on, generation, horizons (f64 each).
  */
 export const RESET = defineScript(`
-local head = redis.pcall('GET', KEYS[1])
-local horizon = ARGV[4]
-if type(head) == 'string' and #head == 12 and struct.unpack('<d', head, 5) > struct.unpack('<d', horizon) then horizon = string.sub(head, 5, 12) end
-redis.call('SET', KEYS[1], ARGV[3] .. horizon)
+local head, horizons = redis.pcall('GET', KEYS[1]), ARGV[4]
+local parts = {ARGV[3]}
+local is_ours = type(head) == 'string' and #head == 4 + #horizons
+for at = 1, #horizons, 8 do
+  local horizon = string.sub(horizons, at, at + 7)
+  local stands = is_ours and string.sub(head, at + 4, at + 11) or horizon
+  parts[#parts + 1] = struct.unpack('<d', stands) > struct.unpack('<d', horizon) and stands or horizon
+end
+redis.call('SET', KEYS[1], table.concat(parts))
 redis.call('SET', KEYS[1] .. ':w:' .. ARGV[1], ARGV[2], 'EX', ${WRITER_LIFE_S})
 return {}`)
 

@@ -8,12 +8,13 @@ import type { Env } from '../env/env.ts'
 import type { Redis, Reply } from '../drivers/redis.ts'
 import { createGroup, type Group, type GroupStats } from './redis-group.ts'
 import { createInsertBatch } from './redis-insert.ts'
+import { createLanes } from './redis-lanes.ts'
 import {
   compact,
   encodeEntries,
   ENTRY_BYTES,
   f64Bytes,
-  GROUP_BYTES,
+  groupBytesOf,
   HEADER_BYTES,
   horizonOf,
   readPage,
@@ -21,7 +22,7 @@ import {
   u32Bytes,
 } from './redis-layout.ts'
 import { ADVANCE, EVICT, INSERT, MERGE, OPEN, REPLACE, SETTLE } from './redis-scripts.ts'
-import type { Views } from './views.ts'
+import type { LaneHorizons, Views } from './views.ts'
 
 export interface RedisViewsOptions {
   readonly env: Env
@@ -29,6 +30,7 @@ export interface RedisViewsOptions {
   /** Begins every key of this deployment. */
   readonly prefix: string
   readonly capacity: number
+  readonly lanes: number
   /** What an operator should know. */
   readonly onNotice?: (text: string) => void
 }
@@ -47,6 +49,7 @@ export function createRedisViews({
   redis,
   prefix,
   capacity,
+  lanes: laneCount,
   onNotice = () => undefined,
 }: RedisViewsOptions): RedisViews {
   const stats: GroupStats = { replays: 0, resets: 0, lost: 0 }
@@ -54,8 +57,8 @@ export function createRedisViews({
   const fullBytes = String(HEADER_BYTES + bounds.full * ENTRY_BYTES)
   const writer = Buffer.from(env.randomBytes(9)).toString('base64url')
   const trimming = new Set<number>()
-  let horizon = 0
-  let advanced = 0
+  const lanes = createLanes(laneCount)
+  const groupBytes = groupBytesOf(laneCount)
   let advancing: Promise<void> | undefined
   let isClosed = false
 
@@ -66,11 +69,11 @@ export function createRedisViews({
   async function headOf(group: number): Promise<Buffer | null | undefined> {
     const name = nameOf(group)
     const head = await redis.send(name, ['GET', name]).catch(() => undefined)
-    return head === null || (Buffer.isBuffer(head) && head.length === GROUP_BYTES) ? head : undefined
+    return head === null || (Buffer.isBuffer(head) && head.length === groupBytes) ? head : undefined
   }
 
   const groups: readonly Group[] = Array.from({ length: GROUPS }, (_, group) =>
-    createGroup({ env, redis, name: nameOf(group), writer, horizon: () => horizon, stats, onNotice }),
+    createGroup({ env, redis, name: nameOf(group), bytes: groupBytes, writer, lanes, stats, onNotice }),
   )
 
   function assertOpen(): void {
@@ -104,10 +107,10 @@ export function createRedisViews({
   }
 
   async function advanceAll(): Promise<void> {
-    const id = horizon
-    const change = { script: ADVANCE, args: [f64Bytes(id)], isRepeatable: true }
+    const round = lanes.round()
+    const change = { script: ADVANCE, args: [round.bytes], isRepeatable: true }
     await Promise.all(groups.map((group) => group.change(change)))
-    advanced = id
+    round.end()
   }
 
   /** Owners by their group, as the scripts take them. */
@@ -128,6 +131,7 @@ export function createRedisViews({
 
   return {
     capacity,
+    lanes: laneCount,
     groups: stats,
     async insert(spreads) {
       assertOpen()
@@ -138,11 +142,12 @@ export function createRedisViews({
       for (const count of await Promise.all(calls)) absent += count
       return { inserted: batch.owners - absent, absent }
     },
-    async advance(id) {
+    async advance(horizons) {
       assertOpen()
-      horizon = Math.max(horizon, id)
+      lanes.want(horizons)
       // What comes while a round is under way shares the next one.
-      while (advanced < id) await (advancing ??= advanceAll().finally(() => (advancing = undefined)))
+      while (!lanes.isTold(horizons))
+        await (advancing ??= advanceAll().finally(() => (advancing = undefined)))
     },
     async open(owners) {
       assertOpen()
@@ -174,7 +179,7 @@ export function createRedisViews({
       assertOpen()
       const group = nameOf(groupOf(owner))
       const found = (await redis.send(group, ['MGET', group, keyOf(owner)])) as (Buffer | null)[]
-      return readPage(found[0], found[1], { capacity, below, limit })
+      return readPage(found[0], found[1], { capacity, lanes: laneCount, below, limit })
     },
     async evict(owners) {
       assertOpen()
@@ -184,16 +189,18 @@ export function createRedisViews({
       )
       await Promise.all(evicted)
     },
-    async adopt(atLeast) {
+    async adopt(horizons) {
       assertOpen()
       const heads = await Promise.all(groups.map((_, group) => headOf(group)))
-      const horizons = heads.map((head) => (Buffer.isBuffer(head) ? horizonOf(head) : -1))
-      // What nobody could read may be anything; of groups that never were there is nothing to give up.
-      const isBehind = (group: number) => heads[group] === undefined || horizons[group] < atLeast
-      const behind = groups.filter((_, group) => heads[group] !== null && isBehind(group))
-      await Promise.all(behind.map((group) => group.giveUp()))
-      horizon = Math.max(horizon, ...horizons)
-      return horizons.some((one) => one >= atLeast)
+      const found = heads.filter((head) => Buffer.isBuffer(head))
+      // Of lanes that were ours before, what is missing is made again with the next change.
+      const foreign = lanes.foreign(horizons)
+      lanes.take(foreign, found)
+      if (foreign.size > 0) {
+        const behind = groups.filter((_, group) => isBehind(heads[group], foreign))
+        await Promise.all(behind.map((group) => group.giveUp()))
+      }
+      return found.some((head) => !isBehind(head, horizons))
     },
     stats: () => undefined,
     async close() {
@@ -201,4 +208,11 @@ export function createRedisViews({
       for (const group of groups) group.stop()
     },
   }
+}
+
+/** What nobody could read may be anything; of a group that never was there is nothing to give up. */
+function isBehind(head: Buffer | null | undefined, horizons: LaneHorizons): boolean {
+  if (head === null || head === undefined) return head === undefined
+  for (const [lane, id] of horizons) if (horizonOf(head, lane) < id) return true
+  return false
 }

@@ -4,26 +4,35 @@
  * An entry is (id, author, kind): id a 53-bit id, unique within a timeline; author a u32 account number;
  * kind 11 bits that mean something to the domain only.
  *
+ * Several processes may write the same timelines, each what comes of some lanes: what is ordered, and one process
+ * works through at a time, such as a partition of the log. How far each lane is, is told apart from the others: one
+ * number for all would hide what one process' writes lost as soon as another went on.
+ *
  * Promises
  * - Inserting an entry again changes nothing. Entries are kept in the order of their ids, whatever the
  *   order of insertion.
  * - A timeline that has no header takes no entry: `insert` skips it.
  * - When a timeline exceeds its capacity, its lowest ids go and its floor rises to the largest id that went.
  * - `range` gives entries together with the header of the same moment.
- * - `horizon` in a header: every entry at or below it that was inserted here since `open` is here, or is at or
- *   below the floor.
+ * - `horizons` in a header, one a lane: every entry of that lane at or below it that was inserted here since `open`
+ *   is here, or is at or below the floor.
  *
  * Does not promise
  * - Durability: a timeline may vanish at any time (`range` gives `undefined`: lost, not empty), or lose its
- *   newest entries (its horizon then stands below them).
+ *   newest entries (the horizons of their lanes then stand below them).
  */
 export interface Views {
   readonly capacity: number
+  /** How many there are: numbered from 0, the same for all who write here. */
+  readonly lanes: number
   /** Spreads each entry to its owners. One call is one batch: at most a few thousand owners in all. */
   insert(spreads: readonly Spread[]): Promise<InsertCounts>
-  /** Everything at or below `id` has been inserted by its callers: raises the horizon of all timelines. */
-  advance(id: number): Promise<void>
-  /** Installs a new header, without entries: next epoch, floor at infinity, horizon as it stands. @returns the epochs, above 0 */
+  /**
+   * By lane, an id: everything of that lane at or below it has been inserted by its callers. Raises the horizons of
+   * these lanes in all timelines; they never fall.
+   */
+  advance(horizons: LaneHorizons): Promise<void>
+  /** Installs a new header, without entries: next epoch, floor at infinity, horizons as they stand. @returns the epochs, above 0 */
   open(owners: readonly number[]): Promise<readonly number[]>
   /** Adds many entries to one timeline; does nothing (false) when the epoch is not the timeline's. */
   merge(owner: number, epoch: number, entries: Entries): Promise<boolean>
@@ -34,14 +43,19 @@ export interface Views {
   /** Removes headers and entries. */
   evict(owners: ArrayLike<number>): Promise<void>
   /**
-   * Takes over what an earlier process left: timelines that stand at `horizon` or above. Others lost something and
-   * are given up. @returns whether any is here
+   * Takes over lanes from an earlier process, each with the id to which it had advanced: timelines where one of them
+   * stands lower lost something that nobody will bring back, and are given up. An id of `ID_MAX` gives up all. Lanes
+   * that this process has advanced as far itself are its own already. May be called again, for other lanes.
+   * @returns whether any timelines from before live on
    */
-  adopt(horizon: number): Promise<boolean>
+  adopt(horizons: LaneHorizons): Promise<boolean>
   /** Nothing where they live outside of this process. */
   stats(): ViewStats | undefined
   close(): Promise<void>
 }
+
+/** Ids by lane. */
+export type LaneHorizons = ReadonlyMap<number, number>
 
 /** One entry and the timelines it goes to. */
 export interface Spread {
@@ -63,7 +77,8 @@ export interface ViewHeader {
   readonly epoch: number
   /** Below or at it the timeline is not complete; `Infinity` until settled. */
   readonly floor: number
-  readonly horizon: number
+  /** By lane. Valid as long as the entries. */
+  readonly horizons: ArrayLike<number>
 }
 
 export interface ViewPage {

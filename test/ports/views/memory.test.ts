@@ -10,7 +10,7 @@ const MIB = 2 ** 20
 
 viewsConformance({
   name: 'memory',
-  open: async ({ capacity }) => createMemoryViews({ bytesMax: 64 * MIB, capacity }),
+  open: async ({ capacity, lanes }) => createMemoryViews({ bytesMax: 64 * MIB, capacity, lanes }),
 })
 
 const CALL_OWNERS = 4_000
