@@ -10,12 +10,12 @@ import { freshPrefix, useRedis } from '../../support/redis.ts'
 
 const env = createRealEnv()
 const engines = useRedis()
-const openWith = (prefix: string, capacity = 800) =>
-  createRedisViews({ env, redis: engines.redis, prefix, capacity })
+const openWith = (prefix: string, capacity = 800, lanes = 2) =>
+  createRedisViews({ env, redis: engines.redis, prefix, capacity, lanes })
 
 viewsConformance({
   name: 'redis',
-  open: async ({ capacity }) => openWith(freshPrefix(), capacity),
+  open: async ({ capacity, lanes }) => openWith(freshPrefix(), capacity, lanes),
   countsRepeats: true,
   runs: 60,
 })
@@ -23,6 +23,9 @@ viewsConformance({
 const idsOf = (page: ViewPage | undefined) => page && fromEntries(page.entries).map(({ id }) => id)
 const insert = (views: Views, id: number, ...owners: number[]) =>
   views.insert([{ id, author: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
+
+const lane0 = (id: number) => new Map([[0, id]])
+const lane1 = (id: number) => new Map([[1, id]])
 
 /** Owners of one group, so that what one of them loses is the group's. */
 const [ANN, BOB] = [1, 1 + GROUPS]
@@ -57,7 +60,7 @@ describe('redis views: two clients', () => {
     const [epoch] = await two.open([ANN])
     expect(await one.merge(ANN, epoch + 1, toEntries([]))).toBe(false)
     expect(idsOf(await one.range(ANN, ID_MAX, 10))).toEqual([])
-    expect(await two.adopt(0)).toBe(true)
+    expect(await two.adopt(lane0(0))).toBe(true)
     expect({ ...one.groups, ...two.groups }).toMatchObject({ replays: 0, lost: 0 })
   })
 })
@@ -71,14 +74,14 @@ describe('redis views: what a failover loses', () => {
     const goBack = await snapshot(engines.redis, prefix)
     await insert(views, 20, ANN)
     await insert(views, 30, ANN, BOB)
-    await views.advance(30)
+    await views.advance(lane0(30))
     await goBack()
     const behind = await views.range(ANN, ID_MAX, 10)
-    expect(behind?.header.horizon).toBeLessThan(30)
+    expect(behind?.header.horizons[0]).toBeLessThan(30)
     await insert(views, 40, BOB)
     const page = await views.range(ANN, ID_MAX, 10)
     expect(idsOf(page)).toEqual([30, 20, 10])
-    expect(page?.header.horizon).toBe(30)
+    expect(page?.header.horizons[0]).toBe(30)
     expect(idsOf(await views.range(BOB, ID_MAX, 10))).toEqual([40, 30, 10])
     expect(views.groups).toMatchObject({ replays: 1, lost: 0 })
   })
@@ -90,7 +93,7 @@ describe('redis views: what a failover loses', () => {
     const goBack = await snapshot(engines.redis, prefix)
     await insert(views, 10, ANN)
     await goBack()
-    await views.advance(20)
+    await views.advance(lane0(20))
     expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([10])
   })
 
@@ -123,14 +126,14 @@ describe('redis views: what a failover loses', () => {
     const views = openWith(prefix)
     await whole(views, ANN, 2)
     await insert(views, 10, ANN, 2)
-    await views.advance(10)
+    await views.advance(lane0(10))
     const goBack = await snapshot(engines.redis, prefix)
     await insert(views, 20, ANN, 2)
-    await views.advance(20)
+    await views.advance(lane0(20))
     await goBack()
     const next = openWith(prefix)
-    expect(await next.adopt(20)).toBe(true)
-    await next.advance(30)
+    expect(await next.adopt(lane0(20))).toBe(true)
+    await next.advance(lane0(30))
     expect(await next.range(ANN, ID_MAX, 10)).toBeUndefined()
     expect(idsOf(await next.range(2, ID_MAX, 10))).toEqual([20, 10])
   })
@@ -144,6 +147,73 @@ describe('redis views: what a failover loses', () => {
     expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
     await insert(views, 10, ANN)
     expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+  })
+})
+
+describe('redis views: lanes of several processes', () => {
+  /** Ann inserted 10 and advanced lane 0 to it; then the group went back. `other` had advanced nothing. */
+  async function lost(isAdoptedBefore: boolean) {
+    const prefix = freshPrefix()
+    const [ann, other] = [openWith(prefix), openWith(prefix)]
+    await whole(ann, ANN)
+    const goBack = await snapshot(engines.redis, prefix)
+    await insert(ann, 10, ANN)
+    await ann.advance(lane0(10))
+    if (isAdoptedBefore) expect(await other.adopt(lane0(10))).toBe(true)
+    await goBack()
+    return { ann, other }
+  }
+
+  it('do not hide what another one lost', async () => {
+    const { other } = await lost(false)
+    await other.advance(lane1(30))
+    const page = await other.range(ANN, ID_MAX, 10)
+    expect(Array.from(page?.header.horizons ?? [])).toEqual([0, 30])
+    expect(idsOf(page)).toEqual([])
+  })
+
+  it('are given up, not raised, by who took the lane over before it was lost', async () => {
+    const { ann, other } = await lost(true)
+    await other.advance(lane1(30))
+    expect((await ann.range(ANN, ID_MAX, 10))?.header.horizons[0]).toBe(0)
+    await other.advance(lane0(20))
+    expect(await ann.range(ANN, ID_MAX, 10)).toBeUndefined()
+    await whole(other, ANN)
+    expect(Array.from((await ann.range(ANN, ID_MAX, 10))?.header.horizons ?? [])).toEqual([20, 30])
+    const { resets } = other.groups
+    await other.advance(new Map([...lane0(40), ...lane1(50)]))
+    expect(Array.from((await ann.range(ANN, ID_MAX, 10))?.header.horizons ?? [])).toEqual([40, 50])
+    expect(other.groups.resets).toBe(resets)
+  })
+
+  it('are given up by who takes the lane over after it was lost, while it goes on with its own', async () => {
+    const { ann, other } = await lost(false)
+    await whole(other, 2)
+    await other.advance(lane1(30))
+    const inserts = Array.from({ length: 40 }, (_, i) => insert(other, 40 + i, ANN, 2))
+    const [isAny] = await Promise.all([other.adopt(lane0(10)), ...inserts])
+    expect(isAny).toBe(true)
+    expect(await ann.range(ANN, ID_MAX, 10)).toBeUndefined()
+    expect(idsOf(await ann.range(2, ID_MAX, 100))).toHaveLength(40)
+    await whole(other, ANN)
+    await insert(other, 100, ANN)
+    await other.advance(lane0(100))
+    expect(idsOf(await ann.range(ANN, ID_MAX, 10))).toEqual([100])
+    expect(other.groups).toMatchObject({ replays: 0, resets: 1 })
+  })
+
+  it('are not given up by who has had the lane all along, and can make again what is missing', async () => {
+    const prefix = freshPrefix()
+    const views = openWith(prefix)
+    await whole(views, ANN)
+    const goBack = await snapshot(engines.redis, prefix)
+    await insert(views, 10, ANN)
+    await views.advance(lane0(10))
+    await goBack()
+    await views.adopt(lane0(10))
+    await views.advance(lane0(20))
+    expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([10])
+    expect(views.groups).toMatchObject({ replays: 1 })
   })
 })
 
@@ -175,6 +245,17 @@ describe('redis views: keys that are not as they should be', () => {
     await whole(views, ANN)
     await insert(views, 20, ANN)
     expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([20])
+  })
+
+  it('are all of a group lost when it tells of another number of lanes', async () => {
+    const prefix = freshPrefix()
+    const [two, three] = [openWith(prefix, 800, 2), openWith(prefix, 800, 3)]
+    await whole(two, ANN)
+    await two.advance(lane0(10))
+    expect(await three.range(ANN, ID_MAX, 10)).toBeUndefined()
+    expect(await three.adopt(lane0(0))).toBe(false)
+    await whole(three, ANN)
+    expect(Array.from((await three.range(ANN, ID_MAX, 10))?.header.horizons ?? [])).toEqual([0, 0, 0])
   })
 })
 
