@@ -5,7 +5,7 @@
 
 import { RivuletError } from '../../src/core/errors.ts'
 import type { Env } from '../../src/ports/env/env.ts'
-import type { Log, LogBatch } from '../../src/ports/log/log.ts'
+import type { Log, LogBatch, LogCursor } from '../../src/ports/log/log.ts'
 import type { Store } from '../../src/ports/store/store.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
@@ -106,27 +106,59 @@ export function weaken(
     bounds: () => log.bounds(),
     release: (positions) => log.release(positions),
     close: () => log.close(),
-    async consumer(group) {
-      const consumer = await log.consumer(group)
-      let again: LogBatch | undefined
-      return {
-        async next(recordsMax) {
-          if (dead) await never
-          if (again !== undefined) {
-            const batch = again
-            again = undefined
-            return batch
-          }
-          const batch = await consumer.next(Math.max(1, Math.floor(random() * recordsMax)))
-          if (dead) await never
-          if (batch !== undefined && chance(weakness.duplicate, 'duplicateBatch')) again = batch
-          return batch
-        },
-        commit: (partition, position) => consumer.commit(partition, position),
-        seek: (partition, position) => consumer.seek(partition, position),
-        close: () => consumer.close(),
-      }
+    async consumer(group, onAssigned) {
+      const listen = onAssigned && ((partitions: readonly number[]) => void (dead || onAssigned(partitions)))
+      const consumer = await log.consumer(group, listen)
+      const commit = (partition: number, position: number) => consumer.commit(partition, position)
+      return { ...weakCursor(consumer), commit }
     },
+    follow: slow(async () => {
+      const follower = await log.follow()
+      const left = new Set<number>()
+      const cursor = weakCursor(follower, left)
+      return {
+        ...cursor,
+        seek(partition: number, position: number) {
+          left.delete(partition)
+          return cursor.seek(partition, position)
+        },
+        leave(partition: number) {
+          left.add(partition)
+          follower.leave(partition)
+        },
+      }
+    }),
   }
+
+  /** Gives smaller batches, and some of them twice; none of the partitions that were left. */
+  function weakCursor(cursor: LogCursor, left: ReadonlySet<number> = new Set()): LogCursor {
+    let again: LogBatch | undefined
+    async function take(recordsMax: number): Promise<LogBatch | undefined> {
+      if (dead) await never
+      if (again !== undefined) {
+        const batch = again
+        again = undefined
+        return batch
+      }
+      const batch = await cursor.next(Math.max(1, Math.floor(random() * recordsMax)))
+      if (dead) await never
+      if (batch !== undefined && chance(weakness.duplicate, 'duplicateBatch')) again = batch
+      return batch
+    }
+    return {
+      async next(recordsMax) {
+        for (;;) {
+          const batch = await take(recordsMax)
+          if (batch === undefined || !left.has(batch.partition)) return batch
+        }
+      },
+      seek(partition, position) {
+        if (again?.partition === partition) again = undefined
+        return cursor.seek(partition, position)
+      },
+      close: () => cursor.close(),
+    }
+  }
+
   return { log: weakLog, store: weakStore, views: weakViews, kill: () => (dead = true) }
 }

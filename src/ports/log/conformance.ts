@@ -6,7 +6,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
-import { appendRecordsMax, type Log, type LogBatch, type LogConsumer, type LogRecord } from './log.ts'
+import {
+  appendRecordsMax,
+  type Log,
+  type LogBatch,
+  type LogConsumer,
+  type LogCursor,
+  type LogRecord,
+} from './log.ts'
 
 /** One log that can be opened more than once: a folder, a disk object, a set of topics. */
 export interface LogUnderTest {
@@ -39,10 +46,10 @@ const record = (key: number, text: string): LogRecord => ({ key, value: Buffer.f
 const texts = (batch: LogBatch): string[] => batch.values.map((value) => Buffer.from(value).toString())
 
 /** Reads until `count` records came. */
-async function take(consumer: LogConsumer, count: number, recordsMax = 256): Promise<Seen> {
+async function take(cursor: LogCursor, count: number, recordsMax = 256): Promise<Seen> {
   const seen: Seen = { values: [], positions: [], batches: [] }
   while (seen.values.length < count) {
-    const batch = await consumer.next(recordsMax)
+    const batch = await cursor.next(recordsMax)
     if (batch === undefined) throw new Error(`closed after ${seen.values.length} of ${count} records`)
     seen.values.push(...texts(batch))
     seen.positions.push(...batch.positions)
@@ -53,6 +60,13 @@ async function take(consumer: LogConsumer, count: number, recordsMax = 256): Pro
 
 async function commitAll(consumer: LogConsumer, { batches }: Seen): Promise<void> {
   for (const { partition, next } of batches) await consumer.commit(partition, next)
+}
+
+/** A key of each partition. */
+function keysOf(log: Log): number[] {
+  const keys: number[] = []
+  for (let key = 0; Object.keys(keys).length < log.partitions; key++) keys[log.partitionOf(key)] ??= key
+  return keys
 }
 
 const expectCode = (promise: Promise<unknown>, code: ErrorCode) =>
@@ -72,6 +86,8 @@ export function logConformance({ name, create, supports = {} }: LogConformanceOp
     appending(context)
     consuming(context)
     seeking(context)
+    assigning(context)
+    following(context)
     refusing(context, supports.overload ?? false)
     if (supports.reopen ?? true) reopening(context)
   })
@@ -293,6 +309,145 @@ function seeking(context: Context): void {
   })
 }
 
+function assigning(context: Context): void {
+  it('tells which partitions a consumer has, once it is there and before the first batch', async () => {
+    await context.log.append(keysOf(context.log).map((key) => record(key, 'a')))
+    const told: number[][] = []
+    let isReturned = false
+    const consumer = await context.log.consumer(GROUP, (partitions) => {
+      expect(isReturned).toBe(true)
+      told.push([...partitions].sort())
+    })
+    isReturned = true
+    expect((await consumer.next(1))?.values).toHaveLength(1)
+    expect(told).toEqual([Array.from({ length: context.log.partitions }, (_, partition) => partition)])
+  })
+
+  it('tells it also when nobody asks for a batch', async () => {
+    await new Promise((resolve) => void context.log.consumer(GROUP, resolve))
+  })
+
+  it('reads from where it is sought to while it tells', async () => {
+    const { log } = context
+    const positions = await log.append(
+      keysOf(log).flatMap((key) => ['a', 'b', 'c'].map((text) => record(key, text))),
+    )
+    const consumer: LogConsumer = await log.consumer(GROUP, (partitions) => {
+      for (const partition of partitions) void consumer.seek(partition, positions[3 * partition + 1])
+    })
+    const { batches } = await take(consumer, 2 * log.partitions)
+    for (let partition = 0; partition < log.partitions; partition++) {
+      const own = batches.filter((batch) => batch.partition === partition)
+      expect(own.flatMap(texts)).toEqual(['b', 'c'])
+    }
+  })
+}
+
+function following(context: Context): void {
+  const append = (keys: readonly number[], text: string) =>
+    context.log.append(keys.map((key) => record(key, text)))
+  const fill = (count: number) =>
+    context.log.append(Array.from({ length: count }, (_, n) => record(1, `${n}`)))
+
+  it('reads what it is told to, from where it is told to, each partition by itself', async () => {
+    const { log } = context
+    const keys = keysOf(log)
+    await append(keys, 'a')
+    const positions = await append(keys, 'b')
+    const follower = await log.follow()
+    for (let partition = 0; partition < log.partitions; partition++) {
+      const waiting = follower.next(10)
+      await follower.seek(partition, positions[partition])
+      const batch = await waiting
+      expect([batch?.partition, texts(batch!)]).toEqual([partition, ['b']])
+    }
+  })
+
+  it('waits for records, and reads while it is written', async () => {
+    const follower = await context.log.follow()
+    await follower.seek(context.log.partitionOf(1), 0)
+    const reading = take(follower, 2_000, 64)
+    for (let n = 0; n < 2_000; n += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, m) => context.log.append([record(1, `${n + m}`)])))
+    }
+    expect((await reading).values).toEqual(Array.from({ length: 2_000 }, (_, n) => `${n}`))
+  })
+
+  it('goes back and forward, also to the oldest record above a position', async () => {
+    const positions = await fill(30)
+    const follower = await context.log.follow()
+    for (const n of [17, 3, 29, 1]) {
+      await follower.seek(context.log.partitionOf(1), positions[n - 1] + 1)
+      expect((await take(follower, 1, 1)).values).toEqual([`${n}`])
+    }
+  })
+
+  it('is any number of followers beside the group, which stays where it is', async () => {
+    const positions = await fill(10)
+    const consumer = await context.log.consumer(GROUP)
+    const partition = context.log.partitionOf(1)
+    await commitAll(consumer, await take(consumer, 3, 3))
+    for (const from of [0, 5]) {
+      const follower = await context.log.follow()
+      await follower.seek(partition, positions[from])
+      expect((await take(follower, 10 - from, 4)).positions).toEqual(positions.slice(from))
+    }
+    expect((await take(consumer, 7)).positions).toEqual(positions.slice(3))
+    await consumer.close()
+    expect((await take(await context.log.consumer(GROUP), 7)).positions).toEqual(positions.slice(3))
+  })
+
+  it('gives nothing of a partition that it left, also not by a `next` under way', async () => {
+    const positions = await fill(3)
+    const partition = context.log.partitionOf(1)
+    const follower = await context.log.follow()
+    await follower.seek(partition, positions[0])
+    await take(follower, 1, 1)
+    const waiting = follower.next(1)
+    follower.leave(partition)
+    await fill(1)
+    await follower.seek(partition, positions[2])
+    expect((await waiting)?.positions).toEqual([positions[2]])
+    await follower.seek(partition, positions[1])
+    follower.leave(partition)
+    const ending = follower.next(1)
+    await follower.close()
+    expect(await ending).toBeUndefined()
+  })
+
+  it('loses nothing of a partition when another one is sought or left meanwhile', async () => {
+    const { log } = context
+    const keys = keysOf(log)
+    const last = log.partitions - 1
+    const positions = await append(keys, 'first')
+    for (let n = 0; n < 40; n++) await log.append([record(keys[last], `${n}`)])
+    const follower = await log.follow()
+    await follower.seek(last, positions[last] + 1)
+    const values: string[] = []
+    for (let tries = 0; values.length < 40 && tries < 1_000; tries++) {
+      const waiting = follower.next(1)
+      for (let partition = 0; partition < last; partition++) {
+        if (tries % 2 === 0) await follower.seek(partition, positions[partition])
+        else follower.leave(partition)
+      }
+      const batch = await waiting
+      if (batch?.partition === last) values.push(...texts(batch))
+    }
+    expect(values).toEqual(Array.from({ length: 40 }, (_, n) => `${n}`))
+  })
+
+  it('ends a waiting `next` with undefined when it or the log closes', async () => {
+    const [one, two] = [await context.log.follow(), await context.log.follow()]
+    const waiting = [one.next(1), two.next(1)]
+    await one.close()
+    expect(await waiting[0]).toBeUndefined()
+    await context.log.close()
+    expect(await waiting[1]).toBeUndefined()
+    await expectCode(two.seek(0, 0), 'shutting_down')
+    two.leave(0)
+  })
+}
+
 function refusing(context: Context, overload: boolean): void {
   it('refuses what is beyond the limits, and has then appended nothing', async () => {
     const tooLarge = { key: 1, value: new Uint8Array(LIMITS.logRecordBytesMax + 1) }
@@ -321,6 +476,12 @@ function refusing(context: Context, overload: boolean): void {
     await expectCode(consumer.commit(0, (await context.log.bounds())[0].end + 1), 'invalid_request')
     await expectCode(consumer.seek(0, -1), 'invalid_request')
     await expectCode(context.log.release([]), 'invalid_request')
+    const follower = await context.log.follow()
+    await expectCode(follower.seek(context.log.partitions, 0), 'invalid_request')
+    await expectCode(follower.seek(0, -1), 'invalid_request')
+    expect(() => follower.leave(context.log.partitions)).toThrow(
+      expect.objectContaining({ code: 'invalid_request' }),
+    )
   })
 
   it('refuses appends and consumers once closed, and closes twice', async () => {
@@ -329,6 +490,7 @@ function refusing(context: Context, overload: boolean): void {
     expect(await pending).toHaveLength(1)
     await expectCode(context.log.append([record(1, 'b')]), 'shutting_down')
     await expectCode(context.log.consumer(GROUP), 'shutting_down')
+    await expectCode(context.log.follow(), 'shutting_down')
     await context.log.close()
   })
 

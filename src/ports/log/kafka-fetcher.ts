@@ -1,9 +1,11 @@
 /**
- * Reads the partitions that a consumer has, ahead of it and within bounds: one long poll to each broker that
- * leads some of them. A failure of any kind only makes the partitions concerned rest and look for their leader.
+ * Reads the partitions that a consumer has or that a follower chose, ahead of it and within bounds: one long poll
+ * to each broker that leads some of them. A failure of any kind only makes the partitions concerned rest and look
+ * for their leader.
  */
 
 import type { fetchV17 } from '@platformatic/kafka'
+import type { FollowReader } from './consumer.ts'
 import type { LogBatch } from './log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { groupByLeader, type Leader } from './kafka-leaders.ts'
@@ -29,7 +31,7 @@ const POLL_MS = 250
 const SHORT_POLL_MS = 20
 const COMMITTED_ONLY = 1
 
-export class KafkaFetcher {
+export class KafkaFetcher implements FollowReader {
   readonly #options: FetcherOptions
   readonly #link: KafkaLink
   readonly #busyNodes = new Set<number>()
@@ -42,7 +44,7 @@ export class KafkaFetcher {
     this.#link = new KafkaLink(options.settings)
   }
 
-  get isEmpty(): boolean {
+  get caughtUp(): boolean {
     return this.#tracks.every((track) => track.isEmpty)
   }
 
@@ -65,12 +67,18 @@ export class KafkaFetcher {
   }
 
   seek(partition: number, position: number): void {
-    this.#find(partition)?.seek(position)
+    const track = this.#find(partition)
+    if (track === undefined) this.#tracks.push(new Track(partition, position))
+    else track.seek(position)
     this.#pump()
   }
 
+  leave(partition: number): void {
+    this.#tracks = this.#tracks.filter((track) => track.partition !== partition)
+  }
+
   /** Partitions take turns. */
-  take(recordsMax: number): LogBatch | undefined {
+  async read(recordsMax: number): Promise<LogBatch | undefined> {
     for (let tries = 0; tries < this.#tracks.length; tries++) {
       const batch = this.#tracks[this.#turn++ % this.#tracks.length].take(recordsMax)
       if (batch === undefined) continue
@@ -179,7 +187,7 @@ export class KafkaFetcher {
     this.#pump()
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true
     this.#link.close()
   }

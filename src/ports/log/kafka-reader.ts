@@ -6,7 +6,7 @@
 
 import { within } from '../env/deadlines.ts'
 import type { LogReader } from './consumer.ts'
-import type { LogBatch } from './log.ts'
+import type { LogBatch, OnAssigned } from './log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { KafkaFetcher } from './kafka-fetcher.ts'
 import { GroupMember } from './kafka-member.ts'
@@ -19,6 +19,7 @@ export interface ReaderOptions {
   /** There may be more to read. */
   readonly onProgress: () => void
   readonly onEnd: (partition: number, end: number) => void
+  readonly onAssigned: OnAssigned | undefined
 }
 
 const COMMIT_DELAY_MS = 100
@@ -85,6 +86,7 @@ export class KafkaReader implements LogReader {
     if (this.#failures >= NOTICE_FAILURES)
       this.#options.settings.onNotice(`Kafka: the group ${this.#options.group} is read again`)
     this.#failures = 0
+    this.#options.onAssigned?.(partitions)
     this.#options.onProgress()
   }
 
@@ -113,16 +115,16 @@ export class KafkaReader implements LogReader {
   }
 
   async read(recordsMax: number): Promise<LogBatch | undefined> {
-    return this.#assigned ? this.#fetcher.take(recordsMax) : undefined
+    return this.#assigned ? this.#fetcher.read(recordsMax) : undefined
   }
 
   get caughtUp(): boolean {
-    return !this.#assigned || this.#fetcher.isEmpty
+    return !this.#assigned || this.#fetcher.caughtUp
   }
 
-  /** Kafka's own retention does not wait for consumers. */
-  position(): number {
-    return 0
+  /** Also while the group shares anew: dropped then, a batch would be missing if the partition is kept. */
+  has(partition: number): boolean {
+    return this.#fetcher.has(partition)
   }
 
   seek(partition: number, position: number): void {
@@ -161,7 +163,7 @@ export class KafkaReader implements LogReader {
   async close(): Promise<void> {
     this.#closed = true
     this.#version++
-    this.#fetcher.close()
+    await this.#fetcher.close()
     const { env } = this.#options.settings
     await within(env, LAST_COMMIT_MS, this.#commitNow(), () => new Error('slow')).catch(() => undefined)
     this.#commitTimer?.cancel()

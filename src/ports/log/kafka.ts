@@ -6,7 +6,7 @@
  * sync before it acknowledges: power that fails for all replicas at once may take the newest records.
  *
  * While brokers do not answer, `append` rejects at its deadline, with `unavailable` when nothing was sent and
- * `outcome_unknown` otherwise; consumers wait. Both go on by themselves.
+ * `outcome_unknown` otherwise; consumers and followers wait. All go on by themselves.
  *
  * Within a process, records of one key are in the order of the calls, and no record is there twice. A call with
  * up to a mebibyte for a partition is in one piece there; a larger one may be parted by what another process writes.
@@ -15,10 +15,11 @@
 import { within } from '../env/deadlines.ts'
 import { RivuletError } from '../../core/errors.ts'
 import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
 import { groupLag } from './kafka-admin.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
+import { KafkaFetcher } from './kafka-fetcher.ts'
 import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
 import { KafkaProducer } from './kafka-producer.ts'
 import { KafkaReader } from './kafka-reader.ts'
@@ -103,6 +104,7 @@ class LogOnKafka implements KafkaLog {
   readonly partitions: number
   readonly #parts: Parts
   readonly #consumers = new Map<string, ReaderConsumer>()
+  readonly #followers = new Set<ReaderFollower>()
   #failure: RivuletError | undefined
   #closing: Promise<void> | undefined
 
@@ -120,17 +122,17 @@ class LogOnKafka implements KafkaLog {
     return this.#parts.producer.append(records)
   }
 
-  async consumer(group: string): Promise<LogConsumer> {
-    if (this.#closing !== undefined) throw logClosed()
-    if (this.#failure !== undefined) throw this.#failure
+  async consumer(group: string, onAssigned?: OnAssigned): Promise<LogConsumer> {
+    this.#checkReadable()
     if (this.#consumers.has(group)) throw groupTaken(group)
-    const { settings, cluster, ends } = this.#parts
+    const { settings, cluster } = this.#parts
     const reader = new KafkaReader({
       settings,
       cluster,
       group: groupIdOf(settings.topic, group),
       onProgress: () => consumer.wake(),
-      onEnd: (partition, end) => (ends[partition] = Math.max(ends[partition], end)),
+      onEnd: (partition, end) => this.#onEnd(partition, end),
+      onAssigned,
     })
     const consumer = new ReaderConsumer({
       reader,
@@ -147,11 +149,45 @@ class LogOnKafka implements KafkaLog {
     return consumer
   }
 
+  async follow(): Promise<LogFollower> {
+    this.#checkReadable()
+    const { settings, cluster } = this.#parts
+    const reader = new KafkaFetcher({
+      settings,
+      cluster,
+      onFetched: () => follower.wake(),
+      onEnd: (partition, end) => this.#onEnd(partition, end),
+    })
+    const follower = new ReaderFollower({
+      reader,
+      partitions: this.partitions,
+      onClose: () => this.#followers.delete(follower),
+      onReadError: (error) => error as RivuletError,
+      failure: () => this.#failure,
+    })
+    this.#followers.add(follower)
+    return follower
+  }
+
+  #checkReadable(): void {
+    if (this.#closing !== undefined) throw logClosed()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #cursors(): readonly ReaderCursor[] {
+    return [...this.#consumers.values(), ...this.#followers]
+  }
+
+  #onEnd(partition: number, end: number): void {
+    const { ends } = this.#parts
+    ends[partition] = Math.max(ends[partition], end)
+  }
+
   async #checkEnd(partition: number, position: number): Promise<void> {
     const { ends, cluster } = this.#parts
     if (position <= ends[partition]) return
     const [{ end }] = await cluster.boundsOf([partition])
-    ends[partition] = Math.max(ends[partition], end)
+    this.#onEnd(partition, end)
     if (position > end) {
       throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
     }
@@ -182,7 +218,7 @@ class LogOnKafka implements KafkaLog {
     if (this.#failure !== undefined) return
     this.#failure = error
     this.#parts.producer.fail(error)
-    for (const consumer of this.#consumers.values()) consumer.wake()
+    for (const cursor of this.#cursors()) cursor.wake()
     this.#parts.onFatal?.(error)
   }
 
@@ -193,7 +229,7 @@ class LogOnKafka implements KafkaLog {
 
   async #close(): Promise<void> {
     await this.#parts.producer.close()
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()))
+    await Promise.all(this.#cursors().map((cursor) => cursor.close()))
     this.#parts.cluster.close()
   }
 }

@@ -27,8 +27,22 @@ export interface Log {
    * @returns the position of each record, in order
    */
   append(records: readonly LogRecord[]): Promise<readonly number[]>
-  /** One consumer of a group at a time per process. It starts at the group's committed position, or at the oldest record. */
-  consumer(group: string): Promise<LogConsumer>
+  /**
+   * One consumer of a group at a time per process; those of several processes share the partitions. It reads each
+   * from where a `seek` went; else from where it was, if it keeps the partition; else from the group's committed
+   * position; else from the oldest record.
+   *
+   * `onAssigned` learns all partitions that are this consumer's from now on: some time after `consumer` has
+   * returned, whether `next` is called or not, and again whenever the group has shared them anew. `next` gives
+   * no batch of a new one before it, and none of a lost one after it. A `seek` that it makes before it returns
+   * holds for the first batch. Nothing tells that a membership is lost: no batches come until there is another.
+   */
+  consumer(group: string, onAssigned?: OnAssigned): Promise<LogConsumer>
+  /**
+   * Reads outside of any group, at first no partition at all. Nothing is committed, and nothing is kept for it:
+   * what retention removes is passed over. There may be any number of them.
+   */
+  follow(): Promise<LogFollower>
   /** The oldest position still held and the one after the newest durable record, per partition. */
   bounds(): Promise<readonly LogBounds[]>
   /**
@@ -62,15 +76,31 @@ export interface LogBatch {
   readonly next: number
 }
 
-export interface LogConsumer {
+export type OnAssigned = (partitions: readonly number[]) => void
+
+/** What consumers and followers have in common. */
+export interface LogCursor {
   /**
    * The next records of one partition, at most `recordsMax` and about `LIMITS.workerBatchBytesMax` bytes;
    * waits until there is one. `undefined` only after `close`.
    */
   next(recordsMax: number): Promise<LogBatch | undefined>
-  /** What is below `position` needs no redelivery to this group. Cheap; durable some time later. */
-  commit(partition: number, position: number): Promise<void>
   /** The next batch of that partition starts at `position` (or at the oldest record above it). */
   seek(partition: number, position: number): Promise<void>
   close(): Promise<void>
+}
+
+/** A `seek` in a partition that is not the consumer's holds once it is. */
+export interface LogConsumer extends LogCursor {
+  /**
+   * What is below `position` needs no redelivery to this group. Cheap; durable some time later. Of a partition
+   * that another consumer has by now, it does nothing.
+   */
+  commit(partition: number, position: number): Promise<void>
+}
+
+/** Reads a partition from its first `seek` on. */
+export interface LogFollower extends LogCursor {
+  /** No more batches of this partition, also not by a `next` under way, until the next `seek`. */
+  leave(partition: number): void
 }

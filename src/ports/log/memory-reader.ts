@@ -1,22 +1,29 @@
 /** One position per partition over the records of a memory log; partitions take turns. */
 
 import { LIMITS } from '../../core/limits.ts'
-import type { LogReader } from './consumer.ts'
+import type { FollowReader } from './consumer.ts'
 import type { LogBatch } from './log.ts'
 import type { MemoryPartition, MemoryRecord } from './memory.ts'
 
-export class MemoryReader implements LogReader {
+/** The position in a partition that is not read: behind all there will ever be. */
+const NOWHERE = Number.POSITIVE_INFINITY
+
+export class MemoryReader implements FollowReader {
   readonly #partitions: readonly MemoryPartition[]
   readonly #positions: number[]
   #turn = 0
 
-  constructor(partitions: readonly MemoryPartition[], positions: readonly number[]) {
+  constructor(partitions: readonly MemoryPartition[], positions?: readonly number[]) {
     this.#partitions = partitions
-    this.#positions = [...positions]
+    this.#positions = partitions.map((_, partition) => positions?.[partition] ?? NOWHERE)
   }
 
   get caughtUp(): boolean {
     return this.#partitions.every(({ end }, partition) => this.#positions[partition] >= end)
+  }
+
+  has(partition: number): boolean {
+    return this.#positions[partition] !== NOWHERE
   }
 
   position(partition: number): number {
@@ -25,6 +32,10 @@ export class MemoryReader implements LogReader {
 
   seek(partition: number, position: number): void {
     this.#positions[partition] = position
+  }
+
+  leave(partition: number): void {
+    this.#positions[partition] = NOWHERE
   }
 
   async read(recordsMax: number): Promise<LogBatch | undefined> {

@@ -7,8 +7,8 @@
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import { checkAppend, checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
 import { MemoryReader } from './memory-reader.ts'
 
 export interface MemoryLogOptions {
@@ -79,6 +79,7 @@ class InMemoryLog implements MemoryLog {
   readonly #ends: number[]
   readonly #groups: Map<string, number[]>
   readonly #consumers = new Map<string, ReaderConsumer>()
+  readonly #followers = new Set<ReaderFollower>()
   #pending: PendingAppend[] = []
   #pendingBytes = 0
   #flushing: Promise<void> | undefined
@@ -133,7 +134,7 @@ class InMemoryLog implements MemoryLog {
       records.forEach((record) => this.#store(record))
       resolve(records.map(({ position }) => position))
     }
-    for (const consumer of this.#consumers.values()) consumer.wake()
+    for (const cursor of this.#cursors()) cursor.wake()
   }
 
   #store({ partition, ...record }: PendingAppend['records'][number]): void {
@@ -142,7 +143,7 @@ class InMemoryLog implements MemoryLog {
     target.end = record.position + 1 + record.value.byteLength
   }
 
-  async consumer(group: string): Promise<LogConsumer> {
+  async consumer(group: string, onAssigned?: OnAssigned): Promise<LogConsumer> {
     if (this.#refusal !== undefined) throw this.#refusal
     if (this.#consumers.has(group)) throw groupTaken(group)
     const committed = this.#groups.get(group) ?? this.disk.partitions.map(({ start }) => start)
@@ -157,7 +158,25 @@ class InMemoryLog implements MemoryLog {
       failure: () => undefined,
     })
     this.#consumers.set(group, consumer)
+    if (onAssigned !== undefined) consumer.assignAll(this.#settings.env, onAssigned)
     return consumer
+  }
+
+  async follow(): Promise<LogFollower> {
+    if (this.#refusal !== undefined) throw this.#refusal
+    const follower = new ReaderFollower({
+      reader: new MemoryReader(this.disk.partitions),
+      partitions: this.partitions,
+      onClose: () => this.#followers.delete(follower),
+      onReadError: (error) => error as RivuletError,
+      failure: () => undefined,
+    })
+    this.#followers.add(follower)
+    return follower
+  }
+
+  #cursors(): readonly ReaderCursor[] {
+    return [...this.#consumers.values(), ...this.#followers]
   }
 
   #commit(committed: number[], partition: number, position: number): void {
@@ -216,13 +235,13 @@ class InMemoryLog implements MemoryLog {
     records.slice(0, survivors).forEach((record) => this.#store(record))
     for (const { reject } of this.#pending) reject(lost)
     this.#pending = []
-    for (const consumer of this.#consumers.values()) void consumer.close()
+    for (const cursor of this.#cursors()) void cursor.close()
   }
 
   async close(): Promise<void> {
     this.#refusal ??= logClosed()
     await this.#flushing
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()))
+    await Promise.all(this.#cursors().map((cursor) => cursor.close()))
     if (this.#refusal.code === 'shutting_down') this.#saveCommits()
   }
 }

@@ -6,7 +6,7 @@
 
 import { assert } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
-import type { LogReader } from './consumer.ts'
+import type { FollowReader } from './consumer.ts'
 import type { LogBatch } from './log.ts'
 import { damaged } from './segment-examine.ts'
 import type { SegmentFile, SegmentFiles } from './segment-files.ts'
@@ -35,10 +35,13 @@ export interface ReadableLog {
   recent(position: number, bytesMax: number): Buffer | undefined
 }
 
-export class SegmentReader implements LogReader {
+/** Behind all there will ever be: nothing is read. */
+const NOWHERE = Number.POSITIVE_INFINITY
+
+export class SegmentReader implements FollowReader {
   readonly #log: ReadableLog
   /** The next byte to look at: always the start of a batch or a record. */
-  #at = 0
+  #at = NOWHERE
   /** What lies below it is passed over: where a `seek` went. */
   #wanted = 0
   /** Where the batch that holds `#at` ends; equal to it when a batch header comes next. */
@@ -50,9 +53,13 @@ export class SegmentReader implements LogReader {
   #file: SegmentFile | undefined
   #filePath = ''
 
-  constructor(log: ReadableLog, position: number) {
+  constructor(log: ReadableLog, position?: number) {
     this.#log = log
-    this.seek(0, position)
+    if (position !== undefined) this.seek(0, position)
+  }
+
+  has(): boolean {
+    return this.#at !== NOWHERE
   }
 
   /** Below it, this reader needs nothing any more. */
@@ -73,6 +80,10 @@ export class SegmentReader implements LogReader {
     this.#wanted = position
     this.#window = Buffer.alloc(0)
     this.#windowBase = this.#at
+  }
+
+  leave(): void {
+    this.#at = NOWHERE
   }
 
   /** Up to `recordsMax` records, or `undefined` when everything durable has been read. */

@@ -14,8 +14,8 @@
 import { RivuletError, isRivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogRecord } from './log.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
 import { nodeFiles, type SegmentFile, type SegmentFiles } from './segment-files.ts'
 import { FILE_HEADER_BYTES } from './segment-format.ts'
 import { SegmentReader, type ReadableLog } from './segment-reader.ts'
@@ -79,6 +79,7 @@ class SegmentLog implements Log {
   readonly #segments: Segment[]
   readonly #groups: Map<string, number>
   readonly #consumers = new Map<string, ReaderConsumer>()
+  readonly #followers = new Set<ReaderFollower>()
   readonly #writer: SegmentWriter
   readonly #saver: StateSaver
   readonly #readable: ReadableLog
@@ -151,27 +152,50 @@ class SegmentLog implements Log {
 
   #onDurable(): void {
     this.#saver.schedule()
-    for (const consumer of this.#consumers.values()) consumer.wake()
+    for (const cursor of this.#cursors()) cursor.wake()
   }
 
-  async consumer(group: string): Promise<LogConsumer> {
-    if (this.#closing !== undefined) throw logClosed()
-    if (this.#failure !== undefined) throw this.#failure
+  async consumer(group: string, onAssigned?: OnAssigned): Promise<LogConsumer> {
+    this.#checkReadable()
     if (this.#consumers.has(group)) throw groupTaken(group)
     const position = this.#groups.get(group) ?? this.#segments[0].base
     // known from now on, so that `release` keeps what it has not read
     this.#groups.set(group, position)
     this.#saver.schedule()
     const consumer = new ReaderConsumer({
-      reader: new SegmentReader(this.#readable, position),
-      partitions: this.partitions,
+      ...this.#reading(position),
       onCommit: (_partition, committed) => this.#commit(group, committed),
       onClose: () => this.#consumers.delete(group),
-      onReadError: (error) => this.#onReadError(error),
-      failure: () => this.#failure,
     })
     this.#consumers.set(group, consumer)
+    if (onAssigned !== undefined) consumer.assignAll(this.#settings.env, onAssigned)
     return consumer
+  }
+
+  async follow(): Promise<LogFollower> {
+    this.#checkReadable()
+    const onClose = () => this.#followers.delete(follower)
+    const follower = new ReaderFollower({ ...this.#reading(), onClose })
+    this.#followers.add(follower)
+    return follower
+  }
+
+  #checkReadable(): void {
+    if (this.#closing !== undefined) throw logClosed()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #reading(position?: number) {
+    return {
+      reader: new SegmentReader(this.#readable, position),
+      partitions: this.partitions,
+      onReadError: (error: unknown) => this.#onReadError(error),
+      failure: () => this.#failure,
+    }
+  }
+
+  #cursors(): readonly ReaderCursor[] {
+    return [...this.#consumers.values(), ...this.#followers]
   }
 
   /** Recovery takes a committed position for proof that the log was durable so far. */
@@ -232,7 +256,7 @@ class SegmentLog implements Log {
     this.#failure = failure
     this.#saver.stop()
     this.#writer.fail(failure)
-    for (const consumer of this.#consumers.values()) consumer.wake()
+    for (const cursor of this.#cursors()) cursor.wake()
     this.#settings.onFatal(failure)
     return failure
   }
@@ -244,7 +268,7 @@ class SegmentLog implements Log {
 
   async #close(): Promise<void> {
     await this.#writer.close()
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()))
+    await Promise.all(this.#cursors().map((cursor) => cursor.close()))
     this.#saver.stop()
     // a log that has failed told so already; closing it only gives its files back
     if (this.#failure === undefined) await this.save()

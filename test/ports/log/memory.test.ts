@@ -74,6 +74,18 @@ describe('the memory log', () => {
     expect((await (await log.consumer('g')).next(9))?.positions).toEqual([second])
   })
 
+  it('releases what only a follower has not read, which goes on at the oldest record', async () => {
+    const env = createSimulatedEnv({ seed: 1, startMs })
+    const log = createMemoryLog({ env, partitions: 1, retentionMs: 1_000 })
+    const [first, second] = await log.append([record(1, 'a'), record(1, 'b')])
+    const follower = await log.follow()
+    await follower.seek(0, first)
+    env.advance(2_000)
+    await log.release([second])
+    expect((await log.bounds())[0].start).toBe(second)
+    expect((await follower.next(9))?.positions).toEqual([second])
+  })
+
   it('raises its epoch, never lowers it', async () => {
     const env = createSimulatedEnv({ seed: 1, startMs })
     const disk = createMemoryDisk()
