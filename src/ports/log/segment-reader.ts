@@ -2,6 +2,8 @@
  * The read side: one position that moves over the durable records of all segments. A window of about 1 MiB
  * is read at once and cut into many batches; the values handed out are views of it, so a consumer that
  * keeps one value keeps its window.
+ *
+ * The log keeps what consumers need; a follower may find that the segment it is in has been removed.
  */
 
 import { assert } from '../../core/errors.ts'
@@ -143,22 +145,34 @@ export class SegmentReader implements FollowReader {
   }
 
   async #fill(): Promise<void> {
+    if (this.#isRemoved(this.#at)) return this.seek(0, this.position())
     // a full window at this very place, and nothing could be parsed: no record is that long
     const full = Math.min(WINDOW_BYTES, this.#endOfSegment(this.#at) - this.#at)
     if (this.#windowBase === this.#at && this.#window.length >= full && full > 0) throw this.#damagedHere()
     const at = this.#at
     const recent = this.#log.recent(at, WINDOW_BYTES)
     const window = recent ?? (await this.#readFile(at))
+    if (window === undefined) return
     if (window.length === 0) throw this.#damagedHere()
     this.#window = window
     this.#windowBase = at
     this.#windowTrusted = recent !== undefined
   }
 
-  async #readFile(at: number): Promise<Buffer> {
+  #isRemoved(position: number): boolean {
+    return position < this.#log.segments[0].base
+  }
+
+  /** @returns nothing if the segment was removed meanwhile */
+  async #readFile(at: number): Promise<Buffer | undefined> {
     const { path, base } = this.#segmentAt(at)
     const window = Buffer.allocUnsafeSlow(Math.min(WINDOW_BYTES, this.#endOfSegment(at) - at))
-    if (path !== this.#filePath) await this.#openFile(path)
+    try {
+      if (path !== this.#filePath) await this.#openFile(path)
+    } catch (error) {
+      if (this.#isRemoved(at)) return undefined
+      throw error
+    }
     const readBytes = (await this.#file?.read(window, at - base + FILE_HEADER_BYTES)) ?? 0
     return window.subarray(0, readBytes)
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { logConformance } from '../../../src/ports/log/conformance.ts'
-import type { LogConsumer } from '../../../src/ports/log/log.ts'
+import type { LogCursor } from '../../../src/ports/log/log.ts'
+import { nodeFiles } from '../../../src/ports/log/segment-files.ts'
 import { openSegmentLog } from '../../../src/ports/log/segments.ts'
 
 const env = createRealEnv()
@@ -46,10 +47,10 @@ describe('the segment log', () => {
     return { log, positions }
   }
 
-  async function read(consumer: LogConsumer, count: number): Promise<string[]> {
+  async function read(cursor: LogCursor, count: number): Promise<string[]> {
     const values: string[] = []
     while (values.length < count) {
-      const batch = await consumer.next(256)
+      const batch = await cursor.next(256)
       values.push(...batch!.values.map((value) => Buffer.from(value).toString()))
     }
     return values
@@ -117,6 +118,36 @@ describe('the segment log', () => {
     expect((await segmentNames()).length).toBe(1)
     await last.close()
     await (await openSegmentLog({ env, folder })).close()
+  })
+
+  it('removes segments under a follower, which goes on at the oldest record', async () => {
+    const { log, positions } = await fill(60)
+    await log.close()
+    const old = new Date(env.wallMs() - 10_000)
+    for (const name of await segmentNames()) await utimes(join(folder, name), old, old)
+    let beforeRead = async () => {}
+    const files: typeof nodeFiles = {
+      ...nodeFiles,
+      async open(path, mode) {
+        if (mode === 'read') await beforeRead()
+        return nodeFiles.open(path, mode)
+      },
+    }
+    const open = await openSegmentLog({ env, folder, segmentBytesMax: 500, retentionMs: 5_000, files })
+    const [one, two] = [await open.follow(), await open.follow()]
+    await one.seek(0, positions[3])
+    expect((await one.next(1))?.positions).toEqual([positions[3]])
+    // as if the second one had found its segment just before it is removed
+    beforeRead = () => open.release([positions[40]])
+    await two.seek(0, 0)
+    const { positions: found } = (await two.next(1))!
+    const { start } = (await open.bounds())[0]
+    expect(start).toBeGreaterThan(positions[30])
+    expect(found[0]).toBe(positions.find((position) => position >= start))
+    const values = await read(one, 1)
+    while (values.at(-1) !== '59') values.push(...(await read(one, 1)))
+    expect(values).toEqual([...new Set(values)].sort((a, b) => Number(a) - Number(b)))
+    await open.close()
   })
 
   it('keeps what is younger than the retention time', async () => {
