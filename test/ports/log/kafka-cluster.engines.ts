@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { FindCoordinatorKeyTypes } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { KafkaLog } from '../../../src/ports/log/kafka.ts'
+import type { LogCursor } from '../../../src/ports/log/log.ts'
 import { openEngineFolder, type Engine } from '../../../tools/engines/engine.ts'
 import { kafka } from '../../../tools/engines/kafka.ts'
 import { checkLoad, startLoad, type Load } from './kafka-load.ts'
@@ -41,24 +42,31 @@ async function moreAcknowledged(load: Load, count: number): Promise<void> {
   while (load.acknowledged.size < target) await pause(20)
 }
 
-/** Counts what a consumer gets, by text, until it is closed. */
-async function follow(log: KafkaLog): Promise<{ texts: Map<string, number>; close(): Promise<void> }> {
-  const consumer = await log.consumer(GROUP)
-  const texts = new Map<string, number>()
-  const loop = async () => {
-    for (let batch = await consumer.next(256); batch; batch = await consumer.next(256)) {
+/** What a consumer and a follower have both got, until they are closed. */
+async function follow(log: KafkaLog): Promise<{ texts: Set<string>; close(): Promise<void> }> {
+  const [consumer, follower] = [await log.consumer(GROUP), await log.follow()]
+  for (let partition = 0; partition < log.partitions; partition++) await follower.seek(partition, 0)
+  const got = [new Set<string>(), new Set<string>()]
+  const texts = new Set<string>()
+  const read = async (cursor: LogCursor, own: Set<string>) => {
+    for (let batch = await cursor.next(256); batch; batch = await cursor.next(256)) {
       for (const value of batch.values) {
         const text = Buffer.from(value).toString()
-        texts.set(text, (texts.get(text) ?? 0) + 1)
+        own.add(text)
+        if (got.every((one) => one.has(text))) texts.add(text)
       }
-      await consumer.commit(batch.partition, batch.next)
+      if (cursor === consumer) await consumer.commit(batch.partition, batch.next)
     }
   }
-  const done = loop()
-  return { texts, close: async () => void (await consumer.close(), await done) }
+  const loops = [read(consumer, got[0]), read(follower, got[1])]
+  const close = async () => {
+    await Promise.all([consumer.close(), follower.close()])
+    await Promise.all(loops)
+  }
+  return { texts, close }
 }
 
-async function allFollowed(texts: ReadonlyMap<string, number>, load: Load): Promise<void> {
+async function allFollowed(texts: ReadonlySet<string>, load: Load): Promise<void> {
   while ([...load.acknowledged.keys()].some((text) => !texts.has(text))) await pause(100)
 }
 
