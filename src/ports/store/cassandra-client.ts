@@ -27,6 +27,8 @@ export interface CassandraOptions {
   readonly keyspace: string
   readonly username?: string
   readonly password?: string
+  /** Encrypted; without authorities of its own, those that Node.js trusts. */
+  readonly tls?: { readonly ca?: string }
   /** All tables that will be used. */
   readonly tables: readonly Table[]
   /** An id: a keyspace belongs to the deployment that migrated it first. */
@@ -106,11 +108,13 @@ export async function connectCassandra(options: CassandraOptions): Promise<Cassa
   return createClient(options, driver)
 }
 
-function createDriver({ contactPoints, localDataCenter, username, password }: CassandraOptions): Client {
+function createDriver(options: CassandraOptions): Client {
+  const { contactPoints, localDataCenter, username, password, tls } = options
   const { loadBalancing, reconnection, speculativeExecution } = policies
   return new Client({
     contactPoints: [...contactPoints],
     ...(username !== undefined && { credentials: { username, password: password ?? '' } }),
+    ...(tls !== undefined && { sslOptions: { rejectUnauthorized: true, ...tls } }),
     encoding: { useBigIntAsLong: true },
     // Unprepared, a JavaScript number for a bigint column would silently become garbage.
     queryOptions: { prepare: true, consistency: consistencies.localQuorum },

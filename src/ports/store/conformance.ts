@@ -409,6 +409,12 @@ export function storeConformance({ name, open, modelRuns = 60 }: StoreHarness): 
         expect(await range('')).toEqual(['a', 'b', 'c'])
       })
 
+      test('each position of the watermark only rises', async () => {
+        await store.checkpoint([7, 5])
+        await store.checkpoint([0, 9])
+        expect(await store.watermark()).toEqual([7, 9])
+      })
+
       test('writes go on during a checkpoint', async () => {
         for (let version = 1; version <= 10; version++) {
           await Promise.all([

@@ -25,8 +25,9 @@ export async function createCheckpoints(db: LevelDb): Promise<Checkpoints> {
 
   async function flushAndMark(positions: readonly number[]): Promise<void> {
     await db.compactRange<Buffer>(...ABOVE_ALL_KEYS, { keyEncoding: 'buffer' })
-    await db.put(WATERMARK_KEY, Buffer.from(JSON.stringify(positions)), { sync: true })
-    last = positions
+    const highest = positions.map((position, partition) => Math.max(position, last[partition] ?? 0))
+    await db.put(WATERMARK_KEY, Buffer.from(JSON.stringify(highest)), { sync: true })
+    last = highest
   }
   return {
     last: () => last,

@@ -103,7 +103,8 @@ function lowerIndex(length: number, isBelow: (index: number) => boolean): number
 export function checkpointDisk(disk: MemoryDisk, positions: readonly number[], nowMs: number): void {
   disk.atCheckpoint.clear()
   disk.unsynced = []
-  disk.watermark = [...positions]
+  const before = disk.watermark
+  disk.watermark = positions.map((position, partition) => Math.max(position, before[partition] ?? 0))
   removeRemains(disk, nowMs)
 }
 

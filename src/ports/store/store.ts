@@ -27,7 +27,7 @@ export interface Store {
   scan(table: Table, after: RowKey | undefined, limit: number): Promise<readonly ScannedRow[]>
   /**
    * Makes everything written so far durable, and with it the positions up to which the log is projected (one per
-   * partition, always as many). They only rise: what a lower one would do is not promised.
+   * partition, always as many). A lower one than stands changes nothing: 0 is for who knows nothing of a partition.
    */
   checkpoint(positions: readonly number[]): Promise<void>
   /** The positions of the last checkpoint that survived; empty for a new store. */
