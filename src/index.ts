@@ -8,6 +8,7 @@ import type { Env } from './ports/env/env.ts'
 import type { Log } from './ports/log/log.ts'
 import type { Store } from './ports/store/store.ts'
 import type { Views } from './ports/views/views.ts'
+import type { SharedOptions } from './engine/shared.ts'
 
 export interface RivuletPorts {
   readonly env: Env
@@ -22,6 +23,10 @@ export interface RivuletOptions {
   readonly postCacheBytesMax?: number
   /** The engine cannot go on (a disk error, a broken invariant): end the process. */
   readonly onFatal?: (error: unknown) => void
+  /** What an operator should know. */
+  readonly onNotice?: (text: string) => void
+  /** Other processes work on the same log and store; without it, this one has them to itself. */
+  readonly shared?: SharedOptions
 }
 
 export interface Rivulet {
@@ -40,15 +45,18 @@ const POST_CACHE_BYTES = 256 * 1024 * 1024
 export function createRivulet(ports: RivuletPorts, options: RivuletOptions): Rivulet {
   const built: { graph?: Graph; feed?: Feed } = {}
   const onFatal = options.onFatal ?? (() => {})
-  const engine = createEngine({ ...ports, onFatal }, (context) => {
-    const graph = createGraph(context)
-    const feed = createFeed(context, graph, {
-      seal: createCursorSeal(options.secret),
-      postCacheBytesMax: options.postCacheBytesMax ?? POST_CACHE_BYTES,
-    })
-    Object.assign(built, { graph, feed })
-    return { domains: [graph.domain, feed.domain], background: [feed.fanout.runner, feed.timelines] }
-  })
+  const engine = createEngine(
+    { ...ports, onFatal, onNotice: options.onNotice, shared: options.shared },
+    (context) => {
+      const graph = createGraph(context)
+      const feed = createFeed(context, graph, {
+        seal: createCursorSeal(options.secret),
+        postCacheBytesMax: options.postCacheBytesMax ?? POST_CACHE_BYTES,
+      })
+      Object.assign(built, { graph, feed })
+      return { domains: [graph.domain, feed.domain], background: [feed.fanout.runner, feed.timelines] }
+    },
+  )
   const { graph, feed } = built as { graph: Graph; feed: Feed }
   return { engine, graph, feed, start: engine.start, settle: engine.settle, stop: engine.stop }
 }

@@ -13,7 +13,7 @@ import { graphRoutes, type ListSeals } from '../graph/routes.ts'
 import { adminRoutes } from '../graph/routes-admin.ts'
 import { createAccessLog } from '../http/access-log.ts'
 import { createAuth } from '../http/auth.ts'
-import { createIdempotentRequests } from '../http/idempotency.ts'
+import { createIdempotentRequests, type Claims } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
 import { describeApi, serveOpenApi } from '../http/openapi.ts'
@@ -32,7 +32,9 @@ export interface ApiOptions {
   readonly env: Env
   readonly ephemeral: Ephemeral
   /** Which requests with a key are under way; `ephemeral` where nothing else is said. */
-  readonly claims?: Ephemeral
+  readonly claims?: Claims
+  /** Else it only tells how it does. */
+  readonly isApi?: boolean
   /** Bearer of everything: creates accounts, mints tokens, acts for anybody. */
   readonly serverKey: string
   /** Signs tokens; at least 32 bytes. Another one ends all tokens and cursors of account lists. */
@@ -81,10 +83,12 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const outbound = createOutbound()
   const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
 
-  const lists = listSeals(tokenSecret)
-  graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
-  adminRoutes({ router, graph, refs })
-  feedRoutes({ router, env, graph, feed, refs })
+  if (options.isApi !== false) {
+    const lists = listSeals(tokenSecret)
+    graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
+    adminRoutes({ router, graph, refs })
+    feedRoutes({ router, env, graph, feed, refs })
+  }
   systemRoutes(app, { metrics, version, notReady })
   serveOpenApi(app)
   refuseRest()

@@ -3,11 +3,13 @@
  */
 
 import type { FastifyInstance } from 'fastify'
+import { RivuletError } from '../core/errors.ts'
 import { createRivulet, type Rivulet } from '../index.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Outbound } from '../http/outbound.ts'
 import { createApi } from './api.ts'
+import { createClaims } from './claims.ts'
 import { createClosers } from './closers.ts'
 import { unfinishedImports } from './import/run.ts'
 import { openKeys, type Keys } from './keys.ts'
@@ -49,13 +51,19 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const closers = createClosers()
   const onNotice = (text: string) => logger.warn(text)
   try {
-    const ports = closers.add(await openPorts({ env, config, onFatal, onNotice, waitsForLease: true }))
+    // What must be written without the engine must be written alone.
+    const isShared = isSharedBy(config) && options.prepare === undefined
+    const ports = closers.add(
+      await openPorts({ env, config, onFatal, onNotice, waitsForLease: true, isShared }),
+    )
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
     const rivulet = createRivulet(ports, {
       secret: keys.cursorSecret,
       postCacheBytesMax: config.postCacheMib * MIB,
       onFatal,
+      onNotice,
+      ...(ports.gate !== undefined && { shared: { role: config.role, gate: ports.gate } }),
     })
     closers.add({ close: () => rivulet.stop() })
     await rivulet.start()
@@ -84,6 +92,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 }
 
+/**
+ * Processes share a deployment where all of it is on engines. With timelines in its own memory, one process must be
+ * the only one.
+ */
+function isSharedBy({ kafka, redis, role }: Config): boolean {
+  const isShared = kafka !== undefined && redis !== undefined
+  if (isShared || role === 'all') return isShared
+  const message = `the role ${role} is for a deployment on engines: set RIVULET_KAFKA, RIVULET_CASSANDRA and RIVULET_REDIS, or leave out RIVULET_ROLE`
+  throw new RivuletError('config_invalid', message)
+}
+
 interface ApiParts {
   readonly keys: Keys
   readonly ports: OpenPorts
@@ -97,12 +116,14 @@ async function openApi(
   closers: ReturnType<typeof createClosers>,
 ) {
   let isGoing = false
+  const memory = createMemoryEphemeral({ env })
   const { app, outbound, metrics } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
-    // One process serves a deployment: what is under way is known here, whatever becomes of Redis.
-    claims: createMemoryEphemeral({ env }),
+    // Where one process serves a deployment, what is under way is known here, whatever becomes of Redis.
+    claims: ports.gate === undefined ? memory : createClaims(ports.ephemeral, memory),
+    isApi: config.role !== 'worker',
     serverKey: keys.serverKey,
     tokenSecret: keys.tokenSecret,
     version,

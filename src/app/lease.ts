@@ -1,6 +1,7 @@
 /**
- * One process at a time serves a deployment on engines, as a lock on a data folder has it on a disk. A lease is a
- * row that only one can insert; its holder shows that it lives by a beat. Who finds no new beat for a while, by its
+ * One process has a deployment on engines to itself, as a lock on a data folder has it on a disk: a command, or a
+ * server whose timelines are in its own memory. A lease is a row that only one can insert; its holder shows that it
+ * lives by a beat. Who finds no new beat for a while, by its
  * own clock, takes the next lease; a holder that finds a next one ends.
  *
  * A holder that was frozen or cut off may not know yet. It counts as holder only for a while after its last look,
@@ -10,6 +11,7 @@
 import { bool, struct, text, u53 } from '../core/codec.ts'
 import { RivuletError } from '../core/errors.ts'
 import { u32Key } from '../core/keys.ts'
+import { awaitNobody } from '../engine/members.ts'
 import { defineTable } from '../engine/tables.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
@@ -48,6 +50,8 @@ export interface Lease {
 }
 
 const NUMBER_MAX = 2 ** 32 - 1
+/** The holder of a lease that only says that the one before is over. */
+const NOBODY = ''
 const BEAT_MS = 2_000
 /** Without a beat for so long, its holder is taken for gone. */
 const STALE_MS = 10_000
@@ -64,8 +68,37 @@ export async function takeLease(options: LeaseOptions): Promise<Lease> {
     const number = newest + 1
     const value = leasesTable.encode({ number, holder })
     const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
-    if (inserted) return hold(options, number)
+    if (!inserted) continue
+    const lease = await hold(options, number)
+    try {
+      await awaitNobody(options)
+      return lease
+    } catch (error) {
+      await lease.close()
+      throw error
+    }
   }
+}
+
+/** Resolves once nobody holds a lease; who held one and was taken for gone finds a newer one when it comes back. */
+export async function passLeases(options: Omit<LeaseOptions, 'onLost' | 'waits'>): Promise<void> {
+  const { store } = options
+  for (;;) {
+    const newest = await newestLease(store)
+    if (newest === 0 || (await beatOf(store, newest)).ended) return
+    await awaitEnd({ ...options, waits: true }, newest)
+    if ((await beatOf(store, newest)).ended) continue
+    const number = newest + 1
+    const value = leasesTable.encode({ number, holder: NOBODY })
+    const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
+    if (!inserted) continue
+    await store.write([beatsTable.row(beatsTable.key(number), 1, { beat: 1, ended: true })])
+  }
+}
+
+async function beatOf(store: Store, number: number): Promise<{ beat: number; ended: boolean }> {
+  const [row] = await store.get([beatsTable.key(number)])
+  return row === undefined ? { beat: 0, ended: false } : beatsTable.decode(row)
 }
 
 async function newestLease(store: Store): Promise<number> {
@@ -75,12 +108,14 @@ async function newestLease(store: Store): Promise<number> {
 }
 
 /** Its holder said that it ends, or has not been heard of for long. */
-async function awaitEnd({ env, store, onNotice, waits }: LeaseOptions, number: number): Promise<void> {
+async function awaitEnd(
+  { env, store, onNotice, waits }: Omit<LeaseOptions, 'onLost'>,
+  number: number,
+): Promise<void> {
   let seen = -1
   let seenAtMs = env.monotonicMs()
   for (let looks = 0; ; looks++) {
-    const [row] = await store.get([beatsTable.key(number)])
-    const { beat, ended } = row === undefined ? { beat: 0, ended: false } : beatsTable.decode(row)
+    const { beat, ended } = await beatOf(store, number)
     if (ended) return
     if (beat !== seen && seen >= 0 && !waits) throw inUse()
     if (beat !== seen) seenAtMs = env.monotonicMs()

@@ -23,6 +23,11 @@ export function measureEngine(
     lagSeconds,
   )
   metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
+  total(
+    'rivulet_dead_letters_total',
+    'Records of the log that could not be taken in, and are kept aside.',
+    () => engine.deadLetters.stats.buried,
+  )
   total('rivulet_fanout_posts_total', 'Posts fanned out.', () => fanout.stats.posts)
   total('rivulet_fanout_inserts_total', 'Timeline entries written.', () => fanout.stats.inserts)
   total(

@@ -6,11 +6,13 @@ import type { Env } from '../ports/env/env.ts'
 import { kafkaTopicId, migrateKafka, openKafkaLog, type KafkaLog } from '../ports/log/kafka.ts'
 import type { Log } from '../ports/log/log.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
+import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
-import { guarded, takeLease } from './lease.ts'
+import { guarded, passLeases, takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
 import { assertEpoch, assertSamePast } from './ports-folder.ts'
 import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './ports.ts'
+import { kafkaSecurity, naming, tlsOf } from './ports-security.ts'
 import { allTables } from './tables.ts'
 
 interface Engines {
@@ -31,11 +33,20 @@ export async function openKafkaAndCassandra(
   const { env, config, onFatal, onNotice } = options
   const closers = createClosers()
   try {
-    const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
-    const id = await kafkaTopicId(topic)
-    const store = closers.add(await openCassandraStore({ ...cassandraOf(options, engines), deployment: id }))
+    const topic = {
+      env,
+      brokers: engines.brokers,
+      topic: config.kafkaTopic,
+      security: kafkaSecurity(config),
+    }
+    const id = await naming('kafka', kafkaTopicId(topic))
+    const cassandra = { ...cassandraOf(options, engines), deployment: id }
+    const store = closers.add(await naming('cassandra', openCassandraStore(cassandra)))
     const waits = options.waitsForLease === true
-    const lease = closers.add(await takeLease({ env, store, onLost: onFatal, onNotice, waits }))
+    const lease =
+      options.isShared === true
+        ? undefined
+        : closers.add(await takeLease({ env, store, onLost: onFatal, onNotice, waits }))
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
     const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)
@@ -49,9 +60,13 @@ export async function openKafkaAndCassandra(
     const assertWhole = () => assertSamePast(place, log, store)
     const lag = closers.add(watchLag(env, log, assertWhole, onFatal))
     return {
-      log: guarded<Log>(log, lease),
-      store: guarded(store, lease),
-      guard: (views) => guarded(views, lease),
+      ...(lease === undefined
+        ? { log, store, gate: () => passLeases({ env, store, onNotice }) }
+        : {
+            log: guarded<Log>(log, lease),
+            store: guarded(store, lease),
+            guard: (views: Views) => guarded(views, lease),
+          }),
       notes,
       id,
       place,
@@ -100,23 +115,35 @@ function watchLag(
 /** Makes what is missing: the topic, the keyspace, its tables. Any number of these may run at once. */
 export async function migrateKafkaAndCassandra(options: MigrateOptions, engines: Engines): Promise<void> {
   const { env, config, onNotice } = options
-  const topic = { env, brokers: engines.brokers, topic: config.kafkaTopic }
-  await migrateKafka({
-    ...topic,
-    onNotice,
-    partitions: config.kafkaPartitions,
-    replicationFactor: config.kafkaReplication,
-    retentionMs: config.logRetentionHours * HOUR_MS,
-  })
-  await migrateCassandra({
-    ...cassandraOf(options, engines),
-    deployment: await kafkaTopicId(topic),
-    replicationFactor: config.cassandraReplication,
-  })
+  const topic = {
+    env,
+    brokers: engines.brokers,
+    topic: config.kafkaTopic,
+    security: kafkaSecurity(config),
+  }
+  await naming(
+    'kafka',
+    migrateKafka({
+      ...topic,
+      onNotice,
+      partitions: config.kafkaPartitions,
+      replicationFactor: config.kafkaReplication,
+      retentionMs: config.logRetentionHours * HOUR_MS,
+    }),
+  )
+  await naming(
+    'cassandra',
+    migrateCassandra({
+      ...cassandraOf(options, engines),
+      deployment: await kafkaTopicId(topic),
+      replicationFactor: config.cassandraReplication,
+    }),
+  )
 }
 
 function cassandraOf({ env, config, onNotice }: MigrateOptions, { contactPoints }: Engines) {
   const { cassandraUsername: username, cassandraPassword: password } = config
+  const tls = tlsOf(config, 'cassandra')
   return {
     env,
     contactPoints,
@@ -126,5 +153,6 @@ function cassandraOf({ env, config, onNotice }: MigrateOptions, { contactPoints 
     onNotice,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
   }
 }

@@ -8,6 +8,7 @@ import { createRedisEphemeral } from '../ports/ephemeral/redis.ts'
 import { createRedisViews, type RedisViews } from '../ports/views/redis.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createClosers } from './closers.ts'
+import { naming, tlsOf } from './ports-security.ts'
 import type { Figure, OpenPortsOptions, Volatile } from './ports.ts'
 
 const CLAIM_EVERY_MS = 5_000
@@ -25,8 +26,13 @@ export async function openRedis(
 ): Promise<Volatile> {
   const { redisUsername: username, redisPassword: password, redisPrefix } = config
   const closers = createClosers()
-  const login = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
-  const redis = closers.add(await connectRedis({ env, nodes, onNotice, ...login }))
+  const tls = tlsOf(config, 'redis')
+  const login = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { tls }),
+  }
+  const redis = closers.add(await naming('redis', connectRedis({ env, nodes, onNotice, ...login })))
   const prefix = `${redisPrefix}:`
   const claiming = () => claim(redis, prefix, deployment)
   await claiming().catch(async (error: unknown) => {

@@ -43,6 +43,8 @@ export interface Durable {
   readonly figures: readonly Figure[]
   /** For what must not be changed by a process that another may have replaced. */
   guard?(views: Views): Views
+  /** Of a deployment that others serve, too: resolves once nobody has it alone. */
+  readonly gate?: () => Promise<void>
   close(): Promise<void>
 }
 
@@ -70,8 +72,10 @@ export interface OpenPortsOptions {
   readonly onFatal: (error: unknown) => void
   /** What an operator should know, such as a torn tail that was cut. */
   readonly onNotice: (text: string) => void
-  /** A deployment on engines that another process serves is waited for; else it is `data_locked`. */
+  /** A deployment on engines that others serve is waited for; else it is `data_locked`. */
   readonly waitsForLease?: boolean
+  /** Others may serve the same deployment at the same time. */
+  readonly isShared?: boolean
 }
 
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {

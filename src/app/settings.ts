@@ -4,6 +4,7 @@
  */
 
 import { LIMITS } from '../core/limits.ts'
+import { ROLES } from '../engine/shared.ts'
 import { RATE_LIMITS } from '../http/limits.ts'
 import { memoryViewsBytesMin } from '../ports/views/memory.ts'
 import {
@@ -36,6 +37,12 @@ export interface Setting<T> {
 const setting = <T>(definition: Setting<T>): Setting<T> => definition
 const none = <T>(): T | undefined => undefined
 
+const certificates = {
+  of: optional(path),
+  fallback: none<string>(),
+  fallbackText: 'those that Node.js trusts',
+}
+
 export const SETTINGS = {
   data: setting({ of: path, fallback: './data', help: 'folder that holds everything' }),
   port: setting({ of: whole(0, 65_535), fallback: 8_080, help: 'port of the HTTP API; 0 takes a free one' }),
@@ -50,6 +57,11 @@ export const SETTINGS = {
     fallbackText: 'made at the first start, kept in DATA/server.key',
     help: 'key with which the application creates accounts and tokens',
     isSecret: true,
+  }),
+  role: setting({
+    of: choice(...ROLES),
+    fallback: 'all',
+    help: 'what this process does on engines: api answers requests, worker fans out, all does both',
   }),
   rateLimit: setting({
     of: choice('on', 'off'),
@@ -107,6 +119,33 @@ export const SETTINGS = {
     fallback: 3,
     help: 'replicas of the topic when `rivulet migrate` makes it',
   }),
+  kafkaTls: setting({
+    of: choice('on', 'off'),
+    fallback: 'off',
+    help: 'whether connections to Kafka are encrypted',
+  }),
+  kafkaCa: setting({
+    ...certificates,
+    help: 'PEM file of the authorities that sign the certificates of Kafka',
+  }),
+  kafkaSasl: setting({
+    of: choice('none', 'plain', 'scram-sha-256', 'scram-sha-512'),
+    fallback: 'none',
+    help: 'how this process proves to Kafka who it is',
+  }),
+  kafkaUsername: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'user of Kafka',
+  }),
+  kafkaPassword: setting({
+    of: optional(secret(1)),
+    fallback: none<string>(),
+    fallbackText: 'none',
+    help: 'password of that user',
+    isSecret: true,
+  }),
   cassandra: setting({
     of: optional(nodes('cassandra', 9_042)),
     fallback: none<readonly string[]>(),
@@ -137,6 +176,15 @@ export const SETTINGS = {
     help: 'password of that user',
     isSecret: true,
   }),
+  cassandraTls: setting({
+    of: choice('on', 'off'),
+    fallback: 'off',
+    help: 'whether connections to Cassandra are encrypted',
+  }),
+  cassandraCa: setting({
+    ...certificates,
+    help: 'PEM file of the authorities that sign the certificates of Cassandra',
+  }),
   redis: setting({
     of: optional(nodes('redis', 6_379)),
     fallback: none<readonly string[]>(),
@@ -161,6 +209,15 @@ export const SETTINGS = {
     help: 'password of that user',
     isSecret: true,
   }),
+  redisTls: setting({
+    of: choice('on', 'off'),
+    fallback: 'off',
+    help: 'whether connections to Redis are encrypted',
+  }),
+  redisCa: setting({
+    ...certificates,
+    help: 'PEM file of the authorities that sign the certificates of Redis',
+  }),
   config: setting({
     of: optional(path),
     fallback: none<string>(),
@@ -180,10 +237,16 @@ export const DURABLE_SETTINGS = [
   'data',
   'kafka',
   'kafkaTopic',
+  'kafkaTls',
+  'kafkaCa',
+  'kafkaSasl',
+  'kafkaUsername',
   'cassandra',
   'cassandraKeyspace',
   'cassandraDatacenter',
   'cassandraUsername',
+  'cassandraTls',
+  'cassandraCa',
 ] as const satisfies readonly SettingKey[]
 
 /** Where timelines are, if not in memory. */
@@ -191,6 +254,8 @@ export const REDIS_SETTINGS = [
   'redis',
   'redisPrefix',
   'redisUsername',
+  'redisTls',
+  'redisCa',
 ] as const satisfies readonly SettingKey[]
 
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]

@@ -1,7 +1,10 @@
 /** Every table of the store, as the domains declare them: what an engine must be given before it is used. */
 
+import * as deadLetters from '../engine/dead-letters.ts'
 import * as engine from '../engine/highest-id.ts'
 import * as idempotency from '../engine/idempotency.ts'
+import * as members from '../engine/members.ts'
+import * as nodeLeases from '../engine/node-lease.ts'
 import { pastTable } from '../feed/index.ts'
 import * as feed from '../feed/tables.ts'
 import * as graph from '../graph/tables.ts'
@@ -16,7 +19,11 @@ const isTable = (value: unknown): value is Table =>
 
 /** Several kinds of rows may share a table. */
 export function allTables(): readonly Table[] {
-  const declared = [engine, idempotency, feed, graph, imports, leases, moves, notes, { pastTable }]
+  const declared = [
+    ...[engine, idempotency, members, nodeLeases, deadLetters],
+    ...[feed, graph, { pastTable }],
+    ...[imports, leases, moves, notes],
+  ]
   const tables = declared.flatMap((module) => Object.values(module)).filter(isTable)
   return [...new Map(tables.map((table) => [table.name, table])).values()]
 }

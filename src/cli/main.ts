@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { settingsHelp } from '../app/settings.ts'
 import { benchCommand } from './bench.ts'
+import { deadLettersCommand } from './dead-letters.ts'
 import { doctorCommand } from './doctor.ts'
 import { EXIT, reportFailure } from './failure.ts'
 import { importCommand } from './import.ts'
@@ -38,6 +39,7 @@ for (const command of [
   moveCommand(),
   importCommand(),
   doctorCommand(),
+  deadLettersCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program))

@@ -2,21 +2,16 @@
 
 import { Command } from 'commander'
 import { createRealEnv, migratePorts } from '../app/ports.ts'
-import type { SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, type SettingKey } from '../app/settings.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { createTerminal, seconds } from './terminal.ts'
 
 const SETTINGS: readonly SettingKey[] = [
-  'kafka',
-  'kafkaTopic',
+  ...DURABLE_SETTINGS.filter((key) => key !== 'data'),
   'kafkaPartitions',
   'kafkaReplication',
   'logRetentionHours',
-  'cassandra',
-  'cassandraKeyspace',
-  'cassandraDatacenter',
   'cassandraReplication',
-  'cassandraUsername',
   'config',
 ]
 

@@ -7,6 +7,7 @@ import { addSettings } from './setting-flags.ts'
 export const SERVE_SETTINGS: readonly SettingKey[] = [
   ...DURABLE_SETTINGS,
   ...REDIS_SETTINGS,
+  'role',
   'port',
   'host',
   'rateLimit',

@@ -31,6 +31,10 @@ export interface Domain {
   /** What follows: fan-out, backfill. In log order, after `projected`; its end commits the events. */
   react?(events: readonly Event[]): Promise<void>
   start?(): Promise<void>
+  /** This process reacts in these partitions of the log from now on; before any event of them. */
+  gained?(partitions: ReadonlySet<number>): Promise<void>
+  /** Whatever is cached may be old: everything is read anew. */
+  forget?(): Promise<void>
   stop?(): Promise<void>
 }
 

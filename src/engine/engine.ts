@@ -3,18 +3,21 @@
  * the meaning; what is here would serve any of them.
  */
 
-import { createIdSource, type IdSource } from '../core/ids.ts'
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import type { IdSource } from '../core/ids.ts'
+import { RivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
+import { createAlone } from './alone.ts'
+import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
 import type { Domain } from './domain.ts'
 import { encodeEvent, eventDecoder, type Event, type EventType, type Idempotency } from './events.ts'
-import { createHorizon, type Horizon } from './horizon.ts'
+import type { Horizon } from './horizon.ts'
+import { progressed } from './progress.ts'
 import { createProjector } from './project.ts'
-import { loadHighestId, saveHighestId } from './highest-id.ts'
-import { everyLane } from './view-lanes.ts'
+import { createShared, type SharedOptions } from './shared.ts'
+import { createWaiters } from './waiters.ts'
 import { createWorker, type Worker } from './worker.ts'
 
 /** Above this many events on their way to the views, new writes are refused rather than queued without end. */
@@ -26,6 +29,10 @@ export interface EngineOptions {
   readonly store: Store
   readonly views: Views
   readonly onFatal: (error: unknown) => void
+  /** What an operator should know. */
+  readonly onNotice?: ((text: string) => void) | undefined
+  /** Other processes append to this log and read it, too; without it, this one has everything to itself. */
+  readonly shared?: SharedOptions | undefined
 }
 
 /** What every domain is built on. */
@@ -36,6 +43,14 @@ export interface EngineContext {
   readonly ids: IdSource
   readonly horizon: Horizon
   readonly produce: Produce
+  /** Appends what other processes are to know, and need not wait for. */
+  readonly tell: <B>(type: EventType<B>, key: number, body: B) => Promise<void>
+  /** Other processes write, too: what is cached here may be a little behind. */
+  readonly isShared: boolean
+  /** Resolves once everything that was projected before, by anybody, is in this process's caches; of one key, if given. */
+  caughtUp(key?: number): Promise<void>
+  /** Where the events of a key are. */
+  partitionOf(key: number): number
   /** Events whose effects on the views are still to come, from the moment of their id on. */
   lagEvents(): number
   /** The event stood in the log when this process started: another may have reacted to it before. */
@@ -68,11 +83,15 @@ export interface Produced {
 
 export interface Engine extends EngineContext {
   readonly worker: Worker
+  /** Records that could not be taken in. */
+  readonly deadLetters: DeadLetters
   start(): Promise<void>
   /** Resolves when nothing is left to do: everything appended is projected, fanned out and backfilled. */
   settle(): Promise<void>
   stop(): Promise<void>
 }
+
+const ignore = () => undefined
 
 export interface EngineParts {
   readonly domains: readonly Domain[]
@@ -81,32 +100,34 @@ export interface EngineParts {
 }
 
 export function createEngine(options: EngineOptions, build: (context: EngineContext) => EngineParts): Engine {
-  const { env, log, store, views } = options
-  const ids = createIdSource(env.wallMs)
-  const horizon = createHorizon(ids)
+  const { env, log, store, views, onFatal, onNotice = ignore, shared } = options
+  const waiters = createWaiters(env, log.partitions)
+  const ports = { env, log, store, views, waiters, onFatal, onNotice }
+  const mode = shared === undefined ? createAlone(ports) : createShared(ports, shared)
+  const { ids, horizon } = mode
+  /** By partition, what caches have been brought up to date with: partitions change their owners. */
+  const applied = new Array<number>(log.partitions).fill(0)
   let stopping = false
-  let viewsSurvived = false
-  /** The horizon at which every timeline that an earlier process left is intact. */
-  let intactFrom = 0
 
   const produce: Produce = async (type, key, body, once) => {
     if (stopping)
       throw new RivuletError('shutting_down', 'the server is going away; try another one', {
         retryAfterMs: 1_000,
       })
-    if (horizon.unfinished >= LAG_EVENTS_MAX) {
+    if (mode.lagEvents() >= LAG_EVENTS_MAX) {
       throw new RivuletError('overloaded', 'fan-out is too far behind to take more writes', {
         retryAfterMs: 1_000,
       })
     }
     const { id, appended } = append(type, key, body, once)
     const [position] = await appended
-    await worker.projected(log.partitionOf(key), position)
+    await waiters.projected(log.partitionOf(key), position)
     return { id, position }
   }
 
   /** Stamps and appends without a pause between the two, so that ids rise with positions. */
   function append<B>(type: EventType<B>, key: number, body: B | ((id: number) => B), once?: Idempotency) {
+    mode.append.assertMay()
     const id = ids.next()
     const value = encodeEvent(
       type,
@@ -115,21 +136,22 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
       typeof body === 'function' ? (body as (id: number) => B)(id) : body,
       once,
     )
-    horizon.stamped(id)
-    const appended = log.append([{ key, value }]).catch((error: unknown) => {
-      // One that may have entered is done when it is read.
-      if (!isRivuletError(error, 'outcome_unknown')) horizon.withdrawn(id)
-      throw error
-    })
+    mode.append.stamped(id, key)
+    const appended = log.append([{ key, value }]).then(
+      (positions) => {
+        mode.append.appended(id, key)
+        return positions
+      },
+      (error: unknown) => {
+        mode.append.failed(id, key, error)
+        throw error
+      },
+    )
     return { id, appended }
   }
 
-  const publishHorizon = () => horizon.publish((id) => views.advance(everyLane(views.lanes, id)))
-
-  const lagEvents = () => horizon.unfinished
+  const onRead = (event: Event) => ids.observe(event.id)
   const isReplayed = (event: Event) => worker.isReplayed(event)
-  const mayHaveBeenOtherwise = (event: Event) => viewsSurvived && isReplayed(event)
-  const { onFatal } = options
   const context: EngineContext = {
     env,
     store,
@@ -137,34 +159,65 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     ids,
     horizon,
     produce,
-    lagEvents,
     isReplayed,
-    mayHaveBeenOtherwise,
-    publishHorizon,
     onFatal,
+    async tell(type, key, body) {
+      await append(type, key, body).appended
+    },
+    isShared: mode.isShared,
+    caughtUp: mode.caughtUp,
+    partitionOf: (key) => log.partitionOf(key),
+    lagEvents: mode.lagEvents,
+    mayHaveBeenOtherwise: (event) => mode.survived(event.partition) && isReplayed(event),
+    publishHorizon: mode.publish,
   }
   const { domains, background } = build(context)
+  const decode = eventDecoder([progressed, ...domains.flatMap((domain) => domain.events)])
+
+  function apply(partition: number, events: readonly Event[], next: number): void {
+    const fresh = events.filter(
+      ({ position, type }) => type.stands === true || position >= applied[partition],
+    )
+    if (fresh.length > 0) for (const domain of domains) domain.projected?.(fresh)
+    if (next > applied[partition]) applied[partition] = next
+    waiters.release(partition, next)
+  }
+
+  async function forget(): Promise<void> {
+    for (const domain of domains) await domain.forget?.()
+  }
+
+  async function gained(partitions: ReadonlySet<number>): Promise<void> {
+    for (const domain of domains) await domain.gained?.(partitions)
+  }
+
+  const deadLetters = createDeadLetters({
+    env,
+    store,
+    epoch: log.epoch,
+    onNotice,
+  })
   const worker: Worker = createWorker({
+    ...mode.worker,
+    deadLetters,
     env,
     log,
     store,
     domains,
-    decode: eventDecoder(domains.flatMap((domain) => domain.events)),
+    waiters,
+    decode,
+    onRead,
+    apply,
     project: createProjector(store, domains),
     appendDerived: async (derived) => {
       await Promise.all(derived.map(({ type, key, body }) => append(type, key, body).appended))
     },
-    onRead: (event) => ids.observe(event.id),
-    onDone: (event) => horizon.done(event.id),
-    afterBatch: publishHorizon,
-    // Before anything was published, what held at the start holds still.
-    beforeCheckpoint: () => saveHighestId(store, ids, horizon.published || intactFrom),
     onFatal,
   })
 
   async function settle(): Promise<void> {
     for (let round = 0; round < 2; round++) {
-      await worker.idle()
+      await mode.settle()
       for (const task of background) await task.idle()
     }
   }
@@ -172,20 +225,19 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   return {
     ...context,
     worker,
+    deadLetters,
     settle,
     async start() {
-      intactFrom = await loadHighestId(store, ids)
-      viewsSurvived = await views.adopt(everyLane(views.lanes, intactFrom))
+      await mode.prepare()
       for (const domain of domains) await domain.start?.()
-      await worker.start()
-      await worker.idle()
+      await mode.start({ worker, decode, onRead, apply, forget, gained })
     },
     async stop() {
       stopping = true
       // Together: what the worker waits for may be what a domain holds back until it is stopped.
-      const workerStopped = worker.stop()
+      const stopped = mode.stop()
       for (const domain of domains) await domain.stop?.()
-      await workerStopped
+      await stopped
     },
   }
 }

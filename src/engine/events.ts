@@ -11,6 +11,8 @@ export interface EventType<B> {
   readonly tag: number
   readonly name: string
   readonly body: Codec<B>
+  /** It tells of what stands already: who reads it need not wait until it is projected. */
+  readonly stands?: boolean
 }
 
 /** What makes a repeated request recognisable: who sent it, its key, and a hash of its content. */
@@ -34,10 +36,19 @@ export interface Event<B = unknown> {
   readonly version: number
 }
 
+/** From here on tags are the engine's: what they tell is no event of anybody, and has no id. */
+export const ENGINE_TAGS = 250
+
 export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
   tag,
   name,
   body,
+})
+
+/** An event that tells other processes of what its writer has made to stand already. */
+export const defineNotice = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
+  ...defineEvent(tag, name, body),
+  stands: true,
 })
 
 const idempotency = struct({ scope: u32, key: text, hash: text })
@@ -85,6 +96,8 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
               `the log holds events of kind ${tag}, written by a newer Rivulet`,
             )
           }
+          // Fields that are missing have defaults, so that bytes cut short would pass for an event.
+          if (id === 0 && tag < ENGINE_TAGS) throw new RivuletError('data_corrupt', 'an event without an id')
           const body = type.body.read(input)
           const version = rowVersion(epoch, position)
           return { type, id, key, body, idempotency, partition, position, version }

@@ -1,89 +1,17 @@
 /**
  * The horizon: up to this id, every event has had all its effects on the views (pushed, or marked as pulled).
- * It is the oldest unfinished event less one; with nothing unfinished it moves with the clock, because every
- * id to come will be above it.
+ * Views know it by lane: one lane for everything where one process does all (horizon-alone.ts), one for each
+ * partition of the log where several share the work (horizon-shared.ts).
  */
 
-import type { IdSource } from '../core/ids.ts'
-
 export interface Horizon {
+  /** As far as this process knows. */
   current(): number
-  /** Events given an id whose effects are still to come, wherever they are on their way. */
-  readonly unfinished: number
-  /** What the views have been told last: an intact view's header stands at it or above. */
-  readonly published: number
+  /** By lane, what the views have been told last: an intact view stands there or above. Another array after each change. */
+  readonly published: Float64Array
   /** What a page may claim: of what is done, views that lose it now must show that they did. */
   claimable(): number
-  /** Tells the views how far it is. */
-  publish(tell: (id: number) => Promise<void>): Promise<void>
-  /** An event was given an id and is on its way into the log. */
-  stamped(id: number): void
-  /** It never entered the log. */
-  withdrawn(id: number): void
-  /** Its reactions are done, except for what is still `opened`. */
-  done(id: number): void
-  /** Work for this event goes on in the background and holds the horizon below it. */
-  opened(id: number): void
-  closed(id: number): void
-}
-
-export function createHorizon(ids: IdSource): Horizon {
-  /** In the order in which ids were given out: the first is the oldest. */
-  const pending = new Set<number>()
-  const open = new Set<number>()
-  let oldestOpen = Infinity
-  let published = 0
-  /** Done, and not told yet: their effects could still be lost unseen. */
-  let untold: number[] = []
-  let oldestUntold = Infinity
-
-  function finished(): number {
-    for (const oldest of pending) return oldest - 1
-    return ids.fence()
-  }
-
-  const current = () => Math.min(finished(), oldestOpen - 1)
-  function ended(id: number): void {
-    untold.push(id)
-    if (id < oldestUntold) oldestUntold = id
-  }
-
-  return {
-    get published() {
-      return published
-    },
-    claimable: () => Math.min(current(), oldestUntold - 1),
-    async publish(tell) {
-      const id = current()
-      if (id <= published) return
-      await tell(id)
-      published = Math.max(id, published)
-      untold = untold.filter((one) => one > id)
-      oldestUntold = Infinity
-      for (const one of untold) if (one < oldestUntold) oldestUntold = one
-    },
-    get unfinished() {
-      return pending.size
-    },
-    current,
-    stamped(id) {
-      pending.add(id)
-    },
-    withdrawn(id) {
-      pending.delete(id)
-    },
-    done(id) {
-      if (pending.delete(id)) ended(id)
-    },
-    opened(id) {
-      open.add(id)
-      if (id < oldestOpen) oldestOpen = id
-    },
-    closed(id) {
-      if (open.delete(id)) ended(id)
-      if (id !== oldestOpen) return
-      oldestOpen = Infinity
-      for (const other of open) if (other < oldestOpen) oldestOpen = other
-    },
-  }
+  /** Work for this event, of this key, goes on in the background and holds the horizon below it. */
+  opened(id: number, key: number): void
+  closed(id: number, key: number): void
 }

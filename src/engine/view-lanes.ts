@@ -1,12 +1,9 @@
-/** One process works through all lanes of the views as one: what holds for it holds for each of them. */
+/** Where timelines stand, lane by lane, held against what was published. */
 
-import type { LaneHorizons, ViewHeader } from '../ports/views/views.ts'
+import type { ViewHeader } from '../ports/views/views.ts'
 
-export const everyLane = (lanes: number, id: number): LaneHorizons =>
-  new Map(Array.from({ length: lanes }, (_, lane) => [lane, id]))
-
-/** Lost entries of one lane at least: what was published stood higher in all. */
-export function isBehind({ horizons }: ViewHeader, published: number): boolean {
-  for (let lane = 0; lane < horizons.length; lane++) if (horizons[lane] < published) return true
+/** Lost entries of one lane at least: what was published of it stands higher. */
+export function isBehind({ horizons }: ViewHeader, published: Float64Array): boolean {
+  for (let lane = 0; lane < horizons.length; lane++) if (horizons[lane] < published[lane]) return true
   return false
 }

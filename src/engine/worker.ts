@@ -1,36 +1,47 @@
 /**
- * The one reader of the log in a process: projects each batch, lets writers go on, then hands the events
- * to what follows (fan-out, backfill), which commits them. The two halves overlap; the hand-over is bounded,
+ * Reads the partitions of the log that are this process's: projects each batch, lets writers go on, then hands the
+ * events to what follows (fan-out, backfill), which commits them. The two halves overlap; the hand-over is bounded,
  * so that a slow fan-out slows the projection and, through it, the writers.
+ *
+ * Partitions come and go while others share the work. One that comes is read from the watermark on; one that has
+ * gone may be worked on by two for a moment, which changes nothing: rows and entries are the same.
  */
 
-import { RivuletError } from '../core/errors.ts'
+import { isRivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
+import { sleep } from '../ports/env/sleep.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
+import { isPoison, type DeadLetters } from './dead-letters.ts'
 import type { Domain } from './domain.ts'
 import type { Event, EventDecoder } from './events.ts'
+import { isProgress } from './progress.ts'
 import type { Derived, Projector } from './project.ts'
 import { retrying } from './retry.ts'
+import type { Waiters } from './waiters.ts'
 
 /** Who reads the log. */
 export const WORKER_GROUP = 'worker'
 
-const PROJECTION_DEADLINE_MS = 10_000
-const DEADLINE_CHECK_MS = 1_000
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
-const CHECKPOINT_INTERVAL_MS = 30_000
+const CHECKPOINT_MS = 30_000
+const POISON_TRIES = 3
+const POISON_PAUSE_MS = 500
 const CHECKPOINT_EVENTS = 500_000
 
 export interface Worker {
-  /** Replays what the store may not hold, up to the end of the log; then goes on by itself. */
+  /** Joins the readers of the log; goes on by itself. */
   start(): Promise<void>
-  /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
-  projected(partition: number, position: number): Promise<void>
-  /** The event stood in the log when this worker started: another may have reacted to it before. */
+  /** The event stood in the log when its partition became this worker's: another may have reacted to it before. */
   isReplayed(event: Event): boolean
-  /** Resolves when everything appended so far, and everything that followed from it, is done. */
+  readonly owned: ReadonlySet<number>
+  /** Of a partition that is owned. */
+  projectedTo(partition: number): number
+  reactedTo(partition: number): number
+  /** Projected, and still to be reacted to. */
+  backlogEvents(): number
+  /** Resolves when every partition is this process's, and everything appended so far, and what followed, is done. */
   idle(): Promise<void>
   checkpoint(): Promise<void>
   stop(): Promise<void>
@@ -43,53 +54,68 @@ export interface WorkerOptions {
   readonly domains: readonly Domain[]
   readonly decode: EventDecoder
   readonly project: Projector
+  readonly waiters: Waiters
+  readonly deadLetters: DeadLetters
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
-  /** Called for each event once all that follows from it is done. */
-  readonly onDone: (event: Event) => void
-  /** Writes what must be known of the events below a checkpoint, which are not read again. */
-  readonly beforeCheckpoint: () => Promise<void>
-  /** Called once a batch is done. */
-  readonly afterBatch: () => Promise<void>
   /** Called with each event as it is read, before anything else. */
   readonly onRead: (event: Event) => void
+  /** Rows of these stand: brings caches up to date and lets writers go on. */
+  readonly apply: (partition: number, events: readonly Event[], next: number) => void
+  /** Called for each event once all that follows from it is done. */
+  readonly onDone: (event: Event) => void
+  /** Called once all events of a batch are done, before it is committed. */
+  readonly afterBatch: () => Promise<void>
+  /** Called whenever `projectedTo` or `reactedTo` has changed by events. */
+  readonly onProgress: (partition: number) => void
+  /** These are about to be ours, and nothing of them has been read. */
+  readonly onGained: (partitions: ReadonlySet<number>) => Promise<void>
+  /** It is ours, and is read from now on. */
+  readonly onOwned: (partition: number) => void
+  /** These are not ours any more. */
+  readonly onLost: (partitions: ReadonlySet<number>) => void
+  /** Writes what must be known of the events below a checkpoint, which are not read again. */
+  readonly beforeCheckpoint: () => Promise<void>
+  readonly checkpointMs?: number
   /** The worker cannot go on; the process should end. */
   readonly onFatal: (error: unknown) => void
 }
 
-interface Waiter {
-  readonly position: number
-  readonly sinceMs: number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
+/** A batch that is projected and has still to be reacted to. */
+interface Projected {
+  readonly batch: LogBatch
+  readonly events: Event[]
 }
 
-const delayed = () => new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
-
 export function createWorker(options: WorkerOptions): Worker {
-  const { env, log, store, domains, decode, project, onDone, onRead } = options
-  const waiters: Waiter[][] = Array.from({ length: log.partitions }, () => [])
+  const { env, log, store, domains, decode, project, waiters, onDone, onRead } = options
   const projectedTo = new Array<number>(log.partitions).fill(0)
   const reactedTo = new Array<number>(log.partitions).fill(0)
   const replayedTo = new Array<number>(log.partitions).fill(0)
-  const handover: { batch: LogBatch; events: Event[] }[] = []
+  let assigned: ReadonlySet<number> = new Set()
+  const owned = new Set<number>()
+  let handover: Projected[] = []
   let backlogEvents = 0
   let eventsSinceCheckpoint = 0
+  /** Of the last checkpoint: of records that are no events, too, or retention would overtake it. */
+  let isAhead = false
   let consumer: LogConsumer | undefined
   let stopped = false
+  /** It still goes on, but does not wait for long any more. */
+  let ending = false
   let failure: unknown
   let wakeReactor = () => {}
   let wakeProjector = () => {}
   const idlers: (() => void)[] = []
   let loops: Promise<unknown> = Promise.resolve()
+  let gaining: Promise<void> = Promise.resolve()
   let checkpointTimer: { cancel(): void } | undefined
-  let deadlineTimer: { cancel(): void } | undefined
   let checkpointing: Promise<void> = Promise.resolve()
 
   function fail(error: unknown): void {
     if (failure !== undefined) return
     failure = error
     stopped = true
-    for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(error)
+    waiters.end(error)
     wakeReactor()
     wakeProjector()
     wakeIdlers()
@@ -100,31 +126,103 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const wake of idlers.splice(0)) wake()
   }
 
-  function release(partition: number): void {
-    const list = waiters[partition]
-    let kept = 0
-    for (const waiter of list) {
-      if (waiter.position < projectedTo[partition]) waiter.resolve()
-      else list[kept++] = waiter
-    }
-    list.length = kept
+  const retry = <T>(task: () => Promise<T>) => retrying(env, () => stopped || ending, task)
+
+  function onAssigned(partitions: readonly number[]): void {
+    assigned = new Set(partitions)
+    const lost = new Set([...owned].filter((partition) => !assigned.has(partition)))
+    for (const partition of lost) owned.delete(partition)
+    const left = handover.filter(({ batch }) => !lost.has(batch.partition))
+    for (const { events } of handover) backlogEvents -= events.length
+    for (const { events } of left) backlogEvents += events.length
+    handover = left
+    if (lost.size > 0) options.onLost(lost)
+    wakeProjector()
+    gaining = gaining.then(gain).catch((error: unknown) => {
+      if (!stopped) fail(error)
+    })
   }
 
-  const retry = <T>(task: () => Promise<T>) => retrying(env, () => stopped, task)
+  async function gain(): Promise<void> {
+    const fresh = new Set([...assigned].filter((partition) => !owned.has(partition)))
+    if (fresh.size === 0 || stopped) return
+    await retry(() => options.onGained(fresh))
+    const watermark = await retry(() => store.watermark())
+    const bounds = await retry(() => log.bounds())
+    for (const partition of fresh) {
+      // Gone again meanwhile, or the process ends.
+      if (!assigned.has(partition) || stopped) continue
+      // A store without a watermark may have lost everything: what the group has committed says nothing of it.
+      const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)
+      projectedTo[partition] = reactedTo[partition] = from
+      replayedTo[partition] = bounds[partition].end
+      owned.add(partition)
+      options.onOwned(partition)
+      await consumer?.seek(partition, from)
+    }
+    wakeIdlers()
+  }
+
+  /** What comes of a partition before its place is known is from somewhere else. */
+  const isNextOf = (positions: readonly number[], { partition, from }: LogBatch): boolean =>
+    owned.has(partition) && from <= positions[partition]
 
   async function projectBatch(batch: LogBatch): Promise<void> {
-    const events = batch.values.map((value, i) =>
-      decode(value, log.epoch, batch.partition, batch.positions[i]),
-    )
-    for (const event of events) onRead(event)
-    const derived = await retry(() => project(events))
-    if (derived.length > 0) await retry(() => options.appendDerived(derived))
-    for (const domain of domains) domain.projected?.(events)
-    projectedTo[batch.partition] = batch.next
+    const { partition } = batch
+    const events = await projectEvents(batch, await decodeBatch(batch))
+    // Gone meanwhile: what was written is right, and all the same it is the next owner's to tell.
+    if (!isNextOf(projectedTo, batch)) return
+    projectedTo[partition] = Math.max(projectedTo[partition], batch.next)
     backlogEvents += events.length
     handover.push({ batch, events })
     wakeReactor()
-    release(batch.partition)
+    options.apply(partition, events, batch.next)
+    if (events.length > 0) options.onProgress(partition)
+  }
+
+  async function decodeBatch(batch: LogBatch): Promise<Event[]> {
+    const events: Event[] = []
+    for (const [i, value] of batch.values.entries()) {
+      try {
+        const event = decode(value, log.epoch, batch.partition, batch.positions[i])
+        if (!isProgress(event)) events.push(event)
+      } catch (error) {
+        if (!isRivuletError(error, 'data_corrupt')) throw error
+        await bury(batch, batch.positions[i], error)
+      }
+    }
+    for (const event of events) onRead(event)
+    return events
+  }
+
+  /** @returns those that could be projected: one that cannot is taken out, and holds nobody up */
+  async function projectEvents(batch: LogBatch, events: Event[], tries = 1): Promise<Event[]> {
+    if (events.length === 0) return events
+    try {
+      const derived = await retry(() => project(events))
+      if (derived.length > 0) await retry(() => options.appendDerived(derived))
+      return events
+    } catch (error) {
+      if (!isPoison(error)) throw error
+      if (events.length > 1) {
+        const done: Event[] = []
+        for (const event of events) done.push(...(await projectEvents(batch, [event])))
+        return done
+      }
+      // Should it be the store after all, and not the event: a little patience.
+      if (tries < POISON_TRIES) {
+        await sleep(env, POISON_PAUSE_MS)
+        return projectEvents(batch, events, tries + 1)
+      }
+      await bury(batch, events[0].position, error)
+      onDone(events[0])
+      return []
+    }
+  }
+
+  async function bury(batch: LogBatch, position: number, reason: unknown): Promise<void> {
+    const value = batch.values[batch.positions.indexOf(position)]
+    await retry(() => options.deadLetters.bury({ partition: batch.partition, position, value }, reason))
   }
 
   async function projectLoop(): Promise<void> {
@@ -134,7 +232,7 @@ export function createWorker(options: WorkerOptions): Worker {
       }
       const batch = stopped ? undefined : await consumer?.next(LIMITS.workerBatchEvents)
       if (batch === undefined) return
-      await projectBatch(batch)
+      if (isNextOf(projectedTo, batch)) await projectBatch(batch)
     }
   }
 
@@ -146,104 +244,93 @@ export function createWorker(options: WorkerOptions): Worker {
         await new Promise<void>((resolve) => (wakeReactor = resolve))
         continue
       }
-      const { batch, events } = next
-      for (const domain of domains)
-        if (domain.react !== undefined) await retry(async () => domain.react?.(events))
-      for (const event of events) onDone(event)
-      await retry(options.afterBatch)
-      backlogEvents -= events.length
-      reactedTo[batch.partition] = batch.next
-      if (!stopped) await consumer?.commit(batch.partition, batch.next)
+      await react(next)
       wakeProjector()
       wakeIdlers()
-      eventsSinceCheckpoint += events.length
       if (eventsSinceCheckpoint >= CHECKPOINT_EVENTS) await checkpoint()
     }
   }
 
-  /** What was reacted to is also projected, so replaying from there misses neither. */
+  async function react({ batch, events }: Projected): Promise<void> {
+    const { partition } = batch
+    for (const domain of events.length > 0 ? domains : [])
+      if (domain.react !== undefined) await retry(async () => domain.react?.(events))
+    for (const event of events) onDone(event)
+    backlogEvents -= events.length
+    eventsSinceCheckpoint += events.length
+    if (events.length > 0) await retry(options.afterBatch)
+    // Gone meanwhile, and perhaps back again: then it has begun anew.
+    if (!isNextOf(reactedTo, batch)) return
+    reactedTo[partition] = Math.max(reactedTo[partition], batch.next)
+    isAhead = true
+    if (events.length > 0) options.onProgress(partition)
+    if (!stopped) await consumer?.commit(partition, batch.next)
+  }
+
   function checkpoint(): Promise<void> {
-    checkpointing = checkpointing.then(async () => {
-      eventsSinceCheckpoint = 0
-      const positions = [...reactedTo]
-      await retry(options.beforeCheckpoint)
-      await retry(() => store.checkpoint(positions))
-      await log.release(positions)
+    checkpointing = checkpointing.then(save).catch((error: unknown) => {
+      // At the end it may go without: the next one only begins further back.
+      if (!ending || !isRivuletError(error) || !error.retriable) throw error
     })
     return checkpointing
   }
 
-  /** One timer for all who wait: nobody waits much longer than the deadline, and none pays for a timer. */
-  function watchDeadlines(): void {
-    deadlineTimer = env.timer(DEADLINE_CHECK_MS, () => {
-      const overdueMs = env.monotonicMs() - PROJECTION_DEADLINE_MS
-      for (const list of waiters) {
-        const overdue = list.filter((waiter) => waiter.sinceMs < overdueMs)
-        if (overdue.length > 0)
-          list.splice(0, list.length, ...list.filter((waiter) => waiter.sinceMs >= overdueMs))
-        for (const waiter of overdue) {
-          waiter.reject(delayed())
-        }
-      }
-      if (!stopped) watchDeadlines()
-    })
+  /** What was reacted to is also projected, so replaying from there misses neither. */
+  async function save(): Promise<void> {
+    eventsSinceCheckpoint = 0
+    isAhead = false
+    const positions = reactedTo.map((position, partition) => (owned.has(partition) ? position : 0))
+    await retry(options.beforeCheckpoint)
+    await retry(() => store.checkpoint(positions))
+    await log.release(positions)
   }
 
   function scheduleCheckpoint(): void {
-    checkpointTimer = env.timer(CHECKPOINT_INTERVAL_MS, () => {
-      const due = eventsSinceCheckpoint > 0 ? checkpoint() : Promise.resolve()
+    checkpointTimer = env.timer(options.checkpointMs ?? CHECKPOINT_MS, () => {
+      const due = isAhead ? checkpoint() : Promise.resolve()
       due.then(() => !stopped && scheduleCheckpoint(), fail)
     })
   }
 
-  function projected(partition: number, position: number): Promise<void> {
-    if (position < projectedTo[partition]) return Promise.resolve()
-    if (failure !== undefined) return Promise.reject(failure)
-    if (stopped) return Promise.reject(delayed())
-    return new Promise((resolve, reject) =>
-      waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
-    )
+  /** Waits until `isSo`, looked at whenever something has changed. */
+  async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
+    for (;;) {
+      if (failure !== undefined) throw failure
+      if (stopped || (await isSo())) return
+      await new Promise<void>((resolve) => void idlers.push(resolve))
+    }
   }
 
   return {
-    projected,
     checkpoint,
+    owned,
+    projectedTo: (partition) => projectedTo[partition],
+    reactedTo: (partition) => reactedTo[partition],
+    backlogEvents: () => backlogEvents,
     isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {
-      consumer = await log.consumer(WORKER_GROUP)
-      const watermark = await store.watermark()
-      const bounds = await log.bounds()
-      for (let partition = 0; partition < log.partitions; partition++) {
-        // A store without a watermark may have lost everything: what the group has committed says nothing of it.
-        const from = watermark[partition] ?? bounds[partition].start
-        projectedTo[partition] = reactedTo[partition] = from
-        replayedTo[partition] = bounds[partition].end
-        await consumer.seek(partition, from)
-      }
+      consumer = await log.consumer(WORKER_GROUP, onAssigned)
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
-      await Promise.all(bounds.map(({ start, end }, p) => (end > start ? projected(p, end - 1) : undefined)))
       scheduleCheckpoint()
-      watchDeadlines()
     },
     async idle() {
-      for (;;) {
-        if (failure !== undefined) throw failure
-        const bounds = await log.bounds()
-        if (stopped || bounds.every(({ end }, p) => reactedTo[p] >= end)) return
-        await new Promise<void>((resolve) => void idlers.push(resolve))
-      }
+      await until(() => owned.size === log.partitions)
+      await until(async () => (await log.bounds()).every(({ end }, partition) => reactedTo[partition] >= end))
     },
     async stop() {
-      stopped = true
+      ending = true
       checkpointTimer?.cancel()
-      deadlineTimer?.cancel()
+      // Before it leaves: whoever has its partitions next begins where it was.
+      if (failure === undefined && isAhead) await checkpoint()
+      stopped = true
       await consumer?.close()
       wakeReactor()
       wakeProjector()
       await loops
+      await gaining
       wakeIdlers()
-      for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(delayed())
-      if (failure === undefined) await checkpoint()
+      waiters.end()
+      if (failure === undefined && isAhead) await checkpoint()
     },
   }
 }

@@ -32,8 +32,8 @@ const CLOSED_PLAN_TTL_MS = 30 * 86_400_000
 export interface ChunkRunner {
   /** Waits while too many plans are open. A plan that was begun before goes on where it was. */
   add(plan: Plan): Promise<void>
-  /** Plans that an earlier process left open. */
-  resume(): Promise<void>
+  /** Plans of authors in these partitions of the log that an earlier process left open. */
+  resume(partitions: ReadonlySet<number>): Promise<void>
   /** The receipt of a plan under way. */
   receipt(post: number): Receipt | undefined
   readonly openPlans: number
@@ -186,22 +186,23 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     ])
     if (open.delete(post)) openChunks -= plan.chunks.length
     for (const wake of waiters.splice(0)) wake()
-    horizon.closed(post)
+    horizon.closed(post, plan.author)
     await context.publishHorizon()
   }
 
-  /** Posts with an open plan, as an earlier process left them. */
-  async function leftOpen(): Promise<number[]> {
+  /** Plans as an earlier process left them. */
+  async function eachLeftOpen(task: (plan: Plan) => void): Promise<void> {
     const { partition } = openPlansTable.key(0)
-    const left: number[] = []
     for (let from = ''; ;) {
-      const [rows] = await store.range([{ table: openPlansTable, partition, from, limit: 1_000 }])
-      for (const row of rows) {
-        const { post, open: isOpen } = openPlansTable.decode(row)
-        from = `${idKey(post)}0`
-        if (isOpen) left.push(post)
-      }
-      if (rows.length < 1_000) return left
+      const range = { table: openPlansTable, partition, from, limit: PLANS_A_READ }
+      const [rows] = await store.range([range])
+      const states = rows.map((row) => openPlansTable.decode(row))
+      const plans = await store.get(
+        states.flatMap(({ post, open: isOpen }) => (isOpen ? [plansTable.key(post)] : [])),
+      )
+      for (const row of plans) if (row !== undefined) task(plansTable.decode(row))
+      if (rows.length < PLANS_A_READ) return
+      from = `${idKey(states[states.length - 1].post)}0`
     }
   }
 
@@ -217,17 +218,18 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
       const [friends, active] = receipt.lanes
       return { ...receipt, lanes: [friends, active, Math.max(0, receipt.done - friends - active)] }
     },
-    async resume() {
-      const posts = await leftOpen()
+    async resume(partitions) {
+      const left: { readonly post: number; readonly author: number }[] = []
+      await eachLeftOpen((plan) => {
+        const { post, author } = plan
+        if (partitions.has(context.partitionOf(author)) && !open.has(post)) left.push({ post, author })
+      })
       // All of them before the first may end, or the horizon would pass those to come.
-      for (const post of posts) horizon.opened(post)
-      for (let at = 0; at < posts.length; at += PLANS_A_READ) {
-        const some = posts.slice(at, at + PLANS_A_READ)
-        const rows = await store.get(some.map((post) => plansTable.key(post)))
-        for (const [i, row] of rows.entries()) {
-          if (row === undefined) horizon.closed(some[i])
-          else await add(plansTable.decode(row))
-        }
+      for (const { post, author } of left) horizon.opened(post, author)
+      for (let at = 0; at < left.length; at += PLANS_A_READ) {
+        const some = left.slice(at, at + PLANS_A_READ)
+        const rows = await store.get(some.map(({ post }) => plansTable.key(post)))
+        for (const row of rows) if (row !== undefined) await add(plansTable.decode(row))
       }
     },
     async idle() {

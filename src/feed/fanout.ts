@@ -8,7 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import { DELAY_BOUNDS_MS, Histogram } from '../core/histogram.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
-import { SHARES, type Graph } from '../graph/index.ts'
+import { graphEvents, SHARES, type Graph, type MarkRaise } from '../graph/index.ts'
 import type { RowWrite } from '../ports/store/store.ts'
 import { rangesOf, sizeOf, type Outgoing, type Posted } from './audience.ts'
 import { createChunkRunner, type ChunkRunner } from './chunks.ts'
@@ -64,10 +64,10 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     for (const { event } of pulled) stats.arrived(event.id)
     for (const { event } of ordinary) stats.arrived(event.id)
     for (const plan of await plansOf(large)) {
-      horizon.opened(plan.post)
+      horizon.opened(plan.post, plan.author)
       await runner.add(plan).catch((error: unknown) => {
         // Tried again with the batch, when its audience may need no plan any more.
-        horizon.closed(plan.post)
+        horizon.closed(plan.post, plan.author)
         throw error
       })
     }
@@ -91,15 +91,31 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
   }
 
   /** Durable before anyone is skipped: from here on readers know to pull. */
-  const raiseMarks = (posts: readonly Outgoing[]) =>
-    marks.raise(
-      posts.flatMap(({ event, share: pushed }) => {
-        // A timeline may have been rebuilt without what was pulled then: it stays pulled.
-        const share = context.mayHaveBeenOtherwise(event) ? 0 : pushed
-        const { id: postId, version, body } = event
-        return share < SHARES ? [{ author: body.author, share, postId, version }] : []
-      }),
+  async function raiseMarks(posts: readonly Outgoing[]): Promise<void> {
+    const raises = posts.flatMap(({ event, share: pushed }) => {
+      // A timeline may have been rebuilt without what was pulled then: it stays pulled.
+      const share = context.mayHaveBeenOtherwise(event) ? 0 : pushed
+      const { id: postId, version, body } = event
+      return share < SHARES ? [{ author: body.author, share, postId, version }] : []
+    })
+    await marks.raise(raises)
+    if (context.isShared) await tellOthers(raises)
+  }
+
+  /** Each in the partition of its post, where the horizon that passes the post stands behind it. */
+  async function tellOthers(raises: readonly MarkRaise[]): Promise<void> {
+    const byPartition = new Map<number, MarkRaise[]>()
+    for (const raise of raises) {
+      const partition = context.partitionOf(raise.author)
+      const list = byPartition.get(partition)
+      if (list === undefined) byPartition.set(partition, [raise])
+      else list.push(raise)
+    }
+    const told = [...byPartition.values()].map((some) =>
+      context.tell(graphEvents.marksRaised, some[0].author, { raises: some }),
     )
+    await Promise.all(told)
+  }
 
   /** A plan is made once: what is done of it is told by the chunks it named then. */
   async function plansOf(posts: readonly Outgoing[]): Promise<Plan[]> {

@@ -21,8 +21,8 @@ import type { Timelines } from './timelines.ts'
 export interface HomeQuery {
   readonly reader: number
   circle: Circle
-  /** What the views had been told when the read began: a header below it lost entries. */
-  readonly publishedHorizon: number
+  /** What the views had been told when the read began, by lane: a header below it lost entries. */
+  readonly published: Float64Array
   readonly reposts: RepostsSeen
   readonly stats: { entries: number; dead: number }
   /** Sources that failed, on the way of the page or beside it. */
@@ -41,13 +41,13 @@ interface RepostsSeen {
 export function newHomeQuery(
   reader: number,
   circle: Circle,
-  publishedHorizon: number,
+  published: Float64Array,
   below: number,
 ): HomeQuery {
   return {
     reader,
     circle,
-    publishedHorizon,
+    published,
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
     stats: { entries: 0, dead: 0 },
     failed: [],
@@ -70,7 +70,7 @@ export function createHome(
     async read(query, { below, atLeast, limit }) {
       const nothing = { candidates: [], lower: atLeast }
       const page = await views.range(query.reader, below, limit)
-      if (page === undefined || isBehind(page.header, query.publishedHorizon)) {
+      if (page === undefined || isBehind(page.header, query.published)) {
         timelines.rebuild(query.reader)
         return nothing
       }

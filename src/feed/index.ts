@@ -1,6 +1,7 @@
 /** The news feed: posts, how they reach readers, and what readers see. */
 
 import { struct, u32 } from '../core/codec.ts'
+import { idTimeMs } from '../core/ids.ts'
 import type { Histogram } from '../core/histogram.ts'
 import type { CursorSeal } from '../core/cursor.ts'
 import { isEvent, type Domain } from '../engine/domain.ts'
@@ -10,14 +11,15 @@ import { defineTable } from '../engine/tables.ts'
 import { graphEvents, type Graph } from '../graph/index.ts'
 import { createFeedCommands, type FeedCommands } from './commands.ts'
 import * as events from './events.ts'
+import type { Posted } from './audience.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
 import { createOutboxes, type Outboxes } from './outboxes.ts'
 import { createPosts, type Posts } from './posts.ts'
 import { feedProjections } from './project.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
-import { createReveals } from './reveals.ts'
-import { kindOf } from './tables.ts'
+import { createReveals, REVEALS_TTL_MS } from './reveals.ts'
+import { kindOf, revealsTable } from './tables.ts'
 import { createTimelines, type Timelines } from './timelines.ts'
 
 export interface FeedOptions {
@@ -77,11 +79,14 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
       const post = posts.cached(event.body.post)
       posts.markDeleted(event.body.post)
       outboxes.deleted(event.body.author, event.body.post)
-      if (post === undefined || post.repostOf > 0) reveals.deleted(event.id, event.body.author)
+      if (post === undefined || post.repostOf > 0) reveals.revealed(event.id, event.body.author)
+    } else if (isEvent(event, events.cameLate)) {
+      reveals.revealed(event.body.id, event.body.author)
     } else if (isEvent(event, events.engaged)) posts.drop(event.body.target)
   }
 
   async function react(batch: readonly Event[]): Promise<void> {
+    for (const event of batch) if (isEvent(event, events.posted) && isLate(event)) await tellLate(event)
     for (const event of batch) {
       if (!isEvent(event, graphEvents.followed)) continue
       timelines.backfill({ ...event.body, followId: event.id })
@@ -89,9 +94,20 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     await fanout.take(batch.filter((event) => isEvent(event, events.posted)))
   }
 
+  /** What was claimed before it came cannot have meant it. */
+  const isLate = (event: Event): boolean =>
+    context.isShared && !context.isReplayed(event) && event.id <= context.horizon.published[event.partition]
+
+  async function tellLate({ body: { author }, version }: Posted): Promise<void> {
+    const id = context.ids.next()
+    const expiresAtMs = idTimeMs(id) + REVEALS_TTL_MS
+    await store.write([{ ...revealsTable.row(revealsTable.key(id), version, { id, author }), expiresAtMs }])
+    await context.tell(events.cameLate, author, { id, author })
+  }
+
   const domain: Domain = {
     name: 'feed',
-    events: [events.posted, events.deleted, events.engaged],
+    events: [events.posted, events.deleted, events.engaged, events.cameLate],
     projections: feedProjections,
     projected: (batch) => batch.forEach(projected),
     react,
@@ -99,7 +115,12 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
       const [row] = await store.get([pastTable.key()])
       imports = row === undefined ? 0 : pastTable.decode(row).imports
       await reveals.load()
-      await fanout.runner.resume()
+    },
+    gained: (partitions) => fanout.runner.resume(partitions),
+    async forget() {
+      posts.clear()
+      outboxes.clear()
+      await reveals.load()
     },
     async stop() {
       await timelines.stop()

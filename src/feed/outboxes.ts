@@ -41,6 +41,7 @@ export interface Outboxes {
   ): readonly OutboxSlice[] | Promise<readonly OutboxSlice[]>
   posted(author: number, id: number, kind: number): void
   deleted(author: number, id: number): void
+  clear(): void
   readonly stats: { hits: number; loads: number }
 }
 
@@ -119,6 +120,10 @@ export function createOutboxes(store: Store): Outboxes {
     read(requests, keep) {
       const known = requests.map(fromCache)
       return known.includes(undefined) ? readMissing(requests, known, keep) : (known as OutboxSlice[])
+    },
+    clear() {
+      cache.clear()
+      loading.clear()
     },
     posted(author, id, kind) {
       loading.delete(author)

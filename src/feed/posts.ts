@@ -30,11 +30,14 @@ export interface Posts {
   /** The row or the counts changed. */
   drop(id: number): void
   markDeleted(id: number): void
+  clear(): void
 }
 
 /** An estimate, on the safe side: the object, its text, and the JSON that is made of it. */
 const BYTES_A_POST = 1_000
 const BYTES_A_CHARACTER = 5
+/** Is no id. */
+const EVERYTHING = 0
 
 /** Field by field: a spread of so many fields takes several times as long. */
 const newPost = (id: number, body: Struct<typeof postFields>, deleted: boolean): Post => ({
@@ -87,7 +90,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
         const post = newPost(id, stored, stored.deleted)
         if (counts !== undefined) Object.assign(post, postCountsTable.decode(counts))
         found.set(id, post)
-        if (!changed.has(id)) cache.set(id, post)
+        if (!changed.has(id) && !changed.has(EVERYTHING)) cache.set(id, post)
       })
     } finally {
       loads.delete(changed)
@@ -115,6 +118,11 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
       const post = cache.get(id)
       if (post !== undefined) post.deleted = true
       drop(id)
+    },
+    clear() {
+      cache.clear()
+      // What is being loaded may be old, too.
+      for (const changed of loads) changed.add(EVERYTHING)
     },
   }
 }

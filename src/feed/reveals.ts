@@ -1,7 +1,7 @@
 /**
- * Reposts that were deleted lately. Such a delete can bring back an older repost of the same post, so what a
- * reader was shown before it belongs to another past. A short list answers for nearly every `after`; what is
- * older than the list can only be a gap.
+ * What lately showed something in the past. A repost that is deleted can bring back an older one of the same post; a
+ * post may enter the log late, below what pages claimed already. What a reader was shown before it belongs to
+ * another past. A short list answers for nearly every `after`; what is older than the list can only be a gap.
  */
 
 import type { Store } from '../ports/store/store.ts'
@@ -14,9 +14,10 @@ const KEPT_MAX = 4_096
 export const REVEALS_TTL_MS = 30 * 86_400_000
 
 export interface Reveals {
-  /** Whether a repost by someone in `concerns` was deleted by an event above `id`, as far as is known. */
+  /** Whether something by someone in `concerns` was revealed above `id`, as far as is known. */
   since(id: number, concerns: (author: number) => boolean): boolean
-  deleted(id: number, author: number): void
+  /** @param id above all that was claimed before */
+  revealed(id: number, author: number): void
   load(): Promise<void>
 }
 
@@ -32,7 +33,7 @@ export function createReveals(env: Env, store: Store): Reveals {
       for (let i = list.length - 1; i >= 0 && list[i].id > id; i--) if (concerns(list[i].author)) return true
       return false
     },
-    deleted(id, author) {
+    revealed(id, author) {
       if (list.some((known) => known.id === id)) return
       list.push({ id, author })
       if (list.length < 2 * KEPT_MAX) return

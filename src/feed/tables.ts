@@ -103,7 +103,7 @@ export const openPlansTable = defineTable({
   value: struct({ post: u53, open: bool }),
 })
 
-/** Deleted reposts: they can bring an older repost back, so a page from before them has another past. */
+/** What changed the past: a repost that was deleted, a post that came late. A page from before it has another one. */
 export const revealsTable = defineTable({
   name: 'reveals',
   partition: (_id: number) => 'reveals',

@@ -40,6 +40,9 @@ const REBUILDS_PER_SECOND_MAX = 2_000
 const BACKFILLS_PER_SECOND_MAX = 10_000
 const JOBS_MAX = 50_000
 const FINISHED_A_READ_MAX = 16
+const JOBS_AT_ONCE = 2
+/** Most of their time goes into waiting until what others have written is known here. */
+const JOBS_AT_ONCE_SHARED = 32
 
 export function createTimelines(context: EngineContext, graph: Graph, outboxes: Outboxes): Timelines {
   const { env, store, views } = context
@@ -50,6 +53,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
    * outbox. One more than fits is merged: then the floor rises above whatever was left out.
    */
   async function runBackfill({ follower, followee, followId: id }: Backfill): Promise<void> {
+    await context.caughtUp(followee)
     const page = await views.range(follower, Infinity, 1)
     // Without a header there is nothing to fill: a later rebuild reads this follow, too.
     if (page !== undefined) {
@@ -66,6 +70,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
   /** Header first, then the circle, then the outboxes: whatever is pushed meanwhile is kept, whatever was before is read. */
   async function runRebuild(owner: number): Promise<void> {
     const [epoch] = await views.open([owner])
+    await context.caughtUp()
     const circle = await graph.circles.of(owner)
     const slice = await pullWhole(circle.following, 0, views.capacity)
     const isPushed = ({ id, author, kind }: Candidate) =>
@@ -108,7 +113,7 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
     createQueue<J>({
       env,
       run,
-      concurrency: 2,
+      concurrency: context.isShared ? JOBS_AT_ONCE_SHARED : JOBS_AT_ONCE,
       jobsMax: JOBS_MAX,
       jobsPerSecondMax,
       // Nothing is lost: an unfilled edge is pulled, a missing timeline asks again at the next read.

@@ -22,13 +22,15 @@ export interface Accounts {
   cached(number: number): Account | undefined
   /** Forgets a cached account: its row changed. */
   drop(number: number): void
+  clear(): void
   /** Rises with each change of any account. */
   readonly changes: number
-  /** The next free account number; resumes after the highest one in use. */
+  /** The next free account number. */
   nextNumber(): Promise<number>
 }
 
-export function createAccounts(store: Store): Accounts {
+/** @param isShared other processes give out numbers, too: none goes on in a block that another one has begun */
+export function createAccounts(store: Store, isShared: boolean): Accounts {
   const byNumber = new LRUCache<number, Account>({ max: CACHED_MAX })
   const numberOfId = new LRUCache<number, number>({ max: CACHED_MAX })
   let drops = 0
@@ -62,7 +64,7 @@ export function createAccounts(store: Store): Accounts {
   async function renewLease(): Promise<void> {
     const leases = await readLeases(store)
     const last = leases[leases.length - 1]
-    if (lease === undefined && last !== undefined) {
+    if (lease === undefined && last !== undefined && !isShared) {
       const { end } = numbersOfBlock(last)
       lease = { next: await firstFree(store, last), end }
       if (lease.next < end) return
@@ -93,6 +95,10 @@ export function createAccounts(store: Store): Accounts {
     drop(number) {
       drops++
       byNumber.delete(number)
+    },
+    clear() {
+      drops++
+      byNumber.clear()
     },
     async nextNumber() {
       while (lease === undefined || lease.next >= lease.end) {

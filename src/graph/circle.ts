@@ -52,6 +52,7 @@ export interface Circles {
   change(number: number, eventId: number, change: (circle: Circle) => Circle): void
   /** Changes nothing that a reader could have been told: no event stands behind it. */
   patch(number: number, change: (circle: Circle) => Circle): void
+  clear(): void
 }
 
 const CACHED_EDGES_MAX = 4_000_000
@@ -97,6 +98,10 @@ export function createCircles(store: Store): Circles {
       const circle = cache.get(number)
       loading.delete(number)
       if (circle !== undefined) cache.set(number, change(circle))
+    },
+    clear() {
+      cache.clear()
+      loading.clear()
     },
   }
 }

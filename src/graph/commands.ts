@@ -11,7 +11,7 @@ import * as events from './events.ts'
 import { includesSorted } from '../core/sorted.ts'
 import { OVERRIDES, SHARES, type Policies, type Policy, type TierOverride } from './policy.ts'
 import type { GraphReads } from './read.ts'
-import { externalIdsTable, handlesTable, type Account } from './tables.ts'
+import { blockedByTable, blocksTable, externalIdsTable, handlesTable, type Account } from './tables.ts'
 
 export interface Profile {
   readonly handle?: string | undefined
@@ -148,7 +148,10 @@ export function createGraphCommands(
     return { account: (await afterAccepted(accounts.byId(known.id))) ?? known, created: false }
   }
 
-  /** A request that would change nothing appends nothing, unless it must be remembered for its key. */
+  /**
+   * A request that would change nothing appends nothing, unless it must be remembered for its key. Where others
+   * write, too, what is known here may be a little old.
+   */
   async function change<B>(
     needed: boolean,
     type: EventType<B>,
@@ -156,16 +159,28 @@ export function createGraphCommands(
     body: B,
     once: Idempotency | undefined,
   ): Promise<void> {
-    if (needed || once !== undefined) await produce(type, key, body, once)
+    if (needed || once !== undefined || context.isShared) await produce(type, key, body, once)
   }
 
   /** Follows on their way into the log, by follower: the limit counts them. */
   const followsUnderWay = new Map<number, number>()
 
+  /**
+   * Of a block that another process has just taken back, this one may not have heard; but the follow counts only
+   * with an id above it.
+   */
+  async function isBlockedNow(one: number, other: number): Promise<boolean> {
+    const tables = [blocksTable, blockedByTable]
+    const rows = await store.get(tables.map((table) => table.key(one, other)))
+    const pairs = rows.flatMap((row, i) => (row === undefined ? [] : [tables[i].decode(row)]))
+    for (const { id, onId } of pairs) ids.observe(Math.max(id, onId))
+    return pairs.some(({ on }) => on)
+  }
+
   async function follow(follower: number, followee: number, once?: Idempotency) {
     if (follower === followee) throw new RivuletError('follow_self', 'an account cannot follow itself')
     const circle = await circles.of(follower)
-    if (isBlocked(circle, followee)) {
+    if (context.isShared ? await isBlockedNow(follower, followee) : isBlocked(circle, followee)) {
       throw new RivuletError('follow_refused', 'this account cannot be followed by you')
     }
     const already = followId(circle, followee) !== undefined
@@ -223,10 +238,10 @@ export function createGraphCommands(
       const change = async () => {
         const policy = { ...policies.current, ...changeOf }
         check?.(policy)
-        await produce(events.policyChanged, 0, { policy: JSON.stringify(policy) }, once)
+        await produce(events.policyChanged, 0, { policy: JSON.stringify(changeOf) }, once)
         return policies.current
       }
-      // One after the other: each change is made to what the one before left.
+      // One after the other: each is checked with what the one before left.
       const changed = policyChanges.then(change, change)
       policyChanges = changed
       return changed

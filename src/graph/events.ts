@@ -1,7 +1,7 @@
 /** What happens to accounts and between them. The key of each event is named beside it. */
 
-import { optional, struct, text, u32, u53, u8 } from '../core/codec.ts'
-import { defineEvent } from '../engine/events.ts'
+import { list, optional, struct, text, u32, u32Array, u53, u8 } from '../core/codec.ts'
+import { defineEvent, defineNotice } from '../engine/events.ts'
 
 const profile = {
   handle: optional(text),
@@ -37,7 +37,7 @@ export const unmuted = defineEvent(8, 'unmuted', pair)
 
 /** Key: the account. `override`: 0 auto, 1 push, 2 pull; `share`: eighths of the edges pushed to under push. */
 export const tierSet = defineEvent(9, 'tier_set', struct({ number: u32, override: u8, share: u8 }))
-/** Key 0. The whole policy as JSON, so that a setting needs no new event. */
+/** Key 0. What changes of the policy, as JSON, so that a setting needs no new event. */
 export const policyChanged = defineEvent(10, 'policy_changed', struct({ policy: text }))
 
 /**
@@ -45,3 +45,12 @@ export const policyChanged = defineEvent(10, 'policy_changed', struct({ policy: 
  * made of this event's id and time).
  */
 export const tokenMinted = defineEvent(11, 'token_minted', struct({ number: u32 }))
+
+/** Key: any of the authors. Marks that stand: readers in other processes know them before the horizon passes the posts. */
+export const marksRaised = defineNotice(
+  12,
+  'marks_raised',
+  struct({ raises: list(struct({ author: u32, share: u8, postId: u53 })) }),
+)
+/** Key 0. Accounts that were seen in a minute, by a process that is not the only one. */
+export const seen = defineEvent(13, 'seen', struct({ minute: u32, numbers: u32Array }))

@@ -5,13 +5,13 @@ import type { EngineContext } from '../engine/engine.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { Event } from '../engine/events.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
-import { createActivity, type Activity } from './activity.ts'
+import { createActivity, minuteOf, type Activity } from './activity.ts'
 import { createCircles, followId, withFollow, withMute, type Circle, type Circles } from './circle.ts'
 import { renewClaims } from './claims.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
-import { createMarks, type Marks } from './marks.ts'
-import { createPolicies, readPolicy, type Policies } from './policy.ts'
+import { createMarks, type MarkRaise, type Marks } from './marks.ts'
+import { createPolicies, type Policies } from './policy.ts'
 import { graphProjections } from './project.ts'
 import { createGraphReads, type GraphReads } from './read.ts'
 
@@ -27,10 +27,10 @@ export interface Graph {
 }
 
 export function createGraph(context: EngineContext): Graph {
-  const { store, env } = context
-  const accounts = createAccounts(store)
+  const { store } = context
+  const accounts = createAccounts(store, context.isShared)
   const circles = createCircles(store)
-  const activity = createActivity(env, store)
+  const activity = createActivity(context)
   const marks = createMarks(store)
   const policies = createPolicies()
   const reads = createGraphReads(store, accounts, circles)
@@ -53,11 +53,15 @@ export function createGraph(context: EngineContext): Graph {
       const on = isEvent(event, events.muted)
       circles.change(event.body.by, event.id, (circle) => withMute(circle, event.body.of, event.id, on))
     } else if (isEvent(event, events.accountCreated)) {
-      activity.touch(event.body.number, idTimeMs(event.id))
+      activity.saw([event.body.number], minuteOf(idTimeMs(event.id)))
+    } else if (isEvent(event, events.seen)) {
+      activity.saw(event.body.numbers, event.body.minute)
+    } else if (isEvent(event, events.marksRaised)) {
+      marks.learn(event.body.raises)
     } else if (isEvent(event, events.accountChanged)) accounts.drop(event.body.number)
     else if (isEvent(event, events.tierSet)) {
       policies.setTier(event.body.number, event.body.override, event.body.share)
-    } else if (isEvent(event, events.policyChanged)) policies.set(readPolicy(event.body.policy))
+    } else if (isEvent(event, events.policyChanged)) policies.change(event.body.policy)
   }
 
   const domain: Domain = {
@@ -65,9 +69,20 @@ export function createGraph(context: EngineContext): Graph {
     events: Object.values(events),
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
-    react: (batch) => renewClaims(store, batch),
+    async react(batch) {
+      for (const event of batch) {
+        if (isEvent(event, events.seen)) activity.keep(event.body.numbers)
+        else if (isEvent(event, events.accountCreated)) activity.keep([event.body.number])
+      }
+      await renewClaims(store, batch)
+    },
     async start() {
       await Promise.all([activity.load(), marks.load(store), policies.load(store)])
+    },
+    async forget() {
+      circles.clear()
+      accounts.clear()
+      await Promise.all([marks.load(store), policies.load(store)])
     },
     stop: () => activity.stop(),
   }
@@ -77,7 +92,7 @@ export function createGraph(context: EngineContext): Graph {
 export * from './circle.ts'
 export * from './policy.ts'
 export * from './tables.ts'
-export type { Accounts, Activity, GraphCommands, GraphReads, Marks }
+export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
 export type { Profile, Relationship } from './commands.ts'
 export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'

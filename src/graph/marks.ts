@@ -26,6 +26,8 @@ export interface Marks {
   /** Authors with a mark. */
   readonly size: number
   raise(raises: readonly MarkRaise[]): Promise<void>
+  /** Another process has raised them. */
+  learn(raises: readonly Omit<MarkRaise, 'version'>[]): void
   load(store: Store): Promise<void>
 }
 
@@ -65,6 +67,9 @@ export function createMarks(store: Store): Marks {
         rows.set(author, marksTable.row(marksTable.key(author), above, { number: author, marks: own }))
       }
       await store.write([...rows.values()])
+    },
+    learn(raises) {
+      for (const { author, share, postId } of raises) raiseInMemory(author, share, postId)
     },
     async load(from) {
       for await (const { number, marks: saved } of scanAll(from, marksTable)) {

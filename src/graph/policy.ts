@@ -40,7 +40,8 @@ const AUTO: AccountTier = { override: 'auto', share: SHARES }
 
 export interface Policies {
   readonly current: Policy
-  set(policy: Policy): void
+  /** JSON of what changes. */
+  change(json: string): void
   tierOf(number: number): AccountTier
   setTier(number: number, override: number, share: number): void
   /** Eighths of an author's edges that a post is pushed to: 0 is pull. */
@@ -59,8 +60,8 @@ export function createPolicies(): Policies {
     get current() {
       return current
     },
-    set(policy) {
-      current = policy
+    change(json) {
+      current = { ...current, ...JSON.parse(json) }
     },
     tierOf: (number) => tiers.get(number) ?? AUTO,
     setTier,

@@ -153,8 +153,12 @@ const tier = projection({
 
 const policy = projection({
   on: events.policyChanged,
+  needs: () => [policyTable.key()],
   apply({ body, version }, rows) {
-    rows.put(policyTable, policyTable.key(), version, body)
+    const before = rows.get(policyTable, policyTable.key())?.policy ?? '{}'
+    if (rows.versionOf(policyTable.key()) >= version) return
+    const changed = { ...JSON.parse(before), ...JSON.parse(body.policy) }
+    rows.put(policyTable, policyTable.key(), version, { policy: JSON.stringify(changed) })
   },
 })
 

@@ -39,7 +39,9 @@ export interface IdempotentRequests {
   attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
-export function createIdempotentRequests(store: Store, claims: Ephemeral): IdempotentRequests {
+export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
+
+export function createIdempotentRequests(store: Store, claims: Claims): IdempotentRequests {
   async function remembered(once: Idempotency): Promise<number | undefined> {
     const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
     if (row === undefined) return undefined

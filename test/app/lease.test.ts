@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { takeLease } from '../../src/app/lease.ts'
+import { guarded, passLeases, takeLease } from '../../src/app/lease.ts'
+import { createMembers } from '../../src/engine/members.ts'
 import type { RivuletError } from '../../src/core/errors.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createMemoryStore } from '../../src/ports/store/memory.ts'
@@ -101,4 +102,63 @@ test('a holder that was frozen and comes back learns that it was replaced', asyn
   for (const task of held.splice(0)) task()
   await pass(1_000)
   expect(lost).toMatchObject([{ code: 'data_locked' }])
+})
+
+test('a holder that is not sure refuses, and goes on once it has looked', async () => {
+  const { env, take, store, pass } = createDeployment()
+  const lease = await take()
+  const port = guarded(store, lease)
+  await port.watermark()
+  // As if the process had been stopped for a while: no beat has come.
+  env.advance(8_000)
+  expect(() => port.watermark()).toThrow(expect.objectContaining({ code: 'unavailable' }))
+  await pass(3_000)
+  await port.watermark()
+  await lease.close()
+})
+
+test('who shares a deployment waits for who has it alone', async () => {
+  const { env, store, take, notices, pass } = createDeployment()
+  const lease = await take()
+  const passing = passLeases({ env, store, onNotice: (text) => notices.push(text) })
+  const hasPassed = await settled(passing)
+  await pass(20_000)
+  expect(hasPassed()).toBe(false)
+  await lease.close()
+  await pass(1_000)
+  expect(hasPassed()).toBe(true)
+})
+
+test('one that had it alone and was frozen finds that others have it now', async () => {
+  const { env, store, lost, pass } = createDeployment()
+  const held: (() => void)[] = []
+  const timer = (_ms: number, task: () => void) => (held.push(task), { cancel: () => undefined })
+  await takeLease({
+    env: { ...env, timer },
+    store,
+    onLost: (error) => lost.push(error),
+    onNotice: () => undefined,
+    waits: true,
+  })
+  const passing = passLeases({ env, store, onNotice: () => undefined })
+  await pass(12_000)
+  await passing
+  for (const task of held.splice(0)) task()
+  await pass(1_000)
+  expect(lost).toMatchObject([{ code: 'data_locked' }])
+})
+
+test('nobody has it alone while others share it', async () => {
+  const { env, store, pass } = createDeployment()
+  const gate = async () => undefined
+  const members = createMembers({ env, store, role: 'api', gate, low: () => 1, observe: () => undefined })
+  await members.join()
+  const options = { env, store, onLost: () => undefined, onNotice: () => undefined, waits: false }
+  const refused = takeLease(options).catch((error: unknown) => error)
+  await pass(4_000)
+  expect(await refused).toMatchObject({ code: 'data_locked' })
+  await members.leave()
+  const lease = takeLease(options)
+  await pass(1_000)
+  await (await lease).close()
 })

@@ -14,6 +14,16 @@ export interface Checks {
   after(reader: number): Promise<void>
   /** Of accounts and posts. */
   counts(): Promise<void>
+  /** Feeds that were read while something was written, each in one page. */
+  glances(): Promise<readonly Glance[]>
+  /** What was claimed to be complete while this post was on its way has it, or it came later than that. */
+  told(id: number, glances: readonly Glance[]): void
+}
+
+interface Glance {
+  readonly reader: number
+  readonly horizon: number
+  readonly ids: readonly number[]
 }
 
 interface Kept {
@@ -32,10 +42,19 @@ export function createChecks(
 ): Checks {
   const { driven, random } = machine
   const kept = new Map<number, Kept>()
+  let freshAt = -1
   const count = (what: string) => void (happened[what] = (happened[what] ?? 0) + 1)
   const number = (index: number) => numbers[index]
 
+  /** Posts are known where the horizon says so; of other changes, only who has caught up can be expected to know. */
+  async function beFresh(): Promise<void> {
+    if (model.changes === freshAt) return
+    await machine.fresh?.()
+    freshAt = model.changes
+  }
+
   async function readAll(reader: number, limit: number) {
+    await beFresh()
     const pages = []
     let cursor: string | undefined
     do {
@@ -105,6 +124,7 @@ export function createChecks(
   async function checkAfter(reader: number): Promise<void> {
     const from = kept.get(reader)
     if (from === undefined) return
+    await beFresh()
     const page = await driven(
       machine.rivulet.feed.reads.home(number(reader), { limit: 20, after: from.after }),
     )
@@ -128,6 +148,7 @@ export function createChecks(
   }
 
   async function checkCounts(): Promise<void> {
+    await machine.fresh?.()
     const { graph, feed } = machine.rivulet
     for (const account of numbers) {
       const read = await driven(
@@ -153,7 +174,29 @@ export function createChecks(
     }
   }
 
-  return { feed: check, keep, after: checkAfter, counts: checkCounts }
+  async function glances(): Promise<Glance[]> {
+    const count = machine.glances ?? 0
+    return Promise.all(
+      Array.from({ length: count }, async () => {
+        const reader = Math.floor(random() * numbers.length)
+        for (let turns = Math.floor(random() * 20); turns > 0; turns--) await machine.turn?.()
+        const page = await machine.rivulet.feed.reads.home(number(reader), { limit: 100 })
+        const isWhole = page.failedSources.length === 0 && !page.hasMore
+        return { reader, horizon: isWhole ? page.horizon : 0, ids: page.items.map(({ id }) => id) }
+      }),
+    )
+  }
+
+  function told(id: number, seen: readonly Glance[]): void {
+    for (const { reader, horizon, ids } of seen) {
+      if (id > horizon || ids.includes(id) || !model.feed(number(reader)).includes(id)) continue
+      throw new Error(
+        `reader ${number(reader)} was told that all up to ${horizon} is there, but ${id} was not`,
+      )
+    }
+  }
+
+  return { feed: check, keep, after: checkAfter, counts: checkCounts, glances, told }
 }
 
 const equal = (a: readonly number[], b: readonly number[]): boolean =>

@@ -5,11 +5,14 @@
  */
 
 import { expect, test } from 'vitest'
-import { PLANTED_FAULTS } from './planted-faults.ts'
+import { PLANTED_FAULTS, PLANTED_SHARED_FAULTS } from './planted-faults.ts'
 import { loadVariant, SMALL_WORLD, WORLDS } from './variants.ts'
 
 const RUNS = Number(process.env.RIVULET_HISTORY_RUNS ?? 60)
 const SEED = process.env.RIVULET_HISTORY_SEED ?? '20261121'
+
+/** Four processes take their time. */
+const SHARED_RUNS_FEWER = 4
 
 const replay = (seed: number, path: string | null, world: string) =>
   `replay with: npx tsx test/feed/replay.ts ${world} ${seed} ${path ?? ''}`
@@ -26,6 +29,24 @@ for (const [world, changes] of Object.entries(WORLDS)) {
   })
 }
 
+test(
+  'random histories equal the oracle, where several processes share the work',
+  { timeout: 3_600_000 },
+  async () => {
+    const { runHistories } = await loadVariant(SMALL_WORLD)
+    const runs = Math.ceil(RUNS / SHARED_RUNS_FEWER)
+    const result = await runHistories({
+      runs,
+      shared: true,
+      ...(SEED === 'random' ? {} : { seed: Number(SEED) }),
+    })
+    expect(result.failed, `${result.message}\n${replay(result.seed, result.path, 'shared')}`).toBe(false)
+    for (const what of ['crash', 'duplicateBatch', 'unknownWrite', 'check']) {
+      expect(result.happened[what] ?? 0, what).toBeGreaterThan(0)
+    }
+  },
+)
+
 test('there are at least twelve planted faults', () => {
   expect(PLANTED_FAULTS.length).toBeGreaterThanOrEqual(12)
 })
@@ -35,3 +56,14 @@ test.for(PLANTED_FAULTS)('planted fault is caught: $name', { timeout: 600_000 },
   const result = await runHistories({ runs: fault.runsMax, seed: fault.seed, quick: true })
   expect(result.failed, `not caught within ${fault.runsMax} runs`).toBe(true)
 })
+
+test.for(PLANTED_SHARED_FAULTS)(
+  'planted fault of sharing is caught: $name',
+  { timeout: 600_000 },
+  async (fault) => {
+    const { runHistories } = await loadVariant([...SMALL_WORLD, ...fault.changes])
+    const { runsMax: runs, seed } = fault
+    const result = await runHistories({ runs, seed, quick: true, shared: true })
+    expect(result.failed, `not caught within ${runs} runs`).toBe(true)
+  },
+)

@@ -6,20 +6,26 @@
  */
 
 import fc from 'fast-check'
-import { RivuletError } from '../../src/core/errors.ts'
+import { isRivuletError, RivuletError } from '../../src/core/errors.ts'
 import { Model } from '../support/model.ts'
 import { createChecks, type Checks } from './checks.ts'
 import { createMachine, type Machine } from './machine.ts'
+import { createSharedMachine } from './machine-shared.ts'
 import type { EngineAddresses } from '../support/engine-place.ts'
 import { ACCOUNTS, PAGE_SIZES, stepArbitrary, THRESHOLDS, TIERS, type Step } from './steps.ts'
 
-export interface HistoryOptions {
+export interface HistoryPlace {
+  /** Real engines to run on, instead of memory. */
+  readonly engines?: EngineAddresses
+  /** Several processes share the work. */
+  readonly shared?: boolean
+}
+
+export interface HistoryOptions extends HistoryPlace {
   readonly runs: number
   readonly seed?: number
   readonly path?: string
   readonly stepsMax?: number
-  /** Real engines to run on, instead of memory. */
-  readonly engines?: EngineAddresses
   /** Stop at the first failure instead of looking for a smaller one. */
   readonly quick?: boolean
 }
@@ -41,7 +47,7 @@ export async function runHistories(options: HistoryOptions): Promise<HistoryResu
     steps: fc.array(stepArbitrary, { minLength: 10, maxLength: options.stepsMax ?? 120, size: 'max' }),
   })
   const property = fc.asyncProperty(history, ({ seed, capacity, steps }) =>
-    runHistory(seed, capacity, steps, happened, options.engines),
+    runHistory(seed, capacity, steps, happened, options),
   )
   const result = await fc.check(property, {
     numRuns: options.runs,
@@ -68,22 +74,23 @@ export async function runHistory(
   capacity: number,
   steps: readonly Step[],
   happened: Record<string, number>,
-  engines?: EngineAddresses,
+  place: HistoryPlace = {},
 ) {
-  const machine = await newMachine(seed, capacity, happened, engines)
+  const machine = await newMachine(seed, capacity, happened, place)
   const model = new Model()
   const numbers: number[] = []
   for (let i = 0; i < ACCOUNTS; i++) {
-    const account = await machine.driven(machine.rivulet.graph.commands.createAccount({ handle: `user${i}` }))
+    const account = await written(machine, () =>
+      machine.rivulet.graph.commands.createAccount({ handle: `user${i}` }),
+    )
     numbers.push(account.number)
   }
   const checks = createChecks(machine, model, numbers, happened)
   const run = createRunner(machine, model, checks, numbers, happened)
   for (const step of steps) await run(step)
-  await machine.driven(machine.rivulet.settle())
+  await (machine.settle?.() ?? machine.driven(machine.rivulet.settle()))
   for (let reader = 0; reader < ACCOUNTS; reader++) await checks.feed(reader, reader % PAGE_SIZES.length)
   await checks.counts()
-  await machine.driven(machine.rivulet.stop())
   await machine.close()
 }
 
@@ -92,11 +99,27 @@ async function newMachine(
   seed: number,
   capacity: number,
   happened: Record<string, number>,
-  engines: EngineAddresses | undefined,
+  { engines, shared }: HistoryPlace,
 ): Promise<Machine> {
+  if (shared === true) return createSharedMachine(seed, capacity, happened)
   if (engines === undefined) return createMachine(seed, capacity, happened)
   const { createEngineMachine } = await import('./machine-engines.ts')
   return createEngineMachine(seed, capacity, happened, engines)
+}
+
+const REFUSED_MAX = 50
+
+/** A process that would not take it is asked again, or another one: nothing has happened. */
+async function written<T>(machine: Machine, task: () => Promise<T>): Promise<T> {
+  for (let refused = 0; ; refused++) {
+    try {
+      return await machine.driven(task())
+    } catch (error) {
+      if (!isRivuletError(error, 'unavailable') || machine.rest === undefined || refused === REFUSED_MAX)
+        throw error
+      await machine.rest()
+    }
+  }
 }
 
 /** Makes each step happen in the engine, and in the model if the engine took it. */
@@ -109,11 +132,12 @@ function createRunner(
 ) {
   const { driven, random } = machine
   const number = (index: number) => numbers[index]
+  const write = <T>(task: () => Promise<T>) => written(machine, task)
 
   /** Refusals are part of life; an unknown outcome may have happened and is settled by looking. */
   async function attempt(task: () => Promise<unknown>): Promise<boolean> {
     try {
-      await driven(task())
+      await write(task)
       return true
     } catch (error) {
       if (!(error instanceof RivuletError) || error.status >= 500) throw error
@@ -132,7 +156,8 @@ function createRunner(
     author: number,
     fields: { visibility?: 'public' | 'followers' | 'self'; replyTo?: number; repostOf?: number },
   ) {
-    const made = await driven(
+    const glances = checks.glances()
+    const made = await write(() =>
       machine.rivulet.feed.commands.post(author, {
         ...fields,
         ...(fields.repostOf === undefined ? { content: 'x' } : {}),
@@ -147,11 +172,11 @@ function createRunner(
       repostOf: target,
       deleted: false,
     })
+    checks.told(made.id, await driven(glances))
   }
 
   return async function run(step: Step): Promise<void> {
     const { rivulet } = machine
-    const { commands } = rivulet.graph
     switch (step[0]) {
       case 'post':
         return post(number(step[1]), { visibility: step[2] as 'public' })
@@ -168,22 +193,24 @@ function createRunner(
       case 'delete': {
         const target = pickPost(step[2])
         if (target === undefined) return
-        await driven(rivulet.feed.commands.delete(target.author, target.id))
+        await write(() => machine.rivulet.feed.commands.delete(target.author, target.id))
         return model.delete(target.id)
       }
       case 'follow':
-        if (await attempt(() => commands.follow(number(step[1]), number(step[2])))) {
+        if (await attempt(() => machine.rivulet.graph.commands.follow(number(step[1]), number(step[2])))) {
           model.follow(number(step[1]), number(step[2]))
         }
         return
       case 'unfollow':
         if (step[1] === step[2]) return
-        await driven(commands.unfollow(number(step[1]), number(step[2])))
+        await write(() => machine.rivulet.graph.commands.unfollow(number(step[1]), number(step[2])))
         return model.unfollow(number(step[1]), number(step[2]))
       case 'block':
       case 'unblock': {
         if (step[1] === step[2]) return
-        await driven(commands.block(number(step[1]), number(step[2]), step[0] === 'block'))
+        await write(() =>
+          machine.rivulet.graph.commands.block(number(step[1]), number(step[2]), step[0] === 'block'),
+        )
         if (step[0] === 'block') model.block(number(step[1]), number(step[2]))
         else model.unblock(number(step[1]), number(step[2]))
         return
@@ -191,16 +218,22 @@ function createRunner(
       case 'mute':
       case 'unmute':
         if (step[1] === step[2]) return
-        await driven(commands.mute(number(step[1]), number(step[2]), step[0] === 'mute'))
+        await write(() =>
+          machine.rivulet.graph.commands.mute(number(step[1]), number(step[2]), step[0] === 'mute'),
+        )
         return model.mute(number(step[1]), number(step[2]), step[0] === 'mute')
       case 'tier':
-        await driven(commands.setTier(number(step[1]), TIERS[step[2][0]], step[2][1]))
+        await write(() =>
+          machine.rivulet.graph.commands.setTier(number(step[1]), TIERS[step[2][0]], step[2][1]),
+        )
         return
       case 'threshold':
-        await driven(commands.setPolicy({ push_threshold_followers: THRESHOLDS[step[1]] }))
+        await write(() =>
+          machine.rivulet.graph.commands.setPolicy({ push_threshold_followers: THRESHOLDS[step[1]] }),
+        )
         return
       case 'inactive':
-        await driven(commands.setPolicy({ inactive_days: step[1] }))
+        await write(() => machine.rivulet.graph.commands.setPolicy({ inactive_days: step[1] }))
         return
       case 'evict':
         return machine.evict(number(step[1]))

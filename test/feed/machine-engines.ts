@@ -39,7 +39,7 @@ export async function createEngineMachine(
   async function boot(): Promise<Rivulet> {
     const log = await place.openLog()
     closeLog = () => log.close()
-    const lossy: Views = losingNewest(views, lost)
+    const lossy: Views = losingNewest(() => views, lost)
     weak = weaken(env, random, { log, store: place.store, views: lossy }, weakness)
     const mine = ++incarnation
     const onFatal = (error: unknown) => void (mine === incarnation && fail(error))
@@ -74,6 +74,9 @@ export async function createEngineMachine(
       views = place.newViews()
       rivulet = await boot()
     },
-    close: place.close,
+    async close() {
+      await driven(rivulet.stop())
+      await place.close()
+    },
   }
 }

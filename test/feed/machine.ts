@@ -9,7 +9,7 @@ import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/me
 import type { Views } from '../../src/ports/views/views.ts'
 import { weaken, type WeakPorts } from '../support/weak.ts'
 
-const START_MS = Date.UTC(2026, 0, 1)
+export const START_MS = Date.UTC(2026, 0, 1)
 export const SECRET = new Uint8Array(32).fill(7)
 
 export interface Machine {
@@ -18,12 +18,21 @@ export interface Machine {
   readonly random: () => number
   /** Waits for a task while the simulated clock goes on. */
   driven<T>(task: Promise<T>): Promise<T>
-  pass(ms: number): void
+  /** How many feeds are read beside each post. */
+  readonly glances?: number
+  turn?(): Promise<void>
+  /** Before one that was refused is asked again. */
+  rest?(): Promise<void>
+  /** Whatever was acknowledged is known to whoever is asked next. */
+  fresh?(): Promise<void>
+  pass(ms: number): void | Promise<void>
   evict(owner: number): Promise<void>
   /** From now on the owner's timeline holds nothing above `id`, and its header says so. */
   loseAbove(owner: number, id: number): void
   /** Kills the process, and with it what the disks had not synced; starts the next one. */
   restart(keepViews: boolean): Promise<void>
+  /** Everything written is in the views, and every process knows. */
+  settle?(): Promise<void>
   /** After its last step. */
   close(): Promise<void>
 }
@@ -40,7 +49,7 @@ export async function createMachine(
   const weakness = { delay: 0.4, duplicate: 0.05, unknown: 0.03, unavailable: 0, happened }
   let views = newViews()
   let lost = new Map<number, number>()
-  let fatal: unknown
+  const { driven, fail } = createDriver(env)
   let incarnation = 0
   let weak: WeakPorts
   let log = createMemoryLog({ env, partitions: 1, disk: logDisk })
@@ -55,29 +64,15 @@ export async function createMachine(
     weak = weaken(
       env,
       random,
-      { log, store: createMemoryStore({ env, disk: storeDisk }), views: losingNewest(views, lost) },
+      { log, store: createMemoryStore({ env, disk: storeDisk }), views: losingNewest(() => views, lost) },
       weakness,
     )
     const mine = ++incarnation
     // A process that was killed has nothing to say any more.
-    const onFatal = (error: unknown) => void (mine === incarnation && (fatal ??= error))
+    const onFatal = (error: unknown) => void (mine === incarnation && fail(error))
     const next = createRivulet({ env, ...weak }, { secret: SECRET, onFatal })
     await driven(next.start())
     return next
-  }
-
-  /** Timers of the simulated clock fire only when it moves: a little, for as long as a task waits. */
-  async function driven<T>(task: Promise<T>): Promise<T> {
-    let done = false
-    const end = () => void (done = true)
-    task.then(end, end)
-    for (let turns = 0; !done; turns++) {
-      for (let i = 0; i < 50 && !done; i++) await env.yield()
-      if (fatal !== undefined) throw fatal
-      if (!done) env.advance(5)
-      if (turns > 20_000) throw new Error('the engine hangs')
-    }
-    return task
   }
 
   async function restart(keepViews: boolean): Promise<void> {
@@ -100,34 +95,55 @@ export async function createMachine(
     pass: (ms) => env.advance(ms),
     evict: (owner) => views.evict([owner]),
     loseAbove: (owner, id) => void lost.set(owner, id),
-    close: async () => undefined,
+    close: () => driven(rivulet.stop()),
+  }
+}
+
+/** Timers of the simulated clock fire only when it moves: a little, for as long as a task waits. */
+export function createDriver(env: SimulatedEnv) {
+  let fatal: unknown
+  return {
+    fail: (error: unknown) => void (fatal ??= error),
+    async driven<T>(task: Promise<T>): Promise<T> {
+      let done = false
+      const end = () => void (done = true)
+      task.then(end, end)
+      for (let turns = 0; !done; turns++) {
+        for (let i = 0; i < 50 && !done; i++) await env.yield()
+        if (fatal !== undefined) throw fatal
+        if (!done) env.advance(5)
+        if (turns > 20_000) throw new Error('the engine hangs')
+      }
+      return task
+    },
   }
 }
 
 /** A view may lose its newest entries, those above an id by owner; its header then says so. */
-export function losingNewest(inner: Views, lost: Map<number, number>): Views {
+export function losingNewest(current: () => Views, lost: Map<number, number>): Views {
+  const inner = current()
   const range: Views['range'] = async (owner, below, limit) => {
     const to = lost.get(owner)
-    const page = await inner.range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
+    const page = await current().range(owner, to === undefined ? below : Math.min(below, to + 1), limit)
     if (page === undefined || to === undefined) return page
     const horizons = Array.from(page.header.horizons, (horizon) => Math.min(to, horizon))
     return { ...page, header: { ...page.header, horizons } }
   }
   const open: Views['open'] = (owners) => {
     for (const owner of owners) lost.delete(owner)
-    return inner.open(owners)
+    return current().open(owners)
   }
   return {
     capacity: inner.capacity,
     lanes: inner.lanes,
-    insert: (spreads) => inner.insert(spreads),
-    advance: (horizons) => inner.advance(horizons),
-    merge: (owner, epoch, entries) => inner.merge(owner, epoch, entries),
-    settle: (owner, epoch, floor) => inner.settle(owner, epoch, floor),
-    evict: (owners) => inner.evict(owners),
-    adopt: (horizons) => inner.adopt(horizons),
-    stats: () => inner.stats(),
-    close: () => inner.close(),
+    insert: (spreads) => current().insert(spreads),
+    advance: (horizons) => current().advance(horizons),
+    merge: (owner, epoch, entries) => current().merge(owner, epoch, entries),
+    settle: (owner, epoch, floor) => current().settle(owner, epoch, floor),
+    evict: (owners) => current().evict(owners),
+    adopt: (horizons) => current().adopt(horizons),
+    stats: () => current().stats(),
+    close: () => current().close(),
     open,
     range,
   }

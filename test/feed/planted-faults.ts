@@ -46,6 +46,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'a rebuild reads before its header stands',
     'feed/timelines.ts',
     `    const [epoch] = await views.open([owner])
+    await context.caughtUp()
     const circle = await graph.circles.of(owner)
     const slice = await pullWhole(circle.following, 0, views.capacity)`,
     `    const circle = await graph.circles.of(owner)
@@ -86,7 +87,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault('`after` forgets what was served', 'feed/read.ts', '!served.has(id)', 'true', 10),
   fault(
     'the horizon passes a fan-out under way',
-    'engine/horizon.ts',
+    'engine/horizon-alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
     45,
@@ -101,8 +102,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a start trusts the committed position',
     'engine/worker.ts',
-    'await consumer.seek(partition, from)',
-    'projectedTo[partition] = reactedTo[partition] = bounds[partition].end',
+    'const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)',
+    'const from = watermark.length < 0 ? 0 : bounds[partition].end',
     1,
   ),
   fault(
@@ -115,7 +116,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'lost entries pass for intact ones',
     'feed/home.ts',
-    'isBehind(page.header, query.publishedHorizon)',
+    'isBehind(page.header, query.published)',
     'isBehind(page.header, 0)',
     17,
   ),
@@ -128,9 +129,9 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'an id comes twice after a crash',
-    'engine/engine.ts',
-    'await loadHighestId(store, ids)',
-    'void loadHighestId',
+    'engine/alone.ts',
+    'await loadHighestId(store, ids, views.lanes)',
+    'await loadHighestId(store, { ...ids, observe: () => undefined }, views.lanes)',
     157,
   ),
   fault(
@@ -139,5 +140,37 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     '    endFollow(rows, by, of, event.id, event.version)\n',
     '',
     1,
+  ),
+]
+
+/** Of what several processes must do that one need not. */
+export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
+  fault(
+    'marks are not told to other processes',
+    'feed/fanout.ts',
+    'if (context.isShared) await tellOthers(raises)',
+    '',
+    5,
+  ),
+  fault(
+    'the horizon forgets what others have stamped',
+    'engine/shared.ts',
+    'horizon.sampled({ low, ends })',
+    'horizon.sampled({ low: low > 0 ? ids.fence() : 0, ends })',
+    5,
+  ),
+  fault(
+    'an owner begins at the end',
+    'engine/worker.ts',
+    'const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)',
+    'const from = watermark.length < 0 ? 0 : bounds[partition].end',
+    5,
+  ),
+  fault(
+    'two processes give out numbers of one block',
+    'graph/accounts.ts',
+    'last !== undefined && !isShared',
+    'last !== undefined',
+    5,
   ),
 ]

@@ -21,6 +21,11 @@ test('what was accepted is never told as failed', async () => {
       if (state.failing) throw new RivuletError('unavailable', 'the store is away')
       return inner.get(keys)
     },
+    // The rows stand before the writer goes on; what it reads then is what fails.
+    async write(rows) {
+      await inner.write(rows)
+      if (state.failAfterAppend && rows.some(({ table }) => table.name === 'accounts')) state.failing = true
+    },
     async range(ranges) {
       if (state.failing) throw new RivuletError('unavailable', 'the store is away')
       return inner.range(ranges)
@@ -35,13 +40,6 @@ test('what was accepted is never told as failed', async () => {
     },
     { secret: new Uint8Array(32).fill(3), onFatal: () => undefined },
   )
-  // The rows stand by the time that the writer goes on; what it reads then is what fails.
-  const { worker } = rivulet.engine
-  const projected = worker.projected.bind(worker)
-  worker.projected = async (partition, position) => {
-    await projected(partition, position)
-    if (state.failAfterAppend) state.failing = true
-  }
   await rivulet.start()
   const world = await createWorld({ rivulet })
   const ann = await world.person('ann')

@@ -99,11 +99,27 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
   }
 }
 
+const HORIZON_EVERY_MS = 50
+
+/** Alone in memory; on engines one process that answers, and another one that fans out. */
 async function newRivulet(ports: TestPorts): Promise<Rivulet> {
   const onFatal = (error: unknown) => {
     throw error
   }
-  const rivulet = createRivulet(ports, { secret: new Uint8Array(32).fill(3), onFatal })
+  const options = { secret: new Uint8Array(32).fill(3), onFatal }
+  if (ports.another === undefined) return started(createRivulet(ports, options))
+  const shared = { gate: async () => undefined, horizonEveryMs: HORIZON_EVERY_MS }
+  const others = createRivulet(await ports.another(), { ...options, shared: { ...shared, role: 'worker' } })
+  const worker = await started(others)
+  const api = await started(createRivulet(ports, { ...options, shared: { ...shared, role: 'api' } }))
+  const stop = async () => {
+    await api.stop()
+    await worker.stop()
+  }
+  return { ...api, stop }
+}
+
+async function started(rivulet: Rivulet): Promise<Rivulet> {
   await rivulet.start()
   return rivulet
 }

@@ -4,6 +4,8 @@ import { oracleFeed, type OraclePost } from '../../src/feed/oracle.ts'
 
 export class Model {
   readonly posts = new Map<number, OraclePost & { deleted: boolean }>()
+  /** Of anything but new posts. */
+  changes = 0
   private readonly following = new Set<string>()
   private readonly blocks = new Set<string>()
   private readonly mutes = new Set<string>()
@@ -14,20 +16,25 @@ export class Model {
   muted = (reader: number, author: number): boolean => this.mutes.has(`${reader}>${author}`)
 
   follow(follower: number, followee: number): void {
+    this.changes++
     this.following.add(`${follower}>${followee}`)
   }
   unfollow(follower: number, followee: number): void {
+    this.changes++
     this.following.delete(`${follower}>${followee}`)
   }
   block(by: number, of: number): void {
+    this.changes++
     this.blocks.add(`${by}>${of}`)
     this.unfollow(by, of)
     this.unfollow(of, by)
   }
   unblock(by: number, of: number): void {
+    this.changes++
     this.blocks.delete(`${by}>${of}`)
   }
   mute(by: number, of: number, on: boolean): void {
+    this.changes++
     if (on) this.mutes.add(`${by}>${of}`)
     else this.mutes.delete(`${by}>${of}`)
   }
@@ -35,6 +42,7 @@ export class Model {
     this.posts.set(post.id, post)
   }
   delete(id: number): void {
+    this.changes++
     const post = this.posts.get(id)
     if (post !== undefined) this.posts.set(id, { ...post, deleted: true })
   }

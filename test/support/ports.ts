@@ -17,6 +17,8 @@ export interface TestPorts {
   readonly store: Store
   readonly views: Views
   readonly ephemeral: Ephemeral
+  /** Of another process of the same deployment, where there can be one. */
+  another?(): Promise<Pick<TestPorts, 'env' | 'log' | 'store' | 'views'>>
   close(): Promise<void>
 }
 
@@ -33,6 +35,7 @@ export async function openTestPorts(env: Env): Promise<TestPorts> {
   // Its drivers are not needed where there are no engines.
   const { openEnginePlace } = await import('./engine-place.ts')
   const place = await openEnginePlace({ kafka, cassandra, redis }, env, PARTITIONS)
-  const { store, ephemeral } = place
-  return { env, log: await place.openLog(), store, views: place.newViews(), ephemeral, close: place.close }
+  const { store, ephemeral, close } = place
+  const another = async () => ({ env, log: await place.openLog(), store, views: place.newViews() })
+  return { ...(await another()), ephemeral, another, close }
 }

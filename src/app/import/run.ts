@@ -8,7 +8,7 @@
  * accounts and posts are claimed before they are written, follows are a union.
  */
 
-import { NO_TIMELINE, saveHighestId } from '../../engine/highest-id.ts'
+import { noTimelines, saveHighestId } from '../../engine/highest-id.ts'
 import { pastTable } from '../../feed/index.ts'
 import { graphEvents } from '../../graph/index.ts'
 import { createRivulet, type Rivulet, type RivuletPorts } from '../../index.ts'
@@ -38,7 +38,7 @@ export async function beginImport(
   name: string,
   onFatal: (error: unknown) => void,
 ): Promise<ImportRun> {
-  const { log, store, env } = ports
+  const { log, store, env, views } = ports
   const startedAtMs = env.wallMs()
   const rivulet = createRivulet(ports, { secret: NO_SECRET, onFatal })
   const { id, position } = await replayAndMark(rivulet)
@@ -48,7 +48,7 @@ export async function beginImport(
   // First of all: whoever read before this import must be told that the past has changed.
   await store.write([...(await nextPast(store, version)), journal(false)])
   // And timelines that outlive this process know nothing of it, whether it ends or breaks off.
-  await saveHighestId(store, rivulet.engine.ids, NO_TIMELINE)
+  await saveHighestId(store, rivulet.engine.ids, noTimelines(views.lanes))
   return {
     store,
     version,
@@ -58,7 +58,7 @@ export async function beginImport(
     nextNumber: () => rivulet.graph.accounts.nextNumber(),
     async finish() {
       await store.write([journal(true)])
-      await saveHighestId(store, rivulet.engine.ids, NO_TIMELINE)
+      await saveHighestId(store, rivulet.engine.ids, noTimelines(views.lanes))
       await store.checkpoint((await log.bounds()).map(({ end }) => end))
     },
   }

@@ -5,6 +5,8 @@
  */
 
 import { RivuletError } from '../../core/errors.ts'
+import { membersTable } from '../../engine/members.ts'
+import { nodeSpansTable } from '../../engine/node-lease.ts'
 import { createRivulet } from '../../index.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryViews } from '../../ports/views/memory.ts'
@@ -35,7 +37,9 @@ const HOUR_MS = 3_600_000
 const VIEWS_BYTES = 64 * MIB
 const NO_SECRET = new Uint8Array(32)
 /** Tables that say something of a place, not of the deployment. */
-const OF_A_PLACE = new Set([movesTable, notesTable, leasesTable, beatsTable].map(({ name }) => name))
+const OF_A_PLACE = new Set(
+  [movesTable, notesTable, leasesTable, beatsTable, membersTable, nodeSpansTable].map(({ name }) => name),
+)
 /** What goes with the deployment. */
 const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
 

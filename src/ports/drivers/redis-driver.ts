@@ -19,6 +19,8 @@ export interface DriverOptions {
   readonly nodes: readonly string[]
   readonly username?: string
   readonly password?: string
+  /** Encrypted; without authorities of its own, those that Node.js trusts. */
+  readonly tls?: { readonly ca?: string }
   readonly onError: (error: unknown) => void
   /** Rejects when it takes too long: a frozen server takes a connection, and the client would wait for ever. */
   readonly within: <T>(task: Promise<T>) => Promise<T>
@@ -68,6 +70,8 @@ const settingsOf = ({ username, password }: DriverOptions) => ({
   commandOptions: { timeout: GREETING_TIMEOUT_MS },
 })
 
+const tlsOf = ({ tls }: DriverOptions) => (tls === undefined ? {} : { tls: true as const, ...tls })
+
 const SOCKET = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: reconnectMs }
 
 function socketOf(address: string) {
@@ -85,6 +89,7 @@ function newClient(options: DriverOptions, address: string) {
     ...settingsOf(options),
     socket: {
       ...socketOf(address),
+      ...tlsOf(options),
       // At the start, one failure is told at once.
       reconnectStrategy: (attempts, cause) => (isConnected ? reconnectMs(attempts) : cause),
     },
@@ -121,9 +126,9 @@ async function overCluster(options: DriverOptions): Promise<Driver> {
     // Asked once each for what the cluster looks like: the next one may know better than one that is frozen.
     rootNodes: options.nodes.map((address) => ({
       ...settings,
-      socket: { ...socketOf(address), reconnectStrategy: false as const },
+      socket: { ...socketOf(address), ...tlsOf(options), reconnectStrategy: false as const },
     })),
-    defaults: { ...settings, socket: SOCKET },
+    defaults: { ...settings, socket: { ...SOCKET, ...tlsOf(options) } },
     topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_REFRESH_MS,
   })
   cluster.on('error', options.onError)

@@ -18,6 +18,8 @@ export class Track {
   resting = false
   failures = 0
   #fetchAt: number
+  /** Where the next batch begins. */
+  #takeAt: number
   #positions: number[] = []
   #values: Uint8Array[] = []
   #taken = 0
@@ -25,7 +27,7 @@ export class Track {
 
   constructor(partition: number, position: number) {
     this.partition = partition
-    this.#fetchAt = position
+    this.#fetchAt = this.#takeAt = position
   }
 
   get fetchAt(): number {
@@ -42,7 +44,7 @@ export class Track {
 
   seek(position: number): void {
     this.version++
-    this.#fetchAt = position
+    this.#fetchAt = this.#takeAt = position
     this.#positions = []
     this.#values = []
     this.#taken = this.#bytes = 0
@@ -66,22 +68,24 @@ export class Track {
   }
 
   take(recordsMax: number): LogBatch | undefined {
-    const from = this.#taken
+    const first = this.#taken
     let bytes = 0
-    while (this.#taken < this.#positions.length && this.#taken - from < recordsMax) {
+    while (this.#taken < this.#positions.length && this.#taken - first < recordsMax) {
       if (bytes >= LIMITS.workerBatchBytesMax) break
       bytes += this.#values[this.#taken++].byteLength
     }
-    if (this.#taken === from) return undefined
-    this.#bytes -= bytes + RECORD_OVERHEAD_BYTES * (this.#taken - from)
-    const positions = this.#positions.slice(from, this.#taken)
-    const values = this.#values.slice(from, this.#taken)
-    this.#values.fill(EMPTY, from, this.#taken)
+    if (this.#taken === first) return undefined
+    this.#bytes -= bytes + RECORD_OVERHEAD_BYTES * (this.#taken - first)
+    const positions = this.#positions.slice(first, this.#taken)
+    const values = this.#values.slice(first, this.#taken)
+    this.#values.fill(EMPTY, first, this.#taken)
     if (this.isEmpty) {
       this.#positions = []
       this.#values = []
       this.#taken = 0
     }
-    return { partition: this.partition, positions, values, next: positions[positions.length - 1] + 1 }
+    const from = this.#takeAt
+    const next = (this.#takeAt = positions[positions.length - 1] + 1)
+    return { partition: this.partition, from, positions, values, next }
   }
 }

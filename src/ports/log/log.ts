@@ -69,6 +69,8 @@ export interface LogBounds {
 
 export interface LogBatch {
   readonly partition: number
+  /** Where it was read from: everything of the partition from here on to `next` is in it. */
+  readonly from: number
   /** Positions of the records, rising. */
   readonly positions: readonly number[]
   readonly values: readonly Uint8Array[]

@@ -52,23 +52,24 @@ export class MemoryReader implements FollowReader {
 
   #readPartition(partition: number, recordsMax: number): LogBatch | undefined {
     const { records, end } = this.#partitions[partition]
-    const from = firstAt(records, this.#positions[partition])
-    let to = from
+    const from = this.#positions[partition]
+    const first = firstAt(records, from)
+    let to = first
     let bytes = 0
-    while (to < records.length && to - from < recordsMax && bytes < LIMITS.workerBatchBytesMax) {
+    while (to < records.length && to - first < recordsMax && bytes < LIMITS.workerBatchBytesMax) {
       bytes += records[to++].value.byteLength
     }
-    if (to === from) {
+    if (to === first) {
       // a seek may have gone into the gap behind the last record
       this.#positions[partition] = Math.max(this.#positions[partition], end)
       return undefined
     }
-    const batch = records.slice(from, to)
+    const batch = records.slice(first, to)
     const next = records[to]?.position ?? end
     this.#positions[partition] = next
     // a consumer may change what it gets; the disk must not see it
     const values = batch.map(({ value }) => new Uint8Array(value))
-    return { partition, positions: batch.map(({ position }) => position), values, next }
+    return { partition, from, positions: batch.map(({ position }) => position), values, next }
   }
 }
 

@@ -46,6 +46,8 @@ export class SegmentReader implements FollowReader {
   #at = NOWHERE
   /** What lies below it is passed over: where a `seek` went. */
   #wanted = 0
+  /** Where the next batch begins. */
+  #takeAt = 0
   /** Where the batch that holds `#at` ends; equal to it when a batch header comes next. */
   #batchEnd = 0
   #window: Buffer = Buffer.alloc(0)
@@ -79,7 +81,7 @@ export class SegmentReader implements FollowReader {
     const atEnd = position === durable
     this.#at = atEnd ? durable : this.#segmentAt(Math.min(position, durable)).base
     this.#batchEnd = this.#at
-    this.#wanted = position
+    this.#wanted = this.#takeAt = position
     this.#window = Buffer.alloc(0)
     this.#windowBase = this.#at
   }
@@ -96,7 +98,10 @@ export class SegmentReader implements FollowReader {
       this.#parse(recordsMax, positions, values)
       if (positions.length === 0 && !this.caughtUp) await this.#fill()
     }
-    return positions.length === 0 ? undefined : { partition: 0, positions, values, next: this.#at }
+    if (positions.length === 0) return undefined
+    const from = this.#takeAt
+    const next = (this.#takeAt = this.#at)
+    return { partition: 0, from, positions, values, next }
   }
 
   /** Takes what the window holds whole; stops where it ends. */

@@ -259,6 +259,37 @@ describe('redis views: keys that are not as they should be', () => {
   })
 })
 
+describe('redis views: a server without memory', () => {
+  it('loses no timeline in silence, and takes them again once there is room', async () => {
+    const prefix = freshPrefix()
+    const { redis } = engines
+    const views = openWith(prefix)
+    const config = (name: string, value: string) => redis.send(prefix, ['CONFIG', 'SET', name, value])
+    await whole(views, ANN)
+    await insert(views, 10, ANN)
+    const info = String(await redis.send(prefix, ['INFO', 'memory']))
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'noeviction'
+    await config('maxmemory-policy', 'noeviction')
+    try {
+      await config('maxmemory', '1')
+      // Refused as a whole: what was there stays, and the group is gone on without.
+      expect(await insert(views, 20, ANN)).toMatchObject({ inserted: 0, absent: 1 })
+      expect(views.groups.lost).toBe(1)
+      expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([10])
+    } finally {
+      await config('maxmemory', '0')
+      await config('maxmemory-policy', policy)
+    }
+    while (views.groups.lost > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+    // It lacks an entry, so it is no timeline any more.
+    expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
+    await whole(views, ANN)
+    await insert(views, 30, ANN)
+    expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([30])
+    await views.close()
+  })
+})
+
 describe('redis views: trimming', () => {
   it('keeps strings short while many come, and what readers see exact', async () => {
     const views = openWith(freshPrefix())

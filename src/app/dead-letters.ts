@@ -1,0 +1,42 @@
+/** What the log held and nobody could take in: listed, and appended again once its cause is mended. */
+
+import { deadLetters, markReplayed, type DeadLetter } from '../engine/dead-letters.ts'
+import { partitionKeys } from '../engine/partition-keys.ts'
+import type { OpenPorts } from './ports.ts'
+
+type Ports = Pick<OpenPorts, 'log' | 'store'>
+
+export interface Listed {
+  readonly waiting: number
+  readonly replayed: number
+}
+
+export async function listDeadLetters(
+  { store }: Ports,
+  onLetter: (letter: DeadLetter) => void,
+): Promise<Listed> {
+  let [waiting, replayed] = [0, 0]
+  for await (const letter of deadLetters(store)) {
+    if (letter.isReplayed) replayed++
+    else waiting++
+    onLetter(letter)
+  }
+  return { waiting, replayed }
+}
+
+/**
+ * Appends those that wait to the end of their partitions. Should it break off, the one that was under way comes
+ * again: taking an event in twice changes nothing.
+ * @returns how many
+ */
+export async function replayDeadLetters({ log, store }: Ports): Promise<number> {
+  const keys = partitionKeys(log)
+  let count = 0
+  for await (const letter of deadLetters(store)) {
+    if (letter.isReplayed) continue
+    await log.append([{ key: keys[letter.partition], value: Buffer.from(letter.value, 'base64') }])
+    await markReplayed(store, log.epoch, letter)
+    count++
+  }
+  return count
+}

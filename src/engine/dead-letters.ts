@@ -1,0 +1,108 @@
+/**
+ * Records of the log that cannot be taken in: bytes that are no event, or an event whose rows cannot be written. One
+ * of them must not hold up all that comes after it, nor be lost: it is kept here with the reason, told to who
+ * operates this, and may be appended to the log again once the cause is mended.
+ */
+
+import { bool, struct, text, u32, u53 } from '../core/codec.ts'
+import { isRivuletError, type ErrorCode } from '../core/errors.ts'
+import { idKey, u32Key } from '../core/keys.ts'
+import type { Env } from '../ports/env/env.ts'
+import { rowVersion, type Store } from '../ports/store/store.ts'
+import { defineTable } from './tables.ts'
+
+export const deadLettersTable = defineTable({
+  name: 'dead_letters',
+  partition: (_partition: number, _position: number) => 'dead',
+  sort: (partition: number, position: number) => `${u32Key(partition)}.${idKey(position)}`,
+  value: struct({
+    partition: u32,
+    position: u53,
+    reason: text,
+    atMs: u53,
+    /** Base 64. */
+    value: text,
+    /** It was appended to the log again. */
+    isReplayed: bool,
+  }),
+})
+
+export type DeadLetter = ReturnType<typeof deadLettersTable.decode>
+
+/** A record and where it stood. */
+export interface Buried {
+  readonly partition: number
+  readonly position: number
+  readonly value: Uint8Array
+}
+
+export interface DeadLetters {
+  bury(record: Buried, reason: unknown): Promise<void>
+  readonly stats: { buried: number }
+}
+
+/** What says something of this process or its disk, not of the event. */
+const OF_THE_PROCESS: ReadonlySet<ErrorCode> = new Set([
+  'data_newer_format',
+  'data_corrupt',
+  'data_locked',
+  'disk_error',
+  'config_invalid',
+])
+
+/** Trying again, or another process, would not help. */
+export const isPoison = (error: unknown): boolean =>
+  !isRivuletError(error) || (!error.retriable && !OF_THE_PROCESS.has(error.code))
+
+export interface DeadLetterOptions {
+  readonly env: Env
+  readonly store: Store
+  readonly epoch: number
+  readonly onNotice: (text: string) => void
+}
+
+export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOptions): DeadLetters {
+  const stats = { buried: 0 }
+  return {
+    stats,
+    async bury({ partition, position, value }, error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      const letter = {
+        partition,
+        position,
+        reason,
+        atMs: env.wallMs(),
+        value: Buffer.from(value).toString('base64'),
+        isReplayed: false,
+      }
+      const key = deadLettersTable.key(partition, position)
+      await store.write([deadLettersTable.row(key, rowVersion(epoch, position), letter)])
+      stats.buried++
+      onNotice(
+        `record ${position} of partition ${partition} cannot be taken in (${reason}); it is kept, see rivulet dead-letters`,
+      )
+    },
+  }
+}
+
+const PAGE = 1_000
+
+/** Oldest first within each partition. */
+export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
+  const { partition } = deadLettersTable.key(0, 0)
+  for (let from = ''; ;) {
+    const [rows] = await store.range([{ table: deadLettersTable, partition, from, limit: PAGE }])
+    for (const row of rows) yield deadLettersTable.decode(row)
+    if (rows.length < PAGE) return
+    from = `${rows[rows.length - 1].sort}0`
+  }
+}
+
+/** It stands in the log again, at its end. */
+export async function markReplayed(store: Store, epoch: number, letter: DeadLetter): Promise<void> {
+  const { partition, position } = letter
+  const key = deadLettersTable.key(partition, position)
+  // Above the row that says why, below nothing that could come later.
+  const version = rowVersion(epoch, position) + 1
+  await store.write([deadLettersTable.row(key, version, { ...letter, isReplayed: true })])
+}

@@ -1,0 +1,210 @@
+/**
+ * The processes of a deployment that live now: each writes a beat to a row of its own. With it goes the id up to
+ * which everything that it stamped is in the log (or never will be): below the least of these, nothing new comes,
+ * and that is what the horizon is made of.
+ *
+ * A process whose beat nobody has seen to change for a while, by the clock of who looks, counts as gone. A process
+ * that was frozen or cut off may not know yet; so it trusts its last beat only for a while, shorter than others
+ * wait, and gives out no id beyond that until it has joined again.
+ */
+
+import { bool, struct, text, u53 } from '../core/codec.ts'
+import { RivuletError } from '../core/errors.ts'
+import { ID_MAX } from '../core/ids.ts'
+import type { Env } from '../ports/env/env.ts'
+import { sleep } from '../ports/env/sleep.ts'
+import type { Store } from '../ports/store/store.ts'
+import { defineTable } from './tables.ts'
+
+export const membersTable = defineTable({
+  name: 'members',
+  partition: (_name: string) => 'members',
+  sort: (name: string) => name,
+  value: struct({ name: text, role: text, beat: u53, low: u53, ended: bool }),
+})
+
+export interface MembersOptions {
+  readonly env: Env
+  readonly store: Store
+  readonly role: string
+  /** Up to it, everything that this process has stamped is in the log or never will be. */
+  readonly low: () => number
+  /** Ids to come must be above: others have told so much already. */
+  readonly observe: (id: number) => void
+  /** Resolves once nobody works on this deployment alone. */
+  readonly gate: () => Promise<void>
+  readonly beatMs?: number
+}
+
+export interface Members {
+  /** Resolves when this process counts. */
+  join(): Promise<void>
+  /** Others still count this process in. */
+  isSure(): boolean
+  /**
+   * The least and the highest of what living processes have told: up to the least, all they stamp is in the log.
+   * Rejects when none is seen.
+   */
+  lows(): Promise<{ readonly low: number; readonly high: number }>
+  /** A random name; another one after it was counted out. */
+  readonly name: string
+  leave(): Promise<void>
+  /** Without a word: the others find out. */
+  stop(): void
+}
+
+type Member = ReturnType<typeof membersTable.decode>
+
+const BEAT_MS = 500
+/** Without a new beat for so long, a process is taken for gone. */
+const STALE_MS = 10_000
+/** A process trusts its last beat for so long. */
+const SURE_MS = 7_000
+const LOOK_MS = 500
+/** By the clocks of all who read it: much longer than they can be apart. */
+const FORGOTTEN_AFTER_MS = 2 * 86_400_000
+const ENDED_FORGOTTEN_AFTER_MS = 600_000
+const MEMBERS_MAX = 10_000
+
+export function createMembers(options: MembersOptions): Members {
+  const { env, store, role, low, observe, gate, beatMs = BEAT_MS } = options
+  const watch = createWatch(env, store)
+  let own = newOwn(env, store, role)
+  let sureAtMs = Number.NEGATIVE_INFINITY
+  let isClosed = false
+  let timer: { cancel(): void } | undefined
+
+  const isSure = () => env.monotonicMs() - sureAtMs < SURE_MS
+
+  /**
+   * First it is there and holds everything up; only then it looks how far the others are. Whoever computed a
+   * horizon without it did so from what it then sees, or less.
+   */
+  async function enter(): Promise<void> {
+    const before = own
+    own = newOwn(env, store, role)
+    await own.write(0)
+    await gate()
+    const beganAtMs = env.monotonicMs()
+    await own.write(0)
+    for (const member of await watch.living()) observe(member.low)
+    await own.write(low())
+    sureAtMs = beganAtMs
+    await before.end().catch(() => undefined)
+  }
+
+  async function goOn(): Promise<void> {
+    const beganAtMs = env.monotonicMs()
+    try {
+      if (isSure()) {
+        await own.write(low())
+        // One that took longer may have come after this process was counted out.
+        if (isSure()) sureAtMs = beganAtMs
+      } else await enter()
+    } catch {
+      // A store that is away says nothing: this process is only no longer sure, after a while.
+    }
+    if (!isClosed) timer = env.timer(beatMs, () => void goOn())
+  }
+
+  function stop(): void {
+    isClosed = true
+    timer?.cancel()
+  }
+
+  return {
+    get name() {
+      return own.name
+    },
+    isSure,
+    async join() {
+      await enter()
+      timer = env.timer(beatMs, () => void goOn())
+    },
+    async lows() {
+      const lows = (await watch.living()).map((member) => member.low)
+      if (lows.length === 0)
+        throw new RivuletError('unavailable', 'no process of this deployment is seen alive')
+      return { low: Math.min(...lows), high: Math.max(...lows) }
+    },
+    stop,
+    async leave() {
+      stop()
+      if (isSure()) await own.end().catch(() => undefined)
+    },
+  }
+}
+
+/**
+ * For what nobody else may serve beside. Both sides write first and look then, so at least one sees the other.
+ * @throws `data_locked` unless it `waits`
+ */
+export async function awaitNobody({ env, store, onNotice, waits }: NobodyOptions): Promise<void> {
+  const watch = createWatch(env, store)
+  // Rows of those that ended without a word are believed until their beats have not changed for long enough.
+  for (let looks = 0; ; looks++) {
+    const living = await watch.living()
+    if (living.length === 0) return
+    if (!waits && living.some(({ name }) => watch.hasBeaten(name))) {
+      throw new RivuletError('data_locked', 'this deployment is being served; stop every process of it first')
+    }
+    if (looks === 1 && waits) onNotice('other processes serve this deployment; waiting until they end')
+    await sleep(env, LOOK_MS)
+  }
+}
+
+export interface NobodyOptions {
+  readonly env: Env
+  readonly store: Store
+  readonly onNotice: (text: string) => void
+  readonly waits: boolean
+}
+
+/** A row of its own, under a random name. */
+function newOwn(env: Env, store: Store, role: string) {
+  const name = Buffer.from(env.randomBytes(9)).toString('base64url')
+  let beat = 0
+  function put(low: number, ended: boolean): Promise<void> {
+    const value = { name, role, beat: ++beat, low, ended }
+    const row = membersTable.row(membersTable.key(name), beat, value)
+    const lifeMs = ended ? ENDED_FORGOTTEN_AFTER_MS : FORGOTTEN_AFTER_MS
+    return store.write([{ ...row, expiresAtMs: env.wallMs() + lifeMs }])
+  }
+  return {
+    name,
+    write: (low: number) => put(low, false),
+    end: async () => (beat > 0 ? put(ID_MAX, true) : undefined),
+  }
+}
+
+/** Who lives, as far as this process can see. */
+function createWatch(env: Env, store: Store) {
+  const seen = new Map<string, { beat: number; first: number; atMs: number }>()
+  return {
+    async living(): Promise<Member[]> {
+      const { partition } = membersTable.key('')
+      const range = { table: membersTable, partition, from: '', limit: MEMBERS_MAX }
+      const [rows] = await store.range([range])
+      const nowMs = env.monotonicMs()
+      const living: Member[] = []
+      const found = new Set<string>()
+      for (const row of rows) {
+        const member = membersTable.decode(row)
+        found.add(member.name)
+        const known = seen.get(member.name)
+        const isNews = known?.beat !== member.beat
+        const first = known?.first ?? member.beat
+        const atMs = known === undefined || isNews ? nowMs : known.atMs
+        seen.set(member.name, { beat: member.beat, first, atMs })
+        if (!member.ended && nowMs - atMs < STALE_MS) living.push(member)
+      }
+      for (const name of seen.keys()) if (!found.has(name)) seen.delete(name)
+      return living
+    },
+    /** While this one looked. */
+    hasBeaten(name: string): boolean {
+      const known = seen.get(name)
+      return known !== undefined && known.beat !== known.first
+    },
+  }
+}

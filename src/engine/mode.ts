@@ -1,0 +1,71 @@
+/** What differs between a process that does everything and one that shares the work with others. */
+
+import type { IdSource } from '../core/ids.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Log } from '../ports/log/log.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { Views } from '../ports/views/views.ts'
+import type { Event, EventDecoder } from './events.ts'
+import type { Horizon } from './horizon.ts'
+import type { Worker, WorkerOptions } from './worker.ts'
+import type { Waiters } from './waiters.ts'
+
+export interface ModePorts {
+  readonly env: Env
+  readonly log: Log
+  readonly store: Store
+  readonly views: Views
+  readonly waiters: Waiters
+  readonly onFatal: (error: unknown) => void
+  readonly onNotice: (text: string) => void
+}
+
+export interface Mode {
+  readonly ids: IdSource
+  readonly horizon: Horizon
+  readonly isShared: boolean
+  /** Tells the views how far fan-out has come. */
+  publish(): Promise<void>
+  /** Events whose effects on the views are still to come. */
+  lagEvents(): number
+  /** Resolves once everything that was projected before, by anybody, is in this process's caches; of one key, if given. */
+  caughtUp(key?: number): Promise<void>
+  /** Timelines live on from before the partition became this process's. */
+  survived(partition: number): boolean
+  /** What becomes of an event from its stamp to its place in the log. */
+  readonly append: {
+    /** @throws `unavailable` */
+    assertMay(): void
+    stamped(id: number, key: number): void
+    appended(id: number, key: number): void
+    failed(id: number, key: number, error: unknown): void
+  }
+  readonly worker: Pick<
+    WorkerOptions,
+    | 'onDone'
+    | 'afterBatch'
+    | 'onProgress'
+    | 'onGained'
+    | 'onOwned'
+    | 'onLost'
+    | 'beforeCheckpoint'
+    | 'checkpointMs'
+  >
+  /** Before domains load what they hold in memory. */
+  prepare(): Promise<void>
+  start(parts: ModeParts): Promise<void>
+  settle(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ModeParts {
+  readonly worker: Worker
+  readonly decode: EventDecoder
+  readonly onRead: (event: Event) => void
+  /** Rows of these stand: brings caches up to date and lets writers go on. */
+  readonly apply: (partition: number, events: readonly Event[], next: number) => void
+  /** Reads everything that is cached anew. */
+  readonly forget: () => Promise<void>
+  /** This process reacts in these partitions from now on. */
+  readonly gained: (partitions: ReadonlySet<number>) => Promise<void>
+}

@@ -1,0 +1,286 @@
+/**
+ * Several processes share the work. Each may append (`api`), project and react (`worker`), or both; what one does is
+ * known to the others by the log: events, and how far their owners have come with them (progress.ts).
+ */
+
+import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { createLeasedIds, ID_MAX } from '../core/ids.ts'
+import { sleep } from '../ports/env/sleep.ts'
+import { createFollower, type Follower } from './follower.ts'
+import { loadHighestId, saveHighestId } from './highest-id.ts'
+import { createHorizonShared } from './horizon-shared.ts'
+import { createMembers } from './members.ts'
+import type { Mode, ModeParts, ModePorts } from './mode.ts'
+import { holdNodeLease } from './node-lease.ts'
+import { createOwnIds } from './own-ids.ts'
+import { createProgressTeller } from './progress.ts'
+import { retrying } from './retry.ts'
+
+export const ROLES = ['all', 'api', 'worker'] as const
+export type Role = (typeof ROLES)[number]
+
+export interface SharedOptions {
+  readonly role: Role
+  /** Resolves once nobody works on this deployment alone. */
+  readonly gate: () => Promise<void>
+  /** How often the horizon moves. */
+  readonly horizonEveryMs?: number
+}
+
+const HORIZON_EVERY_MS = 500
+const CHECKPOINT_MS = 5_000
+const CAUGHT_UP_WITHIN_MS = 10_000
+const CAUGHT_UP_LOOK_MS = 5
+const UNKNOWN_PROBE_MS = 1_000
+const SETTLE_LOOK_MS = 5
+const WORKERS_LOOK_MS = 5_000
+const WORKERS_SILENT_MS = 15_000
+
+export function createShared(ports: ModePorts, options: SharedOptions): Mode {
+  const { env, log, store, views, onFatal, onNotice } = ports
+  const { role, gate, horizonEveryMs = HORIZON_EVERY_MS } = options
+  const laneOf = (key: number) => log.partitionOf(key)
+  const ids = createLeasedIds(env.wallMs)
+  const horizon = createHorizonShared(log.partitions, laneOf)
+  const own = createOwnIds(ids, log.partitions, probe)
+  const members = createMembers({
+    env,
+    store,
+    role,
+    gate,
+    low: own.low,
+    observe: ids.observe,
+    beatMs: horizonEveryMs,
+  })
+  const teller = createProgressTeller({ env, log, progressOf, now: ids.fence })
+  const survivors = new Set<number>()
+  let parts: ModeParts | undefined
+  let follower: Follower | undefined
+  let nodeLease: { close(): void } | undefined
+  let sampling: Promise<void> = Promise.resolve()
+  let publishing: Promise<void> | undefined
+  let catching: Promise<void> | undefined
+  let nextCatching: Promise<void> | undefined
+  let workersTimer: { cancel(): void } | undefined
+  let heardAtMs = env.monotonicMs()
+  let isSilenceTold = false
+  let isStopped = false
+  /** Where each partition is followed from: rows of everything below stood when this process began. */
+  let startedAt: readonly number[] = []
+
+  const retry = <T>(task: () => Promise<T>) => retrying(env, () => isStopped, task)
+  const owned = (): ReadonlySet<number> => parts?.worker.owned ?? new Set()
+
+  function progressOf(partition: number) {
+    const { worker } = parts as ModeParts
+    if (!worker.owned.has(partition)) return undefined
+    return { partition, projected: worker.projectedTo(partition), horizon: horizon.published[partition] }
+  }
+
+  /** Anything that is appended settles what is unknown before it. */
+  function probe(partition: number): void {
+    env.timer(UNKNOWN_PROBE_MS, () => {
+      if (isStopped) return
+      teller.probe(partition).then(
+        () => own.settled(partition),
+        () => probe(partition),
+      )
+    })
+  }
+
+  /** What everybody has appended, and how far each partition goes then. */
+  async function sample(): Promise<void> {
+    // Who was frozen sees nobody alive, and nobody sees it.
+    if (!members.isSure()) return
+    horizon.owns(owned())
+    const { low, high } = await members.lows()
+    ids.observe(high)
+    const ends = (await log.bounds()).map(({ end }) => end)
+    horizon.sampled({ low, ends })
+  }
+
+  async function sampleOften(): Promise<void> {
+    while (!isStopped) {
+      if (owned().size > 0) await sample().then(publish).catch(heldUp)
+      await sleep(env, horizonEveryMs)
+    }
+  }
+
+  /** An engine that is away holds the horizon where it is. */
+  function heldUp(error: unknown): void {
+    if (!isRivuletError(error) || !error.retriable) onFatal(error)
+  }
+
+  async function publishNow(): Promise<void> {
+    const { worker } = parts as ModeParts
+    const moved = new Map<number, number>()
+    for (const partition of worker.owned) {
+      const id = horizon.reached(partition, worker.reactedTo(partition))
+      if (id > horizon.published[partition]) moved.set(partition, id)
+    }
+    if (moved.size > 0) await views.advance(moved)
+    for (const [partition, id] of moved) horizon.told(partition, id)
+    // Even where nothing has moved: a clock that is behind holds it up, until its process learns what time it is.
+    teller.tick(worker.owned)
+  }
+
+  function publish(): Promise<void> {
+    publishing ??= publishNow().finally(() => (publishing = undefined))
+    return publishing
+  }
+
+  /** What an owner before had told of these stands in their timelines, or they are given up. */
+  async function gain(partitions: ReadonlySet<number>): Promise<void> {
+    const saved = await loadHighestId(store, ids, log.partitions)
+    const told = (lane: number) => Math.max(saved.get(lane) ?? 0, horizon.published[lane])
+    const lanes = new Map(Array.from(partitions, (lane) => [lane, told(lane)] as const))
+    const isAnyLeft = await views.adopt(lanes)
+    for (const partition of partitions) {
+      if (isAnyLeft) survivors.add(partition)
+      else survivors.delete(partition)
+    }
+    await parts?.gained(partitions)
+  }
+
+  /** Whoever comes while a round is under way shares the next one. */
+  function caughtUp(key?: number): Promise<void> {
+    if (key !== undefined && owned().has(laneOf(key))) return Promise.resolve()
+    if (catching === undefined) return (catching = catchUp().finally(() => (catching = undefined)))
+    nextCatching ??= catching
+      .catch(() => undefined)
+      .then(() => {
+        nextCatching = undefined
+        return caughtUp()
+      })
+    return nextCatching
+  }
+
+  async function catchUp(): Promise<void> {
+    const ends = (await log.bounds()).map(({ end }) => end)
+    const untilMs = env.monotonicMs() + CAUGHT_UP_WITHIN_MS
+    const isDone = (end: number, partition: number) =>
+      owned().has(partition)
+        ? (parts as ModeParts).worker.projectedTo(partition) >= end
+        : follower?.hasApplied(partition, end) === true
+    while (!ends.every(isDone)) {
+      if (isStopped || env.monotonicMs() > untilMs) {
+        throw new RivuletError('unavailable', 'what others have written is not known here yet')
+      }
+      await sleep(env, CAUGHT_UP_LOOK_MS)
+    }
+  }
+
+  /** Writes are taken without any worker, and nobody would learn why they are answered so late. */
+  function watchWorkers(): void {
+    workersTimer = env.timer(WORKERS_LOOK_MS, () => {
+      const isSilent = env.monotonicMs() - heardAtMs > WORKERS_SILENT_MS
+      if (isSilent && !isSilenceTold) {
+        onNotice('no worker has told of progress for a while; is any running? (rivulet serve --role worker)')
+      }
+      isSilenceTold = isSilent
+      watchWorkers()
+    })
+  }
+
+  async function startFollower(): Promise<void> {
+    const { decode, onRead, apply, forget } = parts as ModeParts
+    follower = createFollower({
+      follower: await log.follow(),
+      epoch: log.epoch,
+      decode,
+      onRead,
+      apply,
+      forget: () => retry(forget),
+      onFatal,
+      onProgress({ partition, horizon: told }) {
+        horizon.told(partition, told)
+      },
+      onTime(now) {
+        heardAtMs = env.monotonicMs()
+        ids.observe(now)
+      },
+    })
+    for (const [partition, position] of startedAt.entries()) {
+      await follower.follow(partition, position)
+    }
+    follower.start()
+  }
+
+  return {
+    ids,
+    horizon,
+    isShared: true,
+    publish,
+    caughtUp,
+    lagEvents: () => (follower?.lagEvents() ?? 0) + (parts?.worker.backlogEvents() ?? 0),
+    survived: (partition) => survivors.has(partition),
+    append: {
+      assertMay() {
+        if (members.isSure()) return
+        throw new RivuletError('unavailable', 'this process is not sure that others count it in', {
+          retryAfterMs: 1_000,
+        })
+      },
+      stamped: (id, key) => own.stamped(id, laneOf(key)),
+      appended: (id, key) => own.appended(id, laneOf(key)),
+      failed(id, key, error) {
+        if (isRivuletError(error, 'outcome_unknown')) own.unknown(id, laneOf(key))
+        else own.withdrawn(id, laneOf(key))
+      },
+    },
+    worker: {
+      checkpointMs: CHECKPOINT_MS,
+      onDone: () => undefined,
+      afterBatch: () => Promise.resolve(),
+      onProgress(partition) {
+        teller.tell(partition)
+      },
+      onGained: gain,
+      onOwned: (partition) => follower?.leave(partition),
+      onLost(partitions) {
+        for (const partition of partitions) {
+          void follower?.follow(partition, (parts as ModeParts).worker.projectedTo(partition)).catch(onFatal)
+        }
+      },
+      async beforeCheckpoint() {
+        const lanes = new Map(Array.from(owned(), (lane) => [lane, horizon.published[lane]]))
+        // Who was frozen would take back what others have saved meanwhile.
+        if (lanes.size > 0 && members.isSure()) await saveHighestId(store, ids, lanes)
+      },
+    },
+    async prepare() {
+      await retry(() => members.join())
+      nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name }))
+      // Before anything is loaded: what comes later in the log is told again.
+      const watermark = await retry(() => store.watermark())
+      const bounds = await retry(() => log.bounds())
+      startedAt = bounds.map(({ start }, partition) => Math.max(watermark[partition] ?? 0, start))
+      for (const [lane, id] of await retry(() => loadHighestId(store, ids, log.partitions))) {
+        if (id < ID_MAX) horizon.told(lane, id)
+      }
+    },
+    async start(given) {
+      parts = given
+      await startFollower()
+      if (role === 'api') return watchWorkers()
+      await parts.worker.start()
+      sampling = sampleOften()
+    },
+    async settle() {
+      const target = ids.fence()
+      while (horizon.claimable() < target && !isStopped) await sleep(env, SETTLE_LOOK_MS)
+    },
+    async stop() {
+      isStopped = true
+      workersTimer?.cancel()
+      await sampling
+      if (role !== 'api') await parts?.worker.stop()
+      await teller.stop()
+      await follower?.stop()
+      nodeLease?.close()
+      // What may still enter the log holds the horizon, until others take this process for gone.
+      if (own.size === 0) await members.leave()
+      else members.stop()
+    },
+  }
+}

@@ -1,0 +1,72 @@
+/** Who waits until an event of theirs is projected: by partition and position, each for a while. */
+
+import { RivuletError } from '../core/errors.ts'
+import type { Env } from '../ports/env/env.ts'
+
+const DEADLINE_MS = 10_000
+const CHECK_MS = 1_000
+
+interface Waiter {
+  readonly position: number
+  readonly sinceMs: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface Waiters {
+  /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
+  projected(partition: number, position: number): Promise<void>
+  /** Everything of the partition below `position` is. */
+  release(partition: number, position: number): void
+  /** Nobody is to wait any more. */
+  end(error?: unknown): void
+}
+
+const delayed = () => new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
+
+export function createWaiters(env: Env, partitions: number): Waiters {
+  const waiters: Waiter[][] = Array.from({ length: partitions }, () => [])
+  const reached = new Array<number>(partitions).fill(0)
+  let ended: unknown
+  let timer: { cancel(): void } | undefined
+
+  /** One timer for all who wait: nobody waits much longer than the deadline, and none pays for a timer. */
+  function watch(): void {
+    timer ??= env.timer(CHECK_MS, () => {
+      timer = undefined
+      const overdueMs = env.monotonicMs() - DEADLINE_MS
+      for (const list of waiters) {
+        const overdue = list.filter((waiter) => waiter.sinceMs < overdueMs)
+        if (overdue.length > 0) list.splice(0, list.length, ...list.filter((one) => !overdue.includes(one)))
+        for (const waiter of overdue) waiter.reject(delayed())
+      }
+      if (waiters.some((list) => list.length > 0)) watch()
+    })
+  }
+
+  return {
+    projected(partition, position) {
+      if (position < reached[partition]) return Promise.resolve()
+      if (ended !== undefined) return Promise.reject(ended)
+      watch()
+      return new Promise((resolve, reject) =>
+        waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
+      )
+    },
+    release(partition, position) {
+      if (position > reached[partition]) reached[partition] = position
+      const list = waiters[partition]
+      let kept = 0
+      for (const waiter of list) {
+        if (waiter.position < position) waiter.resolve()
+        else list[kept++] = waiter
+      }
+      list.length = kept
+    },
+    end(error = delayed()) {
+      ended ??= error
+      timer?.cancel()
+      for (const list of waiters) for (const waiter of list.splice(0)) waiter.reject(ended)
+    },
+  }
+}

@@ -1,0 +1,107 @@
+/** What others have projected reaches the caches of this process, in order, once its rows stand. */
+
+import { expect, test } from 'vitest'
+import { struct, u32 } from '../../src/core/codec.ts'
+import { defineEvent, defineNotice, encodeEvent, eventDecoder, type Event } from '../../src/engine/events.ts'
+import { createFollower } from '../../src/engine/follower.ts'
+import { progressed, type LaneProgress } from '../../src/engine/progress.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
+
+const happened = defineEvent(1, 'happened', struct({ n: u32 }))
+const noticed = defineNotice(2, 'noticed', struct({ n: u32 }))
+
+async function createWorld() {
+  const env = createRealEnv()
+  const log = createMemoryLog({ env, partitions: 1 })
+  const applied: number[] = []
+  const told: LaneProgress[] = []
+  const state = { forgotten: 0 }
+  const follower = createFollower({
+    follower: await log.follow(),
+    epoch: 1,
+    decode: eventDecoder([happened, noticed, progressed]),
+    onRead: () => undefined,
+    apply: (_partition, events) =>
+      void applied.push(...events.map(({ body }: Event) => (body as { n: number }).n)),
+    onProgress: (progress) => void told.push(progress),
+    onTime: () => undefined,
+    forget: async () => void state.forgotten++,
+    onFatal: (error) => {
+      throw error
+    },
+  })
+  await follower.follow(0, 0)
+  follower.start()
+  const append = async (value: Uint8Array): Promise<number> => (await log.append([{ key: 0, value }]))[0]
+  return {
+    follower,
+    applied,
+    told,
+    state,
+    happen: (n: number) => append(encodeEvent(happened, n, 0, { n })),
+    notice: (n: number) => append(encodeEvent(noticed, n, 0, { n })),
+    progress: (projected: number) =>
+      append(encodeEvent(progressed, 0, 0, { lanes: [{ partition: 0, projected, horizon: 7 }], now: 0 })),
+    async quiet() {
+      for (let turns = 0; turns < 50; turns++) await env.yield()
+    },
+  }
+}
+
+test('an event waits for its owner, a notice does not', async () => {
+  const { happen, notice, progress, applied, told, quiet, follower } = await createWorld()
+  const first = await happen(1)
+  const second = await happen(2)
+  await notice(3)
+  await quiet()
+  expect(applied).toEqual([3])
+  await progress(second)
+  await quiet()
+  expect(applied).toEqual([3, 1])
+  expect(told).toMatchObject([{ horizon: 7 }])
+  expect(follower.hasApplied(0, first + 1)).toBe(true)
+  expect(follower.hasApplied(0, second + 1)).toBe(false)
+  expect(follower.lagEvents()).toBe(1)
+  await progress(second + 1)
+  await quiet()
+  expect(applied).toEqual([3, 1, 2])
+  expect(follower.lagEvents()).toBe(0)
+  await follower.stop()
+})
+
+test('of a partition that was left nothing is applied any more', async () => {
+  const { happen, progress, applied, quiet, follower } = await createWorld()
+  const position = await happen(1)
+  await quiet()
+  follower.leave(0)
+  await progress(position + 1)
+  await quiet()
+  expect(applied).toEqual([])
+  await follower.follow(0, 0)
+  await quiet()
+  expect(applied).toEqual([1])
+  await follower.stop()
+})
+
+test('too many that wait are let go, and caches are read anew once the owner is past them', async () => {
+  const { happen, progress, applied, told, state, quiet, follower } = await createWorld()
+  let last = 0
+  for (let n = 0; n < 50_100; n += 100) {
+    const positions = await Promise.all(Array.from({ length: 100 }, (_, i) => happen(n + i)))
+    last = positions[99]
+  }
+  await quiet()
+  expect(follower.lagEvents()).toBeGreaterThan(50_000)
+  await progress(10)
+  await quiet()
+  expect(state.forgotten).toBe(0)
+  expect(told).toEqual([])
+  await progress(last + 1)
+  await quiet()
+  expect(state.forgotten).toBe(1)
+  expect(told).toHaveLength(1)
+  expect(applied.length).toBeLessThan(50_100)
+  expect(follower.hasApplied(0, last + 1)).toBe(true)
+  await follower.stop()
+})

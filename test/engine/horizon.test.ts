@@ -1,0 +1,99 @@
+/** What a page may claim, alone and where several share the work. */
+
+import { expect, test } from 'vitest'
+import { createIdSource } from '../../src/core/ids.ts'
+import { createHorizonAlone } from '../../src/engine/horizon-alone.ts'
+import { createHorizonShared } from '../../src/engine/horizon-shared.ts'
+import { createOwnIds } from '../../src/engine/own-ids.ts'
+
+const START_MS = Date.UTC(2026, 0, 1)
+
+test('alone: what is done is claimed once the views have been told', async () => {
+  const ids = createIdSource(() => START_MS)
+  const horizon = createHorizonAlone(ids, 2)
+  const [first, second] = [ids.next(), ids.next()]
+  horizon.stamped(first)
+  horizon.stamped(second)
+  expect(horizon.claimable()).toBe(first - 1)
+  horizon.done(first)
+  expect(horizon.current()).toBe(second - 1)
+  expect(horizon.claimable()).toBe(first - 1)
+  const told: number[] = []
+  await horizon.publish(async (id) => void told.push(id))
+  expect(told).toEqual([second - 1])
+  expect(horizon.claimable()).toBe(second - 1)
+  expect([...horizon.published]).toEqual([second - 1, second - 1])
+})
+
+test('alone: what goes on in the background holds it', async () => {
+  const ids = createIdSource(() => START_MS)
+  const horizon = createHorizonAlone(ids, 1)
+  const id = ids.next()
+  horizon.stamped(id)
+  horizon.opened(id, 1)
+  horizon.done(id)
+  expect(horizon.current()).toBe(id - 1)
+  horizon.closed(id, 1)
+  expect(horizon.current()).toBeGreaterThanOrEqual(id)
+  expect(horizon.claimable()).toBe(id - 1)
+})
+
+test('shared: a partition is as far as the sample whose end its owner has passed', () => {
+  const horizon = createHorizonShared(2, (key) => key % 2)
+  horizon.owns(new Set([0]))
+  horizon.sampled({ low: 100, ends: [10, 10] })
+  horizon.sampled({ low: 200, ends: [20, 10] })
+  expect(horizon.reached(0, 9)).toBe(0)
+  expect(horizon.reached(0, 10)).toBe(100)
+  expect(horizon.reached(0, 25)).toBe(200)
+})
+
+test('shared: an open plan holds its own partition, and no other', () => {
+  const horizon = createHorizonShared(2, (key) => key % 2)
+  horizon.owns(new Set([0, 1]))
+  horizon.opened(150, 2)
+  horizon.sampled({ low: 200, ends: [1, 1] })
+  expect(horizon.reached(0, 1)).toBe(149)
+  expect(horizon.reached(1, 1)).toBe(200)
+  horizon.closed(150, 2)
+  expect(horizon.reached(0, 1)).toBe(200)
+})
+
+test('shared: a page claims what all partitions have told', () => {
+  const horizon = createHorizonShared(2, (key) => key % 2)
+  const before = horizon.published
+  horizon.told(0, 500)
+  expect(horizon.claimable()).toBe(0)
+  horizon.told(1, 300)
+  expect(horizon.claimable()).toBe(300)
+  horizon.told(1, 200)
+  expect([...horizon.published]).toEqual([500, 300])
+  // Who began to read before is held to what it saw then.
+  expect([...before]).toEqual([0, 0])
+})
+
+test('shared: an owner that is far behind does not pile up samples', () => {
+  const horizon = createHorizonShared(1, () => 0)
+  horizon.owns(new Set([0]))
+  for (let i = 1; i <= 1_000; i++) horizon.sampled({ low: i, ends: [i] })
+  expect(horizon.reached(0, 0)).toBe(0)
+  expect(horizon.reached(0, 10)).toBe(10)
+  expect(horizon.reached(0, 1_000)).toBe(1_000)
+})
+
+test('own ids: an unknown one holds until something later is in its partition', () => {
+  const ids = createIdSource(() => START_MS)
+  const asked: number[] = []
+  const own = createOwnIds(ids, 2, (partition) => asked.push(partition))
+  const [a, b, c] = [ids.next(), ids.next(), ids.next()]
+  own.stamped(a, 0)
+  own.stamped(b, 1)
+  own.stamped(c, 0)
+  own.unknown(a, 0)
+  own.appended(b, 1)
+  expect(own.low()).toBe(a - 1)
+  expect(asked).toEqual([0])
+  own.appended(c, 0)
+  expect(own.low()).toBeGreaterThanOrEqual(c)
+  expect(own.size).toBe(0)
+})

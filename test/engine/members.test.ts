@@ -1,0 +1,111 @@
+/** Who counts as living, what holds the horizon, and who may give out ids. */
+
+import { expect, test } from 'vitest'
+import { createMembers, awaitNobody } from '../../src/engine/members.ts'
+import type { Env } from '../../src/ports/env/env.ts'
+import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+
+const START_MS = Date.UTC(2026, 0, 1)
+
+function createDeployment() {
+  const env = createSimulatedEnv({ seed: 1, startMs: START_MS })
+  const store = createMemoryStore({ env })
+  return {
+    env,
+    store,
+    process(low: number, own: Env = env, observe: (id: number) => void = () => undefined) {
+      const state = { low }
+      const gate = async () => undefined
+      const members = createMembers({ env: own, store, role: 'all', gate, low: () => state.low, observe })
+      return { state, members }
+    },
+  }
+}
+
+/** A process whose timers do not come: it is frozen, or gone. */
+const frozen = (env: Env): Env => ({ ...env, timer: () => ({ cancel: () => undefined }) })
+
+test('the least that anybody may still append holds the horizon', async () => {
+  const { env, process } = createDeployment()
+  const [one, two] = [process(100), process(50)]
+  await one.members.join()
+  await two.members.join()
+  expect((await one.members.lows()).low).toBe(50)
+  two.state.low = 200
+  await env.run(1_000)
+  expect((await one.members.lows()).low).toBe(100)
+  await one.members.leave()
+  expect((await two.members.lows()).low).toBe(200)
+  await two.members.leave()
+  await expect(two.members.lows()).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('who joins gives out ids above all that others may have counted as past', async () => {
+  const { env, process } = createDeployment()
+  const one = process(700)
+  await one.members.join()
+  await env.run(1_000)
+  const seen: number[] = []
+  await process(0, env, (id) => seen.push(id)).members.join()
+  expect(Math.max(...seen)).toBe(700)
+})
+
+test('while one is joining, nothing counts as past', async () => {
+  const { env, store, process } = createDeployment()
+  const one = process(700)
+  await one.members.join()
+  let open: () => void = () => undefined
+  const gate = () => new Promise<void>((resolve) => (open = resolve))
+  const joining = createMembers({ env, store, role: 'api', gate, low: () => 900, observe: () => undefined })
+  const joined = joining.join()
+  await env.run(1_000)
+  expect((await one.members.lows()).low).toBe(0)
+  expect(joining.isSure()).toBe(false)
+  open()
+  await joined
+  expect(joining.isSure()).toBe(true)
+  expect((await one.members.lows()).low).toBe(700)
+})
+
+test('a frozen process is not sure any more before others take it for gone', async () => {
+  const { env, process } = createDeployment()
+  const one = process(700)
+  const still = process(100, frozen(env))
+  await one.members.join()
+  await still.members.join()
+  expect((await one.members.lows()).low).toBe(100)
+  await env.run(8_000)
+  expect(still.members.isSure()).toBe(false)
+  expect((await one.members.lows()).low).toBe(100)
+  await env.run(4_000)
+  expect((await one.members.lows()).low).toBe(700)
+})
+
+test('a process that was counted out joins again under another name', async () => {
+  const { env, process } = createDeployment()
+  const one = process(700)
+  await one.members.join()
+  const name = one.members.name
+  // As if it had been stopped for a minute: its clock has moved, and no timer has come.
+  env.advance(60_000)
+  expect(one.members.isSure()).toBe(false)
+  await env.run(2_000)
+  expect(one.members.isSure()).toBe(true)
+  expect(one.members.name).not.toBe(name)
+})
+
+test('who wants to be alone is refused while others serve, and not by who is gone', async () => {
+  const { env, store, process } = createDeployment()
+  const one = process(1)
+  await one.members.join()
+  const alone = { env, store, onNotice: () => undefined, waits: false }
+  const refused = awaitNobody(alone).catch((error: unknown) => error)
+  await env.run(3_000)
+  expect(await refused).toMatchObject({ code: 'data_locked' })
+  await one.members.leave()
+  await process(1, frozen(env)).members.join()
+  const passed = awaitNobody(alone)
+  await env.run(12_000)
+  await passed
+})

@@ -1,0 +1,63 @@
+/** Ids of many processes: never the same twice, whatever their clocks say. */
+
+import { expect, test } from 'vitest'
+import { createLeasedIds, tickOf } from '../../src/core/ids.ts'
+import { holdNodeLease } from '../../src/engine/node-lease.ts'
+import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+
+const START_MS = Date.UTC(2026, 0, 1)
+
+test('without a lease there is no id', () => {
+  const ids = createLeasedIds(() => START_MS)
+  expect(() => ids.next()).toThrow(expect.objectContaining({ code: 'unavailable' }))
+})
+
+test('an id is of a tick of the lease, above all before it', () => {
+  const ids = createLeasedIds(() => START_MS)
+  const tick = ids.tick()
+  ids.grant({ node: 4, fromTick: tick, toTick: tick + 2 })
+  const given = Array.from({ length: 512 }, () => ids.next())
+  expect(new Set(given).size).toBe(512)
+  expect([...given].sort((a, b) => a - b)).toEqual(given)
+  expect(given.every((id) => [tick, tick + 1].includes(tickOf(id)))).toBe(true)
+  expect(() => ids.next()).toThrow(expect.objectContaining({ code: 'unavailable' }))
+})
+
+test('what others have stamped is passed, even from a clock that is ahead', () => {
+  const ids = createLeasedIds(() => START_MS)
+  const other = createLeasedIds(() => START_MS + 3_600_000)
+  other.grant({ node: 8, fromTick: 0, toTick: Infinity })
+  ids.grant({ node: 4, fromTick: 0, toTick: Infinity })
+  const ahead = other.next()
+  ids.observe(ahead)
+  expect(ids.next()).toBeGreaterThan(ahead)
+  expect(ids.fence()).toBeGreaterThan(ahead)
+})
+
+test('processes with clocks apart never give out the same id, through many leases', async () => {
+  const env = createSimulatedEnv({ seed: 3, startMs: START_MS })
+  const store = createMemoryStore({ env })
+  const given = new Set<number>()
+  let count = 0
+  const holders = await Promise.all(
+    Array.from({ length: 12 }, async (_, i) => {
+      const own = { ...env, wallMs: () => env.wallMs() + (i % 3) * 1_200_000 }
+      const ids = createLeasedIds(own.wallMs)
+      return { ids, lease: await holdNodeLease({ env: own, store, ids, holder: `${i}` }) }
+    }),
+  )
+  for (let round = 0; round < 60; round++) {
+    await env.run(60_000)
+    for (const { ids } of holders) {
+      for (let i = 0; i < 300; i++, count++) given.add(ids.next())
+    }
+    // One ends and another begins, with the clock of whichever.
+    if (round % 10 === 9) {
+      holders.shift()?.lease.close()
+      const ids = createLeasedIds(env.wallMs)
+      holders.push({ ids, lease: await holdNodeLease({ env, store, ids, holder: `later ${round}` }) })
+    }
+  }
+  expect(given.size).toBe(count)
+})

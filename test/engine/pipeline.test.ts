@@ -1,0 +1,102 @@
+/** Sources that fail or come late hold nobody back, and nobody trusts what they did not say. */
+
+import { expect, test } from 'vitest'
+import { Histogram, LATENCY_BOUNDS_MS } from '../../src/core/histogram.ts'
+import {
+  definePipeline,
+  runPipeline,
+  type Source,
+  type SourceSlice,
+  type Window,
+} from '../../src/engine/pipeline.ts'
+import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+
+type Item = { readonly id: number }
+type Read = (window: Window) => SourceSlice<Item> | Promise<SourceSlice<Item>>
+
+const env = () => createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })
+const source = (name: string, read: Read): Source<object, Item> => ({
+  name,
+  latency: new Histogram(LATENCY_BOUNDS_MS),
+  read: (_query, window) => read(window),
+})
+
+/** Of all of these, newest first. */
+const among =
+  (ids: readonly number[]): Read =>
+  ({ below, atLeast, limit }) => {
+    const within = ids.filter((id) => id < below && id >= atLeast)
+    const some = within.slice(0, limit)
+    return {
+      candidates: some.map((id) => ({ id })),
+      lower: some.length < within.length ? some[some.length - 1] : atLeast,
+    }
+  }
+
+function pipelineOf(lead: Read, other: Read) {
+  const windows: Window[] = []
+  const pipeline = definePipeline<object, Item, Item>({
+    lead: source('lead', lead),
+    sources: [
+      source('other', (window) => {
+        windows.push(window)
+        return other(window)
+      }),
+    ],
+    early: [],
+    hydrate: (_query, candidates) => [...candidates],
+    filters: [],
+    recheck: (_query, selected) => selected,
+  })
+  return { pipeline, windows }
+}
+
+const IDS = Array.from({ length: 60 }, (_, i) => 60 - i)
+const ALL = { below: Infinity, atLeast: 0, limit: 60 }
+
+test('a lead that answers for its window says so to the others', async () => {
+  const lead: Read = (window) => ({ ...(among(IDS)(window) as SourceSlice<Item>), covered: true })
+  const { pipeline, windows } = pipelineOf(lead, among([]))
+  const page = await runPipeline(env(), pipeline, {}, ALL)
+  expect(page.selected.map(({ id }) => id)).toEqual(IDS)
+  expect(page.failed).toEqual([])
+  expect(windows.every(({ covered }) => covered === true)).toBe(true)
+})
+
+test('a lead that fails is named, and the others know that it does not answer', async () => {
+  const { pipeline, windows } = pipelineOf(() => {
+    throw new Error('away')
+  }, among(IDS))
+  const page = await runPipeline(env(), pipeline, {}, ALL)
+  expect(page.selected.map(({ id }) => id)).toEqual(IDS)
+  expect(page.failed).toEqual(['lead'])
+  expect(windows.every(({ covered }) => covered === false)).toBe(true)
+})
+
+test('a lead that comes too late does not answer for what the others read, in no round', async () => {
+  const clock = env()
+  let rounds = 0
+  const late: Read = (window) =>
+    new Promise((resolve) => {
+      rounds++
+      clock.timer(5_000, () => resolve({ ...(among(IDS)(window) as SourceSlice<Item>), covered: true }))
+    })
+  const { pipeline, windows } = pipelineOf(late, ({ limit, ...window }) =>
+    // In small steps, so that there are several rounds.
+    among(IDS)({ ...window, limit: Math.min(limit, 25) }),
+  )
+  const reading = runPipeline(clock, pipeline, {}, ALL)
+  await clock.run(20_000)
+  const page = await reading
+  expect(page.selected.map(({ id }) => id)).toEqual(IDS)
+  expect(page.failed).toEqual(['lead'])
+  expect(rounds).toBeGreaterThan(1)
+  expect(windows.every(({ covered }) => covered === false)).toBe(true)
+})
+
+test('another source that fails leaves what the lead has', async () => {
+  const { pipeline } = pipelineOf(among([9, 7]), () => Promise.reject(new Error('away')))
+  const page = await runPipeline(env(), pipeline, {}, ALL)
+  expect(page.selected.map(({ id }) => id)).toEqual([9, 7])
+  expect(page.failed).toEqual(['other'])
+})
