@@ -83,12 +83,7 @@ function* graphs(quick: boolean): Generator<Graph> {
   yield quick ? generatePowerLaw(20_000, 4_000_000, 3) : generatePowerLaw(100_000, 20_000_000, 3)
 }
 
-async function runGraph(
-  graph: Graph,
-  redis: RedisServer | undefined,
-  report: Report,
-  rows: string[][],
-) {
+async function runGraph(graph: Graph, redis: RedisServer | undefined, report: Report, rows: string[][]) {
   report.progress(`${graph.name}: writing it`)
   const world = await openEngineWorld(graph)
   try {
