@@ -80,12 +80,15 @@ export async function takeLease(options: LeaseOptions): Promise<Lease> {
   }
 }
 
-/** Resolves once nobody holds a lease; who held one and was taken for gone finds a newer one when it comes back. */
-export async function passLeases(options: Omit<LeaseOptions, 'onLost' | 'waits'>): Promise<void> {
+/**
+ * Resolves once nobody holds a lease; who held one and was taken for gone finds a newer one when it comes back.
+ * @returns how many there were
+ */
+export async function passLeases(options: Omit<LeaseOptions, 'onLost' | 'waits'>): Promise<number> {
   const { store } = options
   for (;;) {
     const newest = await newestLease(store)
-    if (newest === 0 || (await beatOf(store, newest)).ended) return
+    if (newest === 0 || (await beatOf(store, newest)).ended) return newest
     await awaitEnd({ ...options, waits: true }, newest)
     if ((await beatOf(store, newest)).ended) continue
     const number = newest + 1

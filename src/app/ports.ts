@@ -43,8 +43,8 @@ export interface Durable {
   readonly figures: readonly Figure[]
   /** For what must not be changed by a process that another may have replaced. */
   guard?(views: Views): Views
-  /** Of a deployment that others serve, too: resolves once nobody has it alone. */
-  readonly gate?: () => Promise<void>
+  /** Of a deployment that others serve, too: resolves once nobody has it alone, with how often somebody had. */
+  readonly gate?: () => Promise<number>
   close(): Promise<void>
 }
 

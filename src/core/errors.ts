@@ -99,10 +99,15 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 's
 export const isRefusal = (error: unknown): boolean =>
   isRivuletError(error) && (error.status < 500 || REFUSED.has(error.code))
 
+const BROKEN_INVARIANT = 'invariant broken: '
+
 /** An invariant of ours, not of the caller's input: it names a bug. */
 export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new RivuletError('internal', `invariant broken: ${message}`)
+  if (!condition) throw new RivuletError('internal', BROKEN_INVARIANT + message)
 }
+
+export const isBrokenInvariant = (error: unknown): boolean =>
+  isRivuletError(error, 'internal') && error.message.startsWith(BROKEN_INVARIANT)
 
 /** One text for everything that is not there, or not for this caller. */
 export const notFound = (): RivuletError =>

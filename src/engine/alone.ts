@@ -22,8 +22,10 @@ export function createAlone({ env, store, views }: ModePorts): Mode {
     isShared: false,
     publish,
     lagEvents: () => horizon.unfinished,
+    backlogEvents: () => horizon.unfinished,
     caughtUp: () => Promise.resolve(),
     survived: () => viewsSurvived,
+    skipped: () => undefined,
     append: {
       assertMay: () => undefined,
       stamped: (id) => horizon.stamped(id),
@@ -36,7 +38,10 @@ export function createAlone({ env, store, views }: ModePorts): Mode {
     worker: {
       onDone: ({ id }) => horizon.done(id),
       afterBatch: publish,
-      onProgress: () => undefined,
+      onProjected: () => undefined,
+      onReacted: () => undefined,
+      startAt: (_partition, watermark) => watermark,
+      savable: (_partition, reacted) => reacted,
       onGained: async (partitions) => parts?.gained(partitions),
       onOwned: () => undefined,
       onLost: () => undefined,

@@ -5,7 +5,7 @@
  */
 
 import { bool, struct, text, u32, u53 } from '../core/codec.ts'
-import { isRivuletError, type ErrorCode } from '../core/errors.ts'
+import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../core/errors.ts'
 import { idKey, u32Key } from '../core/keys.ts'
 import type { Env } from '../ports/env/env.ts'
 import { rowVersion, type Store } from '../ports/store/store.ts'
@@ -41,18 +41,11 @@ export interface DeadLetters {
   readonly stats: { buried: number }
 }
 
-/** What says something of this process or its disk, not of the event. */
-const OF_THE_PROCESS: ReadonlySet<ErrorCode> = new Set([
-  'data_newer_format',
-  'data_corrupt',
-  'data_locked',
-  'disk_error',
-  'config_invalid',
-])
+const OF_THE_EVENT: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'payload_too_large'])
 
-/** Trying again, or another process, would not help. */
+/** Of the event, not of this process or of an engine: trying again, or elsewhere, would not help. */
 export const isPoison = (error: unknown): boolean =>
-  !isRivuletError(error) || (!error.retriable && !OF_THE_PROCESS.has(error.code))
+  !isRivuletError(error) || OF_THE_EVENT.has(error.code) || isBrokenInvariant(error)
 
 export interface DeadLetterOptions {
   readonly env: Env

@@ -53,6 +53,8 @@ export interface EngineContext {
   partitionOf(key: number): number
   /** Events whose effects on the views are still to come, from the moment of their id on. */
   lagEvents(): number
+  /** Of those, the ones that wait for this process. */
+  backlogEvents(): number
   /** The event stood in the log when this process started: another may have reacted to it before. */
   isReplayed(event: Event): boolean
   /**
@@ -139,7 +141,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     mode.append.stamped(id, key)
     const appended = log.append([{ key, value }]).then(
       (positions) => {
-        mode.append.appended(id, key)
+        mode.append.appended(id, key, positions[0], type.stands === true)
         return positions
       },
       (error: unknown) => {
@@ -168,6 +170,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     caughtUp: mode.caughtUp,
     partitionOf: (key) => log.partitionOf(key),
     lagEvents: mode.lagEvents,
+    backlogEvents: mode.backlogEvents,
     mayHaveBeenOtherwise: (event) => mode.survived(event.partition) && isReplayed(event),
     publishHorizon: mode.publish,
   }
@@ -181,6 +184,11 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     if (fresh.length > 0) for (const domain of domains) domain.projected?.(fresh)
     if (next > applied[partition]) applied[partition] = next
     waiters.release(partition, next)
+  }
+
+  function skip(partition: number, position: number): void {
+    waiters.skip(partition, position)
+    mode.skipped(partition, position)
   }
 
   async function forget(): Promise<void> {
@@ -208,6 +216,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     decode,
     onRead,
     apply,
+    onSkipped: skip,
     project: createProjector(store, domains),
     appendDerived: async (derived) => {
       await Promise.all(derived.map(({ type, key, body }) => append(type, key, body).appended))
@@ -230,14 +239,14 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     async start() {
       await mode.prepare()
       for (const domain of domains) await domain.start?.()
-      await mode.start({ worker, decode, onRead, apply, forget, gained })
+      const appliedTo = (partition: number) => applied[partition]
+      await mode.start({ worker, decode, onRead, apply, appliedTo, forget, gained })
     },
     async stop() {
       stopping = true
       // Together: what the worker waits for may be what a domain holds back until it is stopped.
-      const stopped = mode.stop()
-      for (const domain of domains) await domain.stop?.()
-      await stopped
+      const ended = [mode.stop(), ...domains.map(async (domain) => domain.stop?.())]
+      for (const end of await Promise.allSettled(ended)) if (end.status === 'rejected') throw end.reason
     },
   }
 }

@@ -20,6 +20,8 @@ export interface FollowerOptions {
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
   /** After `apply` of everything that it speaks of. */
   readonly onProgress: (progress: LaneProgress) => void
+  /** It was not taken in; before `apply` of what comes after it. */
+  readonly onSkipped: (partition: number, position: number) => void
   /** Ids to come are above it. */
   readonly onTime: (now: number) => void
   /** Some were let go: whatever is cached may be old. */
@@ -69,6 +71,8 @@ export function createFollower(options: FollowerOptions): Follower {
     // Removed before it was read here.
     if (from > lane.readTo) lane.blindTo = from
     for (let i = 0; i < values.length; i++) {
+      // The partition was left meanwhile, and perhaps taken up again from somewhere else.
+      if (lanes.get(partition) !== lane) return
       const event = known(lane, values[i], partition, positions[i])
       if (event === undefined) continue
       if (isProgress(event)) await hear(partition, event.body)
@@ -97,10 +101,16 @@ export function createFollower(options: FollowerOptions): Follower {
 
   function keep(lane: Lane, event: Event): void {
     lane.events.push(event)
-    if (++waiting <= WAITING_EVENTS_MAX) return
-    waiting -= lane.events.length
-    lane.events = []
-    lane.blindTo = event.position + 1
+    if (++waiting > WAITING_EVENTS_MAX) letGo()
+  }
+
+  /** Of the partition that is furthest behind: the others are not to suffer from it. */
+  function letGo(): void {
+    const [first, ...others] = lanes.values()
+    const largest = others.reduce((a, b) => (b.events.length > a.events.length ? b : a), first)
+    waiting -= largest.events.length
+    largest.blindTo = largest.events[largest.events.length - 1].position + 1
+    largest.events = []
   }
 
   async function hear(partition: number, { lanes: told, now }: Progress): Promise<void> {
@@ -109,7 +119,7 @@ export function createFollower(options: FollowerOptions): Follower {
       if (lane === undefined) continue
       if (progress.partition === partition) await advance(lane, progress)
       // Told elsewhere, it says something here only once all that it speaks of is here: the next one comes soon.
-      else if (hasApplied(lane, progress.projected)) options.onProgress(progress)
+      else if (hasApplied(lane, Math.max(progress.projected, progress.needs))) options.onProgress(progress)
     }
     options.onTime(now)
   }
@@ -119,8 +129,9 @@ export function createFollower(options: FollowerOptions): Follower {
     lane.projected = Math.max(lane.projected, projected)
     let count = 0
     while (count < lane.events.length && lane.events[count].position < projected) count++
-    const ready = lane.events.splice(0, count)
+    const ready = lane.events.splice(0, count).filter(({ position }) => !progress.skipped.includes(position))
     waiting -= count
+    for (const position of progress.skipped) options.onSkipped(partition, position)
     if (lane.blindTo > 0) {
       // Until its owner is past what is missing here, nothing can be said of the partition.
       if (projected < lane.blindTo) return

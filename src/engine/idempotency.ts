@@ -17,5 +17,7 @@ export const idempotencyTable = defineTable({
     eventId: u53,
     /** For requests that append nothing: what was answered, or enough to answer it again. */
     answer: optional(text),
+    /** Log key of that event: one request may become events of several keys, of each key one. */
+    logKey: u53,
   }),
 })

@@ -9,7 +9,7 @@
  */
 
 import { bool, struct, text, u53 } from '../core/codec.ts'
-import { RivuletError } from '../core/errors.ts'
+import { assert, RivuletError } from '../core/errors.ts'
 import { ID_MAX } from '../core/ids.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
@@ -31,8 +31,10 @@ export interface MembersOptions {
   readonly low: () => number
   /** Ids to come must be above: others have told so much already. */
   readonly observe: (id: number) => void
-  /** Resolves once nobody works on this deployment alone. */
-  readonly gate: () => Promise<void>
+  /** Resolves once nobody works on this deployment alone, with how often somebody did. */
+  readonly gate: () => Promise<number>
+  /** Somebody did while this process was counted out: what it knows is of another time. */
+  readonly onLost: (error: RivuletError) => void
   readonly beatMs?: number
 }
 
@@ -67,10 +69,12 @@ const ENDED_FORGOTTEN_AFTER_MS = 600_000
 const MEMBERS_MAX = 10_000
 
 export function createMembers(options: MembersOptions): Members {
-  const { env, store, role, low, observe, gate, beatMs = BEAT_MS } = options
+  const { env, store, role, low, observe, gate, onLost, beatMs = BEAT_MS } = options
   const watch = createWatch(env, store)
   let own = newOwn(env, store, role)
   let sureAtMs = Number.NEGATIVE_INFINITY
+  let hasJoined = false
+  let knownAlone: number | undefined
   let isClosed = false
   let timer: { cancel(): void } | undefined
 
@@ -82,15 +86,20 @@ export function createMembers(options: MembersOptions): Members {
    */
   async function enter(): Promise<void> {
     const before = own
-    own = newOwn(env, store, role)
+    // A name that others have taken for gone is not used again.
+    if (hasJoined) own = newOwn(env, store, role)
+    hasJoined = false
     await own.write(0)
-    await gate()
+    const aloneCount = await gate()
+    if (knownAlone !== undefined && knownAlone !== aloneCount) return onLost(changedMeanwhile())
+    knownAlone = aloneCount
     const beganAtMs = env.monotonicMs()
     await own.write(0)
     for (const member of await watch.living()) observe(member.low)
     await own.write(low())
     sureAtMs = beganAtMs
-    await before.end().catch(() => undefined)
+    hasJoined = true
+    if (before !== own) await before.end().catch(() => undefined)
   }
 
   async function goOn(): Promise<void> {
@@ -134,6 +143,12 @@ export function createMembers(options: MembersOptions): Members {
     },
   }
 }
+
+const changedMeanwhile = () =>
+  new RivuletError(
+    'data_locked',
+    'a command has worked on this deployment meanwhile; start this process again',
+  )
 
 /**
  * For what nobody else may serve beside. Both sides write first and look then, so at least one sees the other.
@@ -185,6 +200,8 @@ function createWatch(env: Env, store: Store) {
       const { partition } = membersTable.key('')
       const range = { table: membersTable, partition, from: '', limit: MEMBERS_MAX }
       const [rows] = await store.range([range])
+      // Who is not seen could still append.
+      assert(rows.length < MEMBERS_MAX, `fewer than ${MEMBERS_MAX} processes in two days`)
       const nowMs = env.monotonicMs()
       const living: Member[] = []
       const found = new Set<string>()

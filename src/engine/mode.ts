@@ -28,6 +28,8 @@ export interface Mode {
   publish(): Promise<void>
   /** Events whose effects on the views are still to come. */
   lagEvents(): number
+  /** Of those, the ones that wait for this process. */
+  backlogEvents(): number
   /** Resolves once everything that was projected before, by anybody, is in this process's caches; of one key, if given. */
   caughtUp(key?: number): Promise<void>
   /** Timelines live on from before the partition became this process's. */
@@ -37,14 +39,20 @@ export interface Mode {
     /** @throws `unavailable` */
     assertMay(): void
     stamped(id: number, key: number): void
-    appended(id: number, key: number): void
+    /** @param isNotice others need to know it before a horizon that is told later */
+    appended(id: number, key: number, position: number, isNotice: boolean): void
     failed(id: number, key: number, error: unknown): void
   }
+  /** It stands in the log, and nothing will come of it. */
+  skipped(partition: number, position: number): void
   readonly worker: Pick<
     WorkerOptions,
     | 'onDone'
     | 'afterBatch'
-    | 'onProgress'
+    | 'onProjected'
+    | 'onReacted'
+    | 'startAt'
+    | 'savable'
     | 'onGained'
     | 'onOwned'
     | 'onLost'
@@ -64,6 +72,8 @@ export interface ModeParts {
   readonly onRead: (event: Event) => void
   /** Rows of these stand: brings caches up to date and lets writers go on. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
+  /** Its caches hold all of the partition that was projected below this position. */
+  readonly appliedTo: (partition: number) => number
   /** Reads everything that is cached anew. */
   readonly forget: () => Promise<void>
   /** This process reacts in these partitions from now on. */

@@ -44,7 +44,8 @@ export function createOwnIds(
     withdrawn: settle,
     unknown(id, partition) {
       unknowns[partition].add(id)
-      onUnknown(partition)
+      // What settles one settles all.
+      if (unknowns[partition].size === 1) onUnknown(partition)
     },
     settled(partition) {
       for (const other of unknowns[partition]) settle(other, partition)

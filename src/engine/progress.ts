@@ -19,6 +19,10 @@ const lane = struct({
   projected: u53,
   /** Of this partition: what views have been told. */
   horizon: u53,
+  /** What the horizon leans on lies below this position. */
+  needs: u53,
+  /** Positions of events of which nothing will come: of those below `projected`, all that may not be known yet. */
+  skipped: list(u53),
 })
 
 export const progressed = defineEvent(
@@ -55,10 +59,12 @@ export interface TellerOptions {
   readonly log: Log
   /** Nothing of a partition that is not owned any more. */
   readonly progressOf: (partition: number) => LaneProgress | undefined
+  /** It stands in the log. */
+  readonly onTold: (progress: LaneProgress) => void
   readonly now: () => number
 }
 
-export function createProgressTeller({ env, log, progressOf, now }: TellerOptions): ProgressTeller {
+export function createProgressTeller({ env, log, progressOf, onTold, now }: TellerOptions): ProgressTeller {
   const keys = partitionKeys(log)
   const isDue = new Array<boolean>(log.partitions).fill(false)
   const underWay = new Map<number, Promise<void>>()
@@ -77,6 +83,7 @@ export function createProgressTeller({ env, log, progressOf, now }: TellerOption
       if (progress === undefined) return
       try {
         await append(partition, [progress])
+        onTold(progress)
       } catch (error) {
         if (isStopped || !isRivuletError(error) || !error.retriable) return
         isDue[partition] = true

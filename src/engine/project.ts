@@ -4,7 +4,7 @@ import { RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { RowKey, Store } from '../ports/store/store.ts'
-import type { Domain, Effects, Projection } from './domain.ts'
+import type { Domain, Effects, Projection as Rule } from './domain.ts'
 import type { Event, EventType } from './events.ts'
 import { createRows, type Rows } from './rows.ts'
 import { idempotencyTable } from './idempotency.ts'
@@ -16,12 +16,18 @@ export interface Derived {
 }
 
 export interface Projector {
-  /** @returns what other keys must be told */
-  (events: readonly Event[]): Promise<readonly Derived[]>
+  (events: readonly Event[]): Promise<Projection>
+}
+
+export interface Projection {
+  /** What other keys must be told. */
+  readonly derived: readonly Derived[]
+  /** Without those that repeat a request which another event stands for. */
+  readonly taken: readonly Event[]
 }
 
 export function createProjector(store: Store, domains: readonly Domain[]): Projector {
-  const byType = new Map<EventType<unknown>, Projection<unknown>[]>()
+  const byType = new Map<EventType<unknown>, Rule<unknown>[]>()
   for (const domain of domains) {
     for (const type of domain.events) byType.set(type, [])
     for (const projection of domain.projections) {
@@ -38,15 +44,20 @@ export function createProjector(store: Store, domains: readonly Domain[]): Proje
     const effects: Effects = {
       derive: (type, key, body) => derived.push({ type: type as EventType<unknown>, key, body }),
     }
-    await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needs?.(event))))
+    await rows.load(
+      keysOf(events, (event) => [...projectionsOf(event).map((p) => p.needs?.(event)), requestKey(event)]),
+    )
     await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needsMore?.(event, rows))))
+    const taken: Event[] = []
     for (const event of events) {
+      if (isRepeated(event, rows)) continue
+      taken.push(event)
       for (const projection of projectionsOf(event)) projection.apply(event, rows, effects)
       rememberRequest(event, rows)
     }
     const changes = rows.changes()
     if (changes.length > 0) await store.write(changes)
-    return derived
+    return { derived, taken }
   }
 }
 
@@ -61,11 +72,21 @@ function keysOf(
   return keys
 }
 
+const requestKey = ({ idempotency }: Event): readonly RowKey[] | undefined =>
+  idempotency === undefined ? undefined : [idempotencyTable.key(idempotency.scope, idempotency.key)]
+
+/** Two processes may carry out one request, when neither can know of the other: the first in the log stands. */
+function isRepeated({ id, key, idempotency }: Event, rows: Rows): boolean {
+  if (idempotency === undefined) return false
+  const known = rows.get(idempotencyTable, idempotencyTable.key(idempotency.scope, idempotency.key))
+  return known !== undefined && known.logKey === key && known.eventId !== id
+}
+
 function rememberRequest(event: Event, rows: Rows): void {
   const { idempotency } = event
   if (idempotency === undefined) return
   const key = idempotencyTable.key(idempotency.scope, idempotency.key)
   const expiresAtMs = idTimeMs(event.id) + LIMITS.idempotencyTtlMs
-  const value = { hash: idempotency.hash, eventId: event.id, answer: undefined }
+  const value = { hash: idempotency.hash, eventId: event.id, answer: undefined, logKey: event.key }
   rows.put(idempotencyTable, key, event.version, value, expiresAtMs)
 }

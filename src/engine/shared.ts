@@ -13,16 +13,17 @@ import { createMembers } from './members.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 import { holdNodeLease } from './node-lease.ts'
 import { createOwnIds } from './own-ids.ts'
-import { createProgressTeller } from './progress.ts'
+import { createProgressTeller, type LaneProgress } from './progress.ts'
 import { retrying } from './retry.ts'
+import { createSavePoints } from './save-points.ts'
 
 export const ROLES = ['all', 'api', 'worker'] as const
 export type Role = (typeof ROLES)[number]
 
 export interface SharedOptions {
   readonly role: Role
-  /** Resolves once nobody works on this deployment alone. */
-  readonly gate: () => Promise<void>
+  /** Resolves once nobody works on this deployment alone, with how often somebody did. */
+  readonly gate: () => Promise<number>
   /** How often the horizon moves. */
   readonly horizonEveryMs?: number
 }
@@ -37,7 +38,7 @@ const WORKERS_LOOK_MS = 5_000
 const WORKERS_SILENT_MS = 15_000
 
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
-  const { env, log, store, views, onFatal, onNotice } = ports
+  const { env, log, store, views, waiters, onFatal, onNotice } = ports
   const { role, gate, horizonEveryMs = HORIZON_EVERY_MS } = options
   const laneOf = (key: number) => log.partitionOf(key)
   const ids = createLeasedIds(env.wallMs)
@@ -48,12 +49,18 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     store,
     role,
     gate,
+    onLost: onFatal,
     low: own.low,
     observe: ids.observe,
     beatMs: horizonEveryMs,
   })
-  const teller = createProgressTeller({ env, log, progressOf, now: ids.fence })
+  const teller = createProgressTeller({ env, log, progressOf, onTold, now: ids.fence })
   const survivors = new Set<number>()
+  const savePoints = createSavePoints(log.partitions)
+  /** By partition, of events that this process has told of. */
+  const noticesTo = new Array<number>(log.partitions).fill(0)
+  /** By partition, positions of events of which nothing comes, until that is told. */
+  const skipped: number[][] = Array.from({ length: log.partitions }, () => [])
   let parts: ModeParts | undefined
   let follower: Follower | undefined
   let nodeLease: { close(): void } | undefined
@@ -74,7 +81,17 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   function progressOf(partition: number) {
     const { worker } = parts as ModeParts
     if (!worker.owned.has(partition)) return undefined
-    return { partition, projected: worker.projectedTo(partition), horizon: horizon.published[partition] }
+    return {
+      partition,
+      projected: worker.projectedTo(partition),
+      horizon: horizon.published[partition],
+      needs: noticesTo[partition],
+      skipped: [...skipped[partition]],
+    }
+  }
+
+  function onTold({ partition, skipped: told }: LaneProgress): void {
+    skipped[partition] = skipped[partition].filter((position) => !told.includes(position))
   }
 
   /** Anything that is appended settles what is unknown before it. */
@@ -111,6 +128,11 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     if (!isRivuletError(error) || !error.retriable) onFatal(error)
   }
 
+  /** At the end, an engine that is away is no failure. */
+  function failed(error: unknown): void {
+    if (!isStopped || !isRivuletError(error) || !error.retriable) onFatal(error)
+  }
+
   async function publishNow(): Promise<void> {
     const { worker } = parts as ModeParts
     const moved = new Map<number, number>()
@@ -144,7 +166,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
 
   /** Whoever comes while a round is under way shares the next one. */
   function caughtUp(key?: number): Promise<void> {
-    if (key !== undefined && owned().has(laneOf(key))) return Promise.resolve()
+    if (key !== undefined && parts?.worker.isWhole(laneOf(key)) === true) return Promise.resolve()
     if (catching === undefined) return (catching = catchUp().finally(() => (catching = undefined)))
     nextCatching ??= catching
       .catch(() => undefined)
@@ -191,7 +213,8 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
       onRead,
       apply,
       forget: () => retry(forget),
-      onFatal,
+      onFatal: failed,
+      onSkipped: (partition, position) => waiters.skip(partition, position),
       onProgress({ partition, horizon: told }) {
         horizon.told(partition, told)
       },
@@ -213,6 +236,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     publish,
     caughtUp,
     lagEvents: () => (follower?.lagEvents() ?? 0) + (parts?.worker.backlogEvents() ?? 0),
+    backlogEvents: () => parts?.worker.backlogEvents() ?? 0,
     survived: (partition) => survivors.has(partition),
     append: {
       assertMay() {
@@ -222,21 +246,35 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
         })
       },
       stamped: (id, key) => own.stamped(id, laneOf(key)),
-      appended: (id, key) => own.appended(id, laneOf(key)),
+      appended(id, key, position, isNotice) {
+        own.appended(id, laneOf(key))
+        if (isNotice) noticesTo[laneOf(key)] = Math.max(noticesTo[laneOf(key)], position + 1)
+      },
       failed(id, key, error) {
         if (isRivuletError(error, 'outcome_unknown')) own.unknown(id, laneOf(key))
         else own.withdrawn(id, laneOf(key))
       },
     },
+    skipped(partition, position) {
+      skipped[partition].push(position)
+    },
     worker: {
       checkpointMs: CHECKPOINT_MS,
       onDone: () => undefined,
       afterBatch: () => Promise.resolve(),
-      onProgress(partition) {
+      onProjected: (partition) => teller.tell(partition),
+      onReacted: savePoints.reacted,
+      savable: (partition) => savePoints.upTo(partition, horizon.published[partition]),
+      onGained: gain,
+      // What was projected before and is not in the caches here is read again, too.
+      startAt: (partition, watermark) =>
+        Math.min(watermark, Math.max(startedAt[partition], parts?.appliedTo(partition) ?? 0)),
+      onOwned(partition, from) {
+        savePoints.begin(partition, from)
+        follower?.leave(partition)
+        // Others may wait for what the owner before had no time to tell.
         teller.tell(partition)
       },
-      onGained: gain,
-      onOwned: (partition) => follower?.leave(partition),
       onLost(partitions) {
         for (const partition of partitions) {
           void follower?.follow(partition, (parts as ModeParts).worker.projectedTo(partition)).catch(onFatal)
@@ -262,9 +300,13 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     async start(given) {
       parts = given
       await startFollower()
-      if (role === 'api') return watchWorkers()
-      await parts.worker.start()
-      sampling = sampleOften()
+      if (role === 'api') watchWorkers()
+      else {
+        await parts.worker.start()
+        sampling = sampleOften()
+      }
+      // Whoever is answered from caches is answered by what stood when this process began, if that can be known soon.
+      if (role !== 'worker') await catchUp().catch(() => undefined)
     },
     async settle() {
       const target = ids.fence()
@@ -274,7 +316,14 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
       isStopped = true
       workersTimer?.cancel()
       await sampling
-      if (role !== 'api') await parts?.worker.stop()
+      if (role === 'api') waiters.end()
+      else {
+        // What is told now need not be done again by who comes next.
+        await sample()
+          .then(publish)
+          .catch(() => undefined)
+        await parts?.worker.stop()
+      }
       await teller.stop()
       await follower?.stop()
       nodeLease?.close()

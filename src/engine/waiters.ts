@@ -16,6 +16,8 @@ interface Waiter {
 export interface Waiters {
   /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
   projected(partition: number, position: number): Promise<void>
+  /** The event at `position` was not taken in. */
+  skip(partition: number, position: number): void
   /** Everything of the partition below `position` is. */
   release(partition: number, position: number): void
   /** Nobody is to wait any more. */
@@ -23,6 +25,9 @@ export interface Waiters {
 }
 
 const delayed = () => new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
+
+const notTaken = () =>
+  new RivuletError('outcome_unknown', 'the write was accepted; what became of it is not known yet')
 
 export function createWaiters(env: Env, partitions: number): Waiters {
   const waiters: Waiter[][] = Array.from({ length: partitions }, () => [])
@@ -52,6 +57,11 @@ export function createWaiters(env: Env, partitions: number): Waiters {
       return new Promise((resolve, reject) =>
         waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
       )
+    },
+    skip(partition, position) {
+      const list = waiters[partition]
+      const at = list.findIndex((waiter) => waiter.position === position)
+      if (at >= 0) list.splice(at, 1)[0].reject(notTaken())
     },
     release(partition, position) {
       if (position > reached[partition]) reached[partition] = position

@@ -39,6 +39,8 @@ export interface Worker {
   /** Of a partition that is owned. */
   projectedTo(partition: number): number
   reactedTo(partition: number): number
+  /** It is owned, and what an owner before may have projected is projected. */
+  isWhole(partition: number): boolean
   /** Projected, and still to be reacted to. */
   backlogEvents(): number
   /** Resolves when every partition is this process's, and everything appended so far, and what followed, is done. */
@@ -65,14 +67,22 @@ export interface WorkerOptions {
   readonly onDone: (event: Event) => void
   /** Called once all events of a batch are done, before it is committed. */
   readonly afterBatch: () => Promise<void>
-  /** Called whenever `projectedTo` or `reactedTo` has changed by events. */
-  readonly onProgress: (partition: number) => void
+  /** Called whenever `projectedTo` has changed by events. */
+  readonly onProjected: (partition: number) => void
+  /** Everything below `next` is reacted to; the highest id among it, 0 for none. */
+  readonly onReacted: (partition: number, next: number, highestId: number) => void
+  /** It stands in the log, and nothing will come of it: it repeats another one, or cannot be taken in. */
+  readonly onSkipped: (partition: number, position: number) => void
   /** These are about to be ours, and nothing of them has been read. */
   readonly onGained: (partitions: ReadonlySet<number>) => Promise<void>
+  /** Where to begin, at the watermark or before it. */
+  readonly startAt: (partition: number, watermark: number) => number
   /** It is ours, and is read from now on. */
-  readonly onOwned: (partition: number) => void
+  readonly onOwned: (partition: number, from: number) => void
   /** These are not ours any more. */
   readonly onLost: (partitions: ReadonlySet<number>) => void
+  /** Up to where a partition may be saved as done, of which everything below `reacted` is. */
+  readonly savable: (partition: number, reacted: number) => number
   /** Writes what must be known of the events below a checkpoint, which are not read again. */
   readonly beforeCheckpoint: () => Promise<void>
   readonly checkpointMs?: number
@@ -85,6 +95,9 @@ interface Projected {
   readonly batch: LogBatch
   readonly events: Event[]
 }
+
+const highestOf = (events: readonly Event[]): number =>
+  events.reduce((highest, { id }) => Math.max(highest, id), 0)
 
 export function createWorker(options: WorkerOptions): Worker {
   const { env, log, store, domains, decode, project, waiters, onDone, onRead } = options
@@ -112,7 +125,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let checkpointing: Promise<void> = Promise.resolve()
 
   function fail(error: unknown): void {
-    if (failure !== undefined) return
+    if (failure !== undefined || isOnlyEnding(error)) return
     failure = error
     stopped = true
     waiters.end(error)
@@ -121,6 +134,9 @@ export function createWorker(options: WorkerOptions): Worker {
     wakeIdlers()
     options.onFatal(error)
   }
+
+  /** At the end, an engine that is away is no reason to call it anything else. */
+  const isOnlyEnding = (error: unknown): boolean => ending && isRivuletError(error) && error.retriable
 
   function wakeIdlers(): void {
     for (const wake of idlers.splice(0)) wake()
@@ -146,18 +162,20 @@ export function createWorker(options: WorkerOptions): Worker {
   async function gain(): Promise<void> {
     const fresh = new Set([...assigned].filter((partition) => !owned.has(partition)))
     if (fresh.size === 0 || stopped) return
-    await retry(() => options.onGained(fresh))
+    // Before anything else is read of them: what an owner before did later is then read again.
     const watermark = await retry(() => store.watermark())
     const bounds = await retry(() => log.bounds())
+    await retry(() => options.onGained(fresh))
     for (const partition of fresh) {
       // Gone again meanwhile, or the process ends.
       if (!assigned.has(partition) || stopped) continue
       // A store without a watermark may have lost everything: what the group has committed says nothing of it.
-      const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)
+      const { start } = bounds[partition]
+      const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)
       projectedTo[partition] = reactedTo[partition] = from
       replayedTo[partition] = bounds[partition].end
       owned.add(partition)
-      options.onOwned(partition)
+      options.onOwned(partition, from)
       await consumer?.seek(partition, from)
     }
     wakeIdlers()
@@ -177,7 +195,7 @@ export function createWorker(options: WorkerOptions): Worker {
     handover.push({ batch, events })
     wakeReactor()
     options.apply(partition, events, batch.next)
-    if (events.length > 0) options.onProgress(partition)
+    if (events.length > 0) options.onProjected(partition)
   }
 
   async function decodeBatch(batch: LogBatch): Promise<Event[]> {
@@ -199,9 +217,11 @@ export function createWorker(options: WorkerOptions): Worker {
   async function projectEvents(batch: LogBatch, events: Event[], tries = 1): Promise<Event[]> {
     if (events.length === 0) return events
     try {
-      const derived = await retry(() => project(events))
+      const { derived, taken } = await retry(() => project(events))
       if (derived.length > 0) await retry(() => options.appendDerived(derived))
-      return events
+      if (taken.length === events.length) return events
+      for (const event of events) if (!taken.includes(event)) skip(batch, event)
+      return [...taken]
     } catch (error) {
       if (!isPoison(error)) throw error
       if (events.length > 1) {
@@ -215,9 +235,14 @@ export function createWorker(options: WorkerOptions): Worker {
         return projectEvents(batch, events, tries + 1)
       }
       await bury(batch, events[0].position, error)
-      onDone(events[0])
+      skip(batch, events[0])
       return []
     }
+  }
+
+  function skip({ partition }: LogBatch, event: Event): void {
+    options.onSkipped(partition, event.position)
+    onDone(event)
   }
 
   async function bury(batch: LogBatch, position: number, reason: unknown): Promise<void> {
@@ -263,14 +288,14 @@ export function createWorker(options: WorkerOptions): Worker {
     if (!isNextOf(reactedTo, batch)) return
     reactedTo[partition] = Math.max(reactedTo[partition], batch.next)
     isAhead = true
-    if (events.length > 0) options.onProgress(partition)
+    options.onReacted(partition, batch.next, highestOf(events))
     if (!stopped) await consumer?.commit(partition, batch.next)
   }
 
   function checkpoint(): Promise<void> {
     checkpointing = checkpointing.then(save).catch((error: unknown) => {
       // At the end it may go without: the next one only begins further back.
-      if (!ending || !isRivuletError(error) || !error.retriable) throw error
+      if (!isOnlyEnding(error)) throw error
     })
     return checkpointing
   }
@@ -278,8 +303,10 @@ export function createWorker(options: WorkerOptions): Worker {
   /** What was reacted to is also projected, so replaying from there misses neither. */
   async function save(): Promise<void> {
     eventsSinceCheckpoint = 0
-    isAhead = false
-    const positions = reactedTo.map((position, partition) => (owned.has(partition) ? position : 0))
+    const positions = reactedTo.map((reacted, partition) =>
+      owned.has(partition) ? options.savable(partition, reacted) : 0,
+    )
+    isAhead = reactedTo.some((reacted, partition) => owned.has(partition) && positions[partition] < reacted)
     await retry(options.beforeCheckpoint)
     await retry(() => store.checkpoint(positions))
     await log.release(positions)
@@ -306,6 +333,7 @@ export function createWorker(options: WorkerOptions): Worker {
     owned,
     projectedTo: (partition) => projectedTo[partition],
     reactedTo: (partition) => reactedTo[partition],
+    isWhole: (partition) => owned.has(partition) && projectedTo[partition] >= replayedTo[partition],
     backlogEvents: () => backlogEvents,
     isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {

@@ -90,7 +90,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
 
   async function runTurn(): Promise<void> {
     // Not while plans wait to be added: those hold up what would bring the lag down.
-    const isLagging = context.lagEvents() > LAG_EVENTS_HIGH && !isCrowded(1 / 2)
+    const isLagging = context.backlogEvents() > LAG_EVENTS_HIGH && !isCrowded(1 / 2)
     const turn = nextTurn(isLagging ? REST_LANE : LANES.length)
     if (turn === undefined) return sleep(env, LAG_PAUSE_MS)
     await retry(() => runChunks(turn.of, turn.lane, turn.chunks))
@@ -229,7 +229,10 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
       for (let at = 0; at < left.length; at += PLANS_A_READ) {
         const some = left.slice(at, at + PLANS_A_READ)
         const rows = await store.get(some.map(({ post }) => plansTable.key(post)))
-        for (const row of rows) if (row !== undefined) await add(plansTable.decode(row))
+        for (const [i, row] of rows.entries()) {
+          if (row === undefined) horizon.closed(some[i].post, some[i].author)
+          else await add(plansTable.decode(row))
+        }
       }
     },
     async idle() {

@@ -68,7 +68,6 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
   })
   /** For each load under way, what changed meanwhile: a loaded row of it may be old, and is not kept. */
   const loads = new Set<Set<number>>()
-  let newest = 0
 
   async function load(ids: readonly number[]): Promise<Map<number, Post>> {
     const found = new Map<number, Post>()
@@ -108,9 +107,8 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     load,
     get: async (id) => cache.get(id) ?? (await load([id])).get(id),
     created(id, body) {
-      // An event that comes again may be older than what became of the post.
-      if (id <= newest) return
-      newest = id
+      // What was loaded is at least as new as the event.
+      if (cache.has(id)) return
       cache.set(id, newPost(id, body, false))
     },
     drop,

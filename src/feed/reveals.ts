@@ -35,7 +35,10 @@ export function createReveals(env: Env, store: Store): Reveals {
     },
     revealed(id, author) {
       if (list.some((known) => known.id === id)) return
-      list.push({ id, author })
+      // What comes from several partitions is not in the order of ids.
+      let at = list.length
+      while (at > 0 && list[at - 1].id > id) at--
+      list.splice(at, 0, { id, author })
       if (list.length < 2 * KEPT_MAX) return
       list = list.slice(-KEPT_MAX)
       knownFrom = list[0].id

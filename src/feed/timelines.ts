@@ -53,6 +53,8 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
    * outbox. One more than fits is merged: then the floor rises above whatever was left out.
    */
   async function runBackfill({ follower, followee, followId: id }: Backfill): Promise<void> {
+    const patch = () => graph.circles.patch(follower, (circle) => withBackfilled(circle, followee, id))
+    if (context.isShared && (await isBackfilled(follower, followee, id))) return patch()
     await context.caughtUp(followee)
     const page = await views.range(follower, Infinity, 1)
     // Without a header there is nothing to fill: a later rebuild reads this follow, too.
@@ -63,12 +65,20 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
       if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return
     }
     await saveBackfilled(follower, [[followee, id]])
-    graph.circles.patch(follower, (circle) => withBackfilled(circle, followee, id))
+    patch()
     stats.backfills++
+  }
+
+  /** Another process may have done it, and this one has not heard. */
+  async function isBackfilled(follower: number, followee: number, id: number): Promise<boolean> {
+    const [row] = await store.get([backfillsTable.key(follower, followee)])
+    return row !== undefined && backfillsTable.decode(row).followId === id
   }
 
   /** Header first, then the circle, then the outboxes: whatever is pushed meanwhile is kept, whatever was before is read. */
   async function runRebuild(owner: number): Promise<void> {
+    // Should that take too long, the timeline that stands is not given up for it.
+    await context.caughtUp()
     const [epoch] = await views.open([owner])
     await context.caughtUp()
     const circle = await graph.circles.of(owner)

@@ -102,7 +102,8 @@ export function createActivity({ env, store, ids, isShared, tell }: EngineContex
       for (let i = 0; i < numbers.length; i++) {
         const minutes = block(numbers[i])
         const at = numbers[i] % ACTIVITY_BLOCK
-        if (minutes[at] < minute) minutes[at] = minute
+        // As of now: a fan-out under way leans on it that nobody was seen in the past.
+        if (minutes[at] < minute) minutes[at] = Math.max(minute, minuteOf(nowMs()))
       }
     },
     keep(numbers) {

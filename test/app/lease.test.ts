@@ -150,8 +150,16 @@ test('one that had it alone and was frozen finds that others have it now', async
 
 test('nobody has it alone while others share it', async () => {
   const { env, store, pass } = createDeployment()
-  const gate = async () => undefined
-  const members = createMembers({ env, store, role: 'api', gate, low: () => 1, observe: () => undefined })
+  const gate = async () => 0
+  const members = createMembers({
+    env,
+    store,
+    role: 'api',
+    gate,
+    low: () => 1,
+    observe: () => undefined,
+    onLost: () => undefined,
+  })
   await members.join()
   const options = { env, store, onLost: () => undefined, onNotice: () => undefined, waits: false }
   const refused = takeLease(options).catch((error: unknown) => error)

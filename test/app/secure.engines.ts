@@ -168,7 +168,7 @@ test('a post goes all the way over encrypted connections', async () => {
   const ports = await open(config)
   const rivulet = createRivulet(ports, {
     secret: new Uint8Array(32).fill(1),
-    shared: { role: 'all', gate: async () => undefined, horizonEveryMs: 50 },
+    shared: { role: 'all', gate: async () => 0, horizonEveryMs: 50 },
   })
   await rivulet.start()
   const [ann, bob] = [

@@ -26,6 +26,7 @@ async function createWorld() {
       void applied.push(...events.map(({ body }: Event) => (body as { n: number }).n)),
     onProgress: (progress) => void told.push(progress),
     onTime: () => undefined,
+    onSkipped: () => undefined,
     forget: async () => void state.forgotten++,
     onFatal: (error) => {
       throw error
@@ -42,7 +43,12 @@ async function createWorld() {
     happen: (n: number) => append(encodeEvent(happened, n, 0, { n })),
     notice: (n: number) => append(encodeEvent(noticed, n, 0, { n })),
     progress: (projected: number) =>
-      append(encodeEvent(progressed, 0, 0, { lanes: [{ partition: 0, projected, horizon: 7 }], now: 0 })),
+      append(
+        encodeEvent(progressed, 0, 0, {
+          lanes: [{ partition: 0, projected, horizon: 7, needs: 0, skipped: [] }],
+          now: 0,
+        }),
+      ),
     async quiet() {
       for (let turns = 0; turns < 50; turns++) await env.yield()
     },

@@ -11,13 +11,23 @@ const START_MS = Date.UTC(2026, 0, 1)
 function createDeployment() {
   const env = createSimulatedEnv({ seed: 1, startMs: START_MS })
   const store = createMemoryStore({ env })
+  const lost: unknown[] = []
   return {
     env,
     store,
+    lost,
     process(low: number, own: Env = env, observe: (id: number) => void = () => undefined) {
       const state = { low }
-      const gate = async () => undefined
-      const members = createMembers({ env: own, store, role: 'all', gate, low: () => state.low, observe })
+      const gate = async () => 0
+      const members = createMembers({
+        env: own,
+        store,
+        role: 'all',
+        gate,
+        low: () => state.low,
+        observe,
+        onLost: (error) => lost.push(error),
+      })
       return { state, members }
     },
   }
@@ -56,8 +66,16 @@ test('while one is joining, nothing counts as past', async () => {
   const one = process(700)
   await one.members.join()
   let open: () => void = () => undefined
-  const gate = () => new Promise<void>((resolve) => (open = resolve))
-  const joining = createMembers({ env, store, role: 'api', gate, low: () => 900, observe: () => undefined })
+  const gate = () => new Promise<number>((resolve) => (open = () => resolve(0)))
+  const joining = createMembers({
+    env,
+    store,
+    role: 'api',
+    gate,
+    low: () => 900,
+    observe: () => undefined,
+    onLost: () => undefined,
+  })
   const joined = joining.join()
   await env.run(1_000)
   expect((await one.members.lows()).low).toBe(0)
@@ -108,4 +126,27 @@ test('who wants to be alone is refused while others serve, and not by who is gon
   const passed = awaitNobody(alone)
   await env.run(12_000)
   await passed
+})
+
+test('a process that was counted out while somebody worked alone does not go on', async () => {
+  const { env, store, lost } = createDeployment()
+  let aloneCount = 3
+  const members = createMembers({
+    env,
+    store,
+    role: 'all',
+    gate: async () => aloneCount,
+    low: () => 1,
+    observe: () => undefined,
+    onLost: (error) => lost.push(error),
+  })
+  await members.join()
+  env.advance(60_000)
+  await env.run(2_000)
+  expect(members.isSure()).toBe(true)
+  aloneCount = 4
+  env.advance(60_000)
+  await env.run(2_000)
+  expect(members.isSure()).toBe(false)
+  expect(lost[0]).toMatchObject({ code: 'data_locked' })
 })

@@ -20,7 +20,7 @@ test('an `after` from before a post that came late says gap, and shows it', asyn
     { env, log, store, views },
     {
       secret: new Uint8Array(32).fill(1),
-      shared: { role: 'all', gate: async () => undefined, horizonEveryMs: 10 },
+      shared: { role: 'all', gate: async () => 0, horizonEveryMs: 10 },
     },
   )
   await rivulet.start()

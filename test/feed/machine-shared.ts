@@ -58,7 +58,7 @@ export async function createSharedMachine(
       { env: own, ...weak },
       {
         secret: SECRET,
-        shared: { role, gate: async () => undefined, horizonEveryMs: HORIZON_EVERY_MS },
+        shared: { role, gate: async () => 0, horizonEveryMs: HORIZON_EVERY_MS },
         onFatal: (error) => isAlive && fail(error),
       },
     )

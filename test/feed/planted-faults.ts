@@ -45,7 +45,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a rebuild reads before its header stands',
     'feed/timelines.ts',
-    `    const [epoch] = await views.open([owner])
+    `    await context.caughtUp()
+    const [epoch] = await views.open([owner])
     await context.caughtUp()
     const circle = await graph.circles.of(owner)
     const slice = await pullWhole(circle.following, 0, views.capacity)`,
@@ -102,8 +103,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a start trusts the committed position',
     'engine/worker.ts',
-    'const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)',
-    'const from = watermark.length < 0 ? 0 : bounds[partition].end',
+    'const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)',
+    'const from = start < 0 ? watermark.length : bounds[partition].end',
     1,
   ),
   fault(
@@ -162,8 +163,8 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   fault(
     'an owner begins at the end',
     'engine/worker.ts',
-    'const from = Math.max(watermark[partition] ?? 0, bounds[partition].start)',
-    'const from = watermark.length < 0 ? 0 : bounds[partition].end',
+    'const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)',
+    'const from = start < 0 ? watermark.length : bounds[partition].end',
     5,
   ),
   fault(

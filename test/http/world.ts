@@ -108,7 +108,7 @@ async function newRivulet(ports: TestPorts): Promise<Rivulet> {
   }
   const options = { secret: new Uint8Array(32).fill(3), onFatal }
   if (ports.another === undefined) return started(createRivulet(ports, options))
-  const shared = { gate: async () => undefined, horizonEveryMs: HORIZON_EVERY_MS }
+  const shared = { gate: async () => 0, horizonEveryMs: HORIZON_EVERY_MS }
   const others = createRivulet(await ports.another(), { ...options, shared: { ...shared, role: 'worker' } })
   const worker = await started(others)
   const api = await started(createRivulet(ports, { ...options, shared: { ...shared, role: 'api' } }))

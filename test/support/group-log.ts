@@ -17,6 +17,8 @@ const HEARD_WITHIN_MS = 200
 const GONE_AFTER_MS = 2_000
 const LATE = 0.2
 const LATE_MS = 100
+const VERY_LATE = 0.005
+const VERY_LATE_MS = 6_000
 
 export interface GroupLog {
   /** The log as one process sees it. */
@@ -50,6 +52,7 @@ export function createGroupLog(env: Env, random: () => number, server: Log): Gro
     async next(recordsMax) {
       const batch = await follower.next(recordsMax)
       if (random() < LATE) await sleep(env, random() * LATE_MS)
+      if (random() < VERY_LATE) await sleep(env, random() * VERY_LATE_MS)
       return batch
     },
     seek: (partition, position) => follower.seek(partition, position),
