@@ -1,4 +1,4 @@
-/** A real server on a scratch folder in a process of its own, and a client for setting it up. */
+/** Real servers in processes of their own, on a scratch folder or on engines, and a client for setting them up. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -15,16 +15,34 @@ export interface BenchServer {
   readonly pid: number
   /** With the server key, for an account if one is named. */
   call<T>(method: string, path: string, body?: unknown, account?: string): Promise<T>
+  /** One number of its metrics. */
+  metric(name: string): Promise<number>
   stop(): Promise<void>
 }
 
 /** Everything on; the limits are raised, so that their check stays on the path. Log lines go to /dev/null. */
 export async function startServer(folder = scratchFolder()): Promise<BenchServer> {
-  const env = { ...process.env, RIVULET_SERVER_KEY: SERVER_KEY, RIVULET_LOG_LEVEL: 'info', ...UNLIMITED }
-  const args = ['serve', '--data', join(folder, 'data'), '--port', '0']
+  const server = await startProcess(['--data', join(folder, 'data')])
+  return {
+    ...server,
+    async stop() {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** One of a deployment: what else it needs is in its flags and settings. */
+export async function startProcess(
+  flags: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
+  const env = { ...process.env, ...settings, ...UNLIMITED }
+  Object.assign(env, { RIVULET_SERVER_KEY: SERVER_KEY, RIVULET_LOG_LEVEL: 'info' })
+  const args = ['serve', ...flags, '--port', '0']
   const child = spawn('bin/rivulet.js', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'] })
   const port = await readyPort(child)
-  const base = `http://127.0.0.1:${port}/api/v1`
+  const url = `http://127.0.0.1:${port}`
   return {
     port,
     pid: child.pid!,
@@ -32,7 +50,7 @@ export async function startServer(folder = scratchFolder()): Promise<BenchServer
       const headers: Record<string, string> = { authorization: `Bearer ${SERVER_KEY}` }
       if (body !== undefined) headers['content-type'] = 'application/json'
       if (account !== undefined) headers['rivulet-account'] = account
-      const answer = await fetch(base + path, {
+      const answer = await fetch(`${url}/api/v1${path}`, {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),
@@ -40,10 +58,11 @@ export async function startServer(folder = scratchFolder()): Promise<BenchServer
       if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
       return (await answer.json()) as never
     },
-    async stop() {
-      await end(child)
-      rmSync(folder, { recursive: true, force: true })
+    async metric(name) {
+      const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n')
+      return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length))
     },
+    stop: () => end(child),
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { type Bench, createReport, describeMachine } from './harness.ts'
 import { accept } from './accept.ts'
+import { enginesPath } from './engines-path.ts'
 import { fanout } from './fanout.ts'
 import { feedRead } from './feed-read.ts'
 import { followersRead } from './followers-read.ts'
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   visible,
   growth,
   redisTimeline,
+  enginesPath,
 ]
 const FLAGS = ['--quick', '--json']
 
