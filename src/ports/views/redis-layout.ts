@@ -69,19 +69,49 @@ function wordsOf(timeline: Buffer): Uint32Array {
   const bytes = new Uint8Array(scratch.buffer)
   bytes.set(timeline.subarray(HEADER_BYTES, HEADER_BYTES + 4 * length))
   const words = scratch.subarray(0, length)
-  return isSorted(words) ? words : sorted(words)
+  return settle(words) ? words : sorted(words)
 }
 
 const idAt = (words: Uint32Array, at: number): number => (words[at + 1] & ID_HIGH_MASK) * TWO_32 + words[at]
 
-function isSorted(words: Uint32Array): boolean {
+/** Entries of one moment come in any order, those of the next one behind them: few pass more than a few others. */
+const PASSED_AN_ENTRY_MAX = 16
+
+/**
+ * Brings entries that are nearly in order into it where they stand.
+ * @returns whether they are now: not where many are far from their place, or one is there twice
+ */
+function settle(words: Uint32Array): boolean {
+  let left = PASSED_AN_ENTRY_MAX * words.length
   let last = -1
   for (let at = 0; at < words.length; at += ENTRY_WORDS) {
     const id = idAt(words, at)
-    if (id <= last) return false
-    last = id
+    if (id > last) {
+      last = id
+      continue
+    }
+    const to = moveDown(words, at, id)
+    left -= at - to
+    if (left < 0 || (to > 0 && idAt(words, to - ENTRY_WORDS) === id)) return false
   }
   return true
+}
+
+/** @returns where the entry is then: behind the last one that is not newer */
+function moveDown(words: Uint32Array, at: number, id: number): number {
+  const low = words[at]
+  const high = words[at + 1]
+  const author = words[at + 2]
+  let to = at
+  for (; to > 0 && idAt(words, to - ENTRY_WORDS) > id; to -= ENTRY_WORDS) {
+    words[to] = words[to - 3]
+    words[to + 1] = words[to - 2]
+    words[to + 2] = words[to - 1]
+  }
+  words[to] = low
+  words[to + 1] = high
+  words[to + 2] = author
+  return to
 }
 
 /** Oldest first, each id once. */

@@ -1,0 +1,52 @@
+/** What a reader makes of a timeline's bytes, whatever order its entries came in. */
+
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { groupBytesOf, HEADER_BYTES, readPage, writeEntry } from '../../../src/ports/views/redis-layout.ts'
+
+const ENTRY_BYTES = 12
+const LANES = 2
+const CAPACITY = 60
+
+interface Came {
+  readonly id: number
+  readonly author: number
+}
+
+function timelineOf(came: readonly Came[]): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES + ENTRY_BYTES * came.length)
+  came.forEach(({ id, author }, i) => writeEntry(bytes, HEADER_BYTES + ENTRY_BYTES * i, id, author, 5))
+  return bytes
+}
+
+function pageOf(came: readonly Came[]) {
+  const options = { capacity: CAPACITY, lanes: LANES, below: Infinity, limit: CAPACITY }
+  return readPage(Buffer.alloc(groupBytesOf(LANES)), timelineOf(came), options)
+}
+
+/** Each id with the author that it came with last, newest first. */
+function expected(came: readonly Came[]): Came[] {
+  const last = new Map(came.map(({ id, author }) => [id, author]))
+  const all = Array.from(last, ([id, author]) => ({ id, author }))
+  return all.toSorted((a, b) => b.id - a.id).slice(0, CAPACITY)
+}
+
+/** In order, but for `late` places that each may come too late; some twice. */
+const cameInOrder = (late: number) =>
+  fc
+    .array(fc.record({ gap: fc.integer({ min: 0, max: 3 }), delay: fc.nat(late) }), { maxLength: 100 })
+    .map((entries) => {
+      let id = 2 ** 40
+      const all = entries.map(({ gap, delay }, i) => ({ id: (id += gap), author: i, at: i + delay }))
+      return all.toSorted((a, b) => a.at - b.at).map(({ id, author }) => ({ id, author }))
+    })
+
+it.each([0, 3, 12, 100])('entries up to %i places late are shown newest first, each once', (late) => {
+  fc.assert(
+    fc.property(cameInOrder(late), (came) => {
+      const { ids, authors, length } = pageOf(came)!.entries
+      const shown = Array.from({ length }, (_, i) => ({ id: ids[i], author: authors[i] }))
+      expect(shown).toEqual(expected(came))
+    }),
+  )
+})
