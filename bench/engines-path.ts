@@ -29,7 +29,7 @@ interface Size extends PathTimes {
   readonly restMs: number
 }
 
-const FULL: Size = { accounts: 3_000, postsMs: 20_000, visibleMs: 20_000, readsMs: 10_000, restMs: 10_000 }
+const FULL: Size = { accounts: 3_000, postsMs: 15_000, visibleMs: 15_000, readsMs: 10_000, restMs: 5_000 }
 const QUICK: Size = { accounts: 500, postsMs: 3_000, visibleMs: 3_000, readsMs: 2_000, restMs: 1_000 }
 
 interface World {

@@ -82,7 +82,7 @@ function limitOf(cpu: CpuUse, coreCount = cpus().length): string {
   const { secondsBy, machineS, elapsedS } = cpu
   const [most] = Object.entries(secondsBy).toSorted(([, a], [, b]) => b - a)
   const isFull = machineS / elapsedS > coreCount * ALL_OF_THE_TIME
-  const full = isFull ? `all ${coreCount} cores, of which ${most[0]} takes most` : ''
+  const full = isFull ? `all ${coreCount} cores (others have ${othersCores(cpu)}), ${most[0]} takes most` : ''
   const busy = Object.keys(secondsBy).filter(
     (name) => ['api', 'the one process', LOAD_GENERATOR].includes(name) && isBusy(cpu, name),
   )
@@ -132,7 +132,7 @@ export function printStored(report: Report, stored: Stored): void {
       (totalBytes(imported, ACCOUNT_TABLES) / accounts).toFixed(1),
     ],
     ['Cassandra, a follow (imported)', (totalBytes(imported, FOLLOW_TABLES) / graph.follows).toFixed(1)],
-    ['Cassandra, a post of some 110 bytes', (ofPosts / posts).toFixed(1)],
+    ['Cassandra, a post of some 120 bytes', (ofPosts / posts).toFixed(1)],
     ...tables
       .slice(0, TABLES_SHOWN)
       .map(([name, bytes]) => [`  of which ${name.replace(/^t_/, '')}`, (bytes / posts).toFixed(1)]),
