@@ -30,7 +30,7 @@ interface Size extends PathTimes {
 }
 
 const FULL: Size = { accounts: 3_000, postsMs: 15_000, visibleMs: 15_000, readsMs: 10_000, restMs: 5_000 }
-const QUICK: Size = { accounts: 500, postsMs: 3_000, visibleMs: 3_000, readsMs: 2_000, restMs: 1_000 }
+const QUICK: Size = { accounts: 400, postsMs: 2_500, visibleMs: 2_500, readsMs: 1_500, restMs: 1_000 }
 
 interface World {
   readonly graph: PathGraph
