@@ -26,6 +26,8 @@ export const WORKER_GROUP = 'worker'
 
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
 const CHECKPOINT_MS = 30_000
+const COLLECTED_RECORDS_MAX = 2 * LIMITS.workerBatchEvents
+const NOT_YET = Symbol('not yet')
 const POISON_TRIES = 3
 const POISON_PAUSE_MS = 500
 const CHECKPOINT_EVENTS = 500_000
@@ -112,6 +114,8 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Of the last checkpoint: of records that are no events, too, or retention would overtake it. */
   let isAhead = false
   let consumer: LogConsumer | undefined
+  /** Asked for already. */
+  let coming: Promise<LogBatch | undefined> | undefined
   let stopped = false
   /** It still goes on, but does not wait for long any more. */
   let ending = false
@@ -185,15 +189,24 @@ export function createWorker(options: WorkerOptions): Worker {
   const isNextOf = (positions: readonly number[], { partition, from }: LogBatch): boolean =>
     owned.has(partition) && from <= positions[partition]
 
-  async function projectBatch(batch: LogBatch): Promise<void> {
+  /** Of several partitions at once: what they read and write is then read and written at once. */
+  async function projectBatches(batches: readonly LogBatch[]): Promise<void> {
+    const decoded = await Promise.all(batches.map(decodeBatch))
+    const events = await projectEvents(batches, decoded.flat())
+    const isAlone = batches.length === 1
+    for (const batch of batches) {
+      done(batch, isAlone ? events : events.filter(({ partition }) => partition === batch.partition))
+    }
+    wakeReactor()
+  }
+
+  function done(batch: LogBatch, events: Event[]): void {
     const { partition } = batch
-    const events = await projectEvents(batch, await decodeBatch(batch))
     // Gone meanwhile: what was written is right, and all the same it is the next owner's to tell.
     if (!isNextOf(projectedTo, batch)) return
     projectedTo[partition] = Math.max(projectedTo[partition], batch.next)
     backlogEvents += events.length
     handover.push({ batch, events })
-    wakeReactor()
     options.apply(partition, events, batch.next)
     if (events.length > 0) options.onProjected(partition)
   }
@@ -214,34 +227,36 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   /** @returns those that could be projected: one that cannot is taken out, and holds nobody up */
-  async function projectEvents(batch: LogBatch, events: Event[], tries = 1): Promise<Event[]> {
+  async function projectEvents(batches: readonly LogBatch[], events: Event[], tries = 1): Promise<Event[]> {
     if (events.length === 0) return events
     try {
       const { derived, taken } = await retry(() => project(events))
       if (derived.length > 0) await retry(() => options.appendDerived(derived))
       if (taken.length === events.length) return events
-      for (const event of events) if (!taken.includes(event)) skip(batch, event)
+      for (const event of events) if (!taken.includes(event)) skip(event)
       return [...taken]
     } catch (error) {
       if (!isPoison(error)) throw error
       if (events.length > 1) {
-        const done: Event[] = []
-        for (const event of events) done.push(...(await projectEvents(batch, [event])))
-        return done
+        const sound: Event[] = []
+        for (const event of events) sound.push(...(await projectEvents(batches, [event])))
+        return sound
       }
       // Should it be the store after all, and not the event: a little patience.
       if (tries < POISON_TRIES) {
         await sleep(env, POISON_PAUSE_MS)
-        return projectEvents(batch, events, tries + 1)
+        return projectEvents(batches, events, tries + 1)
       }
-      await bury(batch, events[0].position, error)
-      skip(batch, events[0])
+      const [{ partition, position }] = events
+      const batch = batches.find((one) => one.partition === partition) as LogBatch
+      await bury(batch, position, error)
+      skip(events[0])
       return []
     }
   }
 
-  function skip({ partition }: LogBatch, event: Event): void {
-    options.onSkipped(partition, event.position)
+  function skip(event: Event): void {
+    options.onSkipped(event.partition, event.position)
     onDone(event)
   }
 
@@ -255,10 +270,31 @@ export function createWorker(options: WorkerOptions): Worker {
       while (backlogEvents > HANDOVER_EVENTS_MAX && !stopped) {
         await new Promise<void>((resolve) => (wakeProjector = resolve))
       }
-      const batch = stopped ? undefined : await consumer?.next(LIMITS.workerBatchEvents)
-      if (batch === undefined) return
-      if (isNextOf(projectedTo, batch)) await projectBatch(batch)
+      const batches = stopped ? undefined : await collect()
+      if (batches === undefined) return
+      const next = batches.filter((batch) => isNextOf(projectedTo, batch))
+      if (next.length > 0) await projectBatches(next)
     }
+  }
+
+  /** The next batch, and what is there already of other partitions. Nothing once the consumer is closed. */
+  async function collect(): Promise<LogBatch[] | undefined> {
+    const batches: LogBatch[] = []
+    let records = 0
+    while (batches.length < log.partitions && records < COLLECTED_RECORDS_MAX) {
+      coming ??= consumer?.next(LIMITS.workerBatchEvents)
+      const batch = await (batches.length === 0
+        ? coming
+        : Promise.race([coming, env.yield().then((): typeof NOT_YET => NOT_YET)]))
+      if (batch === NOT_YET) break
+      if (batch === undefined) return batches.length > 0 ? batches : undefined
+      // More of the same partition is for the next time.
+      if (batches.some(({ partition }) => partition === batch.partition)) break
+      coming = undefined
+      records += batch.values.length
+      batches.push(batch)
+    }
+    return batches
   }
 
   async function reactLoop(): Promise<void> {
@@ -269,21 +305,44 @@ export function createWorker(options: WorkerOptions): Worker {
         await new Promise<void>((resolve) => (wakeReactor = resolve))
         continue
       }
-      await react(next)
+      await react([next, ...othersReady(next)])
       wakeProjector()
       wakeIdlers()
       if (eventsSinceCheckpoint >= CHECKPOINT_EVENTS) await checkpoint()
     }
   }
 
-  async function react({ batch, events }: Projected): Promise<void> {
-    const { partition } = batch
+  /** Batches of other partitions that wait: what follows from them all is done at once. */
+  function othersReady({ batch, events }: Projected): Projected[] {
+    const others: Projected[] = []
+    const partitions = new Set([batch.partition])
+    let count = events.length
+    while (
+      handover.length > 0 &&
+      count < COLLECTED_RECORDS_MAX &&
+      !partitions.has(handover[0].batch.partition)
+    ) {
+      const other = handover.shift() as Projected
+      partitions.add(other.batch.partition)
+      count += other.events.length
+      others.push(other)
+    }
+    return others
+  }
+
+  async function react(projected: readonly Projected[]): Promise<void> {
+    const events = projected.length === 1 ? projected[0].events : projected.flatMap((one) => one.events)
     for (const domain of events.length > 0 ? domains : [])
       if (domain.react !== undefined) await retry(async () => domain.react?.(events))
     for (const event of events) onDone(event)
     backlogEvents -= events.length
     eventsSinceCheckpoint += events.length
     if (events.length > 0) await retry(options.afterBatch)
+    for (const one of projected) await commit(one)
+  }
+
+  async function commit({ batch, events }: Projected): Promise<void> {
+    const { partition } = batch
     // Gone meanwhile, and perhaps back again: then it has begun anew.
     if (!isNextOf(reactedTo, batch)) return
     reactedTo[partition] = Math.max(reactedTo[partition], batch.next)
