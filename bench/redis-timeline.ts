@@ -49,10 +49,11 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   const owners = quick ? 2_000 : 10_000
   const posts = quick ? 512 : 2_048
   const server = await startServer()
+  let packed: Contestant | undefined
   try {
     const { client } = server
     const usage = usageOf(client)
-    const packed = await createPacked(server.address)
+    packed = await createPacked(server.address)
     const sets = createSets(client)
     report.progress('filling')
     const bytesBefore = await usage.bytes()
@@ -133,8 +134,8 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
       unit: 'inserts/s',
       runs: RUNS,
     }
-    await packed.close()
   } finally {
+    await packed?.close()
     await server.stop()
   }
 }
