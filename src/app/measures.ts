@@ -22,6 +22,11 @@ export function measureEngine(
     'Age of the oldest post that is not everywhere yet.',
     lagSeconds,
   )
+  metrics.number(
+    'rivulet_worker_partitions',
+    'Partitions of the log that this process projects and fans out.',
+    () => engine.worker.owned.size,
+  )
   metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
   total(
     'rivulet_dead_letters_total',
