@@ -18,7 +18,7 @@ const READER = 2
 /** Post `id` is made at `id` ms, and answered 5 ms later. */
 function post(history: History, id: number, outcome: Outcome = 'ok'): PostOperation {
   const made: PostOperation = {
-    ...{ startMs: id, endMs: id + 5, outcome, author: AUTHOR, ref: `ref-${id}`, deletes: [] },
+    ...{ startMs: id, endMs: id + 5, outcome, via: 0, author: AUTHOR, ref: `ref-${id}`, deletes: [] },
     ...(outcome === 'ok' && { id, createdAtMs: id }),
   }
   history.addPost(made)
@@ -26,7 +26,7 @@ function post(history: History, id: number, outcome: Outcome = 'ok'): PostOperat
 }
 
 const follow = (history: History, startMs: number, on: boolean, outcome: Outcome = 'ok') =>
-  history.addFollow({ startMs, endMs: startMs + 5, outcome, reader: READER, author: AUTHOR, on })
+  history.addFollow({ startMs, endMs: startMs + 5, outcome, via: 0, reader: READER, author: AUTHOR, on })
 
 function world(): History {
   const history = createHistory()
@@ -36,14 +36,14 @@ function world(): History {
 }
 
 const page = (ids: readonly number[], more: Partial<Page> = {}): Page => ({
-  ...{ startMs: 1_000, endMs: 1_010, reader: READER, belowId: Infinity, hasMore: false },
-  ...{ isComplete: true, isDegraded: false, asOfMs: 1_000 },
+  ...{ startMs: 1_000, endMs: 1_010, reader: READER, via: 0, belowId: Infinity, hasMore: false },
+  ...{ isComplete: true, isDegraded: false, asOfMs: 1_000, knownMs: 1_000 },
   posts: ids.map((id) => ({ id, ref: `ref-${id}`, author: AUTHOR })),
   ...more,
 })
 
 function complaints(history: History, ...pages: Page[]): string[] {
-  history.addRead({ startMs: 1_000, endMs: 1_010, outcome: 'ok', reader: READER, pages })
+  history.addRead({ startMs: 1_000, endMs: 1_010, outcome: 'ok', via: 0, reader: READER, pages })
   const lines: string[] = []
   checkReads(history, (line) => lines.push(line))
   return lines
@@ -61,6 +61,7 @@ test.each<[string, Page]>([
   ['above the end of a page', page([300, 100], { hasMore: true })],
   ['of a later page', page([100], { belowId: 300 })],
   ['at the very moment', page([200, 100], { asOfMs: 300 })],
+  ['answered only later', page([200, 100], { startMs: 304 })],
 ])('a complete page may lack nothing: %s', (_where, lacking) => {
   expect(complaints(world(), lacking)).toHaveLength(1)
 })
@@ -69,7 +70,6 @@ test.each<[string, Page]>([
   ['it says so', page([300, 100], { isComplete: false })],
   ['it is newer than the page', page([200, 100], { asOfMs: 299 })],
   ['it comes on the next page', page([300, 200], { hasMore: true })],
-  ['it was not answered yet', page([200, 100], { startMs: 304 })],
 ])('a page may lack a post: %s', (_why, lacking) => {
   expect(complaints(world(), lacking)).toEqual([])
 })
@@ -80,7 +80,7 @@ test('what was refused, deleted, unheard of or is of a stranger is not shown', (
   expect(complaints(refused, page([400, 300, 200, 100]))).toHaveLength(1)
 
   const deleted = world()
-  deleted.addDelete({ startMs: 500, endMs: 505, outcome: 'ok', post: deleted.posts[0] })
+  deleted.addDelete({ startMs: 500, endMs: 505, outcome: 'ok', via: 0, post: deleted.posts[0] })
   expect(complaints(deleted, page([300, 200, 100]))).toHaveLength(1)
 
   expect(complaints(world(), page([400, 300, 200, 100]))).toHaveLength(1)
@@ -95,6 +95,23 @@ test('while nobody knows whether the reader follows, both are right', () => {
     const history = world()
     follow(history, outcome === 'ok' ? 1_005 : 600, false, outcome)
     expect(complaints(history, page([300, 200, 100]), page([]))).toEqual([])
+  }
+})
+
+test('what was asked of another process is known by `as_of`', () => {
+  for (const [via, knownMs, complained] of [
+    [0, 500, true],
+    [1, 500, false],
+    [1, 605, true],
+  ] as const) {
+    const unfollowed = world()
+    follow(unfollowed, 600, false)
+    const shown = page([300, 200, 100], { via, knownMs })
+    expect(complaints(unfollowed, shown)).toHaveLength(complained ? 3 : 0)
+
+    const deleted = world()
+    deleted.addDelete({ startMs: 600, endMs: 605, outcome: 'ok', via: 0, post: deleted.posts[0] })
+    expect(complaints(deleted, shown)).toHaveLength(complained ? 1 : 0)
   }
 })
 

@@ -1,6 +1,7 @@
 /** Whom people follow, and their feeds to the very end, against the history. */
 
-import type { SeenPost } from './history.ts'
+import type { Client } from './client.ts'
+import { answeredBy, type SeenPost } from './history.ts'
 import type { World } from './load.ts'
 import type { Profiles } from './check-stored.ts'
 
@@ -10,8 +11,11 @@ const ACCOUNTS_MAX = 100
 /** By reader: the numbers of those followed, as the server has them. */
 export type Following = readonly ReadonlySet<number>[]
 
-export async function checkEdges(world: World, report: (line: string) => void): Promise<Following> {
-  const { client, people, history } = world
+export async function checkEdges(
+  { people, history }: World,
+  client: Client,
+  report: (line: string) => void,
+): Promise<Following> {
   const following: Set<number>[] = []
   for (const { name } of people) {
     const answer = await client.call('GET', `/accounts/ext:${name}/following?limit=${ACCOUNTS_MAX}`)
@@ -23,7 +27,7 @@ export async function checkEdges(world: World, report: (line: string) => void): 
   for (const { number: reader } of people) {
     for (const { number: author } of people) {
       if (reader === author) continue
-      const state = history.edgeDuring(reader, author, nowMs, nowMs)
+      const state = history.edgeDuring(reader, author, answeredBy(nowMs), nowMs)
       const found = following[reader].has(author) ? 'on' : 'off'
       if (state !== 'either' && state !== found)
         report(`p${reader} follows p${author}: ${found}, and ${state} was acknowledged last`)
@@ -35,6 +39,7 @@ export async function checkEdges(world: World, report: (line: string) => void): 
 /** The oracle: a plain merge of what the profiles hold, which have been checked against the history. */
 export async function checkFeeds(
   { operations, people }: World,
+  via: number,
   profiles: Profiles,
   following: Following,
   report: (line: string) => void,
@@ -45,7 +50,7 @@ export async function checkFeeds(
       .flatMap((author) => profiles[author])
       .map(({ id }) => id)
       .sort((a, b) => b - a)
-    const { outcome, code, pages } = await operations.read(reader, PAGES_MAX)
+    const { outcome, code, pages } = await operations.read(reader, PAGES_MAX, via)
     if (outcome !== 'ok') report(`the feed of p${reader} was answered with ${code}`)
     if (pages.some(({ isComplete }) => !isComplete))
       report(`the feed of p${reader} is not complete in the end`)

@@ -2,9 +2,19 @@
  * "Never wrong": every page that was read on the way, also in the middle of the fault. A page may be incomplete
  * and say so; it may not claim to be complete without what was acknowledged before it was asked for, and it may
  * never show what was refused, deleted, unheard of, or is of people whom the reader does not follow.
+ *
+ * A process knows at once what was asked of itself. What was asked of another one it knows by the `as_of` of its
+ * page, which stands still rather than pass what is not there yet.
  */
 
-import { mustBeGone, mustBeThere, type History, type Page, type PostOperation } from './history.ts'
+import {
+  mustBeGone,
+  mustBeThere,
+  type History,
+  type IsKnown,
+  type Page,
+  type PostOperation,
+} from './history.ts'
 
 type Report = (line: string) => void
 
@@ -22,6 +32,11 @@ export function checkReads(history: History, report: Report): void {
 const nameOf = ({ reader, startMs }: Page): string => `a page of p${reader}, read at ${atSecond(startMs)},`
 const atSecond = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
+const isKnownTo =
+  (page: Page): IsKnown =>
+  ({ via, endMs }) =>
+    endMs <= page.startMs && (via === page.via || endMs <= page.knownMs)
+
 function checkShown(history: History, page: Page, report: Report): void {
   let aboveId = page.belowId
   for (const { id, ref, author } of page.posts) {
@@ -30,17 +45,17 @@ function checkShown(history: History, page: Page, report: Report): void {
     aboveId = id
     if (post === undefined || post.author !== author || (post.id !== undefined && post.id !== id)) {
       report(`${nameOf(page)} shows post ${id}, which nobody wrote so`)
-    } else if (mustBeGone(post, page.startMs)) {
+    } else if (mustBeGone(post, isKnownTo(page))) {
       report(`${nameOf(page)} shows post ${id}, which was ${post.outcome === 'fail' ? 'refused' : 'deleted'}`)
     }
-    if (history.edgeDuring(page.reader, author, page.startMs, page.endMs) === 'off')
+    if (history.edgeDuring(page.reader, author, isKnownTo(page), page.endMs) === 'off')
       report(`${nameOf(page)} shows post ${id} of p${author}, who is not followed`)
   }
 }
 
 /**
- * What must be there: acknowledged before the page was asked for, not taken back before it was answered, made at
- * or before `as_of`, within the page's range, and by somebody followed throughout. The range goes from where the
+ * What must be there: made at or before `as_of` and acknowledged, be it later, not taken back before the page was
+ * answered, within the page's range, and by somebody followed throughout. The range goes from where the
  * page was asked to begin down to its last post, or to the very end where nothing more was said to come.
  */
 function checkClaim(history: History, page: Page, report: Report): void {
@@ -49,18 +64,17 @@ function checkClaim(history: History, page: Page, report: Report): void {
   const isDue = (post: PostOperation) =>
     post.id !== undefined &&
     post.createdAtMs !== undefined &&
-    post.endMs < page.startMs &&
     post.createdAtMs <= page.asOfMs &&
     post.id < page.belowId &&
     post.id >= lowestId &&
     mustBeThere(post, page.endMs)
   for (const author of history.authors) {
-    if (history.edgeDuring(page.reader, author, page.startMs, page.endMs) !== 'on') continue
+    if (history.edgeDuring(page.reader, author, isKnownTo(page), page.endMs) !== 'on') continue
     for (const post of history.postsOf(author)) {
       if (!isDue(post) || shown.has(post.id ?? 0)) continue
       report(
         `${nameOf(page)} claims to be complete up to ${new Date(page.asOfMs).toISOString()} without post ${post.id} ` +
-          `of p${author}, acknowledged ${atSecond(page.startMs - post.endMs)} before`,
+          `of p${author}, made through ${post.via}, read through ${page.via}, acknowledged ${atSecond(page.startMs - post.endMs)} before`,
       )
     }
   }

@@ -1,6 +1,14 @@
 /** Profiles against the history: all that was acknowledged, once; nothing that was refused; nothing unheard of. */
 
-import { mustBeGone, mustBeThere, type History, type PostOperation, type SeenPost } from './history.ts'
+import {
+  answeredBy,
+  mustBeGone,
+  mustBeThere,
+  type History,
+  type PostOperation,
+  type SeenPost,
+} from './history.ts'
+import type { Client } from './client.ts'
 import type { World } from './load.ts'
 import { seenPosts } from './operations.ts'
 
@@ -10,7 +18,7 @@ export type Profiles = readonly (readonly SeenPost[])[]
 const PAGE_LIMIT = 100
 const LOOKUP_MAX = 100
 
-export async function readProfiles({ client, people }: World): Promise<Profiles> {
+export async function readProfiles({ people }: World, client: Client): Promise<Profiles> {
   const profiles: SeenPost[][] = []
   for (const { name } of people) {
     const found: SeenPost[] = []
@@ -47,13 +55,14 @@ function checkPost(
   if (found.some(({ author }) => author !== post.author)) report(`${name} is in somebody else's profile`)
   if (mustBeThere(post, nowMs) && !found.some(({ id }) => id === post.id))
     report(`${name} was acknowledged and is not in its author's profile`)
-  if (mustBeGone(post, nowMs) && found.length > 0)
+  if (mustBeGone(post, answeredBy(nowMs)) && found.length > 0)
     report(`${name} was ${post.outcome === 'fail' ? `refused (${post.code})` : 'deleted'} and is there`)
 }
 
 /** The same by id: another way to the same rows. */
 export async function checkLookups(
-  { client, history }: World,
+  { history }: World,
+  client: Client,
   report: (line: string) => void,
 ): Promise<void> {
   const nowMs = performance.now()

@@ -8,7 +8,7 @@ import { checkEdges, checkFeeds } from './check-feeds.ts'
 import { checkReads } from './check-reads.ts'
 import { checkLookups, checkProfiles, readProfiles } from './check-stored.ts'
 import type { Operation } from './history.ts'
-import type { World } from './load.ts'
+import { knownToAll, type World } from './load.ts'
 
 export interface Findings {
   /** Promises that were broken; one line each. */
@@ -27,17 +27,14 @@ const IN_FLIGHT = 'idempotency_in_flight'
 export async function checkAll(world: World): Promise<Findings> {
   const { history } = world
   const violations: string[] = []
-  const report = (line: string) => void violations.push(line)
-  const before = await readProfiles(world)
-  checkProfiles(history, before, report)
+  const report: Report = (line) => void violations.push(line)
+  for (const [via, client] of world.clients.entries())
+    checkProfiles(history, await readProfiles(world, client), through(via, report))
   // Now: what is sent again is no longer refused.
   checkReads(history, report)
   const { repeated, heldBack } = await repeatAll(world, report)
-  const after = await readProfiles(world)
-  checkProfiles(history, after, report)
-  await checkLookups(world, report)
-  const following = await checkEdges(world, report)
-  await checkFeeds(world, after, following, report)
+  await knownToAll(world)
+  for (const via of world.clients.keys()) await checkThrough(world, via, through(via, report))
   checkReads(history, report)
   checkOrder(world, report)
   const pages = history.reads.flatMap((read) => read.pages)
@@ -51,11 +48,27 @@ export async function checkAll(world: World): Promise<Findings> {
   }
 }
 
+type Report = (line: string) => void
+
+const through =
+  (via: number, report: Report): Report =>
+  (line) =>
+    report(`through API process ${via}: ${line}`)
+
+async function checkThrough(world: World, via: number, report: Report): Promise<void> {
+  const client = world.clients[via]
+  const profiles = await readProfiles(world, client)
+  checkProfiles(world.history, profiles, report)
+  await checkLookups(world, client, report)
+  const following = await checkEdges(world, client, report)
+  await checkFeeds(world, via, profiles, following, report)
+}
+
 /**
  * As clients do: what is unknown, and posts that were refused for a while. An edge's earlier operations are not
  * sent again: they would undo what came after.
  */
-async function repeatAll({ history, operations }: World, report: (line: string) => void) {
+async function repeatAll({ history, operations }: World, report: Report) {
   const lastFollows = new Map(history.follows.map((follow) => [`${follow.reader}>${follow.author}`, follow]))
   const isUnknown = ({ outcome }: Operation) => outcome === 'unknown'
   const writes: readonly Operation[] = [
@@ -74,15 +87,22 @@ async function repeatAll({ history, operations }: World, report: (line: string) 
   return { repeated, heldBack }
 }
 
-/** One process gives out ids, however often it starts anew: what began after another's answer has a higher one. */
-function checkOrder({ history }: World, report: (line: string) => void): void {
+/** Clocks of processes on one machine differ by no more, and nor do the ticks of their ids. */
+const SAME_MOMENT_MS = 20
+
+/** What began after another's answer has a higher id; of two processes, a moment after. */
+function checkOrder({ history, clients }: World, report: Report): void {
   const known = history.posts.filter(({ id }) => id !== undefined)
   const byEnd = known.toSorted((a, b) => a.endMs - b.endMs)
-  let highest = 0
-  let answered = 0
-  for (const { id = 0, startMs } of known.toSorted((a, b) => a.startMs - b.startMs)) {
-    for (; answered < byEnd.length && byEnd[answered].endMs < startMs; answered++)
-      highest = Math.max(highest, byEnd[answered].id ?? 0)
-    if (id < highest) report(`post ${id} has a lower id than one that was answered before it began`)
+  const byStart = known.toSorted((a, b) => a.startMs - b.startMs)
+  for (const asked of clients.keys()) {
+    let highest = 0
+    let answered = 0
+    for (const { id = 0, startMs, via } of byStart) {
+      const beforeMs = via === asked ? startMs : startMs - SAME_MOMENT_MS
+      for (; answered < byEnd.length && byEnd[answered].endMs < beforeMs; answered++)
+        if (byEnd[answered].via === asked) highest = Math.max(highest, byEnd[answered].id ?? 0)
+      if (id < highest) report(`post ${id} has a lower id than one that was answered before it began`)
+    }
   }
 }

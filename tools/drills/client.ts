@@ -7,6 +7,7 @@ export interface Sending {
   readonly token?: string | undefined
   readonly key?: string | undefined
   readonly body?: object
+  readonly timeoutMs?: number
 }
 
 export interface Answer {
@@ -21,22 +22,19 @@ export interface Answer {
 
 export interface Client {
   call(method: string, path: string, sending?: Sending): Promise<Answer>
-  /** One number of the server's metrics; nothing while it does not answer. */
-  metric(name: string): Promise<number | undefined>
 }
 
 /** Longer than any deadline of the server's own. */
 const TIMEOUT_MS = 30_000
-const METRIC_TIMEOUT_MS = 2_000
 const NOT_DONE_CODES: readonly string[] = ['unavailable', 'overloaded', 'shutting_down']
 
 export function createClient(url: string, serverKey: string): Client {
   return {
-    async call(method, path, { token = serverKey, key, body } = {}) {
+    async call(method, path, { token = serverKey, key, body, timeoutMs = TIMEOUT_MS } = {}) {
       try {
         const response = await fetch(`${url}/api/v1${path}`, {
           method,
-          signal: AbortSignal.timeout(TIMEOUT_MS),
+          signal: AbortSignal.timeout(timeoutMs),
           headers: {
             authorization: `Bearer ${token}`,
             ...(key !== undefined && { 'idempotency-key': key }),
@@ -51,17 +49,12 @@ export function createClient(url: string, serverKey: string): Client {
         return { outcome: 'unknown', status: 0, code: networkCode(error), json: undefined }
       }
     },
-    async metric(name) {
-      try {
-        const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(METRIC_TIMEOUT_MS) })
-        const line = (await response.text()).split('\n').find((each) => each.startsWith(`${name} `))
-        return line === undefined ? undefined : Number(line.slice(name.length))
-      } catch {
-        return undefined
-      }
-    },
   }
 }
+
+/** Nothing was done: it may be asked of another one, with a key or without. */
+export const isNotDone = ({ status, code }: Answer): boolean =>
+  (status === 503 && NOT_DONE_CODES.includes(code)) || code === 'ECONNREFUSED'
 
 function outcomeOf(status: number, code: string): Outcome {
   if (status >= 200 && status < 300) return 'ok'

@@ -1,4 +1,4 @@
-/** The engines and the server of one drill, in a folder of their own that goes with them. */
+/** The engines and the servers of a drill, in a folder of their own that goes with them. */
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,25 +8,41 @@ import { ENGINE_NAMES, openEngineFolder, type Engine, type EngineName } from '..
 import { kafka } from '../engines/kafka.ts'
 import { freePorts } from '../engines/processes.ts'
 import { redis } from '../engines/redis.ts'
-import { createServer, migrate, type Server } from './server.ts'
+import { importCrowd } from './crowd.ts'
+import { command, createServer, type Role, type Server, type Settings } from './server.ts'
 
 export type NodeCounts = Partial<Record<EngineName, 1 | 3>>
 
+export interface Needs {
+  /** One node of each where nothing else is said. */
+  readonly nodes?: NodeCounts
+  /** One server does everything; else two answer requests and two work. */
+  readonly isAlone?: boolean
+  /** How many follow one author, beside the small world. */
+  readonly crowd?: number
+}
+
 export interface Cluster {
   readonly engines: Readonly<Record<EngineName, Engine>>
-  readonly server: Server
+  readonly servers: readonly Server[]
+  readonly apis: readonly Server[]
+  readonly workers: readonly Server[]
   readonly serverKey: string
+  /** Another one, not started yet. */
+  addServer(role: Role): Promise<Server>
 }
 
 export interface ClusterHolder {
   readonly folder: string
-  open(nodes: NodeCounts): Promise<Cluster>
+  open(needs: Needs): Promise<Cluster>
   /** Ends what was started, also in the middle of `open`. The data goes, too, unless it is to be kept. */
   close(): Promise<void>
 }
 
 const DEFINITIONS = { kafka, cassandra, redis }
 const SERVER_KEY = 'server-key-of-the-drills'
+const ALONE: readonly Role[] = ['all']
+const SEVERAL: readonly Role[] = ['api', 'api', 'worker', 'worker']
 
 /** Of all drills of this command; each has one of its own in it. */
 const SCRATCH = join(tmpdir(), `rivulet-drills-${process.pid}`)
@@ -34,34 +50,55 @@ const SCRATCH = join(tmpdir(), `rivulet-drills-${process.pid}`)
 export function createClusterHolder(name: string, keep: boolean, say: (line: string) => void): ClusterHolder {
   const folder = join(SCRATCH, name)
   const engineFolder = openEngineFolder(folder)
-  let server: Server | undefined
+  const servers: Server[] = []
 
-  async function open(nodes: NodeCounts): Promise<Cluster> {
+  async function openEngines(nodes: NodeCounts): Promise<Cluster['engines']> {
     mkdirSync(folder, { recursive: true })
-    const up = ENGINE_NAMES.map((name) => engineFolder.up(DEFINITIONS[name], nodes[name] ?? 1, say))
+    const up = ENGINE_NAMES.map((engine) => engineFolder.up(DEFINITIONS[engine], nodes[engine] ?? 1, say))
     const started = await Promise.all(up)
-    const engines = Object.fromEntries(started.map((engine) => [engine.name, engine])) as Cluster['engines']
-    const settings = {
-      ...Object.assign({}, ...started.map((engine) => engine.settings)),
+    return Object.fromEntries(started.map((engine) => [engine.name, engine])) as Cluster['engines']
+  }
+
+  async function addServer(role: Role, settings: Settings): Promise<Server> {
+    const number = servers.filter((server) => server.role === role).length + 1
+    const serverName = `${role}-${number}`
+    const [port] = await freePorts(1)
+    const logFile = join(folder, `${serverName}.log`)
+    const server = createServer({ name: serverName, role, port, settings, logFile })
+    servers.push(server)
+    return server
+  }
+
+  async function open({ nodes = {}, isAlone = false, crowd }: Needs): Promise<Cluster> {
+    const engines = await openEngines(nodes)
+    const settings: Settings = {
+      ...Object.assign({}, ...ENGINE_NAMES.map((engine) => engines[engine].settings)),
       RIVULET_SERVER_KEY: SERVER_KEY,
       RIVULET_RATE_LIMIT: 'off',
       RIVULET_LOG_LEVEL: 'warn',
     }
-    migrate(settings)
-    const [port] = await freePorts(1)
-    server = createServer(port, settings, join(folder, 'server.log'))
-    await server.start()
-    say(`the server is ready at ${server.url}`)
-    return { engines, server, serverKey: SERVER_KEY }
+    command(['migrate'], settings)
+    if (crowd !== undefined) importCrowd({ folder: join(folder, 'crowd'), settings, followers: crowd, say })
+    for (const role of isAlone ? ALONE : SEVERAL) await addServer(role, settings)
+    await Promise.all(servers.map((server) => server.start()))
+    for (const { name: serverName, url, pid } of servers) say(`${serverName} (process ${pid}) is at ${url}`)
+    return {
+      engines,
+      servers,
+      apis: servers.filter(({ role }) => role !== 'worker'),
+      workers: servers.filter(({ role }) => role !== 'api'),
+      serverKey: SERVER_KEY,
+      addServer: (role) => addServer(role, settings),
+    }
   }
 
   return {
     folder,
     open,
     async close() {
-      await server?.kill()
+      await Promise.all(servers.map((server) => server.kill()))
       // By name: an engine that is only just starting is in its state file already.
-      const engines = ENGINE_NAMES.map((name) => engineFolder.find(DEFINITIONS[name]))
+      const engines = ENGINE_NAMES.map((engine) => engineFolder.find(DEFINITIONS[engine]))
       await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
       if (keep) return
       rmSync(SCRATCH, { recursive: true, force: true })

@@ -15,6 +15,10 @@ export interface Operation {
   code?: string
   /** Its idempotency key. */
   readonly key?: string
+  /** The API process that was asked; of several, the last one. */
+  via: number
+  /** How often it was sent again, by itself, as clients do. */
+  retries?: number
 }
 
 export interface PostOperation extends Operation {
@@ -47,6 +51,7 @@ export interface Page {
   readonly startMs: number
   readonly endMs: number
   readonly reader: number
+  readonly via: number
   /** Only posts below it were asked for. */
   readonly belowId: number
   readonly posts: readonly SeenPost[]
@@ -55,7 +60,17 @@ export interface Page {
   /** A source failed; without the timeline alone, the page is complete all the same. */
   readonly isDegraded: boolean
   readonly asOfMs: number
+  /** The same by the clock of operations: every process knows what was answered until then. */
+  readonly knownMs: number
 }
+
+/** Whether its outcome must be known to whoever is asked. */
+export type IsKnown = (operation: Operation) => boolean
+
+export const answeredBy =
+  (atMs: number): IsKnown =>
+  ({ endMs }) =>
+    endMs <= atMs
 
 /** Of a whole read, which may be of several pages. */
 export interface ReadOperation extends Operation {
@@ -75,7 +90,8 @@ export interface History {
   readonly postsOf: (author: number) => readonly PostOperation[]
   readonly byRef: (ref: string) => PostOperation | undefined
   readonly edge: (reader: number, author: number) => readonly FollowOperation[]
-  edgeDuring(reader: number, author: number, fromMs: number, toMs: number): EdgeState
+  /** From the moment at which `isKnown` is asked until `toMs`. */
+  edgeDuring(reader: number, author: number, isKnown: IsKnown, toMs: number): EdgeState
   addPost(post: PostOperation): void
   addDelete(deletion: DeleteOperation): void
   addFollow(follow: FollowOperation): void
@@ -102,8 +118,8 @@ export function createHistory(): History {
     postsOf: (author) => byAuthor.get(author) ?? [],
     byRef: (ref) => refs.get(ref),
     edge,
-    edgeDuring: (reader, author, fromMs, toMs) =>
-      reader === author ? 'on' : stateDuring(edge(reader, author), fromMs, toMs),
+    edgeDuring: (reader, author, isKnown, toMs) =>
+      reader === author ? 'on' : stateDuring(edge(reader, author), isKnown, toMs),
     addPost(post) {
       posts.push(post)
       refs.set(post.ref, post)
@@ -125,12 +141,13 @@ export function createHistory(): History {
  * Operations of one edge were sent one after the other. What was unknown enters the log before a later one of
  * its key, or never: an answer that came later settles the edge again.
  */
-function stateDuring(operations: readonly FollowOperation[], fromMs: number, toMs: number): EdgeState {
+function stateDuring(operations: readonly FollowOperation[], isKnown: IsKnown, toMs: number): EdgeState {
   let state: EdgeState = 'off'
-  for (const { startMs, endMs, outcome, on } of operations) {
+  for (const operation of operations) {
+    const { startMs, outcome, on } = operation
     if (outcome === 'fail') continue
     if (startMs >= toMs) break
-    const isSettled = outcome === 'ok' && endMs <= fromMs
+    const isSettled = outcome === 'ok' && isKnown(operation)
     if (isSettled) state = on ? 'on' : 'off'
     else if (state !== (on ? 'on' : 'off')) state = 'either'
   }
@@ -141,6 +158,6 @@ function stateDuring(operations: readonly FollowOperation[], fromMs: number, toM
 export const mustBeThere = (post: PostOperation, atMs: number): boolean =>
   post.outcome === 'ok' && !post.deletes.some(({ outcome, startMs }) => outcome !== 'fail' && startMs < atMs)
 
-/** Refused, or taken back with an acknowledgement before `atMs`. */
-export const mustBeGone = (post: PostOperation, atMs: number): boolean =>
-  post.outcome === 'fail' || post.deletes.some(({ outcome, endMs }) => outcome === 'ok' && endMs <= atMs)
+/** Refused, or taken back, and that is known. */
+export const mustBeGone = (post: PostOperation, isKnown: IsKnown): boolean =>
+  post.outcome === 'fail' || post.deletes.some((one) => one.outcome === 'ok' && isKnown(one))

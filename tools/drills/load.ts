@@ -3,12 +3,16 @@
  * what is slow is seen as slow, and nothing waits for it.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from './client.ts'
 import { createHistory, mustBeThere, type History } from './history.ts'
 import { createOperations, nameOf, type Operations, type Person } from './operations.ts'
+import { createRoutes, type Routes } from './routes.ts'
 
 export interface World {
-  readonly client: Client
+  /** Of each API process. */
+  readonly clients: readonly Client[]
+  readonly routes: Routes
   readonly people: readonly Person[]
   readonly history: History
   readonly operations: Operations
@@ -31,10 +35,13 @@ const MOVING_EDGES = 16
 const PER_SECOND = 30
 const IN_FLIGHT_MAX = 800
 const PAGES_MAX = 3
+const KNOWN_WITHIN_MS = 60_000
+const LOOK_MS = 100
 
 const random = (end: number): number => Math.floor(Math.random() * end)
 
-export async function makeWorld(client: Client): Promise<World> {
+export async function makeWorld(clients: readonly Client[]): Promise<World> {
+  const [client] = clients
   const must = async (method: string, path: string, body?: object) => {
     const answer = await client.call(method, path, body === undefined ? {} : { body })
     if (answer.outcome !== 'ok') throw new Error(`${method} ${path}: ${answer.status} ${answer.code}`)
@@ -49,7 +56,10 @@ export async function makeWorld(client: Client): Promise<World> {
     people.push({ number, name, token })
   }
   const history = createHistory()
-  const operations = createOperations(client, people, history)
+  const routes = createRoutes(clients)
+  const operations = createOperations(routes, people, history)
+  const world = { clients, routes, people, history, operations }
+  await knownToAll(world)
   for (const { number: reader } of people) {
     const authors = Array.from({ length: FOLLOWEES }, (_, i) => (reader + 1 + 3 * i) % PEOPLE)
     for (const author of new Set([0, ...authors])) {
@@ -58,7 +68,22 @@ export async function makeWorld(client: Client): Promise<World> {
       if (outcome !== 'ok') throw new Error(`the world cannot be made: a follow was answered with ${code}`)
     }
   }
-  return { client, people, history, operations }
+  await knownToAll(world)
+  return world
+}
+
+/** Until every API process knows what was answered so far. */
+export async function knownToAll({ clients, people: [{ token }] }: World): Promise<void> {
+  const askedAtMs = Date.now()
+  for (const [via, client] of clients.entries()) {
+    for (;;) {
+      const { outcome, json } = await client.call('GET', '/feed?limit=1', { token })
+      if (outcome === 'ok' && Date.parse(json.as_of) >= askedAtMs) break
+      if (Date.now() > askedAtMs + KNOWN_WITHIN_MS)
+        throw new Error(`API process ${via} does not come to know what others have written`)
+      await sleep(LOOK_MS)
+    }
+  }
 }
 
 /** Pairs that follow and unfollow; all the others stay as they are throughout. */
@@ -68,7 +93,7 @@ const movingEdges = (): { reader: number; author: number }[] =>
     return { reader, author: i < 2 ? 0 : (reader + (i % 2 === 0 ? 1 : 2)) % PEOPLE }
   })
 
-export function startLoad({ history, operations }: World): Load {
+export function startLoad({ history, operations, routes }: World): Load {
   const underWay = new Set<Promise<unknown>>()
   const edges = movingEdges()
   const busy = new Set<(typeof edges)[number]>()
@@ -98,8 +123,9 @@ export function startLoad({ history, operations }: World): Load {
 
   function one(): Promise<unknown> {
     const chance = Math.random()
-    // Half of them without a key: those do not need Redis on their way.
-    if (chance < 0.4) return operations.post(random(PEOPLE), { withKey: Math.random() < 0.5 })
+    // Half of them without a key: those do not need Redis on their way. Who fails over needs one.
+    const withKey = routes.failsOver || Math.random() < 0.5
+    if (chance < 0.4) return operations.post(random(PEOPLE), { withKey })
     if (chance < 0.5) return move()
     if (chance < 0.56) return remove()
     return operations.read(random(PEOPLE), 1 + random(PAGES_MAX))

@@ -2,44 +2,88 @@
 
 import { Argument, Command } from 'commander'
 import { createClusterHolder, type ClusterHolder } from './cluster.ts'
+import type { Needs } from './cluster.ts'
 import type { Drill } from './drill.ts'
+import { apiDrills } from './faults/apis.ts'
 import { cassandraDrills } from './faults/cassandra.ts'
 import { kafkaDrills } from './faults/kafka.ts'
 import { redisDrills } from './faults/redis.ts'
 import { serverDrills } from './faults/server.ts'
+import { workerDrills } from './faults/workers.ts'
 import { describeMachine, reportLines } from './report.ts'
-import { runDrill } from './run.ts'
+import { runDrills } from './run.ts'
 
-const DRILLS: readonly Drill[] = [...serverDrills, ...redisDrills, ...kafkaDrills, ...cassandraDrills]
+const DRILLS: readonly Drill[] = [
+  ...workerDrills,
+  ...apiDrills,
+  ...serverDrills,
+  ...redisDrills,
+  ...kafkaDrills,
+  ...cassandraDrills,
+]
+/** One after the other on the same single engines, for those who have three minutes. */
+const SHORT: readonly string[] = ['api-killed', 'redis-killed', 'kafka-frozen', 'worker-killed']
+const SHORT_SECONDS = 4
 const NAME_WIDTH = Math.max(...DRILLS.map(({ name }) => name.length)) + 2
 
 const HELP = `
 Drills:
 ${DRILLS.map(({ name, describe }) => `  ${name.padEnd(NAME_WIDTH)}${describe}`).join('\n')}
 
-Each starts engines of its own in a scratch folder and one server with all roles on them, and ends with what
-was found: 0 violations are expected. What needs two servers, such as a frozen one whose work another takes
-over, cannot be drilled yet. The clocks need Debian's package faketime.`
+Each starts engines of its own in a scratch folder, and on them two API processes and two workers, or one server
+with all roles where it says so, and ends with what was found: 0 violations are expected. --short is
+${SHORT.join(', ')} in this order, on one deployment. The clocks need Debian's
+package faketime.`
 
 interface Flags {
   readonly all?: true
+  readonly short?: true
   readonly keep?: true
   readonly seconds: string
+}
+
+/** Drills that are run on one deployment. */
+interface Round {
+  readonly name: string
+  readonly drills: readonly Drill[]
+  readonly needs: Needs
+  readonly seconds: number
 }
 
 const say = (line: string): void => console.log(`  ${line}`)
 let holder: ClusterHolder | undefined
 
-async function drill(names: readonly string[], { all, keep, seconds }: Flags): Promise<void> {
-  const chosen = all === true ? DRILLS : DRILLS.filter(({ name }) => names.includes(name))
-  if (chosen.length === 0) throw new Error('name a drill, or give --all; --help lists them')
+function roundsOf(names: readonly string[], { all, short, seconds }: Flags): Round[] {
   if (!(Number(seconds) > 0)) throw new Error(`--seconds takes a number above 0, not ${seconds}`)
+  if (short === true) {
+    const drills = SHORT.flatMap((name) => DRILLS.filter((drill) => drill.name === name))
+    const needs: Needs = Object.assign({}, ...drills.map(needsOf))
+    return [{ name: 'short', drills, needs, seconds: SHORT_SECONDS }]
+  }
+  const chosen = all === true ? DRILLS : DRILLS.filter(({ name }) => names.includes(name))
+  if (chosen.length === 0) throw new Error('name a drill, or give --all or --short; --help lists them')
+  return chosen.map((each) => ({
+    ...{ name: each.name, drills: [each], needs: needsOf(each), seconds: Number(seconds) },
+  }))
+}
+
+const needsOf = ({ nodes, isAlone, crowd }: Drill): Needs => ({
+  ...(nodes !== undefined && { nodes }),
+  ...(isAlone !== undefined && { isAlone }),
+  ...(crowd !== undefined && { crowd }),
+})
+
+async function drill(names: readonly string[], flags: Flags): Promise<void> {
+  const keep = flags.keep === true
+  const rounds = roundsOf(names, flags)
   console.log(`${describeMachine()}; ${new Date().toISOString().slice(0, 10)}`)
-  for (const each of chosen) {
-    holder = createClusterHolder(each.name, keep === true, say)
-    console.log(`\n${each.name}: ${each.describe}`)
+  for (const { name, drills, needs, seconds } of rounds) {
+    holder = createClusterHolder(name, keep, say)
+    console.log(
+      `\n${name}: ${drills.length === 1 ? drills[0].describe : `${drills.length} drills on one deployment`}`,
+    )
     try {
-      const outcome = await runDrill(each, { seconds: Number(seconds), holder, say })
+      const outcome = await runDrills(drills, needs, { seconds, holder, say })
       console.log(reportLines(outcome).join('\n'))
       if (outcome.violations.length > 0) process.exitCode = 1
     } catch (error) {
@@ -47,7 +91,7 @@ async function drill(names: readonly string[], { all, keep, seconds }: Flags): P
       process.exitCode = 1
     } finally {
       await holder.close()
-      if (keep === true) say(`kept: ${holder.folder}`)
+      if (keep) say(`kept: ${holder.folder}`)
     }
   }
 }
@@ -60,6 +104,7 @@ const program = new Command('drill')
   .description('Faults on real engines under load, and whether every promise held.')
   .addArgument(new Argument('[names...]', 'which ones').choices(DRILLS.map(({ name }) => name)))
   .option('--all', 'every drill, one after the other')
+  .option('--short', 'four of them on one deployment of single engines, in about three minutes')
   .option('--seconds <number>', 'of load beside the fault: half before it, half after the recovery', '12')
   .option('--keep', 'leave the folder with the logs of the engines and the server')
   .addHelpText('after', HELP)

@@ -13,6 +13,8 @@ export interface Tally {
 export interface Figures {
   readonly writes: Tally
   readonly reads: Tally
+  /** Operations that clients sent again by themselves. */
+  readonly retried: number
   /** How often each code was answered. */
   readonly codes: Readonly<Record<string, number>>
 }
@@ -47,7 +49,8 @@ export function measure(history: History): Figures {
   const codes: Record<string, number> = {}
   for (const { outcome, code } of [...writes, ...history.reads])
     if (outcome !== 'ok' && code !== undefined) codes[code] = (codes[code] ?? 0) + 1
-  return { writes: tally(writes), reads: tally(history.reads), codes }
+  const retried = [...writes, ...history.reads].filter(({ retries = 0 }) => retries > 0).length
+  return { writes: tally(writes), reads: tally(history.reads), retried, codes }
 }
 
 function tally(operations: readonly Operation[]): Tally {

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Answer, Client } from './client.ts'
+import type { Routes } from './routes.ts'
 import type {
   DeleteOperation,
   FollowOperation,
@@ -24,83 +25,119 @@ export interface Operations {
   post(author: number, options?: { readonly withKey?: boolean }): Promise<PostOperation>
   delete(post: PostOperation): Promise<DeleteOperation>
   follow(reader: number, author: number, on: boolean): Promise<FollowOperation>
-  /** From the newest post on, page by page. */
-  read(reader: number, pagesMax: number): Promise<ReadOperation>
-  /** Sends what has no known outcome again, with its key, and records what came of it. */
+  /** From the newest post on, page by page; all of them `through` one process, or each through the next. */
+  read(reader: number, pagesMax: number, through?: number): Promise<ReadOperation>
+  /** Sends what has no known outcome again, with its key, through another process; records what came of it. */
   repeat(operation: Operation): Promise<Answer>
 }
 
 export const PAGE_LIMIT = 20
 
-export function createOperations(client: Client, people: readonly Person[], history: History): Operations {
+type Sending = (client: Client, timeoutMs?: number) => Promise<Answer>
+
+export function createOperations(routes: Routes, people: readonly Person[], history: History): Operations {
   const begun = (key?: string) => ({
     startMs: performance.now(),
     endMs: Number.POSITIVE_INFINITY,
     outcome: 'unknown' as const,
+    via: 0,
     ...(key !== undefined && { key }),
   })
-  const sendings = new WeakMap<Operation, () => Promise<Answer>>()
+  const sendings = new WeakMap<Operation, Sending>()
 
-  async function send<T extends Operation>(operation: T, sending: () => Promise<Answer>): Promise<T> {
-    sendings.set(operation, sending)
-    settle(operation, await sending())
+  async function write<T extends Operation>(
+    operation: T,
+    { person, mayRepeat, send }: { person: number; mayRepeat: boolean; send: Sending },
+  ): Promise<T> {
+    sendings.set(operation, send)
+    operation.via = routes.via('write', person)
+    settle(operation, await routes.ask(operation, { kind: 'write', person, mayRepeat, send }))
     return operation
   }
 
-  async function page(reader: number, cursor: string | undefined, belowId: number) {
-    const startMs = performance.now()
-    const query = `?limit=${PAGE_LIMIT}${cursor === undefined ? '' : `&cursor=${cursor}`}`
-    const answer = await client.call('GET', `/feed${query}`, { token: people[reader].token })
-    return {
-      answer,
-      seen: answer.outcome === 'ok' ? pageOf(answer, { startMs, reader, belowId }) : undefined,
+  /** One page of a read; from where it was answered. */
+  async function page(read: ReadOperation, query: string, asked: { at: number; through?: number }) {
+    const { reader } = read
+    let startMs = 0
+    const send: Sending = (client, timeoutMs) => {
+      startMs = performance.now()
+      const { token } = people[reader]
+      return client.call('GET', `/feed?limit=${PAGE_LIMIT}${query}`, {
+        token,
+        ...(timeoutMs && { timeoutMs }),
+      })
     }
+    if (asked.through === undefined) {
+      const asking = { kind: 'read', person: reader, mayRepeat: true, page: asked.at, send } as const
+      return { answer: await routes.ask(read, asking), startMs }
+    }
+    read.via = asked.through
+    return { answer: await send(routes.clients[asked.through]), startMs }
   }
 
   return {
     post(author, { withKey = true } = {}) {
       const ref = randomUUID()
-      const post: PostOperation = { ...begun(withKey ? `post-${ref}` : undefined), author, ref, deletes: [] }
+      const key = withKey ? `post-${ref}` : undefined
+      const post: PostOperation = { ...begun(key), author, ref, deletes: [] }
       history.addPost(post)
-      const body = { content: `Drill ${ref}`, client_ref: ref }
-      return send(post, () =>
-        client.call('POST', '/posts', { token: people[author].token, key: post.key, body }),
-      )
+      const sending = { token: people[author].token, key, body: { content: `Drill ${ref}`, client_ref: ref } }
+      return write(post, {
+        person: author,
+        mayRepeat: withKey,
+        send: (client, timeoutMs) =>
+          client.call('POST', '/posts', { ...sending, ...(timeoutMs && { timeoutMs }) }),
+      })
     },
     delete(post) {
       const deletion: DeleteOperation = { ...begun(`delete-${post.ref}`), post }
       history.addDelete(deletion)
-      const { token } = people[post.author]
-      return send(deletion, () => client.call('DELETE', `/posts/${post.id}`, { token, key: deletion.key }))
+      const sending = { token: people[post.author].token, key: deletion.key }
+      return write(deletion, {
+        person: post.author,
+        mayRepeat: true,
+        send: (client, timeoutMs) =>
+          client.call('DELETE', `/posts/${post.id}`, { ...sending, ...(timeoutMs && { timeoutMs }) }),
+      })
     },
     follow(reader, author, on) {
       const follow: FollowOperation = { ...begun(`follow-${randomUUID()}`), reader, author, on }
       history.addFollow(follow)
       const path = `/accounts/ext:${people[author].name}/follow`
-      const { token } = people[reader]
-      return send(follow, () => client.call(on ? 'PUT' : 'DELETE', path, { token, key: follow.key }))
+      const sending = { token: people[reader].token, key: follow.key }
+      // Unknown, it may still come, after what is asked of another process next: nobody could tell the order.
+      return write(follow, {
+        person: reader,
+        mayRepeat: false,
+        send: (client) => client.call(on ? 'PUT' : 'DELETE', path, sending),
+      })
     },
-    async read(reader, pagesMax) {
+    async read(reader, pagesMax, through) {
       const read: ReadOperation = { ...begun(), reader, pages: [] }
       history.addRead(read)
-      let cursor: string | undefined
+      let query = ''
       let belowId = Number.POSITIVE_INFINITY
-      for (let pages = 0; pages < pagesMax; pages++) {
-        const { answer, seen } = await page(reader, cursor, belowId)
+      for (let at = 0; at < pagesMax; at++) {
+        const asked = { at, ...(through !== undefined && { through }) }
+        const { answer, startMs } = await page(read, query, asked)
         settle(read, answer)
-        if (seen === undefined) break
+        if (answer.outcome !== 'ok') break
+        const seen = pageOf(answer, { startMs, reader, via: read.via, belowId })
         read.pages.push(seen)
         if (!seen.hasMore) break
-        cursor = answer.json.next_cursor
+        query = `&cursor=${answer.json.next_cursor}`
         belowId = seen.posts.at(-1)?.id ?? 0
       }
       return read
     },
     async repeat(operation) {
-      const sending = sendings.get(operation)
-      if (sending === undefined) throw new Error('only what was sent can be repeated')
-      const answer = await sending()
-      if (answer.outcome === 'ok') settle(operation, answer)
+      const send = sendings.get(operation)
+      if (send === undefined) throw new Error('only what was sent can be repeated')
+      const via = (operation.via + 1) % routes.clients.length
+      const answer = await send(routes.clients[via])
+      if (answer.outcome !== 'ok') return answer
+      operation.via = via
+      settle(operation, answer)
       return answer
     },
   }
@@ -115,15 +152,18 @@ function settle(operation: Operation & Partial<PostOperation>, { outcome, code, 
   operation.createdAtMs = Date.parse(json.created_at)
 }
 
-function pageOf({ json }: Answer, asked: Pick<Page, 'startMs' | 'reader' | 'belowId'>): Page {
+function pageOf({ json }: Answer, asked: Pick<Page, 'startMs' | 'reader' | 'via' | 'belowId'>): Page {
+  const asOfMs = Date.parse(json.as_of)
+  const endMs = performance.now()
   return {
     ...asked,
-    endMs: performance.now(),
+    endMs,
     posts: seenPosts(json.posts),
     hasMore: json.has_more,
     isComplete: json.complete,
     isDegraded: json.failed_sources.length > 0,
-    asOfMs: Date.parse(json.as_of),
+    asOfMs,
+    knownMs: endMs - (Date.now() - asOfMs),
   }
 }
 

@@ -1,7 +1,8 @@
 /** Waits until the server does again all it is there for: everybody writes and reads, and nothing lags. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Load, World } from './load.ts'
+import { knownToAll, type Load, type World } from './load.ts'
+import type { Server } from './server.ts'
 
 const RECOVERY_MS_MAX = 120_000
 const PAUSE_MS = 100
@@ -14,13 +15,21 @@ const LAG_EVENTS = 'rivulet_fanout_lag_events'
 const SETTLE_MS_MAX = 60_000
 
 /** @returns the moment at which it was so; nothing if it never was in time */
-export async function recovered(world: World, load: Load): Promise<number | undefined> {
+export async function recovered(
+  world: World,
+  load: Load,
+  servers: readonly Server[],
+): Promise<number | undefined> {
   const untilMs = performance.now() + RECOVERY_MS_MAX
   const everybody = world.people.map(({ number }) => number)
   for (let round = 0; performance.now() < untilMs; round++) {
     const one = [round % everybody.length]
     // The many are asked only when one succeeds: probes are no load of their own.
-    if ((await isCaughtUp(world)) && (await works(world, load, one)) && (await works(world, load, everybody)))
+    if (
+      (await isCaughtUp(servers)) &&
+      (await works(world, load, one)) &&
+      (await works(world, load, everybody))
+    )
       return performance.now()
     await sleep(PAUSE_MS)
   }
@@ -39,16 +48,20 @@ async function works({ operations }: World, load: Load, numbers: readonly number
   return (await Promise.race([Promise.all(probes), late])).every((isGood) => isGood)
 }
 
-async function isCaughtUp({ client }: World): Promise<boolean> {
-  const lagSeconds = await client.metric(LAG_SECONDS)
-  return lagSeconds !== undefined && lagSeconds <= LAG_SECONDS_MAX
+/** Of those that are there, each by what it knows itself. */
+async function isCaughtUp(servers: readonly Server[]): Promise<boolean> {
+  const serving = servers.filter((server) => server.isServing)
+  const lags = await Promise.all(serving.map((server) => server.metric(LAG_SECONDS)))
+  return serving.length > 0 && lags.every((lag) => lag !== undefined && lag <= LAG_SECONDS_MAX)
 }
 
-/** After the load: down to nothing. @returns whether it came to that in time */
-export async function settled({ client }: World): Promise<boolean> {
+/** After the load: down to nothing, and known to all. @returns whether it came to that in time */
+export async function settled(world: World, servers: readonly Server[]): Promise<boolean> {
   const untilMs = performance.now() + SETTLE_MS_MAX
   while (performance.now() < untilMs) {
-    if ((await client.metric(LAG_EVENTS)) === 0) return true
+    const serving = servers.filter((server) => server.isServing)
+    const lags = await Promise.all(serving.map((server) => server.metric(LAG_EVENTS)))
+    if (lags.every((lag) => lag === 0)) return knownToAll(world).then(() => true)
     await sleep(PAUSE_MS)
   }
   return false

@@ -20,6 +20,7 @@ export function reportLines(outcome: Outcome): string[] {
     `  writes       ${tallyText(figures.writes)}`,
     `  reads        ${tallyText(figures.reads)}`,
     `  refusals     ${codes.join(', ') || 'none'}${outcome.leftOut > 0 ? `; ${outcome.leftOut} operations were left out` : ''}`,
+    `  sent again   ${figures.retried} operations, by clients that went to another API process`,
     `  the fault    met ${effect.fail} refusals, ${effect.unknown} unknown outcomes, ${effect.incompletePages} incomplete pages, ${effect.degradedPages} without a source; slowest operation ${seconds(effect.slowestMs)}`,
     `  recovery     ${outcome.recoveryMs > 0 ? seconds(outcome.recoveryMs) : 'none'}`,
     `  repeated     ${findings.repeated} refused or unknown writes were done when sent again with their key, ${findings.heldBack} were still held back (409)`,

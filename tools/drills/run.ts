@@ -1,9 +1,10 @@
-/** One drill from the first engine to the last check. */
+/** Drills on one deployment, from the first engine to the last check: one, or several one after the other. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkAll, type Findings } from './check.ts'
 import { createClient } from './client.ts'
-import type { ClusterHolder } from './cluster.ts'
+import type { Cluster, ClusterHolder, Needs } from './cluster.ts'
+import { createCrowd, type Crowd } from './crowd.ts'
 import type { Drill, Stage } from './drill.ts'
 import type { Operation } from './history.ts'
 import { makeWorld, startLoad, type Load, type World } from './load.ts'
@@ -11,7 +12,6 @@ import { effectOf, measure, type Effect, type Figures, type Window } from './mea
 import { recovered, settled } from './recover.ts'
 
 export interface Outcome {
-  readonly drill: Drill
   readonly figures: Figures
   readonly effect: Effect
   /** From the moment it was mended, or from the fault where it heals by itself; the longest of several. */
@@ -22,69 +22,114 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  /** Of load, half of it before the fault and half of it after all is well again. */
+  /** Of load, half of it before the first fault and half of it after all is well again. */
   readonly seconds: number
   readonly holder: ClusterHolder
   say(line: string): void
 }
 
-export async function runDrill(drill: Drill, { seconds, holder, say }: RunOptions): Promise<Outcome> {
-  const cluster = await holder.open(drill.nodes ?? {})
-  const { server, serverKey } = cluster
-  const world = await makeWorld(createClient(server.url, serverKey))
+/** What goes through all drills of a run. */
+interface Run {
+  readonly cluster: Cluster
+  readonly world: World
+  readonly crowd: Crowd | undefined
+  readonly load: Load
+  readonly windows: Window[]
+  readonly recoveries: number[]
+  readonly failures: string[]
+  say(line: string): void
+}
+
+/** All of them need the same of `needs`. */
+export async function runDrills(
+  drills: readonly Drill[],
+  needs: Needs,
+  { seconds, holder, say }: RunOptions,
+): Promise<Outcome> {
+  const cluster = await holder.open(needs)
+  const clients = cluster.apis.map(({ url }) => createClient(url, cluster.serverKey))
+  const world = await makeWorld(clients)
+  const crowd = needs.crowd === undefined ? undefined : await createCrowd(clients, needs.crowd)
   const load = startLoad(world)
-  const windows: Window[] = []
-  const recoveries: number[] = []
-  const failures: string[] = []
+  const run: Run = { cluster, world, crowd, load, windows: [], recoveries: [], failures: [], say }
   await sleep((seconds * 1_000) / 2)
+  for (const drill of drills) {
+    if (drills.length > 1) say(`${drill.name}: ${drill.describe}`)
+    await strikeAll(run, drill)
+  }
+  await sleep((seconds * 1_000) / 2)
+  return finish(run, drills)
+}
+
+async function strikeAll(run: Run, drill: Drill): Promise<void> {
+  const { cluster, world, crowd, load, say, windows, recoveries, failures } = run
+  const { routes } = world
+  const patienceMs = routes.patienceMs
+  routes.failsOver = drill.failsOverAfterMs !== undefined
+  routes.patienceMs = drill.failsOverAfterMs ?? patienceMs
+  const own: Window[] = []
+  const { track } = load
+  const common = { ...cluster, world, crowd, say, track }
   for (let time = 0; time < (drill.times ?? 1); time++) {
     let struckAtMs: number | undefined
     const stage: Stage = {
-      ...cluster,
-      say,
+      ...common,
       struck(what, isSo) {
         if (!isSo) throw new Error(`the fault did not happen: ${what}`)
-        struckAtMs = performance.now()
+        struckAtMs ??= performance.now()
         say(what)
       },
     }
-    const { mendedAtMs, recoveryMs } = await strikeAndMend(drill, stage, world, load, () => struckAtMs)
-    windows.push({ fromMs: struckAtMs ?? mendedAtMs, toMs: mendedAtMs })
-    if (recoveryMs === undefined) failures.push('it did not recover in time')
+    const { mendedAtMs, recoveryMs } = await strikeAndMend(drill, stage, run, () => struckAtMs)
+    routes.spread()
+    own.push({ fromMs: struckAtMs ?? mendedAtMs, toMs: mendedAtMs })
+    if (recoveryMs === undefined) failures.push(`${drill.name}: it did not recover in time`)
     else recoveries.push(recoveryMs)
   }
-  await sleep((seconds * 1_000) / 2)
+  Object.assign(routes, { failsOver: false, patienceMs })
+  windows.push(...own)
+  // Those who were under way: what became of them shows whether the fault was met.
+  const met = drill.isMet?.(world.history)
+  if (!(met ?? effectOf(world.history, own).wasSeen))
+    failures.push(`${drill.name}: the fault did not happen: no operation saw it`)
+  if (drill.refusesWrites === true) failures.push(...acknowledgedWithin(world, own))
+}
+
+async function finish(run: Run, drills: readonly Drill[]): Promise<Outcome> {
+  const { cluster, world, crowd, load, windows, recoveries, failures, say } = run
+  const { history } = world
+  const report = (line: string) => void failures.push(line)
   await load.stop()
-  if (!(await settled(world))) failures.push('fan-out did not catch up after the load had ended')
-  const figures = measure(world.history)
-  const effect = effectOf(world.history, windows)
-  const isMet = drill.isMet?.(world.history) ?? effect.wasSeen
-  if (!isMet) failures.push('the fault did not happen: no operation saw it')
-  if (drill.refusesWrites === true) failures.push(...acknowledgedWithin(world, windows))
-  failures.push(...server.collapses.map((how) => `the server ${how}`))
+  if (!(await settled(world, cluster.servers))) report('fan-out did not catch up after the load had ended')
+  if (crowd !== undefined && !(await crowd.settled())) report('a large fan-out did not come to its end')
+  const figures = measure(history)
+  const effect = effectOf(history, windows)
+  const stage: Stage = { ...cluster, world, crowd, say, track: load.track, struck: () => undefined }
+  for (const drill of drills) await drill.check?.(stage, report)
   const findings = await checkAll(world)
+  await crowd?.check(report)
+  for (const { name, collapses } of cluster.servers) for (const how of collapses) report(`${name} ${how}`)
   const violations = [...failures, ...findings.violations]
   const recoveryMs = Math.max(...recoveries)
-  return { drill, figures, effect, recoveryMs, leftOut: load.leftOut, findings, violations }
+  return { figures, effect, recoveryMs, leftOut: load.leftOut, findings, violations }
 }
 
 async function strikeAndMend(
   drill: Drill,
   stage: Stage,
-  world: World,
-  load: Load,
+  { world, load, cluster: { servers } }: Run,
   struckAt: () => number | undefined,
 ): Promise<{ readonly mendedAtMs: number; readonly recoveryMs: number | undefined }> {
   await drill.strike(stage)
   const struckAtMs = struckAt()
   if (struckAtMs === undefined) throw new Error('the fault did not happen: nobody said so')
-  const byItself = drill.healsByItself === true ? await recovered(world, load) : undefined
+  const byItself = drill.healsByItself === true ? await recovered(world, load, servers) : undefined
   if (byItself !== undefined) stage.say(`works again without help after ${seconds(byItself - struckAtMs)}`)
   await sleep(Math.max(0, struckAtMs + drill.lastsMs - performance.now()))
   const mendedAtMs = performance.now()
   await drill.mend(stage)
   stage.say(`mended after ${seconds(performance.now() - struckAtMs)}`)
-  const after = await recovered(world, load)
+  const after = await recovered(world, load, servers)
   if (after === undefined) return { mendedAtMs, recoveryMs: undefined }
   stage.say(`all is well ${seconds(after - mendedAtMs)} after mending began`)
   if (drill.healsByItself !== true) return { mendedAtMs, recoveryMs: after - mendedAtMs }

@@ -1,4 +1,4 @@
-/** The server under test: the built command as a process of its own, always at one address. */
+/** A server under test: the built command as a process of its own, always at one address. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
@@ -7,7 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export type Settings = Readonly<Record<string, string>>
 
+export type Role = 'all' | 'api' | 'worker'
+
 export interface Server {
+  /** The role and a number. */
+  readonly name: string
+  readonly role: Role
   readonly url: string
   readonly logFile: string
   /** Nothing while it is down. */
@@ -20,6 +25,20 @@ export interface Server {
   kill(): Promise<void>
   /** Cleanly. */
   stop(): Promise<void>
+  /** It is there and runs. */
+  readonly isServing: boolean
+  freeze(): void
+  thaw(): void
+  /** One number of its metrics; nothing while it does not answer. */
+  metric(name: string): Promise<number | undefined>
+}
+
+export interface ServerOptions {
+  readonly name: string
+  readonly role: Role
+  readonly port: number
+  readonly settings: Settings
+  readonly logFile: string
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -37,16 +56,17 @@ const environmentOf = (settings: Settings): NodeJS.ProcessEnv => ({
   ...settings,
 })
 
-export function createServer(port: number, settings: Settings, logFile: string): Server {
+export function createServer({ name, role, port, settings, logFile }: ServerOptions): Server {
   const url = `http://127.0.0.1:${port}`
   const collapses: string[] = []
   let child: ChildProcess | undefined
   let isWanted = false
+  let isFrozen = false
 
   async function start(environment: Settings = {}): Promise<void> {
     isWanted = true
     const log = openSync(logFile, 'a')
-    const started = spawn('bin/rivulet.js', ['serve', '--port', String(port)], {
+    const started = spawn('bin/rivulet.js', ['serve', '--role', role, '--port', String(port)], {
       cwd: ROOT,
       env: environmentOf({ ...settings, ...environment }),
       stdio: ['ignore', log, log],
@@ -59,10 +79,10 @@ export function createServer(port: number, settings: Settings, logFile: string):
     })
     for (let waitedMs = 0; waitedMs < READY_WITHIN_MS; waitedMs += POLL_MS) {
       if (await isReady(url)) return
-      if (child !== started) throw new Error(`the server ended while it started:\n${tailOf(logFile)}`)
+      if (child !== started) throw new Error(`${name} ended while it started:\n${tailOf(logFile)}`)
       await sleep(POLL_MS)
     }
-    throw new Error(`the server was not ready after ${READY_WITHIN_MS / 1_000} s:\n${tailOf(logFile)}`)
+    throw new Error(`${name} was not ready after ${READY_WITHIN_MS / 1_000} s:\n${tailOf(logFile)}`)
   }
 
   async function collapsed(how: string, environment: Settings): Promise<void> {
@@ -74,6 +94,7 @@ export function createServer(port: number, settings: Settings, logFile: string):
 
   async function end(signal: NodeJS.Signals, withinMs: number): Promise<void> {
     isWanted = false
+    isFrozen = false
     const ending = child
     if (ending === undefined) return
     const ended = new Promise<void>((resolve) => ending.once('exit', () => resolve()))
@@ -87,9 +108,22 @@ export function createServer(port: number, settings: Settings, logFile: string):
   }
 
   return {
+    name,
+    role,
     url,
     logFile,
     collapses,
+    get isServing() {
+      return child !== undefined && !isFrozen
+    },
+    freeze() {
+      isFrozen = child?.kill('SIGSTOP') === true
+    },
+    thaw() {
+      child?.kill('SIGCONT')
+      isFrozen = false
+    },
+    metric: (metricName) => metricOf(url, metricName),
     get pid() {
       return child?.pid
     },
@@ -99,14 +133,26 @@ export function createServer(port: number, settings: Settings, logFile: string):
   }
 }
 
-/** `rivulet migrate`: what engines must have before anything is served from them. */
-export function migrate(settings: Settings): void {
-  const { status, stdout, stderr } = spawnSync('bin/rivulet.js', ['migrate'], {
+/** A command that must succeed, such as `rivulet migrate`. */
+export function command(args: readonly string[], settings: Settings): void {
+  const { status, stdout, stderr } = spawnSync('bin/rivulet.js', args, {
     cwd: ROOT,
     env: environmentOf(settings),
     encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`rivulet migrate failed:\n${stdout}${stderr}`)
+  if (status !== 0) throw new Error(`rivulet ${args[0]} failed:\n${stdout}${stderr}`)
+}
+
+const METRIC_TIMEOUT_MS = 2_000
+
+async function metricOf(url: string, name: string): Promise<number | undefined> {
+  try {
+    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(METRIC_TIMEOUT_MS) })
+    const line = (await response.text()).split('\n').find((each) => each.startsWith(`${name} `))
+    return line === undefined ? undefined : Number(line.slice(name.length))
+  } catch {
+    return undefined
+  }
 }
 
 const isReady = (url: string): Promise<boolean> =>

@@ -60,4 +60,18 @@ const twoDown: Drill = {
   mend: ({ engines: { kafka } }) => restartDead(kafka),
 }
 
-export const kafkaDrills: readonly Drill[] = [leaderKilled, leaderFrozen, twoDown]
+const frozen: Drill = {
+  name: 'kafka-frozen',
+  describe: 'one broker, which is all there are: SIGSTOP for 8 s',
+  lastsMs: 8_000,
+  async strike({ engines: { kafka }, struck }) {
+    kafka.signal(0, 'SIGSTOP')
+    await sleep(50)
+    struck('Kafka is frozen', isFrozen(kafka, 0))
+  },
+  async mend({ engines: { kafka } }) {
+    kafka.signal(0, 'SIGCONT')
+  },
+}
+
+export const kafkaDrills: readonly Drill[] = [frozen, leaderKilled, leaderFrozen, twoDown]

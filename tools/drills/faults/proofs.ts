@@ -8,9 +8,12 @@ import { isAlive } from '../../engines/processes.ts'
 
 export const isDead = (engine: Engine, index: number): boolean => !isAlive(engine.nodes[index])
 
+export const isFrozen = (engine: Engine, index: number): boolean =>
+  isStopped(engine.nodes[index].process?.pid)
+
 /** The system calls it stopped; a signal that was sent need not have arrived yet. */
-export function isFrozen(engine: Engine, index: number): boolean {
-  const pid = engine.nodes[index].process?.pid
+export function isStopped(pid: number | undefined): boolean {
+  if (pid === undefined) return false
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   return text.slice(text.lastIndexOf(')') + 2).startsWith('T')
 }

@@ -1,4 +1,4 @@
-/** Drills on the server's own process. */
+/** Drills on one server that does everything. */
 
 import { existsSync } from 'node:fs'
 import type { Drill, Stage } from '../drill.ts'
@@ -12,19 +12,20 @@ const HOUR_MS = 3_600_000
 
 const serverKilled: Drill = {
   name: 'server-killed',
-  describe: 'kill -9 of the server under load, started again at once; five times',
+  describe: 'the only server: kill -9 under load, started again at once; five times',
+  isAlone: true,
   lastsMs: 0,
   times: 5,
-  async strike({ server, struck }) {
+  async strike({ servers: [server], struck }) {
     const { pid } = server
     await server.kill()
     struck(`the server (process ${pid}) is killed`, isGone(pid))
   },
-  mend: ({ server }) => server.start(),
+  mend: ({ servers: [server] }) => server.start(),
 }
 
 /** The wall clock alone: the monotonic one stays, as it does when an operator or NTP sets a clock. */
-async function restartAt({ server, say }: Stage, shift: string): Promise<void> {
+async function restartAt({ servers: [server], say }: Stage, shift: string): Promise<void> {
   const library = FAKETIME_LIBRARIES.find(existsSync)
   if (library === undefined) throw new Error('libfaketime is not there; install the package faketime')
   const askedAtMs = performance.now()
@@ -34,7 +35,7 @@ async function restartAt({ server, say }: Stage, shift: string): Promise<void> {
 }
 
 /** By how much the server's clock is ahead of ours. */
-async function aheadMs({ server }: Stage): Promise<number> {
+async function aheadMs({ servers: [server] }: Stage): Promise<number> {
   const response = await fetch(`${server.url}/healthz`)
   await response.arrayBuffer()
   return Date.parse(response.headers.get('date') ?? '') - Date.now()
@@ -42,7 +43,8 @@ async function aheadMs({ server }: Stage): Promise<number> {
 
 const clocks: Drill = {
   name: 'clocks',
-  describe: "the server's wall clock an hour ahead after a clean restart, and right again after another",
+  describe: "the only server's wall clock an hour ahead after a clean restart, and right again after another",
+  isAlone: true,
   lastsMs: 10_000,
   async strike(stage) {
     await restartAt(stage, '+3600s')
@@ -55,7 +57,7 @@ const clocks: Drill = {
   // Posts that were made with the clock that was wrong.
   isMet: ({ posts }) =>
     posts.some(({ createdAtMs = 0, endMs }) => createdAtMs - (performance.timeOrigin + endMs) > HOUR_MS / 2),
-  async mend({ server }) {
+  async mend({ servers: [server] }) {
     await server.stop()
     await server.start()
   },

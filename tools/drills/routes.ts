@@ -1,0 +1,70 @@
+/**
+ * Which API process whom asks: everybody writes through one and reads through the next. Where clients fail over, as
+ * behind a balancer, a process that refuses or does not answer is left for the next one.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isNotDone, type Answer, type Client } from './client.ts'
+import type { Operation } from './history.ts'
+
+export type Kind = 'read' | 'write'
+
+export interface Routes {
+  readonly clients: readonly Client[]
+  /** Changed by drills. */
+  failsOver: boolean
+  patienceMs: number
+  via(kind: Kind, person: number): number
+  /** Everybody asks whom they asked first. */
+  spread(): void
+  /** Asks, and where clients fail over asks again: another process, or the same one while it says "under way". */
+  ask(operation: Operation, asking: Asking): Promise<Answer>
+}
+
+export interface Asking {
+  readonly kind: Kind
+  readonly person: number
+  /** Whether an unknown outcome may be followed by another try: it is a read, or has a key. */
+  readonly mayRepeat: boolean
+  /** Of a read: each page goes to the next process. */
+  readonly page?: number
+  send(client: Client, timeoutMs: number): Promise<Answer>
+}
+
+/** Longer than any deadline of the server's own. */
+const PATIENCE_MS = 30_000
+const RETRY_FOR_MS = 15_000
+const RETRY_PAUSE_MS = 200
+export const IN_FLIGHT = 'idempotency_in_flight'
+
+export function createRoutes(clients: readonly Client[]): Routes {
+  const moved = new Map<string, number>()
+  const steps = (kind: Kind, person: number) => moved.get(`${kind} ${person}`) ?? 0
+
+  const routes: Routes = {
+    clients,
+    failsOver: false,
+    patienceMs: PATIENCE_MS,
+    via: (kind, person) => (person + (kind === 'read' ? 1 : 0) + steps(kind, person)) % clients.length,
+    spread: () => moved.clear(),
+    async ask(operation, { kind, person, mayRepeat, page = 0, send }) {
+      const untilMs = performance.now() + RETRY_FOR_MS
+      let mayBeDone = false
+      for (;;) {
+        operation.via = (routes.via(kind, person) + page) % clients.length
+        const answer = await send(clients[operation.via], routes.patienceMs)
+        const isOver = isNotDone(answer)
+        const isUnderWay = mayBeDone && answer.code === IN_FLIGHT
+        mayBeDone ||= answer.outcome === 'unknown' && !isOver
+        const isWorthIt = isOver || isUnderWay || (answer.outcome === 'unknown' && mayRepeat)
+        if (!routes.failsOver || !isWorthIt || performance.now() > untilMs)
+          return mayBeDone && answer.outcome === 'fail' ? { ...answer, outcome: 'unknown' } : answer
+        operation.retries = (operation.retries ?? 0) + 1
+        // Many may have left it at once: one step each.
+        if (!isUnderWay) moved.set(`${kind} ${person}`, steps(kind, person) + 1)
+        await sleep(RETRY_PAUSE_MS)
+      }
+    },
+  }
+  return routes
+}
