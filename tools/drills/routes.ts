@@ -51,7 +51,9 @@ export function createRoutes(clients: readonly Client[]): Routes {
       const untilMs = performance.now() + RETRY_FOR_MS
       let mayBeDone = false
       for (;;) {
-        operation.via = (routes.via(kind, person) + page) % clients.length
+        const first = routes.via(kind, person)
+        // Who fails over stays with the process that answers.
+        operation.via = routes.failsOver ? first : (first + page) % clients.length
         const answer = await send(clients[operation.via], routes.patienceMs)
         const isOver = isNotDone(answer)
         const isUnderWay = mayBeDone && answer.code === IN_FLIGHT
@@ -60,8 +62,9 @@ export function createRoutes(clients: readonly Client[]): Routes {
         if (!routes.failsOver || !isWorthIt || performance.now() > untilMs)
           return mayBeDone && answer.outcome === 'fail' ? { ...answer, outcome: 'unknown' } : answer
         operation.retries = (operation.retries ?? 0) + 1
-        // Many may have left it at once: one step each.
-        if (!isUnderWay) moved.set(`${kind} ${person}`, steps(kind, person) + 1)
+        // Others of the same person may have left it meanwhile.
+        if (!isUnderWay && routes.via(kind, person) === first)
+          moved.set(`${kind} ${person}`, steps(kind, person) + 1)
         await sleep(RETRY_PAUSE_MS)
       }
     },
