@@ -141,6 +141,8 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
     'Connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // It may have arrived, unread, while this process stood still: what was refused must not be carried out.
+  if (code === 'request_timeout') socket.destroy()
 }
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']

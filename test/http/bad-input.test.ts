@@ -335,6 +335,24 @@ describe('addresses and methods', () => {
   })
 })
 
+it('what was refused as late is not carried out when it arrives after all', async () => {
+  const { server } = world.api.app
+  const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  // A process that stood still looks at its deadlines before it reads what came meanwhile.
+  server.once('connection', (socket) => server.emit('clientError', late, socket))
+  const body = '{"display_name":"Late"}'
+  const head = [
+    'PUT /api/v1/accounts/ext:late HTTP/1.1',
+    'host: x',
+    `authorization: Bearer ${SERVER_KEY}`,
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+  ]
+  const answer = await raw(`${head.join('\r\n')}\r\n\r\n${body}`).catch(() => 'cut off')
+  expect(answer).toMatch(/^HTTP\/1\.1 408 |^cut off$/)
+  expect((await v1('GET', '/accounts/ext:late', SERVER_KEY)).status).toBe(404)
+})
+
 describe('request ids', () => {
   it('are taken over when harmless', async () => {
     const given = await world.call('GET', '/api/v1/feed', { headers: { 'x-request-id': 'abc.DEF_1-2:3' } })
