@@ -19,8 +19,11 @@ import type { Store } from '../ports/store/store.ts'
 import { pathOf } from './access-log.ts'
 import { canonicalJson } from './json.ts'
 
-/** Longer than any write takes, and than a projection that is late. */
-const CLAIM_TTL_MS = 600_000
+/**
+ * Longer than any write takes. One that was claimed by a process that is gone holds the others back for no longer;
+ * should its event come after all, the projection takes in the first of the two.
+ */
+const CLAIM_TTL_MS = 30_000
 const RETRY_IN_FLIGHT_MS = 1_000
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
 
