@@ -3,21 +3,18 @@
  * events to what follows (fan-out, backfill), which commits them. The two halves overlap; the hand-over is bounded,
  * so that a slow fan-out slows the projection and, through it, the writers.
  *
- * Partitions come and go while others share the work. One that comes is read from the watermark on; one that has
- * gone may be worked on by two for a moment, which changes nothing: rows and entries are the same.
+ * Partitions come and go while others share the work. One that comes is read from where this process's caches are, or
+ * from the watermark; one that has gone may be worked on by two for a moment, which makes the same rows and entries.
  */
 
 import { isRivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
-import { isPoison, type DeadLetters } from './dead-letters.ts'
+import { COLLECTED_RECORDS_MAX, createCollector, type Collector } from './collector.ts'
 import type { Domain } from './domain.ts'
-import type { Event, EventDecoder } from './events.ts'
-import { isProgress } from './progress.ts'
-import type { Derived, Projector } from './project.ts'
+import type { Event } from './events.ts'
+import { createIntake, type IntakeOptions } from './intake.ts'
 import { retrying } from './retry.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -26,10 +23,6 @@ export const WORKER_GROUP = 'worker'
 
 const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
 const CHECKPOINT_MS = 30_000
-const COLLECTED_RECORDS_MAX = 2 * LIMITS.workerBatchEvents
-const NOT_YET = Symbol('not yet')
-const POISON_TRIES = 3
-const POISON_PAUSE_MS = 500
 const CHECKPOINT_EVENTS = 500_000
 
 export interface Worker {
@@ -51,30 +44,19 @@ export interface Worker {
   stop(): Promise<void>
 }
 
-export interface WorkerOptions {
-  readonly env: Env
+export interface WorkerOptions extends IntakeOptions {
   readonly log: Log
   readonly store: Store
   readonly domains: readonly Domain[]
-  readonly decode: EventDecoder
-  readonly project: Projector
   readonly waiters: Waiters
-  readonly deadLetters: DeadLetters
-  readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
-  /** Called with each event as it is read, before anything else. */
-  readonly onRead: (event: Event) => void
   /** Rows of these stand: brings caches up to date and lets writers go on. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
-  /** Called for each event once all that follows from it is done. */
-  readonly onDone: (event: Event) => void
   /** Called once all events of a batch are done, before it is committed. */
   readonly afterBatch: () => Promise<void>
   /** Called whenever `projectedTo` has changed by events. */
   readonly onProjected: (partition: number) => void
   /** Everything below `next` is reacted to; the highest id among it, 0 for none. */
   readonly onReacted: (partition: number, next: number, highestId: number) => void
-  /** It stands in the log, and nothing will come of it: it repeats another one, or cannot be taken in. */
-  readonly onSkipped: (partition: number, position: number) => void
   /** These are about to be ours, and nothing of them has been read. */
   readonly onGained: (partitions: ReadonlySet<number>) => Promise<void>
   /** Where to begin, at the watermark or before it. */
@@ -102,7 +84,7 @@ const highestOf = (events: readonly Event[]): number =>
   events.reduce((highest, { id }) => Math.max(highest, id), 0)
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { env, log, store, domains, decode, project, waiters, onDone, onRead } = options
+  const { env, log, store, domains, waiters, onDone } = options
   const projectedTo = new Array<number>(log.partitions).fill(0)
   const reactedTo = new Array<number>(log.partitions).fill(0)
   const replayedTo = new Array<number>(log.partitions).fill(0)
@@ -114,8 +96,7 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Of the last checkpoint: of records that are no events, too, or retention would overtake it. */
   let isAhead = false
   let consumer: LogConsumer | undefined
-  /** Asked for already. */
-  let coming: Promise<LogBatch | undefined> | undefined
+  let collector: Collector | undefined
   let stopped = false
   /** It still goes on, but does not wait for long any more. */
   let ending = false
@@ -147,6 +128,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const retry = <T>(task: () => Promise<T>) => retrying(env, () => stopped || ending, task)
+  const intake = createIntake(options, retry)
 
   function onAssigned(partitions: readonly number[]): void {
     assigned = new Set(partitions)
@@ -191,8 +173,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** Of several partitions at once: what they read and write is then read and written at once. */
   async function projectBatches(batches: readonly LogBatch[]): Promise<void> {
-    const decoded = await Promise.all(batches.map(decodeBatch))
-    const events = await projectEvents(batches, decoded.flat())
+    const events = await intake.take(batches)
     const isAlone = batches.length === 1
     for (const batch of batches) {
       done(batch, isAlone ? events : events.filter(({ partition }) => partition === batch.partition))
@@ -211,90 +192,16 @@ export function createWorker(options: WorkerOptions): Worker {
     if (events.length > 0) options.onProjected(partition)
   }
 
-  async function decodeBatch(batch: LogBatch): Promise<Event[]> {
-    const events: Event[] = []
-    for (const [i, value] of batch.values.entries()) {
-      try {
-        const event = decode(value, log.epoch, batch.partition, batch.positions[i])
-        if (!isProgress(event)) events.push(event)
-      } catch (error) {
-        if (!isRivuletError(error, 'data_corrupt')) throw error
-        await bury(batch, batch.positions[i], error)
-      }
-    }
-    for (const event of events) onRead(event)
-    return events
-  }
-
-  /** @returns those that could be projected: one that cannot is taken out, and holds nobody up */
-  async function projectEvents(batches: readonly LogBatch[], events: Event[], tries = 1): Promise<Event[]> {
-    if (events.length === 0) return events
-    try {
-      const { derived, taken } = await retry(() => project(events))
-      if (derived.length > 0) await retry(() => options.appendDerived(derived))
-      if (taken.length === events.length) return events
-      for (const event of events) if (!taken.includes(event)) skip(event)
-      return [...taken]
-    } catch (error) {
-      if (!isPoison(error)) throw error
-      if (events.length > 1) {
-        const sound: Event[] = []
-        for (const event of events) sound.push(...(await projectEvents(batches, [event])))
-        return sound
-      }
-      // Should it be the store after all, and not the event: a little patience.
-      if (tries < POISON_TRIES) {
-        await sleep(env, POISON_PAUSE_MS)
-        return projectEvents(batches, events, tries + 1)
-      }
-      const [{ partition, position }] = events
-      const batch = batches.find((one) => one.partition === partition) as LogBatch
-      await bury(batch, position, error)
-      skip(events[0])
-      return []
-    }
-  }
-
-  function skip(event: Event): void {
-    options.onSkipped(event.partition, event.position)
-    onDone(event)
-  }
-
-  async function bury(batch: LogBatch, position: number, reason: unknown): Promise<void> {
-    const value = batch.values[batch.positions.indexOf(position)]
-    await retry(() => options.deadLetters.bury({ partition: batch.partition, position, value }, reason))
-  }
-
   async function projectLoop(): Promise<void> {
     while (!stopped) {
       while (backlogEvents > HANDOVER_EVENTS_MAX && !stopped) {
         await new Promise<void>((resolve) => (wakeProjector = resolve))
       }
-      const batches = stopped ? undefined : await collect()
+      const batches = stopped ? undefined : await collector?.collect()
       if (batches === undefined) return
       const next = batches.filter((batch) => isNextOf(projectedTo, batch))
       if (next.length > 0) await projectBatches(next)
     }
-  }
-
-  /** The next batch, and what is there already of other partitions. Nothing once the consumer is closed. */
-  async function collect(): Promise<LogBatch[] | undefined> {
-    const batches: LogBatch[] = []
-    let records = 0
-    while (batches.length < log.partitions && records < COLLECTED_RECORDS_MAX) {
-      coming ??= consumer?.next(LIMITS.workerBatchEvents)
-      const batch = await (batches.length === 0
-        ? coming
-        : Promise.race([coming, env.yield().then((): typeof NOT_YET => NOT_YET)]))
-      if (batch === NOT_YET) break
-      if (batch === undefined) return batches.length > 0 ? batches : undefined
-      // More of the same partition is for the next time.
-      if (batches.some(({ partition }) => partition === batch.partition)) break
-      coming = undefined
-      records += batch.values.length
-      batches.push(batch)
-    }
-    return batches
   }
 
   async function reactLoop(): Promise<void> {
@@ -397,6 +304,7 @@ export function createWorker(options: WorkerOptions): Worker {
     isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {
       consumer = await log.consumer(WORKER_GROUP, onAssigned)
+      collector = createCollector(env, consumer, log.partitions)
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
       scheduleCheckpoint()
     },
