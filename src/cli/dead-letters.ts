@@ -13,7 +13,7 @@ const SETTINGS: readonly SettingKey[] = [...DURABLE_SETTINGS, 'config']
 const HELP = `
 A record of the log that is no event, or whose rows cannot be written, is put aside with the reason, and what
 comes after it goes on. With --replay those that wait are appended to the log again, at its end: first mend the
-cause. Not while the data is being served.`
+cause. A data folder, and every --replay, only while the data is not being served.`
 
 interface Flags extends Partial<Record<SettingKey, string>> {
   readonly replay?: true
@@ -38,6 +38,8 @@ async function run(flags: Flags): Promise<void> {
     config: { ...config, redis: undefined },
     onFatal,
     onNotice: terminal.note,
+    // Engines may be looked at while others serve.
+    isShared: flags.replay !== true,
   })
   try {
     const { waiting, replayed } = await listDeadLetters(ports, (letter) => {
