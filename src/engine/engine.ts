@@ -178,9 +178,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const decode = eventDecoder([progressed, ...domains.flatMap((domain) => domain.events)])
 
   function apply(partition: number, events: readonly Event[], next: number): void {
-    const fresh = events.filter(
-      ({ position, type }) => type.stands === true || position >= applied[partition],
-    )
+    const isFresh = ({ position, type }: Event) => type.stands === true || position >= applied[partition]
+    const fresh = events.every(isFresh) ? events : events.filter(isFresh)
     if (fresh.length > 0) for (const domain of domains) domain.projected?.(fresh)
     if (next > applied[partition]) applied[partition] = next
     waiters.release(partition, next)

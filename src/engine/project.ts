@@ -5,7 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import { idTimeMs } from '../core/ids.ts'
 import type { RowKey, Store } from '../ports/store/store.ts'
 import type { Domain, Effects, Projection as Rule } from './domain.ts'
-import type { Event, EventType } from './events.ts'
+import type { Event, EventType, Idempotency } from './events.ts'
 import { createRows, type Rows } from './rows.ts'
 import { idempotencyTable } from './idempotency.ts'
 
@@ -44,9 +44,9 @@ export function createProjector(store: Store, domains: readonly Domain[]): Proje
     const effects: Effects = {
       derive: (type, key, body) => derived.push({ type: type as EventType<unknown>, key, body }),
     }
-    await rows.load(
-      keysOf(events, (event) => [...projectionsOf(event).map((p) => p.needs?.(event)), requestKey(event)]),
-    )
+    const needed = keysOf(events, (event) => projectionsOf(event).map((p) => p.needs?.(event)))
+    for (const { idempotency } of events) if (idempotency !== undefined) needed.push(requestKey(idempotency))
+    await rows.load(needed)
     await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needsMore?.(event, rows))))
     const taken: Event[] = []
     for (const event of events) {
@@ -72,20 +72,19 @@ function keysOf(
   return keys
 }
 
-const requestKey = ({ idempotency }: Event): readonly RowKey[] | undefined =>
-  idempotency === undefined ? undefined : [idempotencyTable.key(idempotency.scope, idempotency.key)]
+const requestKey = ({ scope, key }: Idempotency): RowKey => idempotencyTable.key(scope, key)
 
 /** Two processes may carry out one request, when neither can know of the other: the first in the log stands. */
 function isRepeated({ id, key, idempotency }: Event, rows: Rows): boolean {
   if (idempotency === undefined) return false
-  const known = rows.get(idempotencyTable, idempotencyTable.key(idempotency.scope, idempotency.key))
+  const known = rows.get(idempotencyTable, requestKey(idempotency))
   return known !== undefined && known.logKey === key && known.eventId !== id
 }
 
 function rememberRequest(event: Event, rows: Rows): void {
   const { idempotency } = event
   if (idempotency === undefined) return
-  const key = idempotencyTable.key(idempotency.scope, idempotency.key)
+  const key = requestKey(idempotency)
   const expiresAtMs = idTimeMs(event.id) + LIMITS.idempotencyTtlMs
   const value = { hash: idempotency.hash, eventId: event.id, answer: undefined, logKey: event.key }
   rows.put(idempotencyTable, key, event.version, value, expiresAtMs)
