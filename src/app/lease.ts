@@ -61,6 +61,8 @@ const LOOK_MS = 500
 
 export async function takeLease(options: LeaseOptions): Promise<Lease> {
   const { env, store } = options
+  // Who is refused has changed nothing, and leaves no trace that others would have to heed.
+  await awaitNobody(options)
   const holder = Buffer.from(env.randomBytes(9)).toString('base64url')
   for (;;) {
     const newest = await newestLease(store)

@@ -65,9 +65,9 @@ async function announce(
   })
   const { keys, place } = composed
   const url = urlOf(config.host, port)
-  terminal.print(`Rivulet ${version} is ready: ${url}/api/v1`)
+  terminal.print(`Rivulet ${version} is ready: ${config.role === 'worker' ? url : `${url}/api/v1`}`)
   if (config.role !== 'all') terminal.print(`  role           ${config.role}`)
-  terminal.print(`  documentation  ${url}/docs`)
+  if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)
   terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
   terminal.print(`  data           ${place}`)
   if (keys.serverKeyPlace !== undefined) {

@@ -72,6 +72,10 @@ export function encodeEvent<B>(
   return encode(record, body)
 }
 
+/** Of an event of ours, or of a newer version: other bytes are hardly ever an id. */
+const isEnvelope = (tag: number, id: number): boolean =>
+  tag >= ENGINE_TAGS ? id === 0 : tag > 0 && Number.isSafeInteger(id) && id > 0
+
 export interface EventDecoder {
   (value: Uint8Array, epoch: number, partition: number, position: number): Event
 }
@@ -89,15 +93,13 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
         write: () => {},
         read(input): Event {
           const { tag, id, key, idempotency } = envelope.read(input)
+          // Fields that are missing have defaults, so that bytes cut short would pass for an event.
+          if (!isEnvelope(tag, id)) throw new RivuletError('data_corrupt', 'no event')
           const type = byTag.get(tag)
           if (type === undefined) {
-            throw new RivuletError(
-              'data_newer_format',
-              `the log holds events of kind ${tag}, written by a newer Rivulet`,
-            )
+            const message = `the log holds an event of kind ${tag}, written by a newer Rivulet (partition ${partition}, position ${position})`
+            throw new RivuletError('data_newer_format', message)
           }
-          // Fields that are missing have defaults, so that bytes cut short would pass for an event.
-          if (id === 0 && tag < ENGINE_TAGS) throw new RivuletError('data_corrupt', 'an event without an id')
           const body = type.body.read(input)
           const version = rowVersion(epoch, position)
           return { type, id, key, body, idempotency, partition, position, version }

@@ -60,6 +60,8 @@ type Member = ReturnType<typeof membersTable.decode>
 const BEAT_MS = 500
 /** Without a new beat for so long, a process is taken for gone. */
 const STALE_MS = 10_000
+/** Without a new beat for so long, it is told to be gone. */
+const GONE_MS = 30_000
 /** A process trusts its last beat for so long. */
 const SURE_MS = 7_000
 const LOOK_MS = 500
@@ -194,6 +196,15 @@ function newOwn(env: Env, store: Store, role: string) {
 
 /** Who lives, as far as this process can see. */
 function createWatch(env: Env, store: Store) {
+  async function bury(gone: readonly Member[]): Promise<void> {
+    const expiresAtMs = env.wallMs() + ENDED_FORGOTTEN_AFTER_MS
+    const rows = gone.map((member) => {
+      const ended = { ...member, beat: member.beat + 1, low: ID_MAX, ended: true }
+      return { ...membersTable.row(membersTable.key(member.name), ended.beat, ended), expiresAtMs }
+    })
+    if (rows.length > 0) await store.write(rows).catch(() => undefined)
+  }
+
   const seen = new Map<string, { beat: number; first: number; atMs: number }>()
   return {
     async living(): Promise<Member[]> {
@@ -204,6 +215,7 @@ function createWatch(env: Env, store: Store) {
       assert(rows.length < MEMBERS_MAX, `fewer than ${MEMBERS_MAX} processes in two days`)
       const nowMs = env.monotonicMs()
       const living: Member[] = []
+      const gone: Member[] = []
       const found = new Set<string>()
       for (const row of rows) {
         const member = membersTable.decode(row)
@@ -214,7 +226,10 @@ function createWatch(env: Env, store: Store) {
         const atMs = known === undefined || isNews ? nowMs : known.atMs
         seen.set(member.name, { beat: member.beat, first, atMs })
         if (!member.ended && nowMs - atMs < STALE_MS) living.push(member)
+        if (!member.ended && nowMs - atMs > GONE_MS) gone.push(member)
       }
+      // A name that was counted out is never used again. Whoever looks for the first time need not wait for it.
+      await bury(gone)
       for (const name of seen.keys()) if (!found.has(name)) seen.delete(name)
       return living
     },

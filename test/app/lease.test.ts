@@ -165,6 +165,8 @@ test('nobody has it alone while others share it', async () => {
   const refused = takeLease(options).catch((error: unknown) => error)
   await pass(4_000)
   expect(await refused).toMatchObject({ code: 'data_locked' })
+  // A command that was refused has changed nothing.
+  expect(await passLeases({ env, store, onNotice: () => undefined })).toBe(0)
   await members.leave()
   const lease = takeLease(options)
   await pass(1_000)

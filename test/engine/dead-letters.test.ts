@@ -63,6 +63,18 @@ test('bytes that are no event are put aside', async () => {
   await rivulet.stop()
 })
 
+test('neither an empty record nor foreign text is taken for an event of a newer version', async () => {
+  const { log, fatal, start, letters } = await createWorld()
+  const rivulet = await start()
+  const foreign = ['', 'this is no event', '{"a":1}', 'x'.repeat(1_000)]
+  await log.append(foreign.map((text) => ({ key: 0, value: Buffer.from(text) })))
+  await rivulet.graph.commands.createAccount({})
+  await rivulet.settle()
+  expect(await letters()).toHaveLength(foreign.length)
+  expect(fatal).toEqual([])
+  await rivulet.stop()
+})
+
 test('an event whose rows cannot be written is put aside, and taken in once the cause is mended', async () => {
   const { log, store, state, fatal, start, letters } = await createWorld()
   const rivulet = await start()

@@ -150,3 +150,17 @@ test('a process that was counted out while somebody worked alone does not go on'
   expect(members.isSure()).toBe(false)
   expect(lost[0]).toMatchObject({ code: 'data_locked' })
 })
+
+test('who has been gone for long holds nobody up who looks for the first time', async () => {
+  const { env, process } = createDeployment()
+  const one = process(700)
+  await one.members.join()
+  await process(100, frozen(env)).members.join()
+  for (let passedMs = 0; passedMs < 40_000; passedMs += 1_000) {
+    await env.run(1_000)
+    await one.members.lows()
+  }
+  const late = process(900)
+  await late.members.join()
+  expect((await late.members.lows()).low).toBe(700)
+})
