@@ -30,12 +30,14 @@ export async function listDeadLetters(
  * @returns how many
  */
 export async function replayDeadLetters({ log, store }: Ports): Promise<number> {
+  // Bytes that are no event have no key: any partition holds them as well.
   const keys = partitionKeys(log)
   let count = 0
   for await (const letter of deadLetters(store)) {
     if (letter.isReplayed) continue
-    await log.append([{ key: keys[letter.partition], value: Buffer.from(letter.value, 'base64') }])
-    await markReplayed(store, log.epoch, letter)
+    const key = letter.key ?? keys[letter.partition % log.partitions]
+    await log.append([{ key, value: Buffer.from(letter.value, 'base64') }])
+    await markReplayed(store, letter)
     count++
   }
   return count

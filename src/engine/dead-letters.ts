@@ -4,7 +4,7 @@
  * operates this, and may be appended to the log again once the cause is mended.
  */
 
-import { bool, struct, text, u32, u53 } from '../core/codec.ts'
+import { bool, optional, struct, text, u32, u53 } from '../core/codec.ts'
 import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../core/errors.ts'
 import { idKey, u32Key } from '../core/keys.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -13,13 +13,18 @@ import { defineTable } from './tables.ts'
 
 export const deadLettersTable = defineTable({
   name: 'dead_letters',
-  partition: (_partition: number, _position: number) => 'dead',
-  sort: (partition: number, position: number) => `${u32Key(partition)}.${idKey(position)}`,
+  partition: (_epoch: number, _partition: number, _position: number) => 'dead',
+  sort: (epoch: number, partition: number, position: number) =>
+    `${u32Key(epoch)}.${u32Key(partition)}.${idKey(position)}`,
   value: struct({
+    /** Of the log that it stood in: a deployment that moves takes its dead letters along. */
+    epoch: u32,
     partition: u32,
     position: u53,
     reason: text,
     atMs: u53,
+    /** Log key of the event, if it is one. */
+    key: optional(u53),
     /** Base 64. */
     value: text,
     /** It was appended to the log again. */
@@ -33,6 +38,7 @@ export type DeadLetter = ReturnType<typeof deadLettersTable.decode>
 export interface Buried {
   readonly partition: number
   readonly position: number
+  readonly key: number | undefined
   readonly value: Uint8Array
 }
 
@@ -58,18 +64,20 @@ export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOpt
   const stats = { buried: 0 }
   return {
     stats,
-    async bury({ partition, position, value }, error) {
+    async bury({ partition, position, key, value }, error) {
       const reason = error instanceof Error ? error.message : String(error)
       const letter = {
+        epoch,
         partition,
         position,
+        key,
         reason,
         atMs: env.wallMs(),
         value: Buffer.from(value).toString('base64'),
         isReplayed: false,
       }
-      const key = deadLettersTable.key(partition, position)
-      await store.write([deadLettersTable.row(key, rowVersion(epoch, position), letter)])
+      const place = deadLettersTable.key(epoch, partition, position)
+      await store.write([deadLettersTable.row(place, rowVersion(epoch, position), letter)])
       stats.buried++
       onNotice(
         `record ${position} of partition ${partition} cannot be taken in (${reason}); it is kept, see rivulet dead-letters`,
@@ -82,7 +90,7 @@ const PAGE = 1_000
 
 /** Oldest first within each partition. */
 export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
-  const { partition } = deadLettersTable.key(0, 0)
+  const { partition } = deadLettersTable.key(0, 0, 0)
   for (let from = ''; ;) {
     const [rows] = await store.range([{ table: deadLettersTable, partition, from, limit: PAGE }])
     for (const row of rows) yield deadLettersTable.decode(row)
@@ -92,9 +100,9 @@ export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
 }
 
 /** It stands in the log again, at its end. */
-export async function markReplayed(store: Store, epoch: number, letter: DeadLetter): Promise<void> {
-  const { partition, position } = letter
-  const key = deadLettersTable.key(partition, position)
+export async function markReplayed(store: Store, letter: DeadLetter): Promise<void> {
+  const { epoch, partition, position } = letter
+  const key = deadLettersTable.key(epoch, partition, position)
   // Above the row that says why, below nothing that could come later.
   const version = rowVersion(epoch, position) + 1
   await store.write([deadLettersTable.row(key, version, { ...letter, isReplayed: true })])

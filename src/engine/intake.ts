@@ -7,7 +7,7 @@ import { isRivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
 import type { Log, LogBatch } from '../ports/log/log.ts'
-import { isPoison, type DeadLetters } from './dead-letters.ts'
+import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Event, EventDecoder } from './events.ts'
 import { isProgress } from './progress.ts'
 import type { Derived, Projector } from './project.ts'
@@ -49,7 +49,7 @@ export function createIntake(
         if (!isProgress(event)) events.push(event)
       } catch (error) {
         if (!isRivuletError(error, 'data_corrupt')) throw error
-        await bury(batch, batch.positions[i], error)
+        await bury(batch, { position: batch.positions[i], key: undefined }, error)
       }
     }
     for (const event of events) onRead(event)
@@ -72,9 +72,9 @@ export function createIntake(
         await sleep(env, PAUSE_MS)
         return projectAll(batches, events, tries + 1)
       }
-      const [{ partition, position }] = events
-      await bury(batches.find((one) => one.partition === partition) as LogBatch, position, error)
-      skip(events[0])
+      const [event] = events
+      await bury(batches.find(({ partition }) => partition === event.partition) as LogBatch, event, error)
+      skip(event)
       return []
     }
   }
@@ -90,9 +90,13 @@ export function createIntake(
     onDone(event)
   }
 
-  async function bury({ partition, positions, values }: LogBatch, position: number, reason: unknown) {
+  async function bury(
+    { partition, positions, values }: LogBatch,
+    { position, key }: Pick<Buried, 'position' | 'key'>,
+    reason: unknown,
+  ): Promise<void> {
     const value = values[positions.indexOf(position)]
-    await retry(() => deadLetters.bury({ partition, position, value }, reason))
+    await retry(() => deadLetters.bury({ partition, position, key, value }, reason))
   }
 
   return {

@@ -2,12 +2,12 @@
 
 import { expect, test } from 'vitest'
 import { listDeadLetters, replayDeadLetters } from '../../src/app/dead-letters.ts'
-import type { DeadLetter } from '../../src/engine/dead-letters.ts'
+import { deadLettersTable, type DeadLetter } from '../../src/engine/dead-letters.ts'
 import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory.ts'
-import type { Store } from '../../src/ports/store/store.ts'
+import { rowVersion, type Store } from '../../src/ports/store/store.ts'
 import { createMemoryViews } from '../../src/ports/views/memory.ts'
 
 const env = createRealEnv()
@@ -105,4 +105,25 @@ test('an event whose rows cannot be written is put aside, and taken in once the 
   expect(await letters()).toMatchObject([{ isReplayed: true }])
   expect(fatal).toEqual([])
   await again.stop()
+})
+
+test('one from a log with more partitions is appended where its key is now', async () => {
+  const { store, state, start, letters } = await createWorld()
+  const rivulet = await start()
+  const { number } = await rivulet.graph.commands.createAccount({})
+  state.isBroken = true
+  await rivulet.feed.commands.post(number, { content: 'poison' }).catch(() => undefined)
+  await rivulet.settle()
+  await rivulet.stop()
+  const [letter] = await letters()
+  expect(letter).toMatchObject({ epoch: 1, partition: 0, key: number })
+  // As it came from a place where partition 7 was one of eight.
+  const moved = { ...letter, epoch: 2, partition: 7 }
+  const key = deadLettersTable.key(2, 7, letter.position)
+  await store.write([deadLettersTable.row(key, rowVersion(2, letter.position), moved)])
+  const log = createMemoryLog({ env, partitions: 3, epoch: 3 })
+  expect(await replayDeadLetters({ log, store })).toBe(2)
+  const ends = (await log.bounds()).map(({ end }) => end > 0)
+  expect(ends.indexOf(true)).toBe(log.partitionOf(number))
+  expect(ends.filter(Boolean)).toHaveLength(1)
 })
