@@ -1,6 +1,7 @@
 /**
  * Claims of requests that are under way, for all processes of a deployment. While the keys that they share are away,
- * each process knows of its own: only a repeat that reaches another process in that moment is not held back.
+ * each process knows of its own: a repeat that reaches another process in that moment is not held back, and becomes
+ * a second event, of which the projection takes in the first only.
  */
 
 import type { Claims } from '../http/idempotency.ts'

@@ -1,8 +1,8 @@
 /**
  * One process has a deployment on engines to itself, as a lock on a data folder has it on a disk: a command, or a
  * server whose timelines are in its own memory. A lease is a row that only one can insert; its holder shows that it
- * lives by a beat. Who finds no new beat for a while, by its
- * own clock, takes the next lease; a holder that finds a next one ends.
+ * lives by a beat. Who finds no new beat for a while, by its own clock, takes the next lease; a holder that finds a
+ * next one ends.
  *
  * A holder that was frozen or cut off may not know yet. It counts as holder only for a while after its last look,
  * shorter than others wait; beyond that its ports refuse (`guarded`), until it has looked again.

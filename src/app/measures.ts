@@ -14,7 +14,7 @@ export function measureEngine(
   const { fanout, outboxes, timelines } = feed
   const total = (name: string, help: string, read: () => number) => metrics.number(name, help, read, 'total')
 
-  const lagSeconds = () => Math.max(0, engine.env.wallMs() - idTimeMs(engine.horizon.current())) / 1_000
+  const lagSeconds = () => Math.max(0, engine.env.wallMs() - idTimeMs(engine.horizon.claimable())) / 1_000
 
   metrics.number('rivulet_fanout_lag_events', 'Events whose effects on views are to come.', engine.lagEvents)
   metrics.number(

@@ -92,6 +92,9 @@ export class RivuletError extends Error {
 export const isRivuletError = (error: unknown, code?: ErrorCode): error is RivuletError =>
   error instanceof RivuletError && (code === undefined || error.code === code)
 
+/** The same can succeed later; what is no error of ours is a bug, and never passes. */
+export const isRetriable = (error: unknown): error is RivuletError => isRivuletError(error) && error.retriable
+
 /** The same as saying that nothing happened. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 'shutting_down'])
 
@@ -121,7 +124,7 @@ export async function afterAccepted<T>(task: Promise<T>): Promise<T> {
   try {
     return await task
   } catch (error) {
-    if (!isRivuletError(error) || !error.retriable) throw error
+    if (!isRetriable(error)) throw error
     const message = 'the write was accepted; what it made cannot be read now'
     throw new RivuletError('outcome_unknown', message, { cause: error })
   }

@@ -55,7 +55,7 @@ export interface EngineContext {
   lagEvents(): number
   /** Of those, the ones that wait for this process. */
   backlogEvents(): number
-  /** The event stood in the log when this process started: another may have reacted to it before. */
+  /** The event stood in the log when its partition became this process's: another may have reacted to it before. */
   isReplayed(event: Event): boolean
   /**
    * Timelines from before this process live on, and what was decided on this event then may have been another

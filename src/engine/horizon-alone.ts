@@ -7,6 +7,8 @@ import type { IdSource } from '../core/ids.ts'
 import type { Horizon } from './horizon.ts'
 
 export interface HorizonAlone extends Horizon {
+  /** How far it is, whether the views have been told or not. */
+  current(): number
   /** Events given an id whose effects are still to come, wherever they are on their way. */
   readonly unfinished: number
   /** Tells the views how far it is. */

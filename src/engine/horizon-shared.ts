@@ -44,7 +44,6 @@ export function createHorizonShared(partitions: number, laneOf: (key: number) =>
     get published() {
       return published
     },
-    current: () => claimable,
     claimable: () => claimable,
     opened: (id, key) => void open[laneOf(key)].add(id),
     closed: (id, key) => void open[laneOf(key)].delete(id),

@@ -6,7 +6,7 @@
  */
 
 import { list, struct, u32, u53 } from '../core/codec.ts'
-import { isRivuletError } from '../core/errors.ts'
+import { isRetriable } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
 import { sleep } from '../ports/env/sleep.ts'
@@ -85,7 +85,7 @@ export function createProgressTeller({ env, log, progressOf, onTold, now }: Tell
         await append(partition, [progress])
         onTold(progress)
       } catch (error) {
-        if (isStopped || !isRivuletError(error) || !error.retriable) return
+        if (isStopped || !isRetriable(error)) return
         isDue[partition] = true
         await sleep(env, RETRY_MS)
       }

@@ -1,6 +1,6 @@
 /** Tries again what failed for a while only, with growing, jittered pauses. For work that is idempotent. */
 
-import { isRivuletError } from '../core/errors.ts'
+import { isRetriable } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
 
@@ -14,8 +14,7 @@ export async function retrying<T>(env: Env, isStopped: () => boolean, task: () =
     try {
       return await task()
     } catch (error) {
-      if ((isStopped() && attempt >= ATTEMPTS_WHEN_STOPPED) || !isRivuletError(error) || !error.retriable)
-        throw error
+      if ((isStopped() && attempt >= ATTEMPTS_WHEN_STOPPED) || !isRetriable(error)) throw error
       const delayMs = DELAYS_MS[Math.min(attempt, DELAYS_MS.length - 1)]
       await sleep(env, delayMs * (0.5 + env.random() / 2))
     }

@@ -3,9 +3,10 @@
  * known to the others by the log: events, and how far their owners have come with them (progress.ts).
  */
 
-import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { isRetriable, isRivuletError, RivuletError } from '../core/errors.ts'
 import { createLeasedIds, ID_MAX } from '../core/ids.ts'
 import { sleep } from '../ports/env/sleep.ts'
+import { createCatchingUp } from './catching-up.ts'
 import { createFollower, type Follower } from './follower.ts'
 import { loadHighestId, saveHighestId } from './highest-id.ts'
 import { createHorizonShared } from './horizon-shared.ts'
@@ -16,6 +17,7 @@ import { createOwnIds } from './own-ids.ts'
 import { createProgressTeller, type LaneProgress } from './progress.ts'
 import { retrying } from './retry.ts'
 import { createSavePoints } from './save-points.ts'
+import { createWorkerWatch } from './worker-watch.ts'
 
 export const ROLES = ['all', 'api', 'worker'] as const
 export type Role = (typeof ROLES)[number]
@@ -30,12 +32,8 @@ export interface SharedOptions {
 
 const HORIZON_EVERY_MS = 500
 const CHECKPOINT_MS = 5_000
-const CAUGHT_UP_WITHIN_MS = 10_000
-const CAUGHT_UP_LOOK_MS = 5
 const UNKNOWN_PROBE_MS = 1_000
 const SETTLE_LOOK_MS = 5
-const WORKERS_LOOK_MS = 5_000
-const WORKERS_SILENT_MS = 15_000
 
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   const { env, log, store, views, waiters, onFatal, onNotice } = ports
@@ -57,6 +55,8 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   const teller = createProgressTeller({ env, log, progressOf, onTold, now: ids.fence })
   const survivors = new Set<number>()
   const savePoints = createSavePoints(log.partitions)
+  const workers = createWorkerWatch(env, onNotice)
+  const catchUp = createCatchingUp({ env, log, hasReached, isStopped: () => isStopped })
   /** By partition, of events that this process has told of. */
   const noticesTo = new Array<number>(log.partitions).fill(0)
   /** By partition, positions of events of which nothing comes, until that is told. */
@@ -66,11 +66,6 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   let nodeLease: { close(): void } | undefined
   let sampling: Promise<void> = Promise.resolve()
   let publishing: Promise<void> | undefined
-  let catching: Promise<void> | undefined
-  let nextCatching: Promise<void> | undefined
-  let workersTimer: { cancel(): void } | undefined
-  let heardAtMs = env.monotonicMs()
-  let isSilenceTold = false
   let isStopped = false
   /** Where each partition is followed from: rows of everything below stood when this process began. */
   let startedAt: readonly number[] = []
@@ -125,12 +120,23 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
 
   /** An engine that is away holds the horizon where it is. */
   function heldUp(error: unknown): void {
-    if (!isRivuletError(error) || !error.retriable) onFatal(error)
+    if (!isRetriable(error)) onFatal(error)
   }
 
   /** At the end, an engine that is away is no failure. */
   function failed(error: unknown): void {
-    if (!isStopped || !isRivuletError(error) || !error.retriable) onFatal(error)
+    if (!isStopped || !isRetriable(error)) onFatal(error)
+  }
+
+  /** It serves all the same: what it reads of others' writes is behind, and says so. */
+  function toldBehind(error: unknown): void {
+    if (!isRetriable(error)) throw error
+    onNotice('starts behind: not all that others have written is known here yet; is a worker running?')
+  }
+
+  function hasReached(partition: number, position: number): boolean {
+    if (owned().has(partition)) return (parts as ModeParts).worker.projectedTo(partition) >= position
+    return follower?.hasApplied(partition, position) === true
   }
 
   async function publishNow(): Promise<void> {
@@ -164,44 +170,9 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     await parts?.gained(partitions)
   }
 
-  /** Whoever comes while a round is under way shares the next one. */
   function caughtUp(key?: number): Promise<void> {
     if (key !== undefined && parts?.worker.isWhole(laneOf(key)) === true) return Promise.resolve()
-    if (catching === undefined) return (catching = catchUp().finally(() => (catching = undefined)))
-    nextCatching ??= catching
-      .catch(() => undefined)
-      .then(() => {
-        nextCatching = undefined
-        return caughtUp()
-      })
-    return nextCatching
-  }
-
-  async function catchUp(): Promise<void> {
-    const ends = (await log.bounds()).map(({ end }) => end)
-    const untilMs = env.monotonicMs() + CAUGHT_UP_WITHIN_MS
-    const isDone = (end: number, partition: number) =>
-      owned().has(partition)
-        ? (parts as ModeParts).worker.projectedTo(partition) >= end
-        : follower?.hasApplied(partition, end) === true
-    while (!ends.every(isDone)) {
-      if (isStopped || env.monotonicMs() > untilMs) {
-        throw new RivuletError('unavailable', 'what others have written is not known here yet')
-      }
-      await sleep(env, CAUGHT_UP_LOOK_MS)
-    }
-  }
-
-  /** Writes are taken without any worker, and nobody would learn why they are answered so late. */
-  function watchWorkers(): void {
-    workersTimer = env.timer(WORKERS_LOOK_MS, () => {
-      const isSilent = env.monotonicMs() - heardAtMs > WORKERS_SILENT_MS
-      if (isSilent && !isSilenceTold) {
-        onNotice('no worker has told of progress for a while; is any running? (rivulet serve --role worker)')
-      }
-      isSilenceTold = isSilent
-      watchWorkers()
-    })
+    return catchUp()
   }
 
   async function startFollower(): Promise<void> {
@@ -219,7 +190,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
         horizon.told(partition, told)
       },
       onTime(now) {
-        heardAtMs = env.monotonicMs()
+        workers.heard()
         ids.observe(now)
       },
     })
@@ -300,21 +271,22 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     async start(given) {
       parts = given
       await startFollower()
-      if (role === 'api') watchWorkers()
+      if (role === 'api') workers.start()
       else {
         await parts.worker.start()
         sampling = sampleOften()
       }
       // Whoever is answered from caches is answered by what stood when this process began, if that can be known soon.
-      if (role !== 'worker') await catchUp().catch(() => undefined)
+      if (role !== 'worker') await catchUp().catch(toldBehind)
     },
     async settle() {
+      // Above it is only what was sampled after this, with the ends that the log has now or later.
       const target = ids.fence()
-      while (horizon.claimable() < target && !isStopped) await sleep(env, SETTLE_LOOK_MS)
+      while (horizon.claimable() <= target && !isStopped) await sleep(env, SETTLE_LOOK_MS)
     },
     async stop() {
       isStopped = true
-      workersTimer?.cancel()
+      workers.close()
       await sampling
       if (role === 'api') waiters.end()
       else {

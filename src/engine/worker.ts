@@ -7,7 +7,7 @@
  * from the watermark; one that has gone may be worked on by two for a moment, which makes the same rows and entries.
  */
 
-import { isRivuletError } from '../core/errors.ts'
+import { isRetriable } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
@@ -121,7 +121,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   /** At the end, an engine that is away is no reason to call it anything else. */
-  const isOnlyEnding = (error: unknown): boolean => ending && isRivuletError(error) && error.retriable
+  const isOnlyEnding = (error: unknown): boolean => ending && isRetriable(error)
 
   function wakeIdlers(): void {
     for (const wake of idlers.splice(0)) wake()

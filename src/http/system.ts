@@ -42,7 +42,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
       schema: {
         ...common,
         operationId: 'getReadiness',
-        summary: 'The engine has caught up and takes requests',
+        summary: 'The log and the store can be reached, and requests are taken',
         response: { 200: status('ready'), 503: problemResponses(['unavailable'], {})[503] },
       },
     },

@@ -51,10 +51,13 @@ export function createClusterHolder(name: string, keep: boolean, say: (line: str
   const folder = join(SCRATCH, name)
   const engineFolder = openEngineFolder(folder)
   const servers: Server[] = []
+  /** Settles once no engine is on its way up any more. */
+  let opening: Promise<unknown> = Promise.resolve()
 
   async function openEngines(nodes: NodeCounts): Promise<Cluster['engines']> {
     mkdirSync(folder, { recursive: true })
     const up = ENGINE_NAMES.map((engine) => engineFolder.up(DEFINITIONS[engine], nodes[engine] ?? 1, say))
+    opening = Promise.allSettled(up)
     const started = await Promise.all(up)
     return Object.fromEntries(started.map((engine) => [engine.name, engine])) as Cluster['engines']
   }
@@ -67,6 +70,12 @@ export function createClusterHolder(name: string, keep: boolean, say: (line: str
     const server = createServer({ name: serverName, role, port, settings, logFile })
     servers.push(server)
     return server
+  }
+
+  /** By name: an engine that is only just starting is in its state file already. */
+  async function killEngines(): Promise<void> {
+    const engines = ENGINE_NAMES.map((engine) => engineFolder.find(DEFINITIONS[engine]))
+    await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
   }
 
   async function open({ nodes = {}, isAlone = false, crowd }: Needs): Promise<Cluster> {
@@ -97,9 +106,10 @@ export function createClusterHolder(name: string, keep: boolean, say: (line: str
     open,
     async close() {
       await Promise.all(servers.map((server) => server.kill()))
-      // By name: an engine that is only just starting is in its state file already.
-      const engines = ENGINE_NAMES.map((engine) => engineFolder.find(DEFINITIONS[engine]))
-      await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
+      await killEngines()
+      // One that was only being laid out starts after the first look.
+      await opening
+      await killEngines()
       if (keep) return
       rmSync(SCRATCH, { recursive: true, force: true })
     },

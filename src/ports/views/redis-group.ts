@@ -8,7 +8,7 @@
  * the first thing that it hears again is the new generation.
  */
 
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { isRetriable, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import { sleep } from '../env/sleep.ts'
 import type { Redis, RedisScript, Reply } from '../drivers/redis.ts'
@@ -149,7 +149,7 @@ export function createGroup(options: GroupOptions): Group {
         return await attempt(change)
       } catch (error) {
         // A Redis without memory is as good as none: reads go on without it.
-        if (!isRivuletError(error) || !error.retriable) throw error
+        if (!isRetriable(error)) throw error
         if (error.code === 'overloaded' || env.monotonicMs() > untilMs) goOnWithout(error)
         else await sleep(env, jittered(RETRY_MS))
       }
