@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { Client, policies } from 'cassandra-driver'
 import type { EngineDefinition } from './engine.ts'
 import { jarsOf, javaOf } from './install.ts'
 import { awaitReady, freePorts, type EngineNode } from './processes.ts'
@@ -42,6 +43,11 @@ export const cassandra: EngineDefinition = {
     })
   },
   ready: (node) => awaitReady(node, READY_WITHIN_MS, () => answersOptions(node)),
+  // Until then the cluster is smaller than it will be, and some replication factors are refused.
+  async join(nodes) {
+    for (const node of nodes)
+      await awaitReady(node, READY_WITHIN_MS, async () => (await peersOf(node)) === nodes.length - 1)
+  },
   settings: (nodes) => ({
     RIVULET_CASSANDRA: `cassandra://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
     RIVULET_CASSANDRA_REPLICATION: String(nodes.length),
@@ -192,4 +198,27 @@ function answersOptions({ host, port }: EngineNode): Promise<boolean> {
     socket.on('error', () => undefined)
     socket.once('close', () => resolve(false))
   })
+}
+
+/** Other nodes that this one knows by address, so that it can tell clients of them; -1 where it does not answer. */
+async function peersOf({ host, port }: EngineNode): Promise<number> {
+  const address = `${host}:${port}`
+  const client = new Client({
+    contactPoints: [address],
+    protocolOptions: { port },
+    policies: {
+      loadBalancing: new policies.loadBalancing.AllowListPolicy(
+        new policies.loadBalancing.RoundRobinPolicy(),
+        [address],
+      ),
+    },
+  })
+  try {
+    const { rows } = await client.execute('SELECT rpc_address, data_center, tokens FROM system.peers')
+    return rows.filter(({ rpc_address, data_center, tokens }) => rpc_address && data_center && tokens).length
+  } catch {
+    return -1
+  } finally {
+    await client.shutdown().catch(() => undefined)
+  }
 }

@@ -105,6 +105,7 @@ export async function connectCassandra(options: CassandraOptions): Promise<Cassa
     await shutDown(options.env, driver)
     throw toConnectError(options, error)
   }
+  tellOfNodes(options, driver)
   return createClient(options, driver)
 }
 
@@ -113,6 +114,8 @@ function createDriver(options: CassandraOptions): Client {
   const { loadBalancing, reconnection, speculativeExecution } = policies
   return new Client({
     contactPoints: [...contactPoints],
+    // Of the nodes that it finds, too: it asks the cluster for their addresses only.
+    protocolOptions: { port: portOf(contactPoints[0]) },
     ...(username !== undefined && { credentials: { username, password: password ?? '' } }),
     ...(tls !== undefined && { sslOptions: { rejectUnauthorized: true, ...tls } }),
     encoding: { useBigIntAsLong: true },
@@ -131,6 +134,25 @@ function createDriver(options: CassandraOptions): Client {
     },
     monitorReporting: { enabled: false },
   })
+}
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
+
+/** Without a node requests go on, and nobody would know why they are slower, or all end at one that freezes. */
+function tellOfNodes({ contactPoints, localDataCenter, onNotice }: CassandraOptions, driver: Client): void {
+  const ports = new Set(contactPoints.map(portOf))
+  if (ports.size > 1) {
+    const [first] = ports
+    onNotice(
+      `${CASSANDRA_SETTINGS.address} has several ports; nodes that are found are spoken to on ${first}`,
+    )
+  }
+  const tell = (what: string) => (host: Host) => {
+    if (host.datacenter === localDataCenter) onNotice(`Cassandra: the node ${host.address} ${what}`)
+  }
+  for (const host of driver.hosts.values()) if (!host.isUp()) tell('cannot be reached')(host)
+  driver.on('hostDown', tell('cannot be reached'))
+  driver.on('hostUp', tell('is reached again'))
 }
 
 function createClient(options: CassandraOptions, driver: Client): CassandraClient {
