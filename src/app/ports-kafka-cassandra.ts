@@ -1,9 +1,15 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
-import { isRivuletError } from '../core/errors.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
 import { WORKER_GROUP } from '../engine/worker.ts'
 import type { Env } from '../ports/env/env.ts'
-import { kafkaTopicId, migrateKafka, openKafkaLog, type KafkaLog } from '../ports/log/kafka.ts'
+import {
+  kafkaTopicId,
+  migrateKafka,
+  openKafkaLog,
+  type KafkaLog,
+  type KafkaLogOptions,
+} from '../ports/log/kafka.ts'
 import type { Log } from '../ports/log/log.ts'
 import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import type { Views } from '../ports/views/views.ts'
@@ -114,7 +120,7 @@ function watchLag(
 
 /** Makes what is missing: the topic, the keyspace, its tables. Any number of these may run at once. */
 export async function migrateKafkaAndCassandra(options: MigrateOptions, engines: Engines): Promise<void> {
-  const { env, config, onNotice } = options
+  const { env, config, onNotice, rebuild = false } = options
   const topic = {
     env,
     brokers: engines.brokers,
@@ -137,8 +143,18 @@ export async function migrateKafkaAndCassandra(options: MigrateOptions, engines:
       ...cassandraOf(options, engines),
       deployment: await kafkaTopicId(topic),
       replicationFactor: config.cassandraReplication,
+      ...(!rebuild && { onClaim: () => assertEmpty(options, topic) }),
     }),
   )
+}
+
+/** Two keyspaces on one topic would each get the events of half of its partitions. */
+async function assertEmpty({ config }: MigrateOptions, topic: Omit<KafkaLogOptions, 'epoch'>): Promise<void> {
+  const log = await openKafkaLog({ ...topic, epoch: FIRST_EPOCH })
+  const ends = (await log.bounds().finally(() => log.close())).map(({ end }) => end)
+  if (ends.every((end) => end === 0)) return
+  const message = `the topic ${config.kafkaTopic} holds records, and the keyspace ${config.cassandraKeyspace} is new. If another keyspace is served from this topic, name that in RIVULET_CASSANDRA_KEYSPACE, or another topic in RIVULET_KAFKA_TOPIC; if it is lost, \`rivulet migrate --rebuild\` begins one whose rows are made again from the log`
+  throw new RivuletError('config_invalid', message)
 }
 
 function cassandraOf({ env, config, onNotice }: MigrateOptions, { contactPoints }: Engines) {

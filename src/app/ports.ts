@@ -126,7 +126,10 @@ export async function openDurable(options: OpenPortsOptions, epoch?: number): Pr
   )
 }
 
-export type MigrateOptions = Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'>
+export interface MigrateOptions extends Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'> {
+  /** A new keyspace for a log that holds events already: its rows are to be made from those. */
+  readonly rebuild?: boolean
+}
 
 /** What engines must have before they are opened; a data folder needs nothing. */
 export async function migratePorts(options: MigrateOptions): Promise<void> {

@@ -17,22 +17,32 @@ const SETTINGS: readonly SettingKey[] = [
 
 const HELP = `
 Makes the topic of the log, the keyspace and its tables; what is there already stays as it is. It may be run
-again, by several at once, and beside processes that serve: a newer version migrates first, then starts.`
+again, by several at once, and beside processes that serve: a newer version migrates first, then starts.
+
+A new keyspace for a topic that holds events is refused, since another one may be served from that. --rebuild is
+for a keyspace that is lost: accounts, follows and posts are made again from what the topic still holds, at the next
+start. What was imported or moved, and the keys that tokens are sealed with, were in the keyspace alone.`
+
+interface Flags extends Partial<Record<SettingKey, string>> {
+  readonly rebuild?: true
+}
 
 export const migrateCommand = (): Command =>
   addSettings(
     new Command('migrate')
       .description('prepare Kafka and Cassandra (a data folder needs no migration)')
+      .option('--rebuild', 'begin a new keyspace for a topic that holds events, in place of one that is lost')
       .addHelpText('after', HELP),
     SETTINGS,
   ).action(migrate)
 
-async function migrate(flags: Partial<Record<SettingKey, string>>): Promise<void> {
+async function migrate(flags: Flags): Promise<void> {
   const env = createRealEnv()
   const { config } = configOf(flags, SETTINGS)
   const terminal = createTerminal(env)
   const startedAtMs = env.monotonicMs()
-  await migratePorts({ env, config, onNotice: terminal.note })
+  const rebuild = flags.rebuild === true
+  await migratePorts({ env, config, onNotice: terminal.note, rebuild })
   terminal.print(
     `topic ${config.kafkaTopic} and keyspace ${config.cassandraKeyspace} are ready (${seconds(env.monotonicMs() - startedAtMs)})`,
   )

@@ -128,3 +128,36 @@ test('a move into what is not empty is refused', { timeout: 120_000 }, async () 
     code: 'config_invalid',
   })
 })
+
+test(
+  'a second keyspace for a topic with events is refused, and one in place of a lost one gets its rows again',
+  { timeout: 120_000 },
+  async () => {
+    const { engines } = configOf(join(tempFolder(), 'data'))
+    await migratePorts({ env, config: engines, onNotice: quiet })
+    // Again, with nothing to do, also once there are events.
+    await migratePorts({ env, config: engines, onNotice: quiet })
+    const { people, before } = await withEngine(engines, async (rivulet) => {
+      const made = await populate(rivulet)
+      return { people: made, before: await feeds(rivulet, made) }
+    })
+    await migratePorts({ env, config: engines, onNotice: quiet })
+
+    const other = { ...engines, cassandraKeyspace: `${engines.cassandraKeyspace}_2` }
+    const refused = migratePorts({ env, config: other, onNotice: quiet })
+    await expect(refused).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('RIVULET_CASSANDRA_KEYSPACE'),
+    })
+    await expect(withEngine(other, async () => undefined)).rejects.toMatchObject({ code: 'config_invalid' })
+
+    await migratePorts({ env, config: other, onNotice: quiet, rebuild: true })
+    const after = await withEngine(other, async (rivulet) => {
+      await expect(rivulet.graph.commands.createAccount({ handle: 'user3' })).rejects.toMatchObject({
+        code: 'handle_taken',
+      })
+      return feeds(rivulet, people)
+    })
+    expect(after).toEqual(before)
+  },
+)

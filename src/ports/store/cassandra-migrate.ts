@@ -27,6 +27,8 @@ import { WATERMARK_TABLE } from './cassandra-watermark.ts'
 export interface MigrationOptions extends CassandraOptions {
   /** Of a keyspace that is made now; one that is there keeps its own. */
   readonly replicationFactor: number
+  /** Called before a keyspace becomes the deployment's that was nobody's; what it throws stops that. */
+  readonly onClaim?: () => Promise<void>
 }
 
 /** The node takes one after the other; what runs at once is the waiting for all nodes to know of each. */
@@ -49,7 +51,7 @@ export async function migrateCassandra(options: MigrationOptions): Promise<void>
 }
 
 async function migrate(client: CassandraClient, options: MigrationOptions): Promise<void> {
-  const { keyspace, deployment, tables, onNotice } = options
+  const { keyspace, deployment, tables, onNotice, onClaim } = options
   const expected = expectedTables(tables)
   const before = await readKeyspace(client, keyspace)
   if (before === undefined) await createKeyspace(client, options)
@@ -57,6 +59,7 @@ async function migrate(client: CassandraClient, options: MigrationOptions): Prom
   const create = (name: string) => client.define(createTable(keyspace, name, expected.get(name) ?? {}))
 
   await create(META_TABLE)
+  if ((await readMeta(client, keyspace, META.deployment)) === undefined) await onClaim?.()
   assertDeployment(keyspace, deployment, await putMeta(client, keyspace, META.deployment, deployment))
   // A newer schema is left as it is, whatever it lacks.
   assertNotNewer(keyspace, await readMeta(client, keyspace, META.version))
