@@ -141,15 +141,17 @@ class Connection implements Redis {
         if (this.answeredAtMs < sinceMs) this.isSilent = true
         this.renewing ??= this.renew().finally(() => (this.renewing = undefined))
       })
-      task(this.driver)
-        .finally(() => watched.end())
-        .then(
-          (answer) => {
-            this.answered()
-            resolve(answer)
-          },
-          (error: unknown) => reject(commandError(error)),
-        )
+      task(this.driver).then(
+        (answer) => {
+          watched.end()
+          this.answered()
+          resolve(answer)
+        },
+        (error: unknown) => {
+          watched.end()
+          reject(commandError(error))
+        },
+      )
     })
   }
 

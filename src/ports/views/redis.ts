@@ -62,7 +62,8 @@ export function createRedisViews({
   let advancing: Promise<void> | undefined
   let isClosed = false
 
-  const nameOf = (group: number): string => `${prefix}v:{${group}}`
+  const names = Array.from({ length: GROUPS }, (_, group) => `${prefix}v:{${group}}`)
+  const nameOf = (group: number): string => names[group]
   const groupOf = (owner: number): number => owner % GROUPS
   const keyOf = (owner: number): string => `${nameOf(groupOf(owner))}:${owner}`
   /** Null where there is none, nothing where it cannot be read. */
