@@ -16,7 +16,8 @@ export interface Artifact {
   readonly coordinates: readonly string[]
 }
 
-const cacheFolder = (): string => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rivulet')
+export const cacheFolder = (): string =>
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rivulet')
 
 const isThere = (command: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0
@@ -102,9 +103,15 @@ const PROGRESS_EVERY_MS = 5_000
 const OUTPUT_CHARS_MAX = 4_000
 
 /** Runs to the end, saying now and then that it still does; rejects with the end of its output. */
-function run(command: string, args: readonly string[], what: string, report: Report): Promise<void> {
+export function run(
+  command: string,
+  args: readonly string[],
+  what: string,
+  report: Report,
+  options: { readonly cwd?: string } = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const keep = (chunk: Buffer) => void (output = (output + chunk.toString()).slice(-OUTPUT_CHARS_MAX))
     child.stdout.on('data', keep)

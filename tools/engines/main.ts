@@ -52,7 +52,9 @@ const which = () =>
   new Argument('[engines...]', 'which ones; all of them when none is named').choices(ENGINE_NAMES)
 program
   .command('up')
-  .description('fetches what is missing, starts, waits until ready')
+  .description(
+    'fetches what is missing, starts, waits until ready; ENGINES_REDIS=redis-8 or valkey-8 takes those for Redis',
+  )
   .addArgument(which())
   .addOption(
     new Option('--nodes <count>', 'of each; Redis adds a replica to each of three')

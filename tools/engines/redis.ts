@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineDefinition } from './engine.ts'
 import { need } from './install.ts'
 import { awaitReady, freePorts, type EngineNode } from './processes.ts'
+import { redisServer } from './redis-releases.ts'
 
 const HOST = '127.0.0.1'
 const CLUSTER_NODES = 6
@@ -18,12 +19,18 @@ const READY_WITHIN_MS = 20_000
 export const redis: EngineDefinition = {
   name: 'redis',
   async prepare(folder, nodes, report) {
-    await need('redis-server', 'redis-server', report)
+    const server = await redisServer(report)
     await need('redis-cli', 'redis-tools', report)
     const count = nodes === 1 ? 1 : CLUSTER_NODES
     const ports = await freePorts(2 * count)
     return Array.from({ length: count }, (_, i) =>
-      layOut(folder, i, ports[i], nodes === 1 ? undefined : ports[count + i]),
+      layOut({
+        folder,
+        server,
+        index: i,
+        port: ports[i],
+        clusterPort: nodes === 1 ? undefined : ports[count + i],
+      }),
     )
   },
   ready: (node) =>
@@ -41,7 +48,15 @@ export const redis: EngineDefinition = {
   }),
 }
 
-function layOut(folder: string, index: number, port: number, clusterPort: number | undefined): EngineNode {
+interface Layout {
+  readonly folder: string
+  readonly server: readonly string[]
+  readonly index: number
+  readonly port: number
+  readonly clusterPort: number | undefined
+}
+
+function layOut({ folder, server, index, port, clusterPort }: Layout): EngineNode {
   const name = `redis-${index + 1}`
   const own = join(folder, name)
   mkdirSync(own, { recursive: true })
@@ -53,7 +68,7 @@ function layOut(folder: string, index: number, port: number, clusterPort: number
           ...['--cluster-port', String(clusterPort), '--repl-diskless-sync-delay', '0'],
         ]
   const command = [
-    ...['redis-server', '--port', String(port), '--bind', HOST, '--dir', own],
+    ...[...server, '--port', String(port), '--bind', HOST, '--dir', own],
     ...['--save', '', '--appendonly', 'no', ...cluster],
   ]
   return { name, host: HOST, port, folder: own, logFile: join(own, 'server.log'), command }
