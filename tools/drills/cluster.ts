@@ -47,7 +47,16 @@ const SEVERAL: readonly Role[] = ['api', 'api', 'worker', 'worker']
 /** Of all drills of this command; each has one of its own in it. */
 const SCRATCH = join(tmpdir(), `rivulet-drills-${process.pid}`)
 
-export function createClusterHolder(name: string, keep: boolean, say: (line: string) => void): ClusterHolder {
+export interface HolderOptions {
+  /** Of the drill; its folder is called so. */
+  readonly name: string
+  readonly keep: boolean
+  /** A built checkout that the first servers are of. */
+  readonly from: string | undefined
+  readonly say: (line: string) => void
+}
+
+export function createClusterHolder({ name, keep, from, say }: HolderOptions): ClusterHolder {
   const folder = join(SCRATCH, name)
   const engineFolder = openEngineFolder(folder)
   const servers: Server[] = []
@@ -67,7 +76,7 @@ export function createClusterHolder(name: string, keep: boolean, say: (line: str
     const serverName = `${role}-${number}`
     const [port] = await freePorts(1)
     const logFile = join(folder, `${serverName}.log`)
-    const server = createServer({ name: serverName, role, port, settings, logFile })
+    const server = createServer({ name: serverName, role, port, settings, logFile, from })
     servers.push(server)
     return server
   }

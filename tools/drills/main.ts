@@ -39,6 +39,7 @@ interface Flags {
   readonly all?: true
   readonly short?: true
   readonly keep?: true
+  readonly from?: string
   readonly seconds: string
 }
 
@@ -78,7 +79,7 @@ async function drill(names: readonly string[], flags: Flags): Promise<void> {
   const rounds = roundsOf(names, flags)
   console.log(`${describeMachine()}; ${new Date().toISOString().slice(0, 10)}`)
   for (const { name, drills, needs, seconds } of rounds) {
-    holder = createClusterHolder(name, keep, say)
+    holder = createClusterHolder({ name, keep, from: flags.from, say })
     console.log(
       `\n${name}: ${drills.length === 1 ? drills[0].describe : `${drills.length} drills on one deployment`}`,
     )
@@ -106,6 +107,10 @@ const program = new Command('drill')
   .option('--all', 'every drill, one after the other')
   .option('--short', 'four of them on one deployment of single engines, in about three minutes')
   .option('--seconds <number>', 'of load beside the fault: half before it, half after the recovery', '12')
+  .option(
+    '--from <folder>',
+    'a built checkout of an older version, of which each server is until it is started again',
+  )
   .option('--keep', 'leave the folder with the logs of the engines and the server')
   .addHelpText('after', HELP)
   .action(drill)

@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly port: number
   readonly settings: Settings
   readonly logFile: string
+  /** A built checkout, of which it is at first; once started again, it is of this one. */
+  readonly from: string | undefined
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -56,9 +58,10 @@ const environmentOf = (settings: Settings): NodeJS.ProcessEnv => ({
   ...settings,
 })
 
-export function createServer({ name, role, port, settings, logFile }: ServerOptions): Server {
+export function createServer({ name, role, port, settings, logFile, from }: ServerOptions): Server {
   const url = `http://127.0.0.1:${port}`
   const collapses: string[] = []
+  let root = from ?? ROOT
   let child: ChildProcess | undefined
   let isWanted = false
   let isFrozen = false
@@ -67,11 +70,12 @@ export function createServer({ name, role, port, settings, logFile }: ServerOpti
     isWanted = true
     const log = openSync(logFile, 'a')
     const started = spawn('bin/rivulet.js', ['serve', '--role', role, '--port', String(port)], {
-      cwd: ROOT,
+      cwd: root,
       env: environmentOf({ ...settings, ...environment }),
       stdio: ['ignore', log, log],
     })
     closeSync(log)
+    root = ROOT
     child = started
     started.once('exit', (code, signal) => {
       if (child === started) child = undefined
