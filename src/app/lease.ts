@@ -167,18 +167,22 @@ const takenOver = () => new RivuletError('data_locked', 'another process has tak
 const inUse = () =>
   new RivuletError('data_locked', 'this deployment is being served by another process; stop it first')
 
-/** The same port, refusing while the lease may be another one's. */
+/** What changes and asks nothing, and is not answered by a promise. */
+const FREE: ReadonlySet<string | symbol> = new Set(['close', 'partitionOf', 'stats'])
+
+/** The same port, of which each call rejects while the lease may be another one's. */
 export function guarded<T extends object>(port: T, lease: Lease): T {
   return new Proxy(port, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function' || name === 'close') return value
-      return (...args: unknown[]) => {
-        if (lease.isHeld()) return Reflect.apply(value, target, args) as unknown
-        throw new RivuletError('unavailable', 'this process is not sure to serve this deployment', {
-          retryAfterMs: BEAT_MS,
-        })
-      }
+      if (typeof value !== 'function' || FREE.has(name)) return value
+      return (...args: unknown[]) =>
+        lease.isHeld() ? (Reflect.apply(value, target, args) as unknown) : Promise.reject(notSure())
     },
   })
 }
+
+const notSure = () =>
+  new RivuletError('unavailable', 'this process is not sure to serve this deployment', {
+    retryAfterMs: BEAT_MS,
+  })

@@ -185,7 +185,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     waiters.release(partition, next)
   }
 
-  function skip(partition: number, position: number): void {
+  function skip({ partition, position }: Event): void {
     waiters.skip(partition, position)
     mode.skipped(partition, position)
   }

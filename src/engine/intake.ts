@@ -21,25 +21,31 @@ export interface IntakeOptions {
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
   /** Called with each event as it is read, before anything else. */
   readonly onRead: (event: Event) => void
-  /** It stands in the log, and nothing will come of it. */
-  readonly onSkipped: (partition: number, position: number) => void
-  /** Called for each event once all that follows from it is done. */
-  readonly onDone: (event: Event) => void
+}
+
+/** What became of the events of some batches, in their order. */
+export interface TakenIn {
+  /** Their rows stand. */
+  readonly taken: readonly Event[]
+  /** They stand in the log, and nothing will come of them. */
+  readonly skipped: readonly Event[]
 }
 
 export interface Intake {
-  /** @returns the events that were taken in, in the order of the batches */
-  take(batches: readonly LogBatch[]): Promise<Event[]>
+  take(batches: readonly LogBatch[]): Promise<TakenIn>
 }
 
 const TRIES = 3
+/** It may be the store after all, and not the event. */
 const PAUSE_MS = 500
+/** While other events go through, it is the event. */
+const SHORT_PAUSE_MS = 20
 
 export function createIntake(
   options: IntakeOptions,
   retry: <T>(task: () => Promise<T>) => Promise<T>,
 ): Intake {
-  const { env, log, decode, project, deadLetters, appendDerived, onRead, onSkipped, onDone } = options
+  const { env, log, decode, project, deadLetters, appendDerived, onRead } = options
 
   async function decodeBatch(batch: LogBatch): Promise<Event[]> {
     const events: Event[] = []
@@ -56,38 +62,43 @@ export function createIntake(
     return events
   }
 
-  async function projectAll(batches: readonly LogBatch[], events: Event[], tries = 1): Promise<Event[]> {
-    if (events.length === 0) return events
-    try {
-      const { derived, taken } = await retry(() => project(events))
-      if (derived.length > 0) await retry(() => appendDerived(derived))
-      if (taken.length === events.length) return events
-      for (const event of events) if (!taken.includes(event)) skip(event)
-      return [...taken]
-    } catch (error) {
-      if (!isPoison(error)) throw error
-      if (events.length > 1) return projectEach(batches, events)
-      // Should it be the store after all, and not the event: a little patience.
-      if (tries < TRIES) {
-        await sleep(env, PAUSE_MS)
-        return projectAll(batches, events, tries + 1)
+  /** Rejects with what is wrong with one of them, at least. */
+  async function projectAll(events: readonly Event[]): Promise<TakenIn> {
+    const { derived, taken } = await retry(() => project(events))
+    if (derived.length > 0) await retry(() => appendDerived(derived))
+    if (taken.length === events.length) return { taken: events, skipped: [] }
+    return { taken, skipped: events.filter((event) => !taken.includes(event)) }
+  }
+
+  /** One by one: those that cannot be taken in are put aside, the others go through. */
+  async function projectEach(batches: readonly LogBatch[], events: readonly Event[]): Promise<TakenIn> {
+    const taken: Event[] = []
+    const skipped: Event[] = []
+    for (const event of events) {
+      const became = await projectOne(event, taken.length > 0 ? SHORT_PAUSE_MS : PAUSE_MS)
+      if ('reason' in became) {
+        const batch = batches.find(({ partition }) => partition === event.partition) as LogBatch
+        await bury(batch, event, became.reason)
+        skipped.push(event)
+      } else {
+        taken.push(...became.taken)
+        skipped.push(...became.skipped)
       }
-      const [event] = events
-      await bury(batches.find(({ partition }) => partition === event.partition) as LogBatch, event, error)
-      skip(event)
-      return []
     }
+    return { taken, skipped }
   }
 
-  async function projectEach(batches: readonly LogBatch[], events: readonly Event[]): Promise<Event[]> {
-    const sound: Event[] = []
-    for (const event of events) sound.push(...(await projectAll(batches, [event])))
-    return sound
-  }
-
-  function skip(event: Event): void {
-    onSkipped(event.partition, event.position)
-    onDone(event)
+  /** @returns the reason where it cannot be taken in */
+  async function projectOne(event: Event, pauseMs: number): Promise<TakenIn | { reason: unknown }> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await projectAll([event])
+      } catch (error) {
+        if (!isPoison(error)) throw error
+        if (tries === TRIES) return { reason: error }
+      }
+      await sleep(env, pauseMs)
+    }
   }
 
   async function bury(
@@ -101,8 +112,14 @@ export function createIntake(
 
   return {
     async take(batches) {
-      const decoded = await Promise.all(batches.map(decodeBatch))
-      return projectAll(batches, decoded.flat())
+      const events = (await Promise.all(batches.map(decodeBatch))).flat()
+      if (events.length === 0) return { taken: [], skipped: [] }
+      try {
+        return await projectAll(events)
+      } catch (error) {
+        if (!isPoison(error)) throw error
+        return projectEach(batches, events)
+      }
     },
   }
 }

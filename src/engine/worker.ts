@@ -14,7 +14,7 @@ import type { Store } from '../ports/store/store.ts'
 import { COLLECTED_RECORDS_MAX, createCollector, type Collector } from './collector.ts'
 import type { Domain } from './domain.ts'
 import type { Event } from './events.ts'
-import { createIntake, type IntakeOptions } from './intake.ts'
+import { createIntake, type IntakeOptions, type TakenIn } from './intake.ts'
 import { retrying } from './retry.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -51,6 +51,10 @@ export interface WorkerOptions extends IntakeOptions {
   readonly waiters: Waiters
   /** Rows of these stand: brings caches up to date and lets writers go on. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
+  /** It stands in the log, and nothing will come of it. */
+  readonly onSkipped: (event: Event) => void
+  /** Called for each event once all that follows from it is done. */
+  readonly onDone: (event: Event) => void
   /** Called once all events of a batch are done, before it is committed. */
   readonly afterBatch: () => Promise<void>
   /** Called whenever `projectedTo` has changed by events. */
@@ -77,7 +81,7 @@ export interface WorkerOptions extends IntakeOptions {
 /** A batch that is projected and has still to be reacted to. */
 interface Projected {
   readonly batch: LogBatch
-  readonly events: Event[]
+  readonly events: readonly Event[]
 }
 
 const highestOf = (events: readonly Event[]): number =>
@@ -173,23 +177,29 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** Of several partitions at once: what they read and write is then read and written at once. */
   async function projectBatches(batches: readonly LogBatch[]): Promise<void> {
-    const events = await intake.take(batches)
+    const { taken, skipped } = await intake.take(batches)
     const isAlone = batches.length === 1
     for (const batch of batches) {
-      done(batch, isAlone ? events : events.filter(({ partition }) => partition === batch.partition))
+      const ofBatch = (events: readonly Event[]) =>
+        isAlone ? events : events.filter(({ partition }) => partition === batch.partition)
+      done(batch, { taken: ofBatch(taken), skipped: ofBatch(skipped) })
     }
     wakeReactor()
   }
 
-  function done(batch: LogBatch, events: Event[]): void {
+  /** What is told of a partition is told from here on: how far it is, and what was passed over on the way there. */
+  function done(batch: LogBatch, { taken, skipped }: TakenIn): void {
     const { partition } = batch
     // Gone meanwhile: what was written is right, and all the same it is the next owner's to tell.
     if (!isNextOf(projectedTo, batch)) return
     projectedTo[partition] = Math.max(projectedTo[partition], batch.next)
-    backlogEvents += events.length
-    handover.push({ batch, events })
-    options.apply(partition, events, batch.next)
-    if (events.length > 0) options.onProjected(partition)
+    backlogEvents += taken.length
+    handover.push({ batch, events: taken })
+    // Before what goes on lets their writers go on, too.
+    for (const event of skipped) options.onSkipped(event)
+    options.apply(partition, taken, batch.next)
+    for (const event of skipped) onDone(event)
+    if (taken.length + skipped.length > 0) options.onProjected(partition)
   }
 
   async function projectLoop(): Promise<void> {

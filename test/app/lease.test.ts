@@ -111,7 +111,7 @@ test('a holder that is not sure refuses, and goes on once it has looked', async 
   await port.watermark()
   // As if the process had been stopped for a while: no beat has come.
   env.advance(8_000)
-  expect(() => port.watermark()).toThrow(expect.objectContaining({ code: 'unavailable' }))
+  await expect(port.watermark()).rejects.toMatchObject({ code: 'unavailable' })
   await pass(3_000)
   await port.watermark()
   await lease.close()

@@ -1,0 +1,57 @@
+/** What is passed over in the log is told to the other processes, in time and with what it belongs to. */
+
+import { afterEach, expect, test } from 'vitest'
+import { createRivulet, type Rivulet } from '../../src/index.ts'
+import type { Role } from '../../src/engine/shared.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory.ts'
+
+const PARTITIONS = 4
+const started: Rivulet[] = []
+afterEach(() => Promise.all(started.splice(0).map((rivulet) => rivulet.stop())))
+
+/** An API process and a worker, on one log. */
+async function startTwo() {
+  const env = createRealEnv()
+  const log = createMemoryLog({ env, partitions: PARTITIONS })
+  const ports = {
+    env,
+    log,
+    store: createMemoryStore({ env }),
+    views: createMemoryViews({ bytesMax: 64 * 2 ** 20, lanes: PARTITIONS }),
+  }
+  const start = async (role: Role) => {
+    const shared = { role, gate: async () => 0, horizonEveryMs: 20 }
+    const rivulet = createRivulet(ports, { secret: new Uint8Array(32), shared })
+    started.push(rivulet)
+    await rivulet.start()
+    return rivulet
+  }
+  await start('worker')
+  const api = await start('api')
+  const { graph } = api
+  let ann = 0
+  // Not of the partition in which a worker tells of all the others.
+  while (log.partitionOf(ann) === 0) ann = (await graph.commands.createAccount({})).number
+  const bob = (await graph.commands.createAccount({})).number
+  await graph.commands.follow(bob, ann)
+  await api.settle()
+  return { api, ann, bob }
+}
+
+test('the last event of a quiet partition is passed over: nobody waits for what will not come', async () => {
+  const { api, ann, bob } = await startTwo()
+  const post = () => api.feed.commands.post(ann, { content: 'once' }, { scope: ann, key: 'same', hash: 'h' })
+  await post()
+  // A request that two processes carried out: the second event of it is alone in its batch.
+  await expect(post()).rejects.toMatchObject({
+    code: 'outcome_unknown',
+    message: expect.stringContaining('what became of it'),
+  })
+  await api.settle()
+  expect(api.engine.lagEvents()).toBe(0)
+  const page = await api.feed.reads.home(bob, { limit: 10 })
+  expect(page.items).toHaveLength(1)
+})
