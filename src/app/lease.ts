@@ -4,13 +4,14 @@
  * lives by a beat. Who finds no new beat for a while, by its own clock, takes the next lease; a holder that finds a
  * next one ends.
  *
- * A holder that was frozen or cut off may not know yet. It counts as holder only for a while after its last look,
- * shorter than others wait; beyond that its ports refuse (`guarded`), until it has looked again.
+ * A holder that was frozen or cut off may not know yet. It trusts its last beat for less long than others wait
+ * (engine/beats.ts); beyond that its ports refuse (`guarded`), until it has taken the next lease itself.
  */
 
 import { bool, struct, text, u53 } from '../core/codec.ts'
-import { RivuletError } from '../core/errors.ts'
+import { isRetriable, RivuletError } from '../core/errors.ts'
 import { u32Key } from '../core/keys.ts'
+import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from '../engine/beats.ts'
 import { awaitNobody } from '../engine/members.ts'
 import { defineTable } from '../engine/tables.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -36,8 +37,8 @@ export const beatsTable = defineTable({
 export interface LeaseOptions {
   readonly env: Env
   readonly store: Store
-  /** Another process has taken over: this one must end. */
-  readonly onLost: (error: RivuletError) => void
+  /** Another process has taken over, or the store will not have it: this one must end. */
+  readonly onLost: (error: unknown) => void
   readonly onNotice: (text: string) => void
   /** Waits until the holder ends; else `data_locked` as soon as it is seen to live. */
   readonly waits: boolean
@@ -52,11 +53,7 @@ export interface Lease {
 const NUMBER_MAX = 2 ** 32 - 1
 /** The holder of a lease that only says that the one before is over. */
 const NOBODY = ''
-const BEAT_MS = 2_000
-/** Without a beat for so long, its holder is taken for gone. */
-const STALE_MS = 10_000
-/** A holder trusts its last look for so long. */
-const SURE_MS = 7_000
+const BEAT_MS = BEAT_MS_MAX
 const LOOK_MS = 500
 
 export async function takeLease(options: LeaseOptions): Promise<Lease> {
@@ -66,12 +63,10 @@ export async function takeLease(options: LeaseOptions): Promise<Lease> {
   const holder = Buffer.from(env.randomBytes(9)).toString('base64url')
   for (;;) {
     const newest = await newestLease(store)
-    if (newest > 0) await awaitEnd(options, newest)
-    const number = newest + 1
-    const value = leasesTable.encode({ number, holder })
-    const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
-    if (!inserted) continue
-    const lease = await hold(options, number)
+    if (newest.number > 0) await awaitEnd(options, newest.number)
+    const number = newest.number + 1
+    if (!(await takeNumber(store, number, holder))) continue
+    const lease = await hold(options, { number, holder })
     try {
       await awaitNobody(options)
       return lease
@@ -89,14 +84,12 @@ export async function takeLease(options: LeaseOptions): Promise<Lease> {
 export async function passLeases(options: Omit<LeaseOptions, 'onLost' | 'waits'>): Promise<number> {
   const { store } = options
   for (;;) {
-    const newest = await newestLease(store)
+    const { number: newest } = await newestLease(store)
     if (newest === 0 || (await beatOf(store, newest)).ended) return newest
     await awaitEnd({ ...options, waits: true }, newest)
     if ((await beatOf(store, newest)).ended) continue
     const number = newest + 1
-    const value = leasesTable.encode({ number, holder: NOBODY })
-    const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
-    if (!inserted) continue
+    if (!(await takeNumber(store, number, NOBODY))) continue
     await store.write([beatsTable.row(beatsTable.key(number), 1, { beat: 1, ended: true })])
   }
 }
@@ -106,10 +99,23 @@ async function beatOf(store: Store, number: number): Promise<{ beat: number; end
   return row === undefined ? { beat: 0, ended: false } : beatsTable.decode(row)
 }
 
-async function newestLease(store: Store): Promise<number> {
+interface Held {
+  /** 0 where there was none yet. */
+  readonly number: number
+  readonly holder: string
+}
+
+async function newestLease(store: Store): Promise<Held> {
   const { partition } = leasesTable.key(0)
   const [[row]] = await store.range([{ table: leasesTable, partition, from: '', limit: 1 }])
-  return row === undefined ? 0 : leasesTable.decode(row).number
+  return row === undefined ? { number: 0, holder: NOBODY } : leasesTable.decode(row)
+}
+
+/** @returns whether the lease of this number is the holder's; only one can have it */
+async function takeNumber(store: Store, number: number, holder: string): Promise<boolean> {
+  const value = leasesTable.encode({ number, holder })
+  const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
+  return inserted
 }
 
 /** Its holder said that it ends, or has not been heard of for long. */
@@ -117,44 +123,78 @@ async function awaitEnd(
   { env, store, onNotice, waits }: Omit<LeaseOptions, 'onLost'>,
   number: number,
 ): Promise<void> {
-  let seen = -1
-  let seenAtMs = env.monotonicMs()
+  const beats = createBeatWatch(env)
+  const name = String(number)
   for (let looks = 0; ; looks++) {
+    const askedAtMs = env.monotonicMs()
     const { beat, ended } = await beatOf(store, number)
     if (ended) return
-    if (beat !== seen && seen >= 0 && !waits) throw inUse()
-    if (beat !== seen) seenAtMs = env.monotonicMs()
-    seen = beat
-    if (env.monotonicMs() - seenAtMs > STALE_MS) return
+    const unchangedMs = beats.saw(name, beat, askedAtMs)
+    if (beats.hasBeaten(name) && !waits) throw inUse()
+    if (unchangedMs > BEAT_STALE_MS) return
     if (looks === 1) onNotice('another process serves this deployment; waiting until it ends')
     await sleep(env, LOOK_MS)
   }
 }
 
-async function hold({ env, store, onLost }: LeaseOptions, number: number): Promise<Lease> {
+async function hold({ env, store, onLost }: LeaseOptions, first: Held): Promise<Lease> {
+  const { holder } = first
+  const trust = createTrust(env)
+  let { number } = first
   let beat = 0
   let isClosed = false
   let timer: { cancel(): void } | undefined
-  /** When the last look began that found no other. */
-  let sureAtMs = env.monotonicMs()
   const write = (ended: boolean) =>
     store.write([beatsTable.row(beatsTable.key(number), ++beat, { beat, ended })])
 
-  async function goOn(): Promise<void> {
-    const beganAtMs = env.monotonicMs()
-    await write(false).catch(() => undefined)
-    const newest = await newestLease(store).catch(() => undefined)
-    if (isClosed) return
-    if (newest !== undefined && newest !== number) return onLost(takenOver())
-    // A store that is away says nothing: then it is only no longer sure.
-    if (newest === number) sureAtMs = beganAtMs
-    timer = env.timer(BEAT_MS, () => void goOn())
+  /** @returns whether nobody else has taken it */
+  async function beatOn(): Promise<boolean> {
+    await write(false)
+    return (await newestLease(store)).number === number
   }
 
+  /** Others may be about to take it: the next one is whose row comes first. */
+  async function renew(): Promise<boolean> {
+    const newest = await newestLease(store)
+    // One that was asked for before, with no answer, may be there.
+    const isOwn = newest.number > number && newest.holder === holder
+    if (!isOwn && newest.number !== number) return false
+    // Who cannot beat must not keep the others waiting by one lease after the other.
+    await write(false)
+    if (!isOwn && !(await takeNumber(store, number + 1, holder))) return false
+    number = isOwn ? newest.number : number + 1
+    beat = 0
+    await write(false)
+    return true
+  }
+
+  async function goOn(): Promise<void> {
+    const beganAtMs = env.monotonicMs()
+    const wasSure = trust.isSure()
+    try {
+      const isOurs = await (wasSure ? beatOn() : renew())
+      if (isClosed) return
+      if (!isOurs) return lose(takenOver())
+      // A beat that took longer may have come after others had taken this process for gone.
+      if (!wasSure || trust.isSure()) trust.from(beganAtMs)
+    } catch (error) {
+      // A store that is away says nothing: this process is only no longer sure, after a while.
+      if (!isRetriable(error)) return lose(error)
+    }
+    if (!isClosed) timer = env.timer(BEAT_MS, () => void goOn())
+  }
+
+  function lose(error: unknown): void {
+    trust.end()
+    onLost(error)
+  }
+
+  const beganAtMs = env.monotonicMs()
   await write(false)
+  trust.from(beganAtMs)
   timer = env.timer(BEAT_MS, () => void goOn())
   return {
-    isHeld: () => env.monotonicMs() - sureAtMs < SURE_MS,
+    isHeld: trust.isSure,
     async close() {
       isClosed = true
       timer?.cancel()
@@ -175,7 +215,8 @@ export function guarded<T extends object>(port: T, lease: Lease): T {
   return new Proxy(port, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function' || FREE.has(name)) return value
+      if (typeof value !== 'function') return value
+      if (FREE.has(name)) return value.bind(target) as unknown
       return (...args: unknown[]) =>
         lease.isHeld() ? (Reflect.apply(value, target, args) as unknown) : Promise.reject(notSure())
     },

@@ -9,11 +9,12 @@
  */
 
 import { bool, struct, text, u53 } from '../core/codec.ts'
-import { assert, RivuletError } from '../core/errors.ts'
+import { assert, isRetriable, RivuletError } from '../core/errors.ts'
 import { ID_MAX } from '../core/ids.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
 import type { Store } from '../ports/store/store.ts'
+import { BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
 import { defineTable } from './tables.ts'
 
 export const membersTable = defineTable({
@@ -34,7 +35,7 @@ export interface MembersOptions {
   /** Resolves once nobody works on this deployment alone, with how often somebody did. */
   readonly gate: () => Promise<number>
   /** Somebody did while this process was counted out: what it knows is of another time. */
-  readonly onLost: (error: RivuletError) => void
+  readonly onLost: (error: unknown) => void
   readonly beatMs?: number
 }
 
@@ -58,12 +59,8 @@ export interface Members {
 type Member = ReturnType<typeof membersTable.decode>
 
 const BEAT_MS = 500
-/** Without a new beat for so long, a process is taken for gone. */
-const STALE_MS = 10_000
 /** Without a new beat for so long, it is told to be gone. */
 const GONE_MS = 30_000
-/** A process trusts its last beat for so long. */
-const SURE_MS = 7_000
 const LOOK_MS = 500
 /** By the clocks of all who read it: much longer than they can be apart. */
 const FORGOTTEN_AFTER_MS = 2 * 86_400_000
@@ -74,13 +71,11 @@ export function createMembers(options: MembersOptions): Members {
   const { env, store, role, low, observe, gate, onLost, beatMs = BEAT_MS } = options
   const watch = createWatch(env, store)
   let own = newOwn(env, store, role)
-  let sureAtMs = Number.NEGATIVE_INFINITY
+  const trust = createTrust(env)
   let hasJoined = false
   let knownAlone: number | undefined
   let isClosed = false
   let timer: { cancel(): void } | undefined
-
-  const isSure = () => env.monotonicMs() - sureAtMs < SURE_MS
 
   /**
    * First it is there and holds everything up; only then it looks how far the others are. Whoever computed a
@@ -99,7 +94,7 @@ export function createMembers(options: MembersOptions): Members {
     await own.write(0)
     for (const member of await watch.living()) observe(member.low)
     await own.write(low())
-    sureAtMs = beganAtMs
+    trust.from(beganAtMs)
     hasJoined = true
     if (before !== own) await before.end().catch(() => undefined)
   }
@@ -107,13 +102,14 @@ export function createMembers(options: MembersOptions): Members {
   async function goOn(): Promise<void> {
     const beganAtMs = env.monotonicMs()
     try {
-      if (isSure()) {
+      if (trust.isSure()) {
         await own.write(low())
         // One that took longer may have come after this process was counted out.
-        if (isSure()) sureAtMs = beganAtMs
+        if (trust.isSure()) trust.from(beganAtMs)
       } else await enter()
-    } catch {
+    } catch (error) {
       // A store that is away says nothing: this process is only no longer sure, after a while.
+      if (!isRetriable(error)) return onLost(error)
     }
     if (!isClosed) timer = env.timer(beatMs, () => void goOn())
   }
@@ -127,7 +123,7 @@ export function createMembers(options: MembersOptions): Members {
     get name() {
       return own.name
     },
-    isSure,
+    isSure: trust.isSure,
     async join() {
       await enter()
       timer = env.timer(beatMs, () => void goOn())
@@ -141,7 +137,7 @@ export function createMembers(options: MembersOptions): Members {
     stop,
     async leave() {
       stop()
-      if (isSure()) await own.end().catch(() => undefined)
+      if (trust.isSure()) await own.end().catch(() => undefined)
     },
   }
 }
@@ -205,38 +201,28 @@ function createWatch(env: Env, store: Store) {
     if (rows.length > 0) await store.write(rows).catch(() => undefined)
   }
 
-  const seen = new Map<string, { beat: number; first: number; atMs: number }>()
+  const beats = createBeatWatch(env)
   return {
     async living(): Promise<Member[]> {
       const { partition } = membersTable.key('')
       const range = { table: membersTable, partition, from: '', limit: MEMBERS_MAX }
+      const askedAtMs = env.monotonicMs()
       const [rows] = await store.range([range])
       // Who is not seen could still append.
       assert(rows.length < MEMBERS_MAX, `fewer than ${MEMBERS_MAX} processes in two days`)
-      const nowMs = env.monotonicMs()
       const living: Member[] = []
       const gone: Member[] = []
-      const found = new Set<string>()
-      for (const row of rows) {
-        const member = membersTable.decode(row)
-        found.add(member.name)
-        const known = seen.get(member.name)
-        const isNews = known?.beat !== member.beat
-        const first = known?.first ?? member.beat
-        const atMs = known === undefined || isNews ? nowMs : known.atMs
-        seen.set(member.name, { beat: member.beat, first, atMs })
-        if (!member.ended && nowMs - atMs < STALE_MS) living.push(member)
-        if (!member.ended && nowMs - atMs > GONE_MS) gone.push(member)
+      const members = rows.map((row) => membersTable.decode(row))
+      for (const member of members) {
+        const unchangedMs = beats.saw(member.name, member.beat, askedAtMs)
+        if (!member.ended && unchangedMs < BEAT_STALE_MS) living.push(member)
+        if (!member.ended && unchangedMs > GONE_MS) gone.push(member)
       }
+      beats.keep(new Set(members.map(({ name }) => name)))
       // A name that was counted out is never used again. Whoever looks for the first time need not wait for it.
       await bury(gone)
-      for (const name of seen.keys()) if (!found.has(name)) seen.delete(name)
       return living
     },
-    /** While this one looked. */
-    hasBeaten(name: string): boolean {
-      const known = seen.get(name)
-      return known !== undefined && known.beat !== known.first
-    },
+    hasBeaten: beats.hasBeaten,
   }
 }

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { guarded, passLeases, takeLease } from '../../src/app/lease.ts'
 import { createMembers } from '../../src/engine/members.ts'
-import type { RivuletError } from '../../src/core/errors.ts'
+import { RivuletError } from '../../src/core/errors.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import type { Store } from '../../src/ports/store/store.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 
@@ -11,7 +13,7 @@ function createDeployment() {
   const env = createSimulatedEnv({ seed: 1, startMs: START_MS })
   const store = createMemoryStore({ env })
   const notices: string[] = []
-  const lost: RivuletError[] = []
+  const lost: unknown[] = []
   return {
     env,
     store,
@@ -42,6 +44,18 @@ function createDeployment() {
     },
   }
 }
+
+/** The same store, of which one process cannot write rows for a while. */
+const takingWrites = (store: Store, mayWrite: () => boolean): Store =>
+  new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (name === 'write' && !mayWrite()) {
+        return () => Promise.reject(new RivuletError('unavailable', 'it takes no writes'))
+      }
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 
 const settled = async (task: Promise<unknown>) => {
   let isSettled = false
@@ -115,6 +129,59 @@ test('a holder that is not sure refuses, and goes on once it has looked', async 
   await pass(3_000)
   await port.watermark()
   await lease.close()
+})
+
+test('a guarded port asks nobody for what is known', async () => {
+  const { env, take } = createDeployment()
+  const lease = await take()
+  const log = guarded(createMemoryLog({ env, partitions: 4 }), lease)
+  const partition = log.partitionOf(1)
+  env.advance(8_000)
+  expect(log.partitionOf(1)).toBe(partition)
+  await expect(log.append([{ key: 1, value: new Uint8Array(1) }])).rejects.toMatchObject({
+    code: 'unavailable',
+  })
+  await log.close()
+})
+
+test('who can read and not write is not sure for long, and others take over', async () => {
+  const { env, store, take, lost, pass } = createDeployment()
+  let isReadOnly = false
+  const own = takingWrites(store, () => !isReadOnly)
+  const onLost = (error: unknown) => lost.push(error)
+  const first = await takeLease({ env, store: own, onLost, onNotice: () => undefined, waits: true })
+  const second = take()
+  const isTaken = await settled(second)
+  isReadOnly = true
+  for (let waitedMs = 0; waitedMs < 15_000; waitedMs += 100) {
+    await pass(100)
+    expect(first.isHeld() && isTaken()).toBe(false)
+  }
+  expect(isTaken()).toBe(true)
+  expect(lost).toMatchObject([{ code: 'data_locked' }])
+  expect(first.isHeld()).toBe(false)
+})
+
+test('a holder that was not sure takes the next lease itself, and who waits goes on waiting', async () => {
+  const { env, store, take, lost, pass } = createDeployment()
+  let isAway = false
+  const own = takingWrites(store, () => !isAway)
+  const onLost = (error: unknown) => lost.push(error)
+  const first = await takeLease({ env, store: own, onLost, onNotice: () => undefined, waits: true })
+  const second = take()
+  const isTaken = await settled(second)
+  await pass(1_000)
+  isAway = true
+  await pass(8_500)
+  expect(first.isHeld()).toBe(false)
+  isAway = false
+  await pass(20_000)
+  expect(first.isHeld()).toBe(true)
+  expect(isTaken()).toBe(false)
+  expect(lost).toEqual([])
+  await first.close()
+  await pass(1_000)
+  expect(isTaken()).toBe(true)
 })
 
 test('who shares a deployment waits for who has it alone', async () => {
