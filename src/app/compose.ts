@@ -68,7 +68,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     closers.add({ close: () => rivulet.stop() })
     await rivulet.start()
     await warnOfUnfinished(ports, logger)
-    const { notReady: readiness } = closers.add(watchReadiness(env, ports))
+    const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
     const { app, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
@@ -82,8 +82,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
         return typeof address === 'object' && address !== null ? address.port : config.port
       },
       async close() {
-        await drain()
-        await closers.close()
+        await drain().finally(() => closers.close())
       },
     }
   } catch (error) {

@@ -143,16 +143,28 @@ export async function migrateKafkaAndCassandra(options: MigrateOptions, engines:
       ...cassandraOf(options, engines),
       deployment: await kafkaTopicId(topic),
       replicationFactor: config.cassandraReplication,
-      ...(!rebuild && { onClaim: () => assertEmpty(options, topic) }),
+      onClaim: () => assertMayClaim(options, topic, rebuild),
     }),
   )
 }
 
-/** Two keyspaces on one topic would each get the events of half of its partitions. */
-async function assertEmpty({ config }: MigrateOptions, topic: Omit<KafkaLogOptions, 'epoch'>): Promise<void> {
+/**
+ * Two keyspaces on one topic would each get the events of half of its partitions. Rows can be made again only from a
+ * log that has lost nothing.
+ */
+async function assertMayClaim(
+  { config }: MigrateOptions,
+  topic: Omit<KafkaLogOptions, 'epoch'>,
+  rebuild: boolean,
+): Promise<void> {
   const log = await openKafkaLog({ ...topic, epoch: FIRST_EPOCH })
-  const ends = (await log.bounds().finally(() => log.close())).map(({ end }) => end)
-  if (ends.every((end) => end === 0)) return
+  const bounds = await log.bounds().finally(() => log.close())
+  if (bounds.every(({ end }) => end === 0)) return
+  if (rebuild && bounds.every(({ start }) => start === 0)) return
+  if (rebuild) {
+    const gone = `the topic ${config.kafkaTopic} has removed its oldest records: rows cannot be made again from it; restore the keyspace from a backup`
+    throw new RivuletError('data_corrupt', gone)
+  }
   const message = `the topic ${config.kafkaTopic} holds records, and the keyspace ${config.cassandraKeyspace} is new. If another keyspace is served from this topic, name that in RIVULET_CASSANDRA_KEYSPACE, or another topic in RIVULET_KAFKA_TOPIC; if it is lost, \`rivulet migrate --rebuild\` begins one whose rows are made again from the log`
   throw new RivuletError('config_invalid', message)
 }

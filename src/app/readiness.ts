@@ -16,7 +16,12 @@ export interface Readiness {
   close(): Promise<void>
 }
 
-export function watchReadiness(env: Env, { log, store }: Pick<OpenPorts, 'log' | 'store'>): Readiness {
+/** @param refusal why no write can be taken although both are reached, if so */
+export function watchReadiness(
+  env: Env,
+  { log, store }: Pick<OpenPorts, 'log' | 'store'>,
+  refusal: () => string | undefined = () => undefined,
+): Readiness {
   const asked = [
     { name: 'the log', ask: (): Promise<unknown> => log.bounds() },
     { name: 'the store', ask: (): Promise<unknown> => store.watermark() },
@@ -33,7 +38,7 @@ export function watchReadiness(env: Env, { log, store }: Pick<OpenPorts, 'log' |
   timer = env.timer(LOOK_EVERY_MS, () => void look())
 
   return {
-    notReady: () => (away.length === 0 ? undefined : `${away.join(' and ')} cannot be reached`),
+    notReady: () => (away.length === 0 ? refusal() : `${away.join(' and ')} cannot be reached`),
     async close() {
       isClosed = true
       timer?.cancel()

@@ -20,8 +20,9 @@ Makes the topic of the log, the keyspace and its tables; what is there already s
 again, by several at once, and beside processes that serve: a newer version migrates first, then starts.
 
 A new keyspace for a topic that holds events is refused, since another one may be served from that. --rebuild is
-for a keyspace that is lost: accounts, follows and posts are made again from what the topic still holds, at the next
-start. What was imported or moved, and the keys that tokens are sealed with, were in the keyspace alone.`
+for a keyspace that is lost while the topic still holds everything: accounts, follows and posts are made again from
+that, at the next start. What was imported or moved, and the keys that tokens are sealed with, were in the keyspace
+alone.`
 
 interface Flags extends Partial<Record<SettingKey, string>> {
   readonly rebuild?: true

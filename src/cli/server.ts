@@ -32,7 +32,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
       await announce(composed, config, terminal, isDemo)
       telemetry.logger.info({ signal: await signals.first }, 'ending')
     } finally {
-      await composed.close()
+      const isLate = env.timer(END_WITHIN_MS, () => endLate(telemetry))
+      await composed.close().finally(() => isLate.cancel())
     }
     telemetry.logger.info('ended')
   } finally {
@@ -100,6 +101,16 @@ function listenForSignals(env: Env): { first: Promise<NodeJS.Signals> } {
     }
   })
   return { first }
+}
+
+/** Requests have ten seconds of it. Supervisors commonly wait for thirty before they kill. */
+const END_WITHIN_MS = 25_000
+
+/** An engine does not answer. What was acknowledged is in the log; what is not saved of the rest is done again. */
+function endLate(telemetry: Telemetry): never {
+  telemetry.logger.warn(`did not end within ${END_WITHIN_MS / 1_000} s: an engine does not answer; ends now`)
+  telemetry.flush()
+  process.exit(EXIT.failed)
 }
 
 /** What was acknowledged is in the log; a process that cannot write must not answer any more. */

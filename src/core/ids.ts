@@ -87,6 +87,8 @@ export interface LeasedIds extends IdSource {
   grant(lease: NodeLease): void
   /** The tick that the next id would be of; what must be leased. */
   tick(): number
+  /** The next id would be of the lease. */
+  isLeased(): boolean
 }
 
 /**
@@ -96,6 +98,7 @@ export interface LeasedIds extends IdSource {
 export function createLeasedIds(wallMs: () => number): LeasedIds {
   let last = 0
   let lease: NodeLease = { node: NODES_A_LEASE, fromTick: 0, toTick: 0 }
+  const isLeased = (tick: number) => tick >= lease.fromTick && tick < lease.toTick
   function candidate(): number {
     const tick = Math.max(tickOf(last), tickAt(wallMs()))
     const first = tick * IDS_PER_TICK + lease.node * SEQUENCES
@@ -107,10 +110,10 @@ export function createLeasedIds(wallMs: () => number): LeasedIds {
       lease = next
     },
     tick: () => tickOf(candidate()),
+    isLeased: () => isLeased(tickOf(candidate())),
     next() {
       const id = candidate()
-      const tick = tickOf(id)
-      if (tick < lease.fromTick || tick >= lease.toTick) {
+      if (!isLeased(tickOf(id))) {
         throw new RivuletError('unavailable', 'this process has no lease to give out ids at this time', {
           retryAfterMs: 1_000,
         })

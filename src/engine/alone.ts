@@ -27,7 +27,7 @@ export function createAlone({ env, store, views }: ModePorts): Mode {
     survived: () => viewsSurvived,
     skipped: () => undefined,
     append: {
-      assertMay: () => undefined,
+      refusal: () => undefined,
       stamped: (id) => horizon.stamped(id),
       appended: () => undefined,
       failed(id, _key, error) {

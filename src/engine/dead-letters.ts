@@ -86,7 +86,8 @@ export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOpt
   }
 }
 
-const PAGE = 1_000
+/** A record may be large, and so is what is read at once. */
+const PAGE = 32
 
 /** Oldest first within each partition. */
 export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
@@ -103,7 +104,7 @@ export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
 export async function markReplayed(store: Store, letter: DeadLetter): Promise<void> {
   const { epoch, partition, position } = letter
   const key = deadLettersTable.key(epoch, partition, position)
-  // Above the row that says why, below nothing that could come later.
+  // Above the row that says why. Nobody writes this key again, so it takes no other event's version.
   const version = rowVersion(epoch, position) + 1
   await store.write([deadLettersTable.row(key, version, { ...letter, isReplayed: true })])
 }

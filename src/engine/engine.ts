@@ -43,7 +43,7 @@ export interface EngineContext {
   readonly ids: IdSource
   readonly horizon: Horizon
   readonly produce: Produce
-  /** Appends what other processes are to know, and need not wait for. */
+  /** Appends what other processes are to know, and need not wait for. Rejects as `produce` does. */
   readonly tell: <B>(type: EventType<B>, key: number, body: B) => Promise<void>
   /** Other processes write, too: what is cached here may be a little behind. */
   readonly isShared: boolean
@@ -68,8 +68,8 @@ export interface EngineContext {
 }
 
 /**
- * Appends one event and waits until its rows stand, so that its writer reads its own write.
- * Rejects with `overloaded` (nothing happened) or `outcome_unknown` (it may have).
+ * Appends one event and waits until its rows stand, so that its writer reads its own write. Rejects with `overloaded`,
+ * `unavailable` or `shutting_down` (nothing happened), or with `outcome_unknown` (it may have).
  */
 export type Produce = <B>(
   type: EventType<B>,
@@ -87,6 +87,8 @@ export interface Engine extends EngineContext {
   readonly worker: Worker
   /** Records that could not be taken in. */
   readonly deadLetters: DeadLetters
+  /** Why no write can be taken now, if so, though log and store may be reached. */
+  refusal(): string | undefined
   start(): Promise<void>
   /** Resolves when nothing is left to do: everything appended is projected, fanned out and backfilled. */
   settle(): Promise<void>
@@ -129,7 +131,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
 
   /** Stamps and appends without a pause between the two, so that ids rise with positions. */
   function append<B>(type: EventType<B>, key: number, body: B | ((id: number) => B), once?: Idempotency) {
-    mode.append.assertMay()
+    const refusal = mode.append.refusal()
+    if (refusal !== undefined) throw new RivuletError('unavailable', refusal, { retryAfterMs: 1_000 })
     const id = ids.next()
     const value = encodeEvent(
       type,
@@ -234,6 +237,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     ...context,
     worker,
     deadLetters,
+    refusal: mode.append.refusal,
     settle,
     async start() {
       await mode.prepare()

@@ -36,8 +36,8 @@ export interface Mode {
   survived(partition: number): boolean
   /** What becomes of an event from its stamp to its place in the log. */
   readonly append: {
-    /** @throws `unavailable` */
-    assertMay(): void
+    /** Why nothing may be appended now, if so. */
+    refusal(): string | undefined
     stamped(id: number, key: number): void
     /** @param isNotice others need to know it before a horizon that is told later */
     appended(id: number, key: number, position: number, isNotice: boolean): void

@@ -28,6 +28,7 @@ export interface NodeLeaseOptions {
   readonly store: Store
   readonly ids: LeasedIds
   readonly holder: string
+  readonly onNotice: (text: string) => void
 }
 
 const SPAN_TICKS = 600_000 / TICK_MS
@@ -43,10 +44,11 @@ interface Span {
 }
 
 /** Holds a lease until it is closed; `ids` has none for a while when the store is away for long. */
-export async function holdNodeLease({ env, store, ids, holder }: NodeLeaseOptions) {
+export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeLeaseOptions) {
   let held: Span | undefined
   let isClosed = false
   let timer: { cancel(): void } | undefined
+  let isTold = false
 
   async function newestOf(leases: readonly number[]): Promise<Span[]> {
     const ranges = leases.map((lease) => ({
@@ -99,9 +101,17 @@ export async function holdNodeLease({ env, store, ids, holder }: NodeLeaseOption
   function schedule(): void {
     if (isClosed) return
     timer = env.timer(CHECK_EVERY_MS, () => {
-      // Tried again soon: until then there are ids to the end of the span.
-      renew().then(schedule, schedule)
+      renew()
+        .then(() => (isTold = false), tell)
+        .finally(schedule)
     })
+  }
+
+  /** It is tried again soon: until then there are ids to the end of the span. */
+  function tell(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!isTold && !isClosed) onNotice(`the lease to give out ids cannot be renewed: ${reason}`)
+    isTold = true
   }
 
   await takeAny()

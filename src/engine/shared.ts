@@ -3,8 +3,9 @@
  * known to the others by the log: events, and how far their owners have come with them (progress.ts).
  */
 
-import { isRetriable, isRivuletError, RivuletError } from '../core/errors.ts'
+import { isRetriable, isRivuletError } from '../core/errors.ts'
 import { createLeasedIds, ID_MAX } from '../core/ids.ts'
+import { within } from '../ports/env/deadlines.ts'
 import { sleep } from '../ports/env/sleep.ts'
 import { createCatchingUp } from './catching-up.ts'
 import { createFollower, type Follower } from './follower.ts'
@@ -33,6 +34,7 @@ export interface SharedOptions {
 const HORIZON_EVERY_MS = 500
 const CHECKPOINT_MS = 5_000
 const UNKNOWN_PROBE_MS = 1_000
+const LAST_WORD_MS = 3_000
 const SETTLE_LOOK_MS = 5
 
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
@@ -120,8 +122,10 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
 
   /** An engine that is away holds the horizon where it is. */
   function heldUp(error: unknown): void {
-    if (!isRetriable(error)) onFatal(error)
+    if (!isStopped && !isRetriable(error)) onFatal(error)
   }
+
+  const soon = (task: Promise<unknown>) => within(env, LAST_WORD_MS, task).catch(() => undefined)
 
   /** At the end, an engine that is away is no failure. */
   function failed(error: unknown): void {
@@ -210,11 +214,9 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     backlogEvents: () => parts?.worker.backlogEvents() ?? 0,
     survived: (partition) => survivors.has(partition),
     append: {
-      assertMay() {
-        if (members.isSure()) return
-        throw new RivuletError('unavailable', 'this process is not sure that others count it in', {
-          retryAfterMs: 1_000,
-        })
+      refusal() {
+        if (!members.isSure()) return 'this process is not sure that others count it in'
+        return ids.isLeased() ? undefined : 'this process has no lease to give out ids at this time'
       },
       stamped: (id, key) => own.stamped(id, laneOf(key)),
       appended(id, key, position, isNotice) {
@@ -259,7 +261,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     },
     async prepare() {
       await retry(() => members.join())
-      nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name }))
+      nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name, onNotice }))
       // Before anything is loaded: what comes later in the log is told again.
       const watermark = await retry(() => store.watermark())
       const bounds = await retry(() => log.bounds())
@@ -287,16 +289,13 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     async stop() {
       isStopped = true
       workers.close()
-      await sampling
       if (role === 'api') waiters.end()
       else {
-        // What is told now need not be done again by who comes next.
-        await sample()
-          .then(publish)
-          .catch(() => undefined)
+        // What is told now need not be done again by who comes next; an engine that is away is not waited for.
+        await soon(sampling.then(sample).then(publish))
         await parts?.worker.stop()
       }
-      await teller.stop()
+      await soon(teller.stop())
       await follower?.stop()
       nodeLease?.close()
       // What may still enter the log holds the horizon, until others take this process for gone.

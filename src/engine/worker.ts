@@ -92,7 +92,9 @@ export function createWorker(options: WorkerOptions): Worker {
   const projectedTo = new Array<number>(log.partitions).fill(0)
   const reactedTo = new Array<number>(log.partitions).fill(0)
   const replayedTo = new Array<number>(log.partitions).fill(0)
-  let assigned: ReadonlySet<number> = new Set()
+  /** By partition, the assignment with which it came: one that went and came back is another one's work meanwhile. */
+  let assigned: ReadonlyMap<number, number> = new Map()
+  let assignments = 0
   const owned = new Set<number>()
   let handover: Projected[] = []
   let backlogEvents = 0
@@ -135,7 +137,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const intake = createIntake(options, retry)
 
   function onAssigned(partitions: readonly number[]): void {
-    assigned = new Set(partitions)
+    const since = ++assignments
+    assigned = new Map(partitions.map((partition) => [partition, assigned.get(partition) ?? since]))
     const lost = new Set([...owned].filter((partition) => !assigned.has(partition)))
     for (const partition of lost) owned.delete(partition)
     const left = handover.filter(({ batch }) => !lost.has(batch.partition))
@@ -150,15 +153,16 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function gain(): Promise<void> {
-    const fresh = new Set([...assigned].filter((partition) => !owned.has(partition)))
+    const given = assigned
+    const fresh = new Set([...given.keys()].filter((partition) => !owned.has(partition)))
     if (fresh.size === 0 || stopped) return
     // Before anything else is read of them: what an owner before did later is then read again.
     const watermark = await retry(() => store.watermark())
     const bounds = await retry(() => log.bounds())
     await retry(() => options.onGained(fresh))
     for (const partition of fresh) {
-      // Gone again meanwhile, or the process ends.
-      if (!assigned.has(partition) || stopped) continue
+      // Gone meanwhile, perhaps to come back, or the process ends.
+      if (assigned.get(partition) !== given.get(partition) || stopped) continue
       // A store without a watermark may have lost everything: what the group has committed says nothing of it.
       const { start } = bounds[partition]
       const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)

@@ -35,3 +35,18 @@ test('a process is not ready while the log or the store does not answer, and is 
   expect(readiness.notReady()).toBeUndefined()
   await readiness.close()
 })
+
+test('a process that reaches both and can take no write is not ready either', async () => {
+  const env = createSimulatedEnv({ seed: 1, startMs: 0 })
+  let refusal: string | undefined
+  const readiness = watchReadiness(
+    env,
+    { log: { bounds: async () => [] } as never, store: { watermark: async () => [] } as never },
+    () => refusal,
+  )
+  await pass(env, 3_000)
+  expect(readiness.notReady()).toBeUndefined()
+  refusal = 'no ids'
+  expect(readiness.notReady()).toBe('no ids')
+  await readiness.close()
+})

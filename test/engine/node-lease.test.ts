@@ -44,7 +44,10 @@ test('processes with clocks apart never give out the same id, through many lease
     Array.from({ length: 12 }, async (_, i) => {
       const own = { ...env, wallMs: () => env.wallMs() + (i % 3) * 1_200_000 }
       const ids = createLeasedIds(own.wallMs)
-      return { ids, lease: await holdNodeLease({ env: own, store, ids, holder: `${i}` }) }
+      return {
+        ids,
+        lease: await holdNodeLease({ env: own, store, ids, holder: `${i}`, onNotice: () => undefined }),
+      }
     }),
   )
   for (let round = 0; round < 60; round++) {
@@ -56,7 +59,10 @@ test('processes with clocks apart never give out the same id, through many lease
     if (round % 10 === 9) {
       holders.shift()?.lease.close()
       const ids = createLeasedIds(env.wallMs)
-      holders.push({ ids, lease: await holdNodeLease({ env, store, ids, holder: `later ${round}` }) })
+      holders.push({
+        ids,
+        lease: await holdNodeLease({ env, store, ids, holder: `later ${round}`, onNotice: () => undefined }),
+      })
     }
   }
   expect(given.size).toBe(count)

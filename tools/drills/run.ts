@@ -52,12 +52,17 @@ export async function runDrills(
   const crowd = needs.crowd === undefined ? undefined : await createCrowd(clients, needs.crowd)
   const load = startLoad(world)
   const run: Run = { cluster, world, crowd, load, windows: [], recoveries: [], failures: [], say }
-  await sleep((seconds * 1_000) / 2)
-  for (const drill of drills) {
-    if (drills.length > 1) say(`${drill.name}: ${drill.describe}`)
-    await strikeAll(run, drill)
+  try {
+    await sleep((seconds * 1_000) / 2)
+    for (const drill of drills) {
+      if (drills.length > 1) say(`${drill.name}: ${drill.describe}`)
+      await strikeAll(run, drill)
+    }
+    await sleep((seconds * 1_000) / 2)
+  } catch (error) {
+    await load.stop()
+    throw error
   }
-  await sleep((seconds * 1_000) / 2)
   return finish(run, drills)
 }
 

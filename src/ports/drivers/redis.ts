@@ -53,7 +53,8 @@ const RETRY_AFTER_MS = 1_000
 
 export async function connectRedis({ env, onNotice, ...options }: RedisOptions): Promise<Redis> {
   const inTime = <T>(task: Promise<T>) => within(env, STEP_TIMEOUT_MS, task)
-  const open = () => openDriver({ ...options, within: inTime, onError: noticeOf(onNotice) })
+  const onError = noticeOf(onNotice)
+  const open = () => openDriver({ ...options, within: inTime, onError })
   const first = await open().catch((error: unknown) => {
     throw connectionError(options.nodes, error)
   })

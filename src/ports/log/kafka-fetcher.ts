@@ -10,7 +10,7 @@ import type { LogBatch } from './log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { groupByLeader, type Leader } from './kafka-leaders.ts'
 import { KafkaLink } from './kafka-link.ts'
-import { backoffMs, CODE, type KafkaSettings } from './kafka-settings.ts'
+import { backoffMs, CODE, describeError, type KafkaSettings } from './kafka-settings.ts'
 import { Track } from './kafka-track.ts'
 
 export interface FetcherOptions {
@@ -30,6 +30,7 @@ const POLL_MS = 250
 /** While a full partition is left out, which may have room again at any moment. */
 const SHORT_POLL_MS = 20
 const COMMITTED_ONLY = 1
+const NOTICE_FAILURES = 3
 
 export class KafkaFetcher implements FollowReader {
   readonly #options: FetcherOptions
@@ -37,6 +38,8 @@ export class KafkaFetcher implements FollowReader {
   readonly #busyNodes = new Set<number>()
   #tracks: Track[] = []
   #turn = 0
+  /** Operators know. */
+  #isTroubled = false
   #closed = false
 
   constructor(options: FetcherOptions) {
@@ -96,7 +99,7 @@ export class KafkaFetcher implements FollowReader {
     const topic = this.#options.cluster.topic
     const awake = this.#tracks.filter((track) => !track.resting)
     const lost = awake.filter(({ partition }) => topic?.leaders[partition] === undefined)
-    if (lost.length > 0) this.#rest(lost)
+    if (lost.length > 0) this.#rest(lost, new Error('no leader'))
     const led = groupByLeader(
       topic,
       awake.map(({ partition }) => partition),
@@ -113,8 +116,8 @@ export class KafkaFetcher implements FollowReader {
     this.#busyNodes.add(leader.node)
     try {
       await this.#fetch(leader, tracks, waitMs)
-    } catch {
-      this.#rest(tracks)
+    } catch (error) {
+      this.#rest(tracks, error)
     } finally {
       this.#busyNodes.delete(leader.node)
       this.#pump()
@@ -156,9 +159,12 @@ export class KafkaFetcher implements FollowReader {
 
   async #settle(track: Track, answer: fetchV17.FetchResponsePartition | undefined): Promise<void> {
     if (answer?.errorCode === CODE.offsetOutOfRange) return this.#moveIntoRange(track)
-    if (answer?.errorCode !== 0) return this.#rest([track])
+    if (answer?.errorCode !== 0) {
+      return this.#rest([track], new Error(`the broker answers with code ${answer?.errorCode}`))
+    }
     this.#options.onEnd(track.partition, Number(answer.highWatermark))
     track.put(answer.records ?? [])
+    this.#tellWell()
   }
 
   /** Retention has removed what was asked for, or there was never such a position. */
@@ -168,7 +174,7 @@ export class KafkaFetcher implements FollowReader {
     if (track.version === version) track.seek(fetchAt < start ? start : end)
   }
 
-  #rest(tracks: readonly Track[]): void {
+  #rest(tracks: readonly Track[], reason: unknown): void {
     const { env } = this.#options.settings
     if (this.#closed) return
     for (const track of tracks) {
@@ -176,7 +182,22 @@ export class KafkaFetcher implements FollowReader {
       track.failures++
     }
     const failures = Math.max(...tracks.map((track) => track.failures))
+    if (failures >= NOTICE_FAILURES) this.#tellTrouble(reason)
     env.timer(backoffMs(env, failures), () => void this.#wake(tracks))
+  }
+
+  /** Once, until all is well again: it goes on trying, whatever it is. */
+  #tellTrouble(reason: unknown): void {
+    const { onNotice, topic } = this.#options.settings
+    if (!this.#isTroubled) onNotice(`Kafka: the topic ${topic} is not read: ${describeError(reason)}`)
+    this.#isTroubled = true
+  }
+
+  #tellWell(): void {
+    if (!this.#isTroubled || this.#tracks.some(({ failures }) => failures > 0)) return
+    const { onNotice, topic } = this.#options.settings
+    onNotice(`Kafka: the topic ${topic} is read again`)
+    this.#isTroubled = false
   }
 
   async #wake(tracks: readonly Track[]): Promise<void> {

@@ -30,9 +30,17 @@ export function createCassandraReader(
       second === undefined
         ? { query: get, params: [key, first] }
         : { query: getMany, params: [key, [...sorts]] }
-    const page = await client.read(statement, { rows: SORTS_MAX })
-    const rows = page.rows.map((raw) => toRow({ table, partition, sort: raw.sort as string }, raw, nowMs))
-    return new Map(rows.filter((row) => row !== undefined).map((row) => [row.sort, row]))
+    const found = new Map<string, Row>()
+    // A page may also end early, by its bytes. One row more than there can be: else the last page says there is another.
+    for (let from: string | undefined; ;) {
+      const page = await client.read(statement, { rows: SORTS_MAX + 1, from })
+      for (const raw of page.rows) {
+        const row = toRow({ table, partition, sort: raw.sort as string }, raw, nowMs)
+        if (row !== undefined) found.set(row.sort, row)
+      }
+      from = page.next
+      if (from === undefined) return found
+    }
   }
 
   function readRange(range: RowRange, nowMs: number): Promise<Row[]> {
