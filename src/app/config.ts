@@ -49,8 +49,32 @@ export function readConfig({ flags = {}, environment = {} }: ConfigSources): Con
   const written: WrittenSettings = { ...(file === undefined ? {} : fromFile(file)), ...outside }
   const given = new Set(SETTING_KEYS.filter((key) => written[key] !== undefined))
   const values = SETTING_KEYS.map((key) => [key, valueOf(key, written[key])] as const)
+  assertWhole(written)
   return { config: Object.fromEntries(values) as unknown as Config, given }
 }
+
+/** Each has settings of its own, which say nothing without its address. */
+const ENGINES = ['kafka', 'cassandra', 'redis'] as const
+const LOGINS = [
+  ['cassandraUsername', 'cassandraPassword'],
+  ['redisUsername', 'redisPassword'],
+] as const
+
+/** A line that is lost from a unit file must not make another deployment of it. */
+function assertWhole(written: WrittenSettings): void {
+  for (const engine of ENGINES) {
+    const stray = SETTING_KEYS.find((key) => key.startsWith(engine) && written[key] !== undefined)
+    if (stray !== undefined && written[engine] === undefined) throw lacks(stray, engine)
+  }
+  for (const [username, password] of LOGINS)
+    if (written[username] !== undefined && written[password] === undefined) throw lacks(username, password)
+}
+
+const lacks = (given: SettingKey, missing: SettingKey): RivuletError =>
+  new RivuletError(
+    'config_invalid',
+    `the setting ${spellings(given)} is set, and ${variableOf(missing)}, without which it says nothing, is not`,
+  )
 
 function valueOf(key: SettingKey, written: Written | undefined): unknown {
   const { of, fallback } = settingOf(key)

@@ -8,6 +8,7 @@
  *   store/ log/   the data
  */
 
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
@@ -47,6 +48,13 @@ const NOT_FOREIGN = new Set([
   draftOf(OWNER_FILE),
   draftOf(FORMAT_FILE),
 ])
+
+/** For commands that read what is there: one that is not is not made. */
+export function assertDataFolder(folder: string): void {
+  if (existsSync(join(folder, FORMAT_FILE))) return
+  const message = `${resolve(folder)} is no data folder of Rivulet; name one with --data`
+  throw new RivuletError('config_invalid', message)
+}
 
 export async function openDataFolder(options: DataFolderOptions): Promise<DataFolder> {
   const folder = resolve(options.folder)

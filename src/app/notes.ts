@@ -17,6 +17,8 @@ export interface Notes {
   keep(name: string, make: () => string): Promise<{ readonly text: string; readonly isNew: boolean }>
   /** Where people find it. */
   placeOf(name: string): string
+  /** How people remove it, where they can. */
+  removal(name: string): string | undefined
 }
 
 export function createFolderNotes(folder: string): Notes {
@@ -33,6 +35,7 @@ export function createFolderNotes(folder: string): Notes {
   return {
     read,
     placeOf: pathOf,
+    removal: (name) => `delete ${pathOf(name)}`,
     async keep(name, make) {
       const known = await read(name)
       if (known !== undefined) return { text: known, isNew: false }
@@ -57,6 +60,7 @@ export function createStoreNotes(store: Store, place: string): Notes {
       return row === undefined ? undefined : notesTable.decode(row).text
     },
     placeOf: (name) => `${place}, note ${name}`,
+    removal: () => undefined,
     async keep(name, make) {
       const key = notesTable.key(name)
       const [{ inserted, value }] = await store.insertIfAbsent([

@@ -72,6 +72,6 @@ const mismatch = (place: string, finding: string): RivuletError =>
 /** A log that is there keeps its own epoch; what is moved needs a higher one than it had. */
 export function assertEpoch(place: string, log: Log, epoch: number): void {
   if (log.epoch >= epoch) return
-  const message = `the log of ${place} has epoch ${log.epoch}, and what is moved there needs ${epoch}; move to a new place`
+  const message = `${place} has been used before (its log has epoch ${log.epoch}, what is moved there needs ${epoch}); a move needs a new folder, or a new topic and keyspace (RIVULET_KAFKA_TOPIC, RIVULET_CASSANDRA_KEYSPACE)`
   throw new RivuletError('config_invalid', message)
 }

@@ -11,7 +11,7 @@ import {
   type KafkaLogOptions,
 } from '../ports/log/kafka.ts'
 import type { Log } from '../ports/log/log.ts'
-import { migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
+import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
 import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
 import { guarded, passLeases, takeLease } from './lease.ts'
@@ -25,6 +25,8 @@ interface Engines {
   readonly brokers: readonly string[]
   readonly contactPoints: readonly string[]
 }
+
+type Topic = Omit<KafkaLogOptions, 'epoch'>
 
 const HOUR_MS = 3_600_000
 const LAG_EVERY_MS = 10_000
@@ -127,6 +129,7 @@ export async function migrateKafkaAndCassandra(options: MigrateOptions, engines:
     topic: config.kafkaTopic,
     security: kafkaSecurity(config),
   }
+  await naming('cassandra', assertNotAnothers(options, engines, topic))
   await naming(
     'kafka',
     migrateKafka({
@@ -148,15 +151,25 @@ export async function migrateKafkaAndCassandra(options: MigrateOptions, engines:
   )
 }
 
+/** A keyspace that is somebody's has a topic: under a wrong name, no other one is made for it. */
+async function assertNotAnothers(options: MigrateOptions, engines: Engines, topic: Topic): Promise<void> {
+  const isThere = await kafkaTopicId(topic).then(
+    () => true,
+    (error: unknown) => !isRivuletError(error, 'config_invalid'),
+  )
+  if (isThere) return
+  const owner = await keyspaceOwner({ ...cassandraOf(options, engines), deployment: '' })
+  if (owner === undefined) return
+  const { kafkaTopic, cassandraKeyspace } = options.config
+  const message = `the keyspace ${cassandraKeyspace} belongs to a log that is there, or was (${owner}), and there is no topic ${kafkaTopic}: correct RIVULET_KAFKA_TOPIC, or name another keyspace in RIVULET_CASSANDRA_KEYSPACE`
+  throw new RivuletError('config_invalid', message)
+}
+
 /**
  * Two keyspaces on one topic would each get the events of half of its partitions. Rows can be made again only from a
  * log that has lost nothing.
  */
-async function assertMayClaim(
-  { config }: MigrateOptions,
-  topic: Omit<KafkaLogOptions, 'epoch'>,
-  rebuild: boolean,
-): Promise<void> {
+async function assertMayClaim({ config }: MigrateOptions, topic: Topic, rebuild: boolean): Promise<void> {
   const log = await openKafkaLog({ ...topic, epoch: FIRST_EPOCH })
   const bounds = await log.bounds().finally(() => log.close())
   if (bounds.every(({ end }) => end === 0)) return

@@ -100,7 +100,9 @@ export const MOVED_NOTE = 'moved.json'
 export async function assertNotMoved(notes: Notes): Promise<void> {
   const text = await notes.read(MOVED_NOTE)
   if (text === undefined) return
-  const message = `this deployment was moved away (${text}); serve it there, or delete ${notes.placeOf(MOVED_NOTE)} to go on here`
+  const { to, at_ms: atMs } = JSON.parse(text) as { to: string; at_ms: number }
+  const undo = notes.removal(MOVED_NOTE)
+  const message = `this deployment was moved to ${to} at ${new Date(atMs).toISOString()}; serve it there${undo === undefined ? '' : `, or ${undo} to go on here`}`
   throw new RivuletError('config_invalid', message)
 }
 

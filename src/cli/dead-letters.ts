@@ -1,11 +1,12 @@
 /** `rivulet dead-letters`: records that could not be taken in. */
 
 import { Command } from 'commander'
+import { assertDataFolder } from '../app/data-folder.ts'
 import { listDeadLetters, replayDeadLetters } from '../app/dead-letters.ts'
 import { createRealEnv, openPorts } from '../app/ports.ts'
 import { DURABLE_SETTINGS, type SettingKey } from '../app/settings.ts'
 import { endAtOnce } from './fatal.ts'
-import { addSettings, configOf } from './setting-flags.ts'
+import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'
 import { createTerminal } from './terminal.ts'
 
 const SETTINGS: readonly SettingKey[] = [...DURABLE_SETTINGS, 'config']
@@ -32,6 +33,8 @@ async function run(flags: Flags): Promise<void> {
   const env = createRealEnv()
   const terminal = createTerminal(env)
   const { config } = configOf(flags, SETTINGS)
+  assertOnePlace(flags, config)
+  if (config.kafka === undefined) assertDataFolder(config.data)
   const onFatal = endAtOnce
   const ports = await openPorts({
     env,

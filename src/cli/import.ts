@@ -8,7 +8,7 @@ import { ldbcSource } from '../app/import/ldbc.ts'
 import type { SettingKey } from '../app/settings.ts'
 import { RivuletError } from '../core/errors.ts'
 import { createRealEnv, noteImport, openPorts } from '../app/ports.ts'
-import { addSettings, configOf } from './setting-flags.ts'
+import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'
 import { endAtOnce } from './fatal.ts'
 
@@ -52,12 +52,14 @@ export const importCommand = (): Command =>
 async function importFiles(flags: ImportFlags): Promise<void> {
   const env = createRealEnv()
   const { config } = configOf(flags, SETTINGS)
+  assertOnePlace(flags, config)
   const source = await sourceOf(flags)
   const startedAtMs = env.monotonicMs()
   const terminal = createTerminal(env)
   const { note: notice, progress } = terminal
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
+    notice(`into ${ports.place}`)
     const summary = await runImport(ports, source, { progress, notice, onFatal: endAtOnce })
     await noteImport(ports)
     terminal.endProgress()

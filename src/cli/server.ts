@@ -8,13 +8,14 @@ import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve.ts'
-import { configOf } from './setting-flags.ts'
+import { assertOnePlace, configOf } from './setting-flags.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
   const { config, given } = configOf(flags, SERVE_SETTINGS)
+  assertOnePlace(flags, config)
   const isDemo = flags.demo === true
   // On a terminal, a line a request would drown what people came to read.
   const isQuiet = !given.has('logLevel') && (isDemo || process.stderr.isTTY === true)

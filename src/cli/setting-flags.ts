@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander'
 import { processEnvironment, readConfig, type Configured } from '../app/config.ts'
-import { flagOf, settingOf, variableOf, type SettingKey } from '../app/settings.ts'
+import { flagOf, settingOf, variableOf, type Config, type SettingKey } from '../app/settings.ts'
+import { RivuletError } from '../core/errors.ts'
 
 export function addSettings(command: Command, keys: readonly SettingKey[]): Command {
   for (const key of keys) {
@@ -24,3 +25,10 @@ export const configOf = (
     flags: Object.fromEntries(keys.map((key) => [key, options[key]])),
     environment: processEnvironment(),
   })
+
+/** Who names a folder does not mean the engines that the environment happens to name. */
+export function assertOnePlace({ data }: Partial<Record<SettingKey, string>>, { kafka }: Config): void {
+  if (data === undefined || kafka === undefined) return
+  const message = `--data names the folder ${data}, and RIVULET_KAFKA says that the data is on engines; leave out one of them`
+  throw new RivuletError('config_invalid', message)
+}

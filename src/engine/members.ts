@@ -161,7 +161,10 @@ export async function awaitNobody({ env, store, onNotice, waits }: NobodyOptions
     if (!waits && living.some(({ name }) => watch.hasBeaten(name))) {
       throw new RivuletError('data_locked', 'this deployment is being served; stop every process of it first')
     }
-    if (looks === 1 && waits) onNotice('other processes serve this deployment; waiting until they end')
+    if (looks === 1 && waits)
+      onNotice(
+        'other processes serve this deployment, which this one needs alone (--demo, or no RIVULET_REDIS): waiting until they end',
+      )
     await sleep(env, LOOK_MS)
   }
 }

@@ -3,7 +3,7 @@
  * known to the others by the log: events, and how far their owners have come with them (progress.ts).
  */
 
-import { isRetriable, isRivuletError } from '../core/errors.ts'
+import { isRetriable, isRivuletError, RivuletError } from '../core/errors.ts'
 import { createLeasedIds, ID_MAX } from '../core/ids.ts'
 import { within } from '../ports/env/deadlines.ts'
 import { sleep } from '../ports/env/sleep.ts'
@@ -36,6 +36,7 @@ const CHECKPOINT_MS = 5_000
 const UNKNOWN_PROBE_MS = 1_000
 const LAST_WORD_MS = 3_000
 const SETTLE_LOOK_MS = 5
+const HORIZON_WITHIN_MS = 10_000
 
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   const { env, log, store, views, waiters, onFatal, onNotice } = ports
@@ -136,6 +137,15 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
   function toldBehind(error: unknown): void {
     if (!isRetriable(error)) throw error
     onNotice('starts behind: not all that others have written is known here yet; is a worker running?')
+  }
+
+  /** Of a new deployment nobody knows one until all its partitions are somebody's. */
+  async function knowHorizon(): Promise<void> {
+    const untilMs = env.monotonicMs() + HORIZON_WITHIN_MS
+    while (horizon.claimable() === 0 && !isStopped) {
+      if (env.monotonicMs() > untilMs) throw new RivuletError('unavailable', 'no horizon is known yet')
+      await sleep(env, SETTLE_LOOK_MS)
+    }
   }
 
   function hasReached(partition: number, position: number): boolean {
@@ -279,7 +289,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
         sampling = sampleOften()
       }
       // Whoever is answered from caches is answered by what stood when this process began, if that can be known soon.
-      if (role !== 'worker') await catchUp().catch(toldBehind)
+      if (role !== 'worker') await catchUp().then(knowHorizon).catch(toldBehind)
     },
     async settle() {
       // Above it is only what was sampled after this, with the ends that the log has now or later.

@@ -118,7 +118,8 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       nextCursor: hasMore ? cursors.next : undefined,
       after: cursors.after,
       hasMore,
-      complete: lacksNothing(found.failed),
+      // Where nobody has told how far fan-out is, nothing is promised.
+      complete: complete > 0 && lacksNothing(found.failed),
       horizon: complete,
       gap: false,
       failedSources: found.failed,
@@ -150,7 +151,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       nextCursor: undefined,
       after: sealHome(seal, reader, 0, shown).after,
       hasMore: false,
-      complete: true,
+      complete: now.horizon > 0,
       horizon: now.horizon,
       gap: false,
       failedSources: found.failed,

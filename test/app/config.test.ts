@@ -115,3 +115,18 @@ test('what is far from everything is not guessed', () => {
   expect(nearest('prt', ['port', 'host'])).toBe('port')
   expect(nearest('completely', ['port', 'host'])).toBeUndefined()
 })
+
+test('settings of an engine without its address are refused: a line was lost', () => {
+  expect(refusal({ environment: { RIVULET_KAFKA_TOPIC: 'other' } })).toMatch(
+    /RIVULET_KAFKA_TOPIC.*RIVULET_KAFKA,/,
+  )
+  expect(refusal({ environment: { RIVULET_CASSANDRA_KEYSPACE: 'other' } })).toMatch(/RIVULET_CASSANDRA,/)
+  expect(refusal({ environment: { RIVULET_REDIS_PREFIX: 'other' } })).toMatch(/RIVULET_REDIS,/)
+  const redis = { RIVULET_REDIS: '127.0.0.1:6379' }
+  expect(readConfig({ environment: { ...redis, RIVULET_REDIS_PREFIX: 'p' } }).config.redisPrefix).toBe('p')
+  expect(refusal({ environment: { ...redis, RIVULET_REDIS_USERNAME: 'u' } })).toMatch(
+    /RIVULET_REDIS_PASSWORD/,
+  )
+  const cassandra = { RIVULET_CASSANDRA: '127.0.0.1:9042', RIVULET_CASSANDRA_USERNAME: 'u' }
+  expect(refusal({ environment: cassandra })).toMatch(/RIVULET_CASSANDRA_PASSWORD/)
+})

@@ -208,7 +208,7 @@ test('import prints what it did; musae-github comes at speed', async (context) =
   expect(ended.stdout).toMatch(/^accounts +37,700 new, 0 known\nfollows +578,006 new, 0 known\n/)
   // Progress follows on a slow machine.
   expect(ended.stderr).toMatch(
-    /^edges\.csv:1: taken for a header \(id_1,id_2\); --no-header makes it an edge\n/,
+    /^into .*\nedges\.csv:1: taken for a header \(id_1,id_2\); --no-header makes it an edge\n/,
   )
 })
 

@@ -89,11 +89,14 @@ export function openEngineFolder(folder = process.env.ENGINES_FOLDER ?? DEFAULT_
       const startMs = performance.now()
       if (known === undefined) mkdirSync(folderOf(name), { recursive: true })
       const laidOut = known?.nodes ?? (await definition.prepare(folderOf(name), count, report))
-      const nodes = laidOut.map((node) => (isAlive(node) ? node : start(node)))
+      const running = new Set(laidOut.filter(isAlive))
+      const nodes = laidOut.map((node) => (running.has(node) ? node : start(node)))
       save(name, nodes)
-      report(
-        `${name}: starting ${nodes.map((node) => `${node.name} (process ${node.process?.pid})`).join(', ')}`,
-      )
+      const describe = (some: readonly EngineNode[]) =>
+        some.map((node) => `${node.name} (process ${node.process?.pid})`).join(', ')
+      if (running.size > 0) report(`${name}: running already: ${describe([...running])}`)
+      const started = nodes.filter((node) => !running.has(node))
+      if (started.length > 0) report(`${name}: starting ${describe(started)}`)
       await Promise.all(nodes.map(definition.ready))
       await definition.join?.(nodes)
       report(`${name}: ready after ${((performance.now() - startMs) / 1_000).toFixed(1)} s`)

@@ -3,10 +3,9 @@
  * at the rows, whether they agree with each other, and at feeds, whether they are what they should be.
  */
 
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { createRivulet } from '../../index.ts'
+import { assertDataFolder } from '../data-folder.ts'
 import type { Progress } from '../import/progress.ts'
 import { openPorts, type OpenPorts, type OpenPortsOptions } from '../ports.ts'
 import type { Config } from '../settings.ts'
@@ -59,11 +58,7 @@ function assertFolder({ data: folder, kafka, cassandra }: Config): void {
     const message = 'doctor examines data folders only; leave out RIVULET_KAFKA and RIVULET_CASSANDRA'
     throw new RivuletError('config_invalid', message)
   }
-  if (existsSync(join(folder, 'format.json'))) return
-  throw new RivuletError(
-    'config_invalid',
-    `${resolve(folder)} is no data folder of Rivulet; name one with --data`,
-  )
+  assertDataFolder(folder)
 }
 
 async function examinePorts(

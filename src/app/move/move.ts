@@ -11,6 +11,7 @@ import { createRivulet } from '../../index.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryViews } from '../../ports/views/memory.ts'
 import { createClosers } from '../closers.ts'
+import { assertDataFolder } from '../data-folder.ts'
 import type { Progress } from '../import/progress.ts'
 import { beatsTable, leasesTable } from '../lease.ts'
 import { notesTable, type Notes } from '../notes.ts'
@@ -46,6 +47,7 @@ const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
 export async function move(options: MoveOptions): Promise<Moved> {
   const { env, to, progress } = options
   const closers = createClosers()
+  if (to === 'engines') assertDataFolder(options.config.data)
   try {
     const source = closers.add(await openSide(options, to === 'engines' ? 'folder' : 'engines'))
     await assertNotMoved(source.notes)

@@ -53,17 +53,18 @@ const RETRY_AFTER_MS = 1_000
 
 export async function connectRedis({ env, onNotice, ...options }: RedisOptions): Promise<Redis> {
   const inTime = <T>(task: Promise<T>) => within(env, STEP_TIMEOUT_MS, task)
-  const onError = noticeOf(onNotice)
-  const open = () => openDriver({ ...options, within: inTime, onError })
+  const trouble = createTrouble(onNotice)
+  const open = () => openDriver({ ...options, within: inTime, onError: trouble.tell })
   const first = await open().catch((error: unknown) => {
     throw connectionError(options.nodes, error)
   })
-  return new Connection(env, open, first)
+  return new Connection(env, open, first, trouble)
 }
 
 class Connection implements Redis {
   private readonly env: Env
   private readonly open: () => Promise<Driver>
+  private readonly trouble: Trouble
   private driver: Driver
   private readonly deadlines: ReturnType<typeof createDeadlines>
   private readonly subscriptions = new Set<{ readonly channel: string; readonly listener: Listener }>()
@@ -75,8 +76,9 @@ class Connection implements Redis {
   private answeredAtMs = 0
   private probedAtMs = 0
 
-  constructor(env: Env, open: () => Promise<Driver>, driver: Driver) {
+  constructor(env: Env, open: () => Promise<Driver>, driver: Driver, trouble: Trouble) {
     this.env = env
+    this.trouble = trouble
     this.open = open
     this.driver = driver
     this.deadlines = createDeadlines(env, COMMAND_TIMEOUT_MS)
@@ -159,6 +161,7 @@ class Connection implements Redis {
   private answered(): void {
     this.answeredAtMs = this.env.monotonicMs()
     this.isSilent = false
+    this.trouble.ended()
   }
 
   /** While nothing answers at all, callers are told so at once; one of them now and then tries. */
@@ -191,13 +194,24 @@ class Connection implements Redis {
   }
 }
 
-/** Each kind of trouble once, until it changes: a lost server would be told many times a second. */
-function noticeOf(onNotice: (text: string) => void): (error: unknown) => void {
-  let last = ''
-  return (error) => {
-    const text = error instanceof Error ? error.message : String(error)
-    if (text !== last) onNotice(`Redis: ${text}`)
-    last = text
+interface Trouble {
+  tell(error: unknown): void
+  ended(): void
+}
+
+/** Each kind once, until it changes or ends: a lost server would be told many times a second. */
+function createTrouble(onNotice: (text: string) => void): Trouble {
+  let last: string | undefined
+  return {
+    tell(error) {
+      const text = error instanceof Error ? error.message : String(error)
+      if (text !== last) onNotice(`Redis: ${text}`)
+      last = text
+    },
+    ended() {
+      if (last !== undefined) onNotice('Redis answers again')
+      last = undefined
+    },
   }
 }
 
@@ -223,6 +237,6 @@ function connectionError(nodes: readonly string[], error: unknown): RivuletError
     const message = `${where} refuses the user or password (${detail}); set RIVULET_REDIS_USERNAME and RIVULET_REDIS_PASSWORD`
     return new RivuletError('config_invalid', message, { cause: error })
   }
-  const message = `${where} cannot be reached: ${detail || 'no answer'}; check that it runs and that the address is right`
+  const message = `${where} cannot be reached: ${detail || 'no answer'}; check that it runs, that the address is right, and whether it wants RIVULET_REDIS_TLS`
   return new RivuletError('unavailable', message, { retryAfterMs: RETRY_AFTER_MS, cause: error })
 }

@@ -94,7 +94,7 @@ export const unreachable = (brokers: readonly string[], cause: unknown): Rivulet
   new RivuletError(
     'unavailable',
     `Kafka does not answer at ${brokers.join(', ')} (${describeError(cause)}): ` +
-      'check that it runs and that RIVULET_KAFKA names its brokers',
+      'check that it runs, that RIVULET_KAFKA names its brokers, and whether they want RIVULET_KAFKA_TLS',
     { retryAfterMs: 1_000, cause },
   )
 

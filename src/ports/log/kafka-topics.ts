@@ -65,7 +65,7 @@ export async function kafkaTopicId(options: KafkaAddress & Pick<KafkaSettings, '
 }
 
 export const noTopic = ({ topic }: Pick<KafkaSettings, 'topic'>) =>
-  wrongKafka(`there is no topic ${topic}: run \`rivulet migrate\` first`)
+  wrongKafka(`there is no topic ${topic}: run \`rivulet migrate\` first, or correct RIVULET_KAFKA_TOPIC`)
 
 async function createTopic(
   settings: KafkaSettings,
@@ -94,7 +94,7 @@ async function createTopic(
       if (codeOf(error) === CODE.invalidReplication) {
         throw wrongKafka(
           `the cluster has too few brokers for a replication factor of ${replicationFactor}: ` +
-            'start more brokers, or lower the factor',
+            'start more brokers, or lower RIVULET_KAFKA_REPLICATION',
         )
       }
       throw error
@@ -123,7 +123,7 @@ export async function checkTopic(
   if (partitions !== undefined && topic.partitions !== partitions) {
     throw wrongKafka(
       `the topic ${name} has ${topic.partitions} partitions, not ${partitions}: their number decides where a key ` +
-        'is and never changes; set it back, or move to a new topic with a higher epoch',
+        'is and never changes; set RIVULET_KAFKA_PARTITIONS back, or move to a folder and from there to a new topic',
     )
   }
   if (topic.replicas < 2) onNotice(`Kafka: the topic ${name} has a single copy: a lost disk loses the log`)

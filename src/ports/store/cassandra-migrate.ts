@@ -40,6 +40,20 @@ const PRIMARY_KEYS: Readonly<Record<string, string>> = {
   [WATERMARK_TABLE]: 'name, log_partition',
 }
 
+/** @returns the deployment that a keyspace belongs to; nothing where it is nobody's, or not there */
+export async function keyspaceOwner(options: CassandraOptions): Promise<string | undefined> {
+  assertKeyspaceName(options.keyspace)
+  const client = await connectCassandra(options)
+  try {
+    const keyspace = await readKeyspace(client, options.keyspace)
+    return keyspace?.has(META_TABLE) === true
+      ? await readMeta(client, options.keyspace, META.deployment)
+      : undefined
+  } finally {
+    await client.close()
+  }
+}
+
 export async function migrateCassandra(options: MigrationOptions): Promise<void> {
   assertKeyspaceName(options.keyspace)
   const client = await connectCassandra(options)
@@ -84,7 +98,7 @@ async function createKeyspace(client: CassandraClient, options: MigrationOptions
   const nodes = client.nodeCount()
   if (replicationFactor > nodes) {
     // It would be accepted, and then every read and write refused.
-    const message = `${replication} is ${replicationFactor}, but the data centre ${localDataCenter} has ${nodes} nodes; add nodes or lower it`
+    const message = `${replication} is ${replicationFactor}, but the data centre ${localDataCenter} has ${nodes} (nodes); add some or lower it`
     throw configInvalid(message)
   }
   const dataCenter = localDataCenter.replaceAll("'", "''")

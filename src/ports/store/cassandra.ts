@@ -23,7 +23,7 @@ import { createCassandraWriter } from './cassandra-writer.ts'
 import type { Store } from './store.ts'
 
 export type { CassandraOptions } from './cassandra-client.ts'
-export { migrateCassandra, type MigrationOptions } from './cassandra-migrate.ts'
+export { keyspaceOwner, migrateCassandra, type MigrationOptions } from './cassandra-migrate.ts'
 
 export async function openCassandraStore(options: CassandraOptions): Promise<Store> {
   const { env, keyspace, tables } = options
