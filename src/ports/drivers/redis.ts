@@ -50,10 +50,11 @@ const PROBE_MS = 250
 /** Of each step of connecting: another node may answer where one is frozen. */
 const STEP_TIMEOUT_MS = 2_500
 const RETRY_AFTER_MS = 1_000
+const TROUBLE_ENDS_AFTER_MS = 5_000
 
 export async function connectRedis({ env, onNotice, ...options }: RedisOptions): Promise<Redis> {
   const inTime = <T>(task: Promise<T>) => within(env, STEP_TIMEOUT_MS, task)
-  const trouble = createTrouble(onNotice)
+  const trouble = createTrouble(env, onNotice)
   const open = () => openDriver({ ...options, within: inTime, onError: trouble.tell })
   const first = await open().catch((error: unknown) => {
     throw connectionError(options.nodes, error)
@@ -200,16 +201,20 @@ interface Trouble {
 }
 
 /** Each kind once, until it changes or ends: a lost server would be told many times a second. */
-function createTrouble(onNotice: (text: string) => void): Trouble {
+function createTrouble(env: Env, onNotice: (text: string) => void): Trouble {
   let last: string | undefined
+  let lastAtMs = 0
   return {
     tell(error) {
       const text = error instanceof Error ? error.message : String(error)
       if (text !== last) onNotice(`Redis: ${text}`)
       last = text
+      lastAtMs = env.monotonicMs()
     },
     ended() {
-      if (last !== undefined) onNotice('Redis answers again')
+      // Others of a cluster answer all the time: what matters is that the trouble does not come again.
+      if (last === undefined || env.monotonicMs() - lastAtMs < TROUBLE_ENDS_AFTER_MS) return
+      onNotice('Redis answers again')
       last = undefined
     },
   }
