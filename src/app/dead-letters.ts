@@ -25,8 +25,8 @@ export async function listDeadLetters(
 }
 
 /**
- * Appends those that wait to the end of their partitions. Should it break off, the one that was under way comes
- * again: taking an event in twice changes nothing.
+ * Appends those that wait to the end of their partitions. Should it be killed between the two writes of one, that one
+ * comes again: where its request carried no Idempotency-Key, it may then be taken in, and counted, twice.
  * @returns how many
  */
 export async function replayDeadLetters({ log, store }: Ports): Promise<number> {

@@ -51,6 +51,8 @@ export interface Trust {
   isSure(): boolean
   /** From the moment at which a beat began that has succeeded. */
   from(beganAtMs: number): void
+  /** Until the next beat that succeeds. */
+  lapse(): void
   /** For good. */
   end(): void
 }
@@ -62,6 +64,9 @@ export function createTrust(env: Env): Trust {
     isSure: () => !isOver && env.monotonicMs() - sureAtMs < SURE_MS,
     from(beganAtMs) {
       sureAtMs = Math.max(sureAtMs, beganAtMs)
+    },
+    lapse() {
+      sureAtMs = Number.NEGATIVE_INFINITY
     },
     end() {
       isOver = true

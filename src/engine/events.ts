@@ -5,6 +5,7 @@
 
 import { decode, encode, struct, text, u32, u53, optional, u8, type Codec } from '../core/codec.ts'
 import { RivuletError } from '../core/errors.ts'
+import { idFloorAt } from '../core/ids.ts'
 import { rowVersion } from '../ports/store/store.ts'
 
 export interface EventType<B> {
@@ -72,9 +73,19 @@ export function encodeEvent<B>(
   return encode(record, body)
 }
 
-/** Of an event of ours, or of a newer version: other bytes are hardly ever an id. */
-const isEnvelope = (tag: number, id: number): boolean =>
-  tag >= ENGINE_TAGS ? id === 0 : tag > 0 && Number.isSafeInteger(id) && id > 0
+/** Tag, id, key, and whether there is an idempotency. */
+const ENVELOPE_BYTES_MIN = 1 + 8 + 8 + 1
+const FLAG_AT = ENVELOPE_BYTES_MIN - 1
+/** Nothing that is newer than this was ever stamped before. */
+const NEWER_FROM_ID = idFloorAt(Date.UTC(2026, 0, 1))
+
+/** Fields that are missing have defaults, so that bytes cut short, or somebody else's, would pass for an event. */
+function isEnvelope(value: Uint8Array, { tag, id, key }: { tag: number; id: number; key: number }): boolean {
+  if (value.length < ENVELOPE_BYTES_MIN || value[FLAG_AT] > 1 || !Number.isSafeInteger(key) || key < 0) {
+    return false
+  }
+  return tag >= ENGINE_TAGS ? id === 0 : tag > 0 && Number.isSafeInteger(id) && id > 0
+}
 
 export interface EventDecoder {
   (value: Uint8Array, epoch: number, partition: number, position: number): Event
@@ -93,10 +104,11 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
         write: () => {},
         read(input): Event {
           const { tag, id, key, idempotency } = envelope.read(input)
-          // Fields that are missing have defaults, so that bytes cut short would pass for an event.
-          if (!isEnvelope(tag, id)) throw new RivuletError('data_corrupt', 'no event')
+          if (!isEnvelope(value, { tag, id, key })) throw new RivuletError('data_corrupt', 'no event')
           const type = byTag.get(tag)
           if (type === undefined) {
+            // Every process ends at it, so it must not be a stranger's bytes.
+            if (tag < ENGINE_TAGS && id < NEWER_FROM_ID) throw new RivuletError('data_corrupt', 'no event')
             const message = `the log holds an event of kind ${tag}, written by a newer Rivulet (partition ${partition}, position ${position})`
             throw new RivuletError('data_newer_format', message)
           }

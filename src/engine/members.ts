@@ -36,6 +36,7 @@ export interface MembersOptions {
   readonly gate: () => Promise<number>
   /** Somebody did while this process was counted out: what it knows is of another time. */
   readonly onLost: (error: unknown) => void
+  readonly onNotice?: (text: string) => void
   readonly beatMs?: number
 }
 
@@ -59,6 +60,8 @@ export interface Members {
 type Member = ReturnType<typeof membersTable.decode>
 
 const BEAT_MS = 500
+/** Of its beats, how often a process looks whether others can see them. */
+const SEEN_EVERY_BEATS = 4
 /** Without a new beat for so long, it is told to be gone. */
 const GONE_MS = 30_000
 const LOOK_MS = 500
@@ -68,13 +71,24 @@ const ENDED_FORGOTTEN_AFTER_MS = 600_000
 const MEMBERS_MAX = 10_000
 
 export function createMembers(options: MembersOptions): Members {
-  const { env, store, role, low, observe, gate, onLost, beatMs = BEAT_MS } = options
+  const {
+    env,
+    store,
+    role,
+    low,
+    observe,
+    gate,
+    onLost,
+    onNotice = () => undefined,
+    beatMs = BEAT_MS,
+  } = options
   const watch = createWatch(env, store)
   let own = newOwn(env, store, role)
   const trust = createTrust(env)
   let hasJoined = false
   let knownAlone: number | undefined
   let isClosed = false
+  let beats = 0
   let timer: { cancel(): void } | undefined
 
   /**
@@ -105,13 +119,23 @@ export function createMembers(options: MembersOptions): Members {
       if (trust.isSure()) {
         await own.write(low())
         // One that took longer may have come after this process was counted out.
-        if (trust.isSure()) trust.from(beganAtMs)
+        if (trust.isSure() && (await isSeen())) trust.from(beganAtMs)
       } else await enter()
     } catch (error) {
       // A store that is away says nothing: this process is only no longer sure, after a while.
       if (!isRetriable(error)) return onLost(error)
     }
     if (!isClosed) timer = env.timer(beatMs, () => void goOn())
+  }
+
+  /** A row that somebody has deleted hides the beats that come after it: the process is another one from then on. */
+  async function isSeen(): Promise<boolean> {
+    if (++beats % SEEN_EVERY_BEATS !== 0) return true
+    if ((await watch.living()).some(({ name }) => name === own.name)) return true
+    trust.lapse()
+    onNotice('the row of this process is gone from the table `members`: it enters again, under another name')
+    await enter()
+    return false
   }
 
   function stop(): void {

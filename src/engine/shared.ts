@@ -51,6 +51,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     role,
     gate,
     onLost: onFatal,
+    onNotice,
     low: own.low,
     observe: ids.observe,
     beatMs: horizonEveryMs,

@@ -87,7 +87,14 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
 function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   reply.headers(SECURITY_HEADERS)
   reply.header('x-request-id', request.id)
-  done(request.is404 ? notFound() : undefined)
+  done(request.is404 ? notFound() : compressed(request))
+}
+
+/** Nothing here unpacks a body. */
+function compressed({ headers }: FastifyRequest): Error | undefined {
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding.toLowerCase() === 'identity') return undefined
+  return new RivuletError('unsupported_media_type', 'a body must be application/json, and not compressed')
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {

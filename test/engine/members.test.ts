@@ -1,7 +1,7 @@
 /** Who counts as living, what holds the horizon, and who may give out ids. */
 
 import { expect, test } from 'vitest'
-import { createMembers, awaitNobody } from '../../src/engine/members.ts'
+import { createMembers, awaitNobody, membersTable } from '../../src/engine/members.ts'
 import type { Env } from '../../src/ports/env/env.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createMemoryStore } from '../../src/ports/store/memory.ts'
@@ -163,4 +163,21 @@ test('who has been gone for long holds nobody up who looks for the first time', 
   const late = process(900)
   await late.members.join()
   expect((await late.members.lows()).low).toBe(700)
+})
+
+test('a process whose row was taken away enters again under another name', async () => {
+  const { env, store, process } = createDeployment()
+  const [one, two] = [process(100), process(200)]
+  await one.members.join()
+  await two.members.join()
+  const { name } = one.members
+  const ended = { name, role: 'all', beat: 1_000_000, low: 0, ended: true }
+  await store.write([membersTable.row(membersTable.key(name), ended.beat, ended)])
+  expect((await two.members.lows()).low).toBe(200)
+  await env.run(3_000)
+  expect(one.members.name).not.toBe(name)
+  expect(one.members.isSure()).toBe(true)
+  expect((await two.members.lows()).low).toBe(100)
+  await one.members.leave()
+  await two.members.leave()
 })

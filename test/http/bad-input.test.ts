@@ -1,5 +1,6 @@
 /** What callers should not send: each a clear 4xx that names the place, and nothing changed. */
 
+import { gzipSync } from 'node:zlib'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
@@ -131,6 +132,12 @@ describe('JSON', () => {
     }
     const charset = await postRaw('{"content":"x"}', { 'content-type': 'application/json; charset=utf-8' })
     expect(charset.status).toBe(201)
+  })
+
+  it('that is compressed', async () => {
+    const reply = await postRaw(gzipSync('{"content":"x"}'), { 'content-encoding': 'gzip' })
+    expect(reply.status).toBe(415)
+    refused(reply, 'unsupported_media_type')
   })
 
   it('where none belongs', async () => {

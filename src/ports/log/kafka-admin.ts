@@ -51,8 +51,10 @@ export async function groupLag(
     for (const { partitionIndex, committedOffset } of partitions)
       offsets.set(partitionIndex, Number(committedOffset))
   }
-  // what retention has removed is no longer to be read
-  return bounds.map(({ start, end }, partition) => end - Math.max(start, offsets.get(partition) ?? start))
+  // what retention has removed is no longer to be read; what came since the ends were asked for is no lag below zero
+  return bounds.map(({ start, end }, partition) =>
+    Math.max(0, end - Math.max(start, offsets.get(partition) ?? start)),
+  )
 }
 
 export async function withAdmin<T>(

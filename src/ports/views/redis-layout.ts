@@ -148,6 +148,8 @@ export function readPage(
 ): ViewPage | undefined {
   if (group === null || group.length !== groupBytesOf(lanes)) return undefined
   if (timeline === null || timeline.length < HEADER_BYTES) return undefined
+  // Somebody else has written here.
+  if ((timeline.length - HEADER_BYTES) % ENTRY_BYTES !== 0) return undefined
   if (timeline.readUInt32LE(0) !== group.readUInt32LE(0)) return undefined
   const words = wordsOf(timeline)
   const first = Math.max(0, words.length - capacity * ENTRY_WORDS)

@@ -59,7 +59,7 @@ for part = 6, #ARGV do
       local length = redis.pcall('APPEND', name, entry)
       local is_foreign = type(length) == 'table' and string.find(length.err, '^WRONGTYPE')
       if type(length) == 'table' and not is_foreign then return length end
-      if is_foreign or length == 12 then
+      if is_foreign or length == 12 or length % 12 ~= 0 then
         redis.call('DEL', name)
         absent = absent + 1
       elseif length >= full_bytes then

@@ -50,3 +50,17 @@ it.each([0, 3, 12, 100])('entries up to %i places late are shown newest first, e
     }),
   )
 })
+
+it('a timeline to which somebody else has appended is lost, not read askew', () => {
+  const whole = timelineOf([{ id: 2 ** 40, author: 1 }])
+  const read = (bytes: Buffer) =>
+    readPage(Buffer.alloc(groupBytesOf(LANES)), bytes, {
+      capacity: CAPACITY,
+      lanes: LANES,
+      below: Infinity,
+      limit: 1,
+    })
+  expect(read(whole)?.entries.length).toBe(1)
+  for (let more = 1; more < ENTRY_BYTES; more++)
+    expect(read(Buffer.concat([whole, Buffer.alloc(more)]))).toBeUndefined()
+})
