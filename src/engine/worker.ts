@@ -8,12 +8,13 @@
  */
 
 import { isRetriable } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
-import { COLLECTED_RECORDS_MAX, createCollector, type Collector } from './collector.ts'
+import { createCheckpoints } from './checkpoints.ts'
+import { createCollector, type Collector } from './collector.ts'
 import type { Domain } from './domain.ts'
 import type { Event } from './events.ts'
+import { createHandover, type Projected } from './handover.ts'
 import { createIntake, type IntakeOptions, type TakenIn } from './intake.ts'
 import { retrying } from './retry.ts'
 import type { Waiters } from './waiters.ts'
@@ -21,9 +22,7 @@ import type { Waiters } from './waiters.ts'
 /** Who reads the log. */
 export const WORKER_GROUP = 'worker'
 
-const HANDOVER_EVENTS_MAX = 16 * LIMITS.workerBatchEvents
 const CHECKPOINT_MS = 30_000
-const CHECKPOINT_EVENTS = 500_000
 
 export interface Worker {
   /** Joins the readers of the log; goes on by itself. */
@@ -78,12 +77,6 @@ export interface WorkerOptions extends IntakeOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-/** A batch that is projected and has still to be reacted to. */
-interface Projected {
-  readonly batch: LogBatch
-  readonly events: readonly Event[]
-}
-
 const highestOf = (events: readonly Event[]): number =>
   events.reduce((highest, { id }) => Math.max(highest, id), 0)
 
@@ -96,32 +89,29 @@ export function createWorker(options: WorkerOptions): Worker {
   let assigned: ReadonlyMap<number, number> = new Map()
   let assignments = 0
   const owned = new Set<number>()
-  let handover: Projected[] = []
-  let backlogEvents = 0
-  let eventsSinceCheckpoint = 0
-  /** Of the last checkpoint: of records that are no events, too, or retention would overtake it. */
-  let isAhead = false
+  const handover = createHandover()
+  const checkpoints = createCheckpoints({
+    env,
+    everyMs: options.checkpointMs ?? CHECKPOINT_MS,
+    save,
+    onError: fail,
+  })
   let consumer: LogConsumer | undefined
   let collector: Collector | undefined
   let stopped = false
   /** It still goes on, but does not wait for long any more. */
   let ending = false
   let failure: unknown
-  let wakeReactor = () => {}
-  let wakeProjector = () => {}
   const idlers: (() => void)[] = []
   let loops: Promise<unknown> = Promise.resolve()
   let gaining: Promise<void> = Promise.resolve()
-  let checkpointTimer: { cancel(): void } | undefined
-  let checkpointing: Promise<void> = Promise.resolve()
 
   function fail(error: unknown): void {
     if (failure !== undefined || isOnlyEnding(error)) return
     failure = error
     stopped = true
     waiters.end(error)
-    wakeReactor()
-    wakeProjector()
+    handover.end()
     wakeIdlers()
     options.onFatal(error)
   }
@@ -141,12 +131,8 @@ export function createWorker(options: WorkerOptions): Worker {
     assigned = new Map(partitions.map((partition) => [partition, assigned.get(partition) ?? since]))
     const lost = new Set([...owned].filter((partition) => !assigned.has(partition)))
     for (const partition of lost) owned.delete(partition)
-    const left = handover.filter(({ batch }) => !lost.has(batch.partition))
-    for (const { events } of handover) backlogEvents -= events.length
-    for (const { events } of left) backlogEvents += events.length
-    handover = left
+    handover.drop(lost)
     if (lost.size > 0) options.onLost(lost)
-    wakeProjector()
     gaining = gaining.then(gain).catch((error: unknown) => {
       if (!stopped) fail(error)
     })
@@ -188,7 +174,6 @@ export function createWorker(options: WorkerOptions): Worker {
         isAlone ? events : events.filter(({ partition }) => partition === batch.partition)
       done(batch, { taken: ofBatch(taken), skipped: ofBatch(skipped) })
     }
-    wakeReactor()
   }
 
   /** What is told of a partition is told from here on: how far it is, and what was passed over on the way there. */
@@ -197,8 +182,7 @@ export function createWorker(options: WorkerOptions): Worker {
     // Gone meanwhile: what was written is right, and all the same it is the next owner's to tell.
     if (!isNextOf(projectedTo, batch)) return
     projectedTo[partition] = Math.max(projectedTo[partition], batch.next)
-    backlogEvents += taken.length
-    handover.push({ batch, events: taken })
+    handover.put({ batch, events: taken })
     // Before what goes on lets their writers go on, too.
     for (const event of skipped) options.onSkipped(event)
     options.apply(partition, taken, batch.next)
@@ -208,9 +192,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function projectLoop(): Promise<void> {
     while (!stopped) {
-      while (backlogEvents > HANDOVER_EVENTS_MAX && !stopped) {
-        await new Promise<void>((resolve) => (wakeProjector = resolve))
-      }
+      await handover.room()
       const batches = stopped ? undefined : await collector?.collect()
       if (batches === undefined) return
       const next = batches.filter((batch) => isNextOf(projectedTo, batch))
@@ -220,35 +202,12 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function reactLoop(): Promise<void> {
     for (;;) {
-      const next = handover.shift()
-      if (next === undefined) {
-        if (stopped) return
-        await new Promise<void>((resolve) => (wakeReactor = resolve))
-        continue
-      }
-      await react([next, ...othersReady(next)])
-      wakeProjector()
+      const taken = await handover.take()
+      if (taken === undefined) return
+      await react(taken)
       wakeIdlers()
-      if (eventsSinceCheckpoint >= CHECKPOINT_EVENTS) await checkpoint()
+      if (checkpoints.isDue) await checkpoints.save()
     }
-  }
-
-  /** Batches of other partitions that wait: what follows from them all is done at once. */
-  function othersReady({ batch, events }: Projected): Projected[] {
-    const others: Projected[] = []
-    const partitions = new Set([batch.partition])
-    let count = events.length
-    while (
-      handover.length > 0 &&
-      count < COLLECTED_RECORDS_MAX &&
-      !partitions.has(handover[0].batch.partition)
-    ) {
-      const other = handover.shift() as Projected
-      partitions.add(other.batch.partition)
-      count += other.events.length
-      others.push(other)
-    }
-    return others
   }
 
   async function react(projected: readonly Projected[]): Promise<void> {
@@ -256,8 +215,7 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const domain of events.length > 0 ? domains : [])
       if (domain.react !== undefined) await retry(async () => domain.react?.(events))
     for (const event of events) onDone(event)
-    backlogEvents -= events.length
-    eventsSinceCheckpoint += events.length
+    handover.done(projected)
     if (events.length > 0) await retry(options.afterBatch)
     for (const one of projected) await commit(one)
   }
@@ -267,36 +225,27 @@ export function createWorker(options: WorkerOptions): Worker {
     // Gone meanwhile, and perhaps back again: then it has begun anew.
     if (!isNextOf(reactedTo, batch)) return
     reactedTo[partition] = Math.max(reactedTo[partition], batch.next)
-    isAhead = true
+    checkpoints.ahead(events.length)
     options.onReacted(partition, batch.next, highestOf(events))
     if (!stopped) await consumer?.commit(partition, batch.next)
   }
 
-  function checkpoint(): Promise<void> {
-    checkpointing = checkpointing.then(save).catch((error: unknown) => {
+  /** What was reacted to is also projected, so replaying from there misses neither. */
+  async function save(): Promise<boolean> {
+    const isOurs = (partition: number) => owned.has(partition)
+    const positions = reactedTo.map((reacted, partition) =>
+      isOurs(partition) ? options.savable(partition, reacted) : 0,
+    )
+    const isLeft = reactedTo.some((reacted, partition) => isOurs(partition) && positions[partition] < reacted)
+    try {
+      await retry(options.beforeCheckpoint)
+      await retry(() => store.checkpoint(positions))
+      await log.release(positions)
+    } catch (error) {
       // At the end it may go without: the next one only begins further back.
       if (!isOnlyEnding(error)) throw error
-    })
-    return checkpointing
-  }
-
-  /** What was reacted to is also projected, so replaying from there misses neither. */
-  async function save(): Promise<void> {
-    eventsSinceCheckpoint = 0
-    const positions = reactedTo.map((reacted, partition) =>
-      owned.has(partition) ? options.savable(partition, reacted) : 0,
-    )
-    isAhead = reactedTo.some((reacted, partition) => owned.has(partition) && positions[partition] < reacted)
-    await retry(options.beforeCheckpoint)
-    await retry(() => store.checkpoint(positions))
-    await log.release(positions)
-  }
-
-  function scheduleCheckpoint(): void {
-    checkpointTimer = env.timer(options.checkpointMs ?? CHECKPOINT_MS, () => {
-      const due = isAhead ? checkpoint() : Promise.resolve()
-      due.then(() => !stopped && scheduleCheckpoint(), fail)
-    })
+    }
+    return isLeft
   }
 
   /** Waits until `isSo`, looked at whenever something has changed. */
@@ -309,18 +258,18 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   return {
-    checkpoint,
+    checkpoint: checkpoints.save,
     owned,
     projectedTo: (partition) => projectedTo[partition],
     reactedTo: (partition) => reactedTo[partition],
     isWhole: (partition) => owned.has(partition) && projectedTo[partition] >= replayedTo[partition],
-    backlogEvents: () => backlogEvents,
+    backlogEvents: () => handover.events,
     isReplayed: ({ partition, position }) => position < replayedTo[partition],
     async start() {
       consumer = await log.consumer(WORKER_GROUP, onAssigned)
       collector = createCollector(env, consumer, log.partitions)
       loops = Promise.all([projectLoop(), reactLoop()]).catch(fail)
-      scheduleCheckpoint()
+      checkpoints.start()
     },
     async idle() {
       await until(() => owned.size === log.partitions)
@@ -328,18 +277,16 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     async stop() {
       ending = true
-      checkpointTimer?.cancel()
       // Before it leaves: whoever has its partitions next begins where it was.
-      if (failure === undefined && isAhead) await checkpoint()
+      if (failure === undefined) await checkpoints.stop()
       stopped = true
       await consumer?.close()
-      wakeReactor()
-      wakeProjector()
+      handover.end()
       await loops
       await gaining
       wakeIdlers()
       waiters.end()
-      if (failure === undefined && isAhead) await checkpoint()
+      if (failure === undefined) await checkpoints.stop()
     },
   }
 }
