@@ -2,7 +2,7 @@
 
 import { deadLetters, markReplayed, type DeadLetter } from '../engine/dead-letters.ts'
 import { partitionKeys } from '../engine/partition-keys.ts'
-import type { OpenPorts } from './ports.ts'
+import type { OpenPorts } from './ports-parts.ts'
 
 type Ports = Pick<OpenPorts, 'log' | 'store'>
 

@@ -16,9 +16,9 @@ import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
 import { guarded, passLeases, takeLease } from './lease.ts'
 import { createStoreNotes } from './notes.ts'
-import { assertEpoch, assertSamePast } from './ports-folder.ts'
-import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './ports.ts'
+import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './ports-parts.ts'
 import { kafkaSecurity, naming, tlsOf } from './ports-security.ts'
+import { assertEpoch, assertSamePast } from './same-past.ts'
 import { allTables } from './tables.ts'
 
 interface Engines {

@@ -9,7 +9,7 @@ import { createRedisViews, type RedisViews } from '../ports/views/redis.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createClosers } from './closers.ts'
 import { naming, tlsOf } from './ports-security.ts'
-import type { Figure, OpenPortsOptions, Volatile } from './ports.ts'
+import type { Figure, OpenPortsOptions, Volatile } from './ports-parts.ts'
 
 const CLAIM_EVERY_MS = 5_000
 

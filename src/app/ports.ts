@@ -4,79 +4,19 @@
  */
 
 import { RivuletError } from '../core/errors.ts'
-import type { Bus } from '../ports/bus/bus.ts'
 import { createMemoryBus } from '../ports/bus/memory.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
-import type { Log } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
 import { createMemoryViews } from '../ports/views/memory.ts'
-import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
 import { movesTable } from './move/tables.ts'
 import type { Notes } from './notes.ts'
 import { openFolder } from './ports-folder.ts'
-import { MIB, type Config } from './settings.ts'
+import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './ports-parts.ts'
+import { MIB } from './settings.ts'
 
 /** Commands take it from here: only this layer knows adapters. */
 export { createRealEnv } from '../ports/env/real.ts'
-
-/** A number that only some adapters have. */
-export interface Figure {
-  readonly name: string
-  readonly help: string
-  readonly read: () => number
-  readonly kind?: 'gauge' | 'total'
-}
-
-/** What is the truth. */
-export interface Durable {
-  readonly log: Log
-  readonly store: Store
-  readonly notes: Notes
-  /** Names the deployment among others that may share an engine with it. */
-  readonly id: string
-  /** What people call it by: the folder, or the engines. */
-  readonly place: string
-  readonly figures: readonly Figure[]
-  /** For what must not be changed by a process that another may have replaced. */
-  guard?(views: Views): Views
-  /** Of a deployment that others serve, too: resolves once nobody has it alone, with how often somebody had. */
-  readonly gate?: () => Promise<number>
-  close(): Promise<void>
-}
-
-/** What may be lost, and is then made again. */
-export interface Volatile {
-  readonly views: Views
-  readonly ephemeral: Ephemeral
-  readonly bus: Bus
-  readonly figures: readonly Figure[]
-  close(): Promise<void>
-}
-
-export interface OpenPorts extends Omit<Durable & Volatile, 'close'> {
-  /** Of both halves. */
-  readonly figures: readonly Figure[]
-  readonly env: Env
-  /** Opened in order, closed in the opposite order. */
-  close(): Promise<void>
-}
-
-export interface OpenPortsOptions {
-  readonly env: Env
-  readonly config: Config
-  /** The disk failed: nothing that follows can be trusted. */
-  readonly onFatal: (error: unknown) => void
-  /** What an operator should know, such as a torn tail that was cut. */
-  readonly onNotice: (text: string) => void
-  /** A deployment on engines that others serve is waited for; else it is `data_locked`. */
-  readonly waitsForLease?: boolean
-  /** Others may serve the same deployment at the same time. */
-  readonly isShared?: boolean
-}
 
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const closers = createClosers()
@@ -126,11 +66,6 @@ export async function openDurable(options: OpenPortsOptions, epoch?: number): Pr
     ({ openKafkaAndCassandra }) =>
       openKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra }, epoch),
   )
-}
-
-export interface MigrateOptions extends Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'> {
-  /** A new keyspace for a log that holds events already: its rows are to be made from those. */
-  readonly rebuild?: boolean
 }
 
 /** What engines must have before they are opened; a data folder needs nothing. */

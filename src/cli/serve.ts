@@ -24,7 +24,8 @@ export const SERVE_SETTINGS: readonly SettingKey[] = [
 
 const HELP = `
 Prints its addresses on stdout once it is ready; logs are JSON lines on stderr. SIGTERM and SIGINT end it
-cleanly: requests under way are answered, for at most 10 seconds. A second signal ends it at once.`
+cleanly: requests under way are answered, for at most 10 seconds, and all of it takes at most 25. A second signal
+ends it at once.`
 
 export interface ServeFlags extends Partial<Record<SettingKey, string>> {
   readonly demo?: true

@@ -1,0 +1,38 @@
+/** Whether a log and a store belong together, and whether a log may be what something is moved to. */
+
+import { RivuletError } from '../core/errors.ts'
+import type { Log } from '../ports/log/log.ts'
+import type { Store } from '../ports/store/store.ts'
+
+/**
+ * Log and store must tell one story: what the store holds is in the log or older than it, and the log begins
+ * where the store ends or before. Anything else is half of a backup, and going on would bury it.
+ */
+export async function assertSamePast(place: string, log: Log, store: Store): Promise<void> {
+  const watermark = await store.watermark()
+  for (const [partition, { start, end }] of (await log.bounds()).entries()) {
+    const projected = watermark[partition] ?? 0
+    if (projected > end) {
+      throw mismatch(place, `the store holds events up to position ${projected}, but the log ends at ${end}`)
+    }
+    if (projected < start) {
+      throw mismatch(
+        place,
+        `the log begins at position ${start}, but the store holds only what is below ${projected}`,
+      )
+    }
+  }
+}
+
+export const mismatch = (place: string, finding: string): RivuletError =>
+  new RivuletError(
+    'data_corrupt',
+    `in ${place}, ${finding}: data is missing, and nothing was changed; restore log and store together, from one backup`,
+  )
+
+/** A log that is there keeps its own epoch; what is moved needs a higher one than it had. */
+export function assertEpoch(place: string, log: Log, epoch: number): void {
+  if (log.epoch >= epoch) return
+  const message = `${place} has been used before (its log has epoch ${log.epoch}, what is moved there needs ${epoch}); a move needs a new folder, or a new topic and keyspace (RIVULET_KAFKA_TOPIC, RIVULET_CASSANDRA_KEYSPACE)`
+  throw new RivuletError('config_invalid', message)
+}
