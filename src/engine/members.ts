@@ -14,7 +14,7 @@ import { ID_MAX } from '../core/ids.ts'
 import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
 import type { Store } from '../ports/store/store.ts'
-import { BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
+import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
 import { defineTable } from './tables.ts'
 
 export const membersTable = defineTable({
@@ -65,6 +65,7 @@ const SEEN_EVERY_BEATS = 4
 /** Without a new beat for so long, it is told to be gone. */
 const GONE_MS = 30_000
 const LOOK_MS = 500
+assert(BEAT_MS <= BEAT_MS_MAX && BEAT_STALE_MS < GONE_MS, 'who is told to be gone was taken for gone before')
 /** By the clocks of all who read it: much longer than they can be apart. */
 const FORGOTTEN_AFTER_MS = 2 * 86_400_000
 const ENDED_FORGOTTEN_AFTER_MS = 600_000

@@ -20,8 +20,8 @@ import { pathOf } from './access-log.ts'
 import { canonicalJson } from './json.ts'
 
 /**
- * Longer than any write takes. One that was claimed by a process that is gone holds the others back for no longer;
- * should its event come after all, the projection takes in the first of the two.
+ * Longer than nearly every write takes. One that was claimed by a process that is gone holds the others back for no
+ * longer; should its event come after all, the projection takes in the first of the two.
  */
 const CLAIM_TTL_MS = 30_000
 const RETRY_IN_FLIGHT_MS = 1_000

@@ -8,7 +8,7 @@ import {
   type Broker,
   type ConnectionOptions,
 } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
+import { assert, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 
 /** How the brokers are reached. */
@@ -43,6 +43,7 @@ export const CONNECT_TIMEOUT_MS = 3_000
 /** How long a broker waits for its replicas; below the request's own time-out, so that its answer still comes. */
 export const PRODUCE_TIMEOUT_MS = 3_000
 export const REQUEST_TIMEOUT_MS = 5_000
+assert(PRODUCE_TIMEOUT_MS < REQUEST_TIMEOUT_MS, 'a broker that waits for its replicas answers in time')
 
 /** Codes of the protocol that this adapter acts upon. */
 export const CODE = {
