@@ -10,6 +10,7 @@ import { freePorts } from '../engines/processes.ts'
 import { redis } from '../engines/redis.ts'
 import { importCrowd } from './crowd.ts'
 import { command, createServer, type Role, type Server, type Settings } from './server.ts'
+import { createSplitNetwork, type SplitNetwork } from './split-network.ts'
 
 export type NodeCounts = Partial<Record<EngineName, 1 | 3>>
 
@@ -18,6 +19,8 @@ export interface Needs {
   readonly nodes?: NodeCounts
   /** One server does everything; else two answer requests and two work. */
   readonly isAlone?: boolean
+  /** The first node of Redis can be cut off from the others. */
+  readonly splitsRedis?: boolean
   /** How many follow one author, beside the small world. */
   readonly crowd?: number
 }
@@ -28,6 +31,8 @@ export interface Cluster {
   readonly apis: readonly Server[]
   readonly workers: readonly Server[]
   readonly serverKey: string
+  /** Where the drill needs it. */
+  readonly network: SplitNetwork | undefined
   /** Another one, not started yet. */
   addServer(role: Role): Promise<Server>
 }
@@ -62,10 +67,12 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
   const servers: Server[] = []
   /** Settles once no engine is on its way up any more. */
   let opening: Promise<unknown> = Promise.resolve()
+  let network: SplitNetwork | undefined
 
   async function openEngines(nodes: NodeCounts): Promise<Cluster['engines']> {
     mkdirSync(folder, { recursive: true })
-    const up = ENGINE_NAMES.map((engine) => engineFolder.up(DEFINITIONS[engine], nodes[engine] ?? 1, say))
+    const definitions = { ...DEFINITIONS, ...(network !== undefined && { redis: network.redis }) }
+    const up = ENGINE_NAMES.map((engine) => engineFolder.up(definitions[engine], nodes[engine] ?? 1, say))
     opening = Promise.allSettled(up)
     const started = await Promise.all(up)
     return Object.fromEntries(started.map((engine) => [engine.name, engine])) as Cluster['engines']
@@ -87,7 +94,11 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
     await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
   }
 
-  async function open({ nodes = {}, isAlone = false, crowd }: Needs): Promise<Cluster> {
+  async function open({ nodes = {}, isAlone = false, splitsRedis = false, crowd }: Needs): Promise<Cluster> {
+    if (splitsRedis) {
+      network = createSplitNetwork()
+      network.up()
+    }
     const engines = await openEngines(nodes)
     const settings: Settings = {
       ...Object.assign({}, ...ENGINE_NAMES.map((engine) => engines[engine].settings)),
@@ -106,6 +117,7 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
       apis: servers.filter(({ role }) => role !== 'worker'),
       workers: servers.filter(({ role }) => role !== 'api'),
       serverKey: SERVER_KEY,
+      network,
       addServer: (role) => addServer(role, settings),
     }
   }
@@ -119,6 +131,7 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
       // One that was only being laid out starts after the first look.
       await opening
       await killEngines()
+      network?.down()
       if (keep) return
       rmSync(SCRATCH, { recursive: true, force: true })
     },

@@ -33,7 +33,7 @@ ${DRILLS.map(({ name, describe }) => `  ${name.padEnd(NAME_WIDTH)}${describe}`).
 Each starts engines of its own in a scratch folder, and on them two API processes and two workers, or one server
 with all roles where it says so, and ends with what was found: 0 violations are expected. --short is
 ${SHORT.join(', ')} in this order, on one deployment. The clocks need Debian's
-package faketime.`
+package faketime, a primary that is cut off root and iproute2.`
 
 interface Flags {
   readonly all?: true
@@ -68,7 +68,8 @@ function roundsOf(names: readonly string[], { all, short, seconds }: Flags): Rou
   }))
 }
 
-const needsOf = ({ nodes, isAlone, crowd }: Drill): Needs => ({
+const needsOf = ({ nodes, isAlone, splitsRedis, crowd }: Drill): Needs => ({
+  ...(splitsRedis !== undefined && { splitsRedis }),
   ...(nodes !== undefined && { nodes }),
   ...(isAlone !== undefined && { isAlone }),
   ...(crowd !== undefined && { crowd }),

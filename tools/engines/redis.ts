@@ -16,7 +16,16 @@ const CLUSTER_NODES = 6
 const NODE_TIMEOUT_MS = 2_000
 const READY_WITHIN_MS = 20_000
 
-export const redis: EngineDefinition = {
+/** Where the nodes are. */
+export interface RedisPlaces {
+  hostOf(index: number): string
+  /** More arguments of the server. */
+  argsOf(index: number): readonly string[]
+  /** What its command is run by. */
+  within(index: number): readonly string[]
+}
+
+export const redisOn = (places: RedisPlaces): EngineDefinition => ({
   name: 'redis',
   async prepare(folder, nodes, report) {
     const server = await redisServer(report)
@@ -25,11 +34,8 @@ export const redis: EngineDefinition = {
     const ports = await freePorts(2 * count)
     return Array.from({ length: count }, (_, i) =>
       layOut({
-        folder,
-        server,
-        index: i,
-        port: ports[i],
-        clusterPort: nodes === 1 ? undefined : ports[count + i],
+        ...{ folder, places, server, index: i },
+        ...{ port: ports[i], clusterPort: nodes === 1 ? undefined : ports[count + i] },
       }),
     )
   },
@@ -46,18 +52,22 @@ export const redis: EngineDefinition = {
   settings: (nodes) => ({
     RIVULET_REDIS: `redis://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
   }),
-}
+})
+
+export const redis = redisOn({ hostOf: () => HOST, argsOf: () => [], within: () => [] })
 
 interface Layout {
   readonly folder: string
+  readonly places: RedisPlaces
   readonly server: readonly string[]
   readonly index: number
   readonly port: number
   readonly clusterPort: number | undefined
 }
 
-function layOut({ folder, server, index, port, clusterPort }: Layout): EngineNode {
+function layOut({ folder, places, server, index, port, clusterPort }: Layout): EngineNode {
   const name = `redis-${index + 1}`
+  const host = places.hostOf(index)
   const own = join(folder, name)
   mkdirSync(own, { recursive: true })
   const cluster =
@@ -68,10 +78,10 @@ function layOut({ folder, server, index, port, clusterPort }: Layout): EngineNod
           ...['--cluster-port', String(clusterPort), '--repl-diskless-sync-delay', '0'],
         ]
   const command = [
-    ...[...server, '--port', String(port), '--bind', HOST, '--dir', own],
-    ...['--save', '', '--appendonly', 'no', ...cluster],
+    ...[...places.within(index), ...server, '--port', String(port), '--bind', host, '--dir', own],
+    ...['--save', '', '--appendonly', 'no', ...cluster, ...places.argsOf(index)],
   ]
-  return { name, host: HOST, port, folder: own, logFile: join(own, 'server.log'), command }
+  return { name, host, port, folder: own, logFile: join(own, 'server.log'), command }
 }
 
 /** Slots are served, and a replica has its primary: only then may a drill take one away. */

@@ -37,13 +37,20 @@ const oneFrozen: Drill = {
 
 const allDown: Drill = {
   name: 'cassandra-all-down',
-  describe: 'one node, which is all there are: kill -9, started again 5 s later on its own data',
+  describe: 'three nodes, three replicas: all killed, started again 5 s later on their own data',
+  nodes: NODES,
   lastsMs: 5_000,
   async strike({ engines: { cassandra }, struck }) {
-    await cassandra.kill(0)
-    struck('all nodes of Cassandra are killed', isDead(cassandra, 0))
+    const all = [...cassandra.nodes.keys()]
+    await Promise.all(all.map((index) => cassandra.kill(index)))
+    struck(
+      'all nodes of Cassandra are killed',
+      all.every((index) => isDead(cassandra, index)),
+    )
   },
-  mend: ({ engines: { cassandra } }) => cassandra.restart(0),
+  async mend({ engines: { cassandra } }) {
+    await Promise.all([...cassandra.nodes.keys()].map((index) => cassandra.restart(index)))
+  },
 }
 
 export const cassandraDrills: readonly Drill[] = [oneKilled, oneFrozen, allDown]

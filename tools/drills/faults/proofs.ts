@@ -52,7 +52,8 @@ export async function leaderOf({ nodes }: Engine): Promise<{ index: number; lead
 
 /** Nodes that call themselves primary; a frozen one does not answer. */
 export function primariesOf({ nodes }: Engine): number[] {
-  const role = (port: number) =>
-    spawnSync('redis-cli', ['-p', String(port), 'ROLE'], { encoding: 'utf8', timeout: 500 }).stdout ?? ''
-  return nodes.flatMap(({ port }, index) => (role(port).startsWith('master') ? [index] : []))
+  const role = (host: string, port: number) =>
+    spawnSync('redis-cli', ['-h', host, '-p', String(port), 'ROLE'], { encoding: 'utf8', timeout: 500 })
+      .stdout ?? ''
+  return nodes.flatMap(({ host, port }, index) => (role(host, port).startsWith('master') ? [index] : []))
 }

@@ -87,6 +87,29 @@ const primaryFrozen: Drill = {
   },
 }
 
+/** As long as it does not know, it takes writes for slots that are another's, and they are lost when it does. */
+const primaryCutOff: Drill = {
+  name: 'redis-primary-cut-off',
+  describe:
+    'three primaries with a replica each: one is cut off from the other nodes for at least 15 s, and not from its clients',
+  nodes: CLUSTER,
+  splitsRedis: true,
+  lastsMs: 15_000,
+  healsByItself: true,
+  async strike(stage) {
+    const { engines, network, struck } = stage
+    const before = primariesOf(engines.redis)
+    network?.cut()
+    await awaitFailover(stage, before)
+    const after = primariesOf(engines.redis)
+    struck(
+      `${engines.redis.nodes[0].name} is cut off, and takes itself for a primary beside its successor`,
+      before.includes(0) && after.includes(0) && after.length > before.length,
+    )
+  },
+  mend: async ({ network }) => network?.heal(),
+}
+
 const allLost: Drill = {
   name: 'redis-all-lost',
   describe: 'three primaries with a replica each: all six killed, started again 5 s later and empty',
@@ -106,4 +129,11 @@ const allLost: Drill = {
   },
 }
 
-export const redisDrills: readonly Drill[] = [killed, frozen, primaryKilled, primaryFrozen, allLost]
+export const redisDrills: readonly Drill[] = [
+  killed,
+  frozen,
+  primaryKilled,
+  primaryFrozen,
+  primaryCutOff,
+  allLost,
+]
