@@ -204,8 +204,11 @@ export interface NobodyOptions {
 /** A row of its own, under a random name. */
 function newOwn(env: Env, store: Store, role: string) {
   const name = Buffer.from(env.randomBytes(9)).toString('base64url')
-  let beat = 0
+  // Above whatever was deleted before, which Cassandra dates in microseconds: it would hide what is written below.
+  let beat = Math.floor(env.wallMs()) * 1_000
+  let isThere = false
   function put(low: number, ended: boolean): Promise<void> {
+    isThere = true
     const value = { name, role, beat: ++beat, low, ended }
     const row = membersTable.row(membersTable.key(name), beat, value)
     const lifeMs = ended ? ENDED_FORGOTTEN_AFTER_MS : FORGOTTEN_AFTER_MS
@@ -214,7 +217,7 @@ function newOwn(env: Env, store: Store, role: string) {
   return {
     name,
     write: (low: number) => put(low, false),
-    end: async () => (beat > 0 ? put(ID_MAX, true) : undefined),
+    end: async () => (isThere ? put(ID_MAX, true) : undefined),
   }
 }
 
