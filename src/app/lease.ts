@@ -207,7 +207,7 @@ const takenOver = () => new RivuletError('data_locked', 'another process has tak
 const inUse = () =>
   new RivuletError('data_locked', 'this deployment is being served by another process; stop it first')
 
-/** What changes and asks nothing, and is not answered by a promise. */
+/** They tell or end something of this process alone. */
 const FREE: ReadonlySet<string | symbol> = new Set(['close', 'partitionOf', 'stats'])
 
 /** The same port, of which each call rejects while the lease may be another one's. */

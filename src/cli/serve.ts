@@ -1,35 +1,13 @@
 /** `rivulet serve`: its flags. What it does is loaded when it is called: other commands need no HTTP server. */
 
 import { Command } from 'commander'
-import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/settings.ts'
+import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { addSettings } from './setting-flags.ts'
-
-export const SERVE_SETTINGS: readonly SettingKey[] = [
-  ...DURABLE_SETTINGS,
-  ...REDIS_SETTINGS,
-  'role',
-  'port',
-  'host',
-  'rateLimit',
-  'readsPerMinute',
-  'writesPerMinute',
-  'logLevel',
-  'timelinesMib',
-  'postCacheMib',
-  'logRetentionHours',
-  'tokenTtlHours',
-  'corsOrigins',
-  'config',
-]
 
 const HELP = `
 Prints its addresses on stdout once it is ready; logs are JSON lines on stderr. SIGTERM and SIGINT end it
 cleanly: requests under way are answered, for at most 10 seconds, and all of it takes at most 25. A second signal
 ends it at once.`
-
-export interface ServeFlags extends Partial<Record<SettingKey, string>> {
-  readonly demo?: true
-}
 
 export const serveCommand = (): Command =>
   addSettings(

@@ -120,7 +120,8 @@ export function createMembers(options: MembersOptions): Members {
       if (trust.isSure()) {
         await own.write(low())
         // One that took longer may have come after this process was counted out.
-        if (trust.isSure() && (await isSeen())) trust.from(beganAtMs)
+        if (trust.isSure()) trust.from(beganAtMs)
+        if (++beats % SEEN_EVERY_BEATS === 0 && !(await isSeen())) await enterAnew()
       } else await enter()
     } catch (error) {
       // A store that is away says nothing: this process is only no longer sure, after a while.
@@ -129,14 +130,13 @@ export function createMembers(options: MembersOptions): Members {
     if (!isClosed) timer = env.timer(beatMs, () => void goOn())
   }
 
+  const isSeen = async () => (await watch.living()).some(({ name }) => name === own.name)
+
   /** A row that somebody has deleted hides the beats that come after it: the process is another one from then on. */
-  async function isSeen(): Promise<boolean> {
-    if (++beats % SEEN_EVERY_BEATS !== 0) return true
-    if ((await watch.living()).some(({ name }) => name === own.name)) return true
+  async function enterAnew(): Promise<void> {
     trust.lapse()
     onNotice('the row of this process is gone from the table `members`: it enters again, under another name')
     await enter()
-    return false
   }
 
   function stop(): void {

@@ -1,8 +1,8 @@
 /** Drills on Cassandra, which keeps the rows. */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drill } from '../drill.ts'
-import { isDead, isFrozen } from './proofs.ts'
+import { isDead } from './proofs.ts'
+import { allKilled, freeze, thaw } from './strikes.ts'
 
 const NODES = { cassandra: 3 } as const
 
@@ -25,14 +25,8 @@ const oneFrozen: Drill = {
   nodes: NODES,
   lastsMs: 20_000,
   healsByItself: true,
-  async strike({ engines: { cassandra }, struck }) {
-    cassandra.signal(1, 'SIGSTOP')
-    await sleep(50)
-    struck(`${cassandra.nodes[1].name} is frozen`, isFrozen(cassandra, 1))
-  },
-  async mend({ engines: { cassandra } }) {
-    cassandra.signal(1, 'SIGCONT')
-  },
+  strike: (stage) => freeze(stage, 'cassandra', 1, stage.engines.cassandra.nodes[1].name),
+  mend: ({ engines }) => thaw(engines.cassandra),
 }
 
 const allDown: Drill = {
@@ -40,17 +34,7 @@ const allDown: Drill = {
   describe: 'three nodes, three replicas: all killed, started again 5 s later on their own data',
   nodes: NODES,
   lastsMs: 5_000,
-  async strike({ engines: { cassandra }, struck }) {
-    const all = [...cassandra.nodes.keys()]
-    await Promise.all(all.map((index) => cassandra.kill(index)))
-    struck(
-      'all nodes of Cassandra are killed',
-      all.every((index) => isDead(cassandra, index)),
-    )
-  },
-  async mend({ engines: { cassandra } }) {
-    await Promise.all([...cassandra.nodes.keys()].map((index) => cassandra.restart(index)))
-  },
+  ...allKilled('cassandra', 'Cassandra'),
 }
 
 export const cassandraDrills: readonly Drill[] = [oneKilled, oneFrozen, allDown]

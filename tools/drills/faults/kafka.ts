@@ -1,19 +1,15 @@
 /** Drills on Kafka, the commit point of every write. */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine } from '../../engines/engine.ts'
 import type { Drill } from '../drill.ts'
-import { isDead, isFrozen, leaderOf } from './proofs.ts'
+import { isDead, leaderOf } from './proofs.ts'
+import { freeze, restart, thaw } from './strikes.ts'
 
 const BROKERS = { kafka: 3 } as const
 
 async function described(kafka: Engine): Promise<{ index: number; text: string }> {
   const { index, leads, of } = await leaderOf(kafka)
   return { index, text: `${kafka.nodes[index].name}, which leads ${leads} of ${of} partitions,` }
-}
-
-const restartDead = async (kafka: Engine): Promise<void> => {
-  await Promise.all([...kafka.nodes.keys()].map((index) => kafka.restart(index)))
 }
 
 const leaderKilled: Drill = {
@@ -27,7 +23,7 @@ const leaderKilled: Drill = {
     await kafka.kill(index)
     struck(`${text} is killed`, isDead(kafka, index))
   },
-  mend: ({ engines: { kafka } }) => restartDead(kafka),
+  mend: ({ engines }) => restart(engines.kafka),
 }
 
 const leaderFrozen: Drill = {
@@ -36,15 +32,11 @@ const leaderFrozen: Drill = {
   nodes: BROKERS,
   lastsMs: 20_000,
   healsByItself: true,
-  async strike({ engines: { kafka }, struck }) {
-    const { index, text } = await described(kafka)
-    kafka.signal(index, 'SIGSTOP')
-    await sleep(50)
-    struck(`${text} is frozen`, isFrozen(kafka, index))
+  async strike(stage) {
+    const { index, text } = await described(stage.engines.kafka)
+    await freeze(stage, 'kafka', index, text)
   },
-  async mend({ engines: { kafka } }) {
-    for (const index of kafka.nodes.keys()) kafka.signal(index, 'SIGCONT')
-  },
+  mend: ({ engines }) => thaw(engines.kafka),
 }
 
 const twoDown: Drill = {
@@ -57,21 +49,15 @@ const twoDown: Drill = {
     await Promise.all([kafka.kill(0), kafka.kill(1)])
     struck('two of three brokers are killed', isDead(kafka, 0) && isDead(kafka, 1))
   },
-  mend: ({ engines: { kafka } }) => restartDead(kafka),
+  mend: ({ engines }) => restart(engines.kafka),
 }
 
 const frozen: Drill = {
   name: 'kafka-frozen',
   describe: 'one broker, which is all there are: SIGSTOP for 8 s',
   lastsMs: 8_000,
-  async strike({ engines: { kafka }, struck }) {
-    kafka.signal(0, 'SIGSTOP')
-    await sleep(50)
-    struck('Kafka is frozen', isFrozen(kafka, 0))
-  },
-  async mend({ engines: { kafka } }) {
-    kafka.signal(0, 'SIGCONT')
-  },
+  strike: (stage) => freeze(stage, 'kafka', 0, 'Kafka'),
+  mend: ({ engines }) => thaw(engines.kafka),
 }
 
 export const kafkaDrills: readonly Drill[] = [frozen, leaderKilled, leaderFrozen, twoDown]

@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drill } from '../drill.ts'
-import { isDead, isFrozen, primariesOf } from './proofs.ts'
+import { isDead, primariesOf } from './proofs.ts'
+import { allKilled, freeze, restart, thaw } from './strikes.ts'
 
 const CLUSTER = { redis: 3 } as const
 const FAILOVER_WITHIN_MS = 20_000
@@ -22,14 +23,8 @@ const frozen: Drill = {
   name: 'redis-frozen',
   describe: 'one Redis server: SIGSTOP for 15 s',
   lastsMs: 15_000,
-  async strike({ engines: { redis }, struck }) {
-    redis.signal(0, 'SIGSTOP')
-    await sleep(50)
-    struck('Redis is frozen', isFrozen(redis, 0))
-  },
-  async mend({ engines: { redis } }) {
-    redis.signal(0, 'SIGCONT')
-  },
+  strike: (stage) => freeze(stage, 'redis', 0, 'Redis'),
+  mend: ({ engines }) => thaw(engines.redis),
 }
 
 /** Without a failover the drill would say nothing. */
@@ -63,9 +58,7 @@ const primaryKilled: Drill = {
     stage.struck(`${redis.nodes[before[0]].name}, a primary, is killed`, isDead(redis, before[0]))
     await awaitFailover(stage, before)
   },
-  async mend({ engines: { redis } }) {
-    for (const index of redis.nodes.keys()) await redis.restart(index)
-  },
+  mend: ({ engines }) => restart(engines.redis),
 }
 
 const primaryFrozen: Drill = {
@@ -77,14 +70,10 @@ const primaryFrozen: Drill = {
   async strike(stage) {
     const { redis } = stage.engines
     const before = primariesOf(redis)
-    redis.signal(before[0], 'SIGSTOP')
-    await sleep(50)
-    stage.struck(`${redis.nodes[before[0]].name}, a primary, is frozen`, isFrozen(redis, before[0]))
+    await freeze(stage, 'redis', before[0], `${redis.nodes[before[0]].name}, a primary,`)
     await awaitFailover(stage, before)
   },
-  async mend({ engines: { redis } }) {
-    for (const index of redis.nodes.keys()) redis.signal(index, 'SIGCONT')
-  },
+  mend: ({ engines }) => thaw(engines.redis),
 }
 
 /** As long as it does not know, it takes writes for slots that are another's, and they are lost when it does. */
@@ -115,18 +104,8 @@ const allLost: Drill = {
   describe: 'three primaries with a replica each: all six killed, started again 5 s later and empty',
   nodes: CLUSTER,
   lastsMs: 5_000,
-  async strike({ engines: { redis }, struck }) {
-    const all = [...redis.nodes.keys()]
-    await Promise.all(all.map((index) => redis.kill(index)))
-    struck(
-      'all nodes of Redis are killed',
-      all.every((index) => isDead(redis, index)),
-    )
-  },
   // They know each other from their `nodes.conf`, so that the cluster is the same again, without its data.
-  async mend({ engines: { redis } }) {
-    await Promise.all([...redis.nodes.keys()].map((index) => redis.restart(index)))
-  },
+  ...allKilled('redis', 'Redis'),
 }
 
 export const redisDrills: readonly Drill[] = [

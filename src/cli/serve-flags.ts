@@ -1,0 +1,25 @@
+/** What `rivulet serve` can be told. */
+
+import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/settings.ts'
+
+export const SERVE_SETTINGS: readonly SettingKey[] = [
+  ...DURABLE_SETTINGS,
+  ...REDIS_SETTINGS,
+  'role',
+  'port',
+  'host',
+  'rateLimit',
+  'readsPerMinute',
+  'writesPerMinute',
+  'logLevel',
+  'timelinesMib',
+  'postCacheMib',
+  'logRetentionHours',
+  'tokenTtlHours',
+  'corsOrigins',
+  'config',
+]
+
+export interface ServeFlags extends Partial<Record<SettingKey, string>> {
+  readonly demo?: true
+}
