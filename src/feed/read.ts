@@ -48,6 +48,7 @@ export interface FeedReads {
   profile(author: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<ListPage>
   /** Visible posts of these, in the order asked for; what is hidden or unknown is left out. */
   lookup(ids: readonly number[], viewer: Circle | undefined): Promise<readonly Item[]>
+  /** Of those that everybody may see. */
   postsCount(author: number): Promise<number>
   receipt(post: number): Promise<Receipt | undefined>
 }
@@ -204,7 +205,9 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     },
     async postsCount(author) {
       const [row] = await store.get([postTotalsTable.key(author)])
-      return row === undefined ? 0 : postTotalsTable.decode(row).posts
+      if (row === undefined) return 0
+      const { posts, hidden } = postTotalsTable.decode(row)
+      return posts - hidden
     },
     async receipt(post) {
       const open = fanout.runner.receipt(post)

@@ -58,11 +58,10 @@ export function createGraphCommands(
   let policyChanges: Promise<unknown> = Promise.resolve()
 
   async function relationship(viewer: number, other: number): Promise<Relationship> {
-    const mine = await circles.of(viewer)
+    const [mine, theirs] = await Promise.all([circles.of(viewer), circles.of(other)])
     return {
       following: follows(mine, other),
-      // A block ended the other's follow, even if its own rows do not know yet.
-      followedBy: !isBlocked(mine, other) && (await reads.isFollower(viewer, other)),
+      followedBy: follows(theirs, viewer),
       blocking: includesSorted(mine.blocking, other),
       muting: includesSorted(mine.muted, other),
     }
@@ -173,7 +172,7 @@ export function createGraphCommands(
     const tables = [blocksTable, blockedByTable]
     const rows = await store.get(tables.map((table) => table.key(one, other)))
     const pairs = rows.flatMap((row, i) => (row === undefined ? [] : [tables[i].decode(row)]))
-    for (const { id, onId } of pairs) ids.observe(Math.max(id, onId))
+    for (const { id } of pairs) ids.observe(id)
     return pairs.some(({ on }) => on)
   }
 
@@ -181,7 +180,7 @@ export function createGraphCommands(
     if (follower === followee) throw new RivuletError('follow_self', 'an account cannot follow itself')
     const circle = await circles.of(follower)
     if (context.isShared ? await isBlockedNow(follower, followee) : isBlocked(circle, followee)) {
-      throw new RivuletError('follow_refused', 'this account cannot be followed by you')
+      throw followRefused()
     }
     const already = followId(circle, followee) !== undefined
     const underWay = followsUnderWay.get(follower) ?? 0
@@ -196,7 +195,10 @@ export function createGraphCommands(
       if (left > 0) followsUnderWay.set(follower, left)
       else followsUnderWay.delete(follower)
     }
-    return afterAccepted(relationship(follower, followee))
+    const state = await afterAccepted(relationship(follower, followee))
+    // A block that came at the same moment has ended the follow, or kept it from counting.
+    if (!state.following && isBlocked(await circles.of(follower), followee)) throw followRefused()
+    return state
   }
 
   async function unfollow(follower: number, followee: number, once?: Idempotency) {
@@ -210,6 +212,8 @@ export function createGraphCommands(
     if (by === of) throw new RivuletError('block_self', 'an account cannot block itself')
     const already = includesSorted((await circles.of(by)).blocking, of)
     await change(already !== on, on ? events.blocked : events.unblocked, by, { by, of }, once)
+    // Until the other side has heard of it, its count of followers would be one too many. The block itself stands.
+    await context.awaitProjected(of).catch(() => undefined)
     return afterAccepted(relationship(by, of))
   }
 
@@ -248,6 +252,8 @@ export function createGraphCommands(
     },
   }
 }
+
+const followRefused = () => new RivuletError('follow_refused', 'this account cannot be followed by you')
 
 export const taken = (field: 'handle' | 'external_id') =>
   new RivuletError(`${field}_taken`, `this ${field} belongs to another account`, {

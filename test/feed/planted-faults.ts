@@ -138,8 +138,15 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a follow before a block counts again after it',
     'graph/project.ts',
-    '    endFollow(rows, by, of, event.id, event.version)\n',
+    '    endFollow(rows, { follower: of, followee: by }, event.id, event.version)\n',
     '',
+    1,
+  ),
+  fault(
+    'a follow that met a block counts',
+    'graph/project.ts',
+    '  const [ownKey, barKey] = standingKeys(edge)\n',
+    "  const [ownKey, barKey] = standingKeys(edge)\n  if (followId > 0) return 'counts'\n",
     1,
   ),
 ]
