@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   internal: 500,
   overloaded: 503,
   unavailable: 503,
+  not_ready: 503,
   shutting_down: 503,
   outcome_unknown: 504,
   // start-up and data folders; these end a command, they never reach HTTP
@@ -51,6 +52,7 @@ const RETRIABLE: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'overloaded',
   'unavailable',
+  'not_ready',
   'shutting_down',
   'outcome_unknown',
 ])

@@ -70,6 +70,8 @@ export interface EngineContext {
   mayHaveBeenOtherwise(event: Event): boolean
   /** Tells the views how far fan-out has come. */
   publishHorizon(): Promise<void>
+  /** Tells the operator. */
+  readonly onNotice: (text: string) => void
   readonly onFatal: (error: unknown) => void
 }
 
@@ -172,6 +174,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     produce,
     isReplayed,
     onFatal,
+    onNotice,
     async tell(type, key, body) {
       await append(type, key, body).appended
     },

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { includesSorted, insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
 import { parseKey, u32Key } from '../core/keys.ts'
 import type { TypedTable } from '../engine/tables.ts'
+import { createTurns } from '../engine/turns.ts'
 import type { Row, Store } from '../ports/store/store.ts'
 import {
   backfillsTable,
@@ -63,6 +64,8 @@ export interface Circles {
 
 const CACHED_EDGES_MAX = 4_000_000
 const RANGE_LIMIT = 10_000
+/** Each may have as many rows as an account may follow others: after a start, very many come at once. */
+const LOADS_AT_ONCE = 32
 
 export function createCircles(store: Store): Circles {
   const cache = new LRUCache<number, Circle>({
@@ -70,6 +73,7 @@ export function createCircles(store: Store): Circles {
     sizeCalculation: (circle) => 16 + circle.following.length + circle.blocked.length + circle.muted.length,
   })
   const loading = new Map<number, Promise<Circle>>()
+  const inTurn = createTurns(LOADS_AT_ONCE)
   const drop = (number: number) => {
     cache.delete(number)
     loading.delete(number)
@@ -81,7 +85,7 @@ export function createCircles(store: Store): Circles {
       if (cached !== undefined) return cached
       const underWay = loading.get(number)
       if (underWay !== undefined) return underWay
-      const load = loadCircle(store, number)
+      const load = inTurn(() => loadCircle(store, number))
         .then((circle) => {
           // A load that was dropped meanwhile may hold old rows: its callers began before the change, later ones must not see it.
           if (loading.get(number) === load) cache.set(number, circle)
