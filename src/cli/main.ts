@@ -46,6 +46,9 @@ for (const command of [
 }
 for (const command of [program, ...program.commands]) command.exitOverride()
 
+// Whoever read the output may go: what is done goes on, and ends as it would have.
+for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined)
+
 try {
   await program.parseAsync()
 } catch (error) {
