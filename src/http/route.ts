@@ -186,7 +186,10 @@ function noBody(body: unknown): never {
 }
 
 const ACTING = Type.Optional(
-  Type.String({ description: 'With the server key: the account to act for, by id or `ext:<external id>`.' }),
+  Type.String({
+    description:
+      'With the server key: the account to act for, by id or `ext:<external id>`, percent-encoded as in an address.',
+  }),
 )
 const ONCE = Type.Optional(
   Type.String({
