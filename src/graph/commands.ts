@@ -267,11 +267,11 @@ function checkProfile({
     checkText(displayName, {
       path: '/display_name',
       graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: 4_096,
+      bytesMax: LIMITS.displayNameBytesMax,
     })
   }
   if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: 16_384 })
+    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: LIMITS.bioBytesMax })
 }
 
 function checkHandle(handle: string): void {

@@ -10,11 +10,11 @@ import { RivuletError, type ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from './auth.ts'
-import { IDEMPOTENCY_HEADER, type IdempotentRequests } from './idempotency.ts'
+import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN, type IdempotentRequests } from './idempotency.ts'
 import type { RateLimits, RequestKind } from './limits.ts'
 import type { Metrics, RouteStats } from './metrics.ts'
 import type { Outbound } from './outbound.ts'
-import { problemResponses, type ProblemKinds } from './schemas.ts'
+import { ACCOUNT_HEADER_PATTERN, EXAMPLE_ID, problemResponses, type ProblemKinds } from './schemas.ts'
 import { validatorOf, type Validator } from './validation.ts'
 
 declare module 'fastify' {
@@ -188,12 +188,15 @@ function noBody(body: unknown): never {
 const ACTING = Type.Optional(
   Type.String({
     description:
-      'With the server key: the account to act for, by id or `ext:<external id>`, percent-encoded as in an address.',
+      `With the server key: the account to act for, as \`${EXAMPLE_ID}\` or \`ext:nova\`, percent-encoded as in an ` +
+      'address.',
+    pattern: ACCOUNT_HEADER_PATTERN,
   }),
 )
 const ONCE = Type.Optional(
   Type.String({
-    description: 'Makes the write safe to repeat for 24 hours: 1 to 255 visible ASCII characters.',
+    description: 'Makes the write safe to repeat for 24 hours: visible ASCII characters, new for each write.',
+    pattern: IDEMPOTENCY_KEY_PATTERN,
     maxLength: 255,
   }),
 )
@@ -203,6 +206,7 @@ function schemaOf<B extends TObject, Q extends TObject>(spec: RouteSpec<B, Q>, k
   const kinds: ProblemKinds = {
     callers: true,
     acting: access !== 'server',
+    params: params !== undefined,
     body: spec.method !== 'GET',
     writes: kind === 'write',
   }

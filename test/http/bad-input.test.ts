@@ -287,6 +287,15 @@ describe('operators', () => {
   ])('policy %j', async (body, path) => {
     refused(await v1('PATCH', '/admin/policy', SERVER_KEY, body), 'invalid_request', path)
   })
+
+  it('a policy that contradicts the one that stands', async () => {
+    const patch = (body: object) => v1('PATCH', '/admin/policy', SERVER_KEY, body)
+    refused(await patch({ active_hours: 30 * 24 + 1 }), 'conflict', '/active_hours')
+    await patch({ active_hours: 48 })
+    refused(await patch({ inactive_days: 1 }), 'conflict', '/inactive_days')
+    expect((await patch({ active_hours: 24, inactive_days: 1 })).status).toBe(200)
+    await patch({ inactive_days: 30 })
+  })
 })
 
 describe('addresses and methods', () => {
