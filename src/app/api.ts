@@ -64,7 +64,7 @@ const API_PREFIX = '/api/v1'
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
   const { graph, feed, engine } = rivulet
-  const metrics = createMetrics()
+  const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
   const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
   const answerRest = answerOtherMethods(app)

@@ -108,7 +108,7 @@ function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): vo
     name: 'getAccount',
     summary: 'An account with its counts, and how you stand to it',
     tag: 'accounts',
-    access: 'any',
+    access: 'authenticated',
     params: { id },
     answers: { 200: 'Account' },
     problems: ['invalid_id', 'not_found'],
@@ -177,7 +177,7 @@ function listRoute({ router, graph, refs, lists }: GraphRouteParts, list: Accoun
     summary: list === 'followers' ? 'Who follows an account' : 'Whom an account follows',
     description: 'In no order that means anything, but always the same one.',
     tag: 'accounts',
-    access: 'any',
+    access: 'authenticated',
     params: { id },
     query: Type.Object(
       { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },

@@ -24,8 +24,8 @@ export interface Caller {
   readonly application: boolean
 }
 
-/** Who may call a route: the application itself, an account (or the application for it), or both. */
-export type Access = 'server' | 'account' | 'any'
+/** Who may call a route: the application itself, an account (or the application for it), or whoever is known. */
+export type Access = 'server' | 'account' | 'authenticated'
 
 export interface AuthOptions {
   readonly env: Env

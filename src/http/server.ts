@@ -116,12 +116,12 @@ function requestIds(env: Env): (request: IncomingMessage) => string {
 }
 
 function recorder(log: AccessLog, metrics: Metrics) {
-  const other = metrics.route('any', 'other')
+  const other = metrics.route('other', 'other')
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const stats = request.stats ?? other
     const elapsedMs = reply.elapsedTime
     stats.latency.observe(elapsedMs)
-    stats.byClass[(reply.statusCode / 100) | 0]++
-    log.served(request, reply, stats.route, elapsedMs)
+    stats.byStatus.set(reply.statusCode, (stats.byStatus.get(reply.statusCode) ?? 0) + 1)
+    if (stats.isLogged) log.served(request, reply, stats.route, elapsedMs)
   }
 }
