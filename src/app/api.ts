@@ -16,10 +16,11 @@ import { createAuth } from '../http/auth.ts'
 import { createIdempotentRequests, type Claims } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
+import { answerOtherMethods } from '../http/methods.ts'
 import { describeApi, serveOpenApi } from '../http/openapi.ts'
 import { createOutbound, type Outbound } from '../http/outbound.ts'
 import { createRouter } from '../http/route.ts'
-import { createServer, refuseOtherMethods } from '../http/server.ts'
+import { createServer } from '../http/server.ts'
 import { systemRoutes } from '../http/system.ts'
 import { createTokens, type Tokens } from '../http/tokens.ts'
 import type { Rivulet } from '../index.ts'
@@ -63,11 +64,11 @@ const API_PREFIX = '/api/v1'
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
   const { graph, feed, engine } = rivulet
-  const metrics = createMetrics()
+  const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
   const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
+  const answerRest = answerOtherMethods(app)
   await describe(app, version)
-  const refuseRest = refuseOtherMethods(app)
 
   const tokens = createTokens({ env, secret: tokenSecret, ttlMs: options.tokenTtlMs })
   const refs = createAccountRefs(graph)
@@ -91,7 +92,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   }
   systemRoutes(app, { metrics, version, notReady })
   serveOpenApi(app)
-  refuseRest()
+  answerRest()
   measureEngine(metrics, rivulet, limits)
   app.addHook('onClose', () => log.flush())
   await app.ready()

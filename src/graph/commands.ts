@@ -2,6 +2,7 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
+import { isExternalId, isHandle } from '../core/names.ts'
 import { checkText, invalid } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
@@ -272,26 +273,25 @@ function checkProfile({
     checkText(displayName, {
       path: '/display_name',
       graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: 4_096,
+      bytesMax: LIMITS.displayNameBytesMax,
     })
   }
   if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: 16_384 })
+    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: LIMITS.bioBytesMax })
 }
 
 function checkHandle(handle: string): void {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(handle) || handle.length > LIMITS.handleLengthMax) {
-    throw invalid(
-      '/handle',
-      `must be 1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-", and begin with none of the last two`,
-    )
-  }
+  if (isHandle(handle)) return
+  throw invalid(
+    '/handle',
+    `must be 1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-", and begin with none of the last two`,
+  )
 }
 
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (externalId.length === 0 || externalId.length > LIMITS.externalIdLengthMax) {
-    throw invalid(path, `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
-  }
-  checkText(externalId, { path, graphemesMax: LIMITS.externalIdLengthMax })
-  if (/\p{Cc}/u.test(externalId)) throw invalid(path, 'must not contain control characters')
+  if (isExternalId(externalId)) return
+  throw invalid(
+    path,
+    `must have 1 to ${LIMITS.externalIdLengthMax} characters, none of them a control character`,
+  )
 }

@@ -1,15 +1,24 @@
 /**
  * JSON bodies, read with suspicion: the shape is checked in one pass over the text before anything is built,
  * so that ten thousand open brackets cost ten thousand steps and no stack. Refused: bytes that are not UTF-8,
- * deep nesting, names that stand twice in one object, and names that reach for prototypes.
+ * deep nesting, more values than any request needs, names that stand twice in one object, and names that reach for
+ * prototypes.
  */
 
 import { isUtf8 } from 'node:buffer'
 import { RivuletError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 
 /** Room for `custom` at its own limit, and then some, so that its own message is the one that is seen. */
 const JSON_DEPTH_MAX = 64
+/**
+ * The most values come with `custom`, which has fewer than bytes. Whatever is done to a body after this (parsing,
+ * checking, hashing) takes a time that this bounds.
+ */
+const JSON_VALUES_MAX = LIMITS.customBytesMax
+/** A name that is told to its sender; the answer to half a megabyte of it is no half megabyte. */
+const STEP_CHARS_MAX = 64
 
 /** @returns `undefined` for an empty body */
 export function parseJson(bytes: Buffer): unknown {
@@ -47,10 +56,22 @@ const CLOSE_BRACKET = 0x5d
 function checkShape(text: string): void {
   const levels: Level[] = []
   let level: Level | undefined
-  const pathTo = (name: string) =>
-    [...levels.slice(0, -1).map(({ at }) => at), name].map((step) => `/${step}`).join('')
+  let values = 0
+  /** Of the innermost array or object that is open. */
+  const path = () =>
+    levels
+      .slice(0, -1)
+      .map(({ at }) => pointerStep(at))
+      .join('')
+  const pathTo = (name: string) => path() + pointerStep(name)
+
+  function count(): void {
+    if (++values > JSON_VALUES_MAX)
+      throw invalid(path(), `is too much: a body has ${JSON_VALUES_MAX} values at most`)
+  }
 
   function open(isObject: boolean): void {
+    count()
     if (levels.length >= JSON_DEPTH_MAX) throw invalid('', `must be nested at most ${JSON_DEPTH_MAX} deep`)
     level = { names: isObject ? new Set() : undefined, at: 0, expectsName: isObject }
     levels.push(level)
@@ -78,6 +99,7 @@ function checkShape(text: string): void {
       levels.pop()
       level = levels[levels.length - 1]
     } else if (code === COMMA && level !== undefined) {
+      count()
       if (level.names === undefined) level.at = Number(level.at) + 1
       else level.expectsName = true
     }
@@ -102,6 +124,12 @@ function nameOf(quoted: string): string {
   } catch {
     return quoted
   }
+}
+
+/** A name or an index as a step of a JSON pointer (RFC 6901); long names are cut. */
+export function pointerStep(name: string | number): string {
+  const text = String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+  return `/${text.length > STEP_CHARS_MAX ? `${text.slice(0, STEP_CHARS_MAX)}…` : text}`
 }
 
 /** The same text for the same value, whatever the order of its names: what is hashed for a key. */

@@ -1,6 +1,6 @@
 /** What operators and their machines ask: alive, ready, numbers. Open to whoever reaches the port. */
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { RivuletError } from '../core/errors.ts'
 import type { Metrics } from './metrics.ts'
@@ -24,9 +24,18 @@ const status = (...values: string[]) =>
 
 export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
   const common = { tags: ['system'], security: [] }
+  /** Asked every few seconds, for ever: counted, and not logged. */
+  function probe(url: string) {
+    const stats = metrics.route('GET', url, false)
+    return (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+      request.stats = stats
+      done()
+    }
+  }
   app.get(
     '/healthz',
     {
+      onRequest: probe('/healthz'),
       schema: {
         ...common,
         operationId: 'getHealth',
@@ -39,6 +48,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
   app.get(
     '/readyz',
     {
+      onRequest: probe('/readyz'),
       schema: {
         ...common,
         operationId: 'getReadiness',
@@ -55,6 +65,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
   app.get(
     '/metrics',
     {
+      onRequest: probe('/metrics'),
       schema: {
         ...common,
         operationId: 'getMetrics',

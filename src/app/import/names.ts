@@ -35,7 +35,8 @@ export function createNames(): Names {
 /** Why a text cannot be an external id: the rules of the API, and no U+FFFD, which here stands for damaged UTF-8. */
 export function externalIdProblem(text: string): string | undefined {
   if (text === '') return 'empty id'
-  if (text.length > LIMITS.externalIdLengthMax) return 'id too long'
+  if (text.length > LIMITS.externalIdLengthMax && [...text].length > LIMITS.externalIdLengthMax)
+    return 'id too long'
   if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text))
     return 'id with control characters or bytes that are not UTF-8'
   return undefined

@@ -1,0 +1,74 @@
+/** What a body may be: JSON in UTF-8, not packed. Nothing is no body, whatever type its sender gave it. */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Transform } from 'node:stream'
+import { MIMEType } from 'node:util'
+import { RivuletError } from '../core/errors.ts'
+import { parseJson } from './json.ts'
+
+const JSON_TYPE = 'application/json'
+/** ASCII is UTF-8. */
+const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii'])
+
+export function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addHook('preParsing', judgeContent)
+  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => {
+    try {
+      done(null, parseJson(bytes as Buffer))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+/** Many clients name a type with every request; it matters once there is something that has it. */
+function judgeContent(
+  { method, headers }: FastifyRequest,
+  _reply: FastifyReply,
+  payload: RequestPayload,
+  done: (error?: Error | null, payload?: RequestPayload) => void,
+): void {
+  const fault = method === 'GET' || method === 'HEAD' ? undefined : faultOf(headers)
+  if (fault === undefined) return done(null, payload)
+  const isChunked = headers['transfer-encoding'] !== undefined
+  if (!isChunked && Number(headers['content-length'] ?? 0) > 0) return done(fault)
+  // How much comes in chunks shows when it comes; then an empty body is read as JSON, which makes no body of it.
+  headers['content-type'] = isChunked ? JSON_TYPE : undefined
+  done(null, isChunked ? payload.pipe(failingWith(fault)) : payload)
+}
+
+/** Lets nothing through but the end. */
+const failingWith = (fault: Error): Transform =>
+  new Transform({ transform: (_chunk, _encoding, done) => done(fault) })
+
+function faultOf(headers: IncomingHttpHeaders): RivuletError | undefined {
+  const type = headers['content-type']
+  if (isPacked(headers['content-encoding'], 'identity') || isPacked(headers['transfer-encoding'], 'chunked'))
+    return unsupported('must not be compressed')
+  return type === JSON_TYPE ? undefined : faultOfType(type ?? '')
+}
+
+const isPacked = (coding: string | undefined, plain: string): boolean =>
+  coding !== undefined && coding.toLowerCase() !== plain
+
+function faultOfType(type: string): RivuletError | undefined {
+  const { essence, charset } = parseType(type)
+  if (essence !== JSON_TYPE) return unsupported(`must be ${JSON_TYPE}`)
+  if (charset !== null && !CHARSETS.has(charset.toLowerCase()))
+    return unsupported('must be UTF-8, and its charset must say so if it says anything')
+  return undefined
+}
+
+function parseType(type: string): { essence: string; charset: string | null } {
+  try {
+    const { essence, params } = new MIMEType(type)
+    return { essence, charset: params.get('charset') }
+  } catch {
+    return { essence: '', charset: null }
+  }
+}
+
+const unsupported = (message: string): RivuletError =>
+  new RivuletError('unsupported_media_type', `a body ${message}`)
