@@ -92,7 +92,12 @@ export const DeletedSchema = Type.Object(
 export const NewPostBody = Type.Object(
   {
     content: Type.Optional(
-      Type.String({ description: `At most ${LIMITS.contentGraphemesMax} characters, as people count them.` }),
+      Type.String({
+        description:
+          `At most ${LIMITS.contentGraphemesMax} characters, as people count them, and ` +
+          `${LIMITS.contentBytesMax} bytes of UTF-8; something in it can be seen.`,
+        minLength: 1,
+      }),
     ),
     custom: Type.Optional(
       Type.Unknown({
@@ -104,7 +109,8 @@ export const NewPostBody = Type.Object(
     repost_of: Type.Optional(Type.String({ description: 'The post to repeat; stands alone.' })),
     client_ref: Type.Optional(
       Type.String({
-        description: `The caller's own reference, at most ${LIMITS.clientRefLengthMax} characters.`,
+        description: `The caller's own reference, at most ${LIMITS.clientRefCodePointsMax} Unicode code points.`,
+        maxLength: LIMITS.clientRefCodePointsMax,
       }),
     ),
   },

@@ -2,7 +2,7 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkText, invalid } from '../core/text.ts'
+import { checkText, invalid, isInvisible } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
 import { claimName, type Accounts } from './accounts.ts'
@@ -262,15 +262,19 @@ function checkProfile({
 }: Profile & { externalId?: string | undefined }): void {
   if (handle !== undefined) checkHandle(handle)
   if (externalId !== undefined) checkExternalId(externalId)
-  if (displayName !== undefined) {
-    checkText(displayName, {
-      path: '/display_name',
-      graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: 4_096,
-    })
+  if (displayName !== undefined) checkDisplayName(displayName)
+  if (bio !== undefined) {
+    const { bioGraphemesMax: graphemesMax, bioBytesMax: bytesMax } = LIMITS
+    checkText(bio, { path: '/bio', graphemesMax, bytesMax })
   }
-  if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: 16_384 })
+}
+
+/** The empty name takes a name away; one of which nothing shows would only look like that. */
+export function checkDisplayName(displayName: string): void {
+  const { displayNameGraphemesMax: graphemesMax, displayNameBytesMax: bytesMax } = LIMITS
+  checkText(displayName, { path: '/display_name', graphemesMax, bytesMax })
+  if (displayName !== '' && isInvisible(displayName))
+    throw invalid('/display_name', 'must hold something that can be seen, or be empty')
 }
 
 function checkHandle(handle: string): void {
@@ -282,10 +286,9 @@ function checkHandle(handle: string): void {
   }
 }
 
+/** Throws `invalid_request` for what is empty, too long, no text, or has control characters. */
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (externalId.length === 0 || externalId.length > LIMITS.externalIdLengthMax) {
-    throw invalid(path, `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
-  }
-  checkText(externalId, { path, graphemesMax: LIMITS.externalIdLengthMax })
+  if (externalId === '') throw invalid(path, 'must not be empty')
+  checkText(externalId, { path, codePointsMax: LIMITS.externalIdCodePointsMax })
   if (/\p{Cc}/u.test(externalId)) throw invalid(path, 'must not contain control characters')
 }

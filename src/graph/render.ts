@@ -57,11 +57,17 @@ const profile = {
   ),
   display_name: Type.Optional(
     Type.String({
-      description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.`,
+      description:
+        `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.displayNameBytesMax} bytes of UTF-8; empty, or something in it can be seen.`,
     }),
   ),
   bio: Type.Optional(
-    Type.String({ description: `At most ${LIMITS.bioGraphemesMax} characters, as people count them.` }),
+    Type.String({
+      description:
+        `At most ${LIMITS.bioGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.bioBytesMax} bytes of UTF-8.`,
+    }),
   ),
 }
 export const ProfileBody = Type.Object(profile, closed)
@@ -70,7 +76,11 @@ export const NewAccountBody = Type.Object(
     ...profile,
     external_id: Type.Optional(
       Type.String({
-        description: `The application's own id, at most ${LIMITS.externalIdLengthMax} characters.`,
+        description:
+          `The application's own id: 1 to ${LIMITS.externalIdCodePointsMax} Unicode code points ` +
+          `(so at most ${4 * LIMITS.externalIdCodePointsMax} bytes of UTF-8), no control characters.`,
+        minLength: 1,
+        maxLength: LIMITS.externalIdCodePointsMax,
       }),
     ),
   },

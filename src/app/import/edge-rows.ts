@@ -106,7 +106,7 @@ function problemOf(
     return ['wrong number of columns', `${columns.length} instead of 2`]
   }
   const bad = newNameProblem(from, names) ?? newNameProblem(to, names)
-  if (bad !== undefined) return [bad]
+  if (bad !== undefined) return ['not an external id', bad]
   return from === to ? ['self-loop', `${from} follows itself`] : undefined
 }
 

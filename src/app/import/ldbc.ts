@@ -84,7 +84,7 @@ async function readPeople(paths: readonly string[], { names, call }: AccountBook
     for (const { place, fields } of records) {
       const id = fields.get('id') ?? ''
       const problem = externalIdProblem(id)
-      if (problem !== undefined) problems.add(place, problem)
+      if (problem !== undefined) problems.add(place, 'not an external id', problem)
       else if (names.find(id) !== undefined) problems.add(place, 'duplicate')
       else call(names.add(id), `${fields.get('firstName') ?? ''} ${fields.get('lastName') ?? ''}`.trim())
     }

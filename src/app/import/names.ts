@@ -1,7 +1,7 @@
 /** External ids → small numbers in the order in which they appear: what an import works with until it knows the accounts. */
 
-import { RivuletError } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { checkExternalId } from '../../graph/index.ts'
 
 /** What a `Map` holds. */
 const NAMES_MAX = 16_000_000
@@ -34,9 +34,12 @@ export function createNames(): Names {
 
 /** Why a text cannot be an external id: the rules of the API, and no U+FFFD, which here stands for damaged UTF-8. */
 export function externalIdProblem(text: string): string | undefined {
-  if (text === '') return 'empty id'
-  if (text.length > LIMITS.externalIdLengthMax) return 'id too long'
-  if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text))
-    return 'id with control characters or bytes that are not UTF-8'
-  return undefined
+  if (text.includes('\ufffd')) return 'must not contain bytes that are not UTF-8'
+  try {
+    checkExternalId(text)
+    return undefined
+  } catch (error) {
+    if (!isRivuletError(error, 'invalid_request')) throw error
+    return error.errors?.[0].message ?? error.message
+  }
 }

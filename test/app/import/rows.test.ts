@@ -50,9 +50,9 @@ test('bad rows are told with their lines, the rest is imported', async () => {
     'edges.csv:4: wrong number of columns (3 instead of 2)',
     'edges.csv:5: wrong number of columns (1 instead of 2)',
     'edges.csv:7: self-loop (7 follows itself)',
-    'edges.csv:8: empty id',
-    'edges.csv:11: id too long',
-    'edges.csv:12: id with control characters or bytes that are not UTF-8',
+    'edges.csv:8: not an external id (must not be empty)',
+    'edges.csv:11: not an external id (must have at most 128 characters (Unicode code points))',
+    'edges.csv:12: not an external id (must not contain control characters)',
     'edges.csv:6: duplicate',
   ])
   expect(bad).toMatchObject({ 'wrong number of columns': 2, 'self-loop': 1, duplicate: 1 })
@@ -111,8 +111,8 @@ test('posts that are none are told with their lines', async () => {
   expect(notices.slice(0, 4)).toEqual([
     'posts.jsonl:2: not JSON',
     'posts.jsonl:3: not a post (the body is not a JSON object)',
-    'posts.jsonl:4: not a post (/content must not be empty)',
-    'posts.jsonl:5: not a post (/author is not an external id: empty id)',
+    'posts.jsonl:4: not a post (/content must hold something that can be seen)',
+    'posts.jsonl:5: not a post (/author is not an external id: must not be empty)',
   ])
   const { posts: stored } = await describeWorld(data)
   expect(stored).toEqual([
