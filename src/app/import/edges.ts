@@ -28,18 +28,16 @@ export interface EdgeCounts {
 
 export interface EdgeImport {
   readonly run: ImportRun
+  /** The accounts of all rows are settled. */
   readonly book: AccountBook
+  readonly mutual: boolean
   readonly problems: Problems
-  readonly notice: (text: string) => void
   readonly progress: Progress
 }
 
-export async function importEdges(source: EdgeSource, parts: EdgeImport): Promise<EdgeCounts> {
-  const { run, book, problems, notice, progress } = parts
-  const reading = { names: book.names, problems, notice, progress: progress('reading edges', 'bytes') }
-  const rows = await source.read(reading)
-  await book.settle(progress('accounts'))
-  const follows = orderEdges(rows, book.numbers(), source.mutual, problems)
+export async function importEdges(rows: EdgeRows, parts: EdgeImport): Promise<EdgeCounts> {
+  const { run, book, mutual, problems, progress } = parts
+  const follows = orderEdges(rows, book.numbers(), mutual, problems)
   const isFresh = await hasNoEdges(run.store)
   const { isKept, counts } = await chooseEdges(run.store, follows, isFresh, problems)
   const { byFollower, byFollowee } = groupKept(follows, isKept)

@@ -11,6 +11,8 @@ export interface Names {
   /** For a name that is not there, and is fit to be an external id. */
   add(name: string): number
   readonly list: readonly string[]
+  /** What those are called that become new accounts, by their places in `list`; those that exist keep their names. */
+  readonly displayNames: Map<number, string>
 }
 
 export function createNames(): Names {
@@ -18,6 +20,7 @@ export function createNames(): Names {
   const list: string[] = []
   return {
     list,
+    displayNames: new Map(),
     find: (name) => indexes.get(name),
     add(name) {
       if (list.length >= NAMES_MAX) {
@@ -32,9 +35,8 @@ export function createNames(): Names {
   }
 }
 
-/** Why a text cannot be an external id: the rules of the API, and no U+FFFD, which here stands for damaged UTF-8. */
+/** Why a text cannot be an external id, by the rules of the API. */
 export function externalIdProblem(text: string): string | undefined {
-  if (text.includes('\ufffd')) return 'must not contain bytes that are not UTF-8'
   try {
     checkExternalId(text)
     return undefined
