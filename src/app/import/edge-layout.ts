@@ -63,7 +63,9 @@ export function delimiterOf(text: string): string | undefined {
  * in two ways, or in none
  */
 export function findLayout(batch: LineBatch, format: EdgeFormat, notice: (text: string) => void) {
-  const { file } = batch
+  const { file, first, lines } = batch
+  if (first === 1 && lines.length === 1 && /\r[^\r]/.test(lines[0]))
+    throw invalidAt(file, 1, 'lines end with CR alone; convert them: tr "\\r" "\\n"')
   const delimiter = format.delimiter ?? findDelimiter(batch, format)
   if (delimiter === undefined) return undefined
   const rows = sampleOf(batch, delimiter, format.comment)
@@ -157,7 +159,7 @@ function pairs(
   const verdict = judgeFirstRow(first, rest)
   if (verdict.kind === 'header') {
     const { follower, followee } = verdict
-    if (header === 'auto')
+    if (header === 'auto' || follower === 1)
       notice(
         `${file}:${line}: taken for a header: follower is ${quote(first[follower])}, followee ${quote(first[followee])}; --no-header makes it an edge`,
       )

@@ -7,6 +7,7 @@ import { readWindows } from './bytes.ts'
 /** More than a post with its content all in escapes. What is longer is left out whole, wherever it ends. */
 export const RECORD_BYTES_MAX = 4 << 20
 const LINE_END = 0x0a
+const BYTE_ORDER_MARK = '\ufeff'
 
 export interface LineBatch {
   readonly file: string
@@ -53,6 +54,10 @@ function splitLines(bytes: Buffer, isCut: boolean): Pick<LineBatch, 'lines' | 'f
   if (text.includes('\r'))
     for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1)
   const faults = new Map<number, string>()
+  // Left there where files were put together; it would become part of an id.
+  if (text.includes(BYTE_ORDER_MARK))
+    for (let i = 0; i < lines.length; i++)
+      if (lines[i].startsWith(BYTE_ORDER_MARK)) faults.set(i, 'a byte order mark inside the file')
   if (!isUtf8(bytes)) {
     let from = 0
     for (let i = 0; i < lines.length; i++) {

@@ -11,8 +11,8 @@ export interface Place {
 export interface Problems {
   /** A row is left out. `kind` is counted, so it is one of few; `detail` says more about this row. */
   add(place: Place, kind: string, detail?: string): void
-  /** Something is left out that concerns no single row. */
-  count(kind: string): void
+  /** More of the same are left out than are worth a place each. */
+  count(kind: string, by: number): void
   /** A row that says nothing new: nothing is lost without it. */
   note(place: Place, kind: string): void
   /** How many were left out. */
@@ -27,7 +27,7 @@ export interface Problems {
 export const SHOWN_MAX = 20
 
 export interface ProblemOptions {
-  /** `add` and `count` throw `import_invalid`. */
+  /** `add` throws `import_invalid`. */
   readonly isStrict?: boolean | undefined
 }
 
@@ -40,17 +40,17 @@ export function createProblems(
   const [showLeftOut, showNoted] = [few(show, 'left out'), few(show, 'noted')]
   let total = 0
 
-  function count(kind: string): void {
-    if (isStrict) throw new RivuletError('import_invalid', `${kind}; with --strict, no follow is written`)
-    total++
-    byKind.set(kind, (byKind.get(kind) ?? 0) + 1)
+  function count(kind: string, by: number): void {
+    if (by === 0) return
+    total += by
+    byKind.set(kind, (byKind.get(kind) ?? 0) + by)
   }
   return {
     add({ file, line }, kind, detail) {
       const text = `${file}:${line}: ${kind}${detail === undefined ? '' : ` (${detail})`}`
-      if (isStrict) throw new RivuletError('import_invalid', `${text}; with --strict, nothing is imported`)
+      if (isStrict) throw new RivuletError('import_invalid', `${text}; with --strict, the import ends here`)
       if (!firsts.has(file)) firsts.set(file, text)
-      count(kind)
+      count(kind, 1)
       showLeftOut(text)
     },
     count,

@@ -80,7 +80,7 @@ test('bytes that are not UTF-8 make bad rows, told with their lines; nobody is c
     Buffer.from([0xe9]),
     Buffer.from('\nbob,ada\nada,x'),
     Buffer.from([0xed, 0xa0, 0x80]),
-    Buffer.from('\nada,\ufffd\nada,n\0l\n'),
+    Buffer.from('\nada,\ufffd\nada,n\0l\n\ufeffada,eve\n'),
   ])
   const posts = Buffer.concat([
     Buffer.from(`${POST}\n{"author":"ada","content":"`),
@@ -88,9 +88,13 @@ test('bytes that are not UTF-8 make bad rows, told with their lines; nobody is c
     Buffer.from('","created_at":1600000000000}\n'),
   ])
   const { bad, notices, ...taken } = await readText({ edges, posts })
-  expect(bad).toEqual({ 'bytes that are not UTF-8': 3, 'not an external id': 1 })
+  expect(bad).toEqual({
+    'bytes that are not UTF-8': 3,
+    'not an external id': 1,
+    'a byte order mark inside the file': 1,
+  })
   const lines = notices.map((notice) => /^\w+\.\w+:\d+/.exec(notice)?.[0])
-  expect(lines).toEqual(['edges.csv:2', 'edges.csv:4', 'edges.csv:6', 'posts.jsonl:2'])
+  expect(lines).toEqual(['edges.csv:2', 'edges.csv:4', 'edges.csv:6', 'edges.csv:7', 'posts.jsonl:2'])
   expect(taken).toMatchObject({ edges: ['ada>bob', 'bob>ada', 'ada>\ufffd'], posts: 1 })
 })
 

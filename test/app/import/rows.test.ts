@@ -146,6 +146,7 @@ test.each<[string, string]>([
   ['blanks between cells', '1 2\n2 3\n'],
   ['three cells a row', 'source,target,weight\n1,2,0.5\n2,3,1\n'],
   ['cells that two characters may separate', 'a,b;c\nd,e;f\n'],
+  ['lines that end with CR alone', 'ada,bob\rbob,ada\r'],
   ['a quote that does not close', 'ada,bob\n"cyd,dan\neve,fay\n'],
   ['a quote that closes far down, with text behind', 'ada,bob\n"cyd,dan\neve,fay"gil\n'],
   ['what may be a header', 'user,weight\nada,bob\n'],
@@ -181,4 +182,21 @@ test('the first bad row ends a strict import, and nothing is written', async () 
   expect(await peopleOf(data)).toEqual([])
   const { edges, noted } = await importText(data, { edges: 'ada,bob\nada,bob\n\n' }, strict)
   expect([edges.added, noted]).toEqual([1, { duplicate: 1, 'blank line': 1 }])
+})
+
+test('who follows too many is told by the rows that are left out', async () => {
+  const data = tempFolder()
+  const many = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `star,fan${from + i}\n`).join('')
+  await importText(data, { edges: many(0, 9_990) })
+  const { edges, bad, notices } = await importText(data, { edges: `ada,bob\n${many(9_980, 10_030)}` })
+  expect([edges.added, edges.known, bad]).toEqual([
+    11,
+    10,
+    { 'over the limit of 10000 follows an account': 30 },
+  ])
+  const lines = notices.map((notice) => Number(/^edges\.csv:(\d+): over/.exec(notice)?.[1]))
+  expect(lines.filter((line) => line >= 22 && line <= 51)).toHaveLength(20)
+  const strict = importText(data, { edges: 'star,one\n' }, { isStrict: true })
+  await expect(strict).rejects.toThrow('edges.csv:1:')
 })
