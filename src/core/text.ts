@@ -56,9 +56,7 @@ export function hasMoreCodePoints(text: string, max: number): boolean {
   return Array.from(text).length > max
 }
 
-export interface TextRule {
-  /** JSON pointer for messages. */
-  readonly path: string
+export interface TextLimits {
   /** Characters as people count them. */
   readonly graphemesMax?: number
   /** Characters as Unicode counts them. */
@@ -66,24 +64,29 @@ export interface TextRule {
   readonly bytesMax?: number
 }
 
+export interface TextRule extends TextLimits {
+  /** JSON pointer for messages. */
+  readonly path: string
+}
+
+/** What is wrong with a text, for files with many of them; `undefined` for nothing. */
+export function textFault(text: string, limits: TextLimits): string | undefined {
+  const { graphemesMax = Infinity, codePointsMax = Infinity, bytesMax = Infinity } = limits
+  if (text.includes('\0')) return 'must not contain NUL (U+0000)'
+  if (!text.isWellFormed()) return 'must be well-formed Unicode: it has a lone surrogate'
+  if (text.length > graphemesMax && countGraphemes(text, graphemesMax) > graphemesMax)
+    return `must have at most ${graphemesMax} characters, as people count them`
+  if (hasMoreCodePoints(text, codePointsMax))
+    return `must have at most ${codePointsMax} characters (Unicode code points)`
+  if (text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax)
+    return `must have at most ${bytesMax} bytes of UTF-8`
+  return undefined
+}
+
 /** Throws `invalid_request` naming the path; gives the text back unchanged. */
 export function checkText(text: string, rule: TextRule): string {
-  const { graphemesMax = Infinity, codePointsMax = Infinity } = rule
-  if (text.includes('\0')) throw invalid(rule.path, 'must not contain NUL (U+0000)')
-  if (!text.isWellFormed()) throw invalid(rule.path, 'must be well-formed Unicode: it has a lone surrogate')
-  if (text.length > graphemesMax && countGraphemes(text, graphemesMax) > graphemesMax) {
-    throw invalid(rule.path, `must have at most ${graphemesMax} characters, as people count them`)
-  }
-  if (hasMoreCodePoints(text, codePointsMax)) {
-    throw invalid(rule.path, `must have at most ${codePointsMax} characters (Unicode code points)`)
-  }
-  if (
-    rule.bytesMax !== undefined &&
-    text.length * 3 > rule.bytesMax &&
-    Buffer.byteLength(text) > rule.bytesMax
-  ) {
-    throw invalid(rule.path, `must have at most ${rule.bytesMax} bytes of UTF-8`)
-  }
+  const fault = textFault(text, rule)
+  if (fault !== undefined) throw invalid(rule.path, fault)
   return text
 }
 

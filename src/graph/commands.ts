@@ -2,7 +2,7 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkText, invalid, isInvisible } from '../core/text.ts'
+import { checkText, invalid, isInvisible, textFault } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
 import { claimName, type Accounts } from './accounts.ts'
@@ -262,19 +262,20 @@ function checkProfile({
 }: Profile & { externalId?: string | undefined }): void {
   if (handle !== undefined) checkHandle(handle)
   if (externalId !== undefined) checkExternalId(externalId)
-  if (displayName !== undefined) checkDisplayName(displayName)
+  const fault = displayName === undefined ? undefined : displayNameFault(displayName)
+  if (fault !== undefined) throw invalid('/display_name', fault)
   if (bio !== undefined) {
     const { bioGraphemesMax: graphemesMax, bioBytesMax: bytesMax } = LIMITS
     checkText(bio, { path: '/bio', graphemesMax, bytesMax })
   }
 }
 
-/** The empty name takes a name away; one of which nothing shows would only look like that. */
-export function checkDisplayName(displayName: string): void {
+/** What is wrong with a display name. The empty one takes a name away; one of which nothing shows only looks so. */
+export function displayNameFault(displayName: string): string | undefined {
   const { displayNameGraphemesMax: graphemesMax, displayNameBytesMax: bytesMax } = LIMITS
-  checkText(displayName, { path: '/display_name', graphemesMax, bytesMax })
-  if (displayName !== '' && isInvisible(displayName))
-    throw invalid('/display_name', 'must hold something that can be seen, or be empty')
+  const isHidden = displayName !== '' && isInvisible(displayName)
+  if (isHidden) return 'must hold something that can be seen, or be empty'
+  return textFault(displayName, { graphemesMax, bytesMax })
 }
 
 function checkHandle(handle: string): void {
@@ -286,9 +287,14 @@ function checkHandle(handle: string): void {
   }
 }
 
-/** Throws `invalid_request` for what is empty, too long, no text, or has control characters. */
+/** What is wrong with an external id: it is empty, too long, no text, or has control characters. */
+export function externalIdFault(externalId: string): string | undefined {
+  if (externalId === '') return 'must not be empty'
+  const fault = textFault(externalId, { codePointsMax: LIMITS.externalIdCodePointsMax })
+  return fault ?? (/\p{Cc}/u.test(externalId) ? 'must not contain control characters' : undefined)
+}
+
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (externalId === '') throw invalid(path, 'must not be empty')
-  checkText(externalId, { path, codePointsMax: LIMITS.externalIdCodePointsMax })
-  if (/\p{Cc}/u.test(externalId)) throw invalid(path, 'must not contain control characters')
+  const fault = externalIdFault(externalId)
+  if (fault !== undefined) throw invalid(path, fault)
 }

@@ -1,11 +1,12 @@
 /** Reads edge lists: two external ids a row, into columns of small numbers that remember their lines. */
 
 import { basename } from 'node:path'
+import { externalIdFault } from '../../graph/index.ts'
 import { createCsvRecords, type CsvRecords, type RecordSink } from './csv-records.ts'
 import { isBlankRow, type Layout } from './edge-layout.ts'
 import { quote } from './header.ts'
 import { readLines, type LineBatch } from './lines.ts'
-import { externalIdProblem, type Names } from './names.ts'
+import type { Names } from './names.ts'
 import { U32List } from './numbers-list.ts'
 import { nothingTaken, type Place, type Problems } from './problems.ts'
 
@@ -116,4 +117,4 @@ function sinkOf(file: string, layout: Layout, { names, problems }: EdgeReading, 
 }
 
 const newNameProblem = (name: string, names: Names): string | undefined =>
-  names.find(name) === undefined ? externalIdProblem(name) : undefined
+  names.find(name) === undefined ? externalIdFault(name) : undefined

@@ -5,14 +5,14 @@
 
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { checkDisplayName } from '../../graph/index.ts'
+import { RivuletError } from '../../core/errors.ts'
+import { displayNameFault, externalIdFault } from '../../graph/index.ts'
 import type { Layout } from './edge-layout.ts'
 import { readEdgeRows } from './edge-rows.ts'
 import type { ImportSource } from './import.ts'
 import { readLines, type LineBatch } from './lines.ts'
-import { externalIdProblem, type Names } from './names.ts'
-import { checkPost, faultOf, type PostInput } from './post-input.ts'
+import type { Names } from './names.ts'
+import { checkPost, type PostInput } from './post-input.ts'
 import type { PostReading } from './post-rows.ts'
 import { nothingTaken, type Place, type Problems } from './problems.ts'
 
@@ -103,7 +103,7 @@ async function readPeople(paths: readonly string[], names: Names, problems: Prob
   const take = (fields: Fields, place: Place): true | undefined => {
     const id = fields.get('id') ?? ''
     const displayName = `${fields.get('firstName') ?? ''} ${fields.get('lastName') ?? ''}`.trim()
-    const [badId, badName] = [externalIdProblem(id), displayNameProblem(displayName)]
+    const [badId, badName] = [externalIdFault(id), displayNameFault(displayName)]
     if (badId !== undefined) problems.add(place, 'not an external id', badId)
     else if (badName !== undefined) problems.add(place, 'not a display name', badName)
     else if (names.find(id) !== undefined) problems.add(place, 'the same person once more')
@@ -115,16 +115,6 @@ async function readPeople(paths: readonly string[], names: Names, problems: Prob
   }
   const people = readRecords(paths, { problems }, take)
   while ((await people.next()).done !== true);
-}
-
-function displayNameProblem(displayName: string): string | undefined {
-  try {
-    checkDisplayName(displayName)
-    return undefined
-  } catch (error) {
-    if (isRivuletError(error, 'invalid_request')) return faultOf(error)
-    throw error
-  }
 }
 
 function readPosts(paths: readonly string[], reading: PostReading): AsyncGenerator<PostInput[]> {

@@ -1,7 +1,6 @@
 /** External ids → small numbers in the order in which they appear: what an import works with until it knows the accounts. */
 
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { checkExternalId } from '../../graph/index.ts'
+import { RivuletError } from '../../core/errors.ts'
 
 /** What a `Map` holds. */
 const NAMES_MAX = 16_000_000
@@ -32,16 +31,5 @@ export function createNames(): Names {
       indexes.set(own, list.length)
       return list.push(own) - 1
     },
-  }
-}
-
-/** Why a text cannot be an external id, by the rules of the API. */
-export function externalIdProblem(text: string): string | undefined {
-  try {
-    checkExternalId(text)
-    return undefined
-  } catch (error) {
-    if (!isRivuletError(error, 'invalid_request')) throw error
-    return error.errors?.[0].message ?? error.message
   }
 }

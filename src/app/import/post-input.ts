@@ -6,7 +6,7 @@ import { isRivuletError, type RivuletError } from '../../core/errors.ts'
 import { invalid } from '../../core/text.ts'
 import { parseRfc3339 } from '../../core/time.ts'
 import { checkContent, checkCustom, VISIBILITIES, VISIBILITY, type Visibility } from '../../feed/index.ts'
-import { externalIdProblem } from './names.ts'
+import { externalIdFault } from '../../graph/index.ts'
 import type { Place } from './problems.ts'
 
 export interface PostInput {
@@ -80,8 +80,8 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
 function idText(value: unknown, path: string): string {
   const text = Number.isSafeInteger(value) ? String(value) : value
   if (typeof text !== 'string') throw invalid(path, 'must be an external id: a string or a whole number')
-  const problem = externalIdProblem(text)
-  if (problem !== undefined) throw invalid(path, `is not an external id: ${problem}`)
+  const fault = externalIdFault(text)
+  if (fault !== undefined) throw invalid(path, fault)
   return text
 }
 

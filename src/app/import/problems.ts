@@ -80,6 +80,9 @@ function few(show: (text: string) => void, what: string): (text: string) => void
 /** A file of which nothing could be taken is not imported. */
 export function nothingTaken(file: string, what: string, problems: Problems): RivuletError {
   const first = problems.firstOf(file)
-  const why = first === undefined ? `it holds no ${what}` : `the first is left out: ${first}`
-  return new RivuletError('import_invalid', `${file}: there is no ${what} to take; ${why}`)
+  const message =
+    first === undefined
+      ? `${file} holds no ${what}`
+      : `${file} holds no ${what} that can be taken; the first is left out: ${first}`
+  return new RivuletError('import_invalid', message)
 }
