@@ -234,7 +234,7 @@ test('import ends with 0 when all was taken, 3 when rows were left out, 1 when n
   for (const [ended, told] of [
     [strict, /mixed\.csv:3: /],
     [none, /none\.csv:1: /],
-    [empty, /empty\.csv: /],
+    [empty, /empty\.csv holds /],
   ] as const) {
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     expect(ended.stderr).toMatch(/^rivulet: import_invalid: /m)
