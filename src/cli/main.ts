@@ -18,7 +18,7 @@ keys in lower case without RIVULET_), that before the default.
 
 ${settingsHelp()}
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting, 3 imported, but rows were left out.`
 
 /** Commander's remarks come in lines of their own; ours is one. */
 const usageLine = (text: string): string =>

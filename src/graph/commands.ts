@@ -2,8 +2,8 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { isExternalId, isHandle } from '../core/names.ts'
-import { checkText, invalid } from '../core/text.ts'
+import { isHandle } from '../core/names.ts'
+import { checkText, invalid, isInvisible, textFault } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
 import { claimName, type Accounts } from './accounts.ts'
@@ -269,15 +269,20 @@ function checkProfile({
 }: Profile & { externalId?: string | undefined }): void {
   if (handle !== undefined) checkHandle(handle)
   if (externalId !== undefined) checkExternalId(externalId)
-  if (displayName !== undefined) {
-    checkText(displayName, {
-      path: '/display_name',
-      graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: LIMITS.displayNameBytesMax,
-    })
+  const fault = displayName === undefined ? undefined : displayNameFault(displayName)
+  if (fault !== undefined) throw invalid('/display_name', fault)
+  if (bio !== undefined) {
+    const { bioGraphemesMax: graphemesMax, bioBytesMax: bytesMax } = LIMITS
+    checkText(bio, { path: '/bio', graphemesMax, bytesMax })
   }
-  if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: LIMITS.bioBytesMax })
+}
+
+/** What is wrong with a display name. The empty one takes a name away; one of which nothing shows only looks so. */
+export function displayNameFault(displayName: string): string | undefined {
+  const { displayNameGraphemesMax: graphemesMax, displayNameBytesMax: bytesMax } = LIMITS
+  const isHidden = displayName !== '' && isInvisible(displayName)
+  if (isHidden) return 'must hold something that can be seen, or be empty'
+  return textFault(displayName, { graphemesMax, bytesMax })
 }
 
 function checkHandle(handle: string): void {
@@ -288,10 +293,14 @@ function checkHandle(handle: string): void {
   )
 }
 
+/** What is wrong with an external id: it is empty, too long, no text, or has control characters. */
+export function externalIdFault(externalId: string): string | undefined {
+  if (externalId === '') return 'must not be empty'
+  const fault = textFault(externalId, { codePointsMax: LIMITS.externalIdCodePointsMax })
+  return fault ?? (/\p{Cc}/u.test(externalId) ? 'must not contain control characters' : undefined)
+}
+
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (isExternalId(externalId)) return
-  throw invalid(
-    path,
-    `must have 1 to ${LIMITS.externalIdLengthMax} characters, none of them a control character`,
-  )
+  const fault = externalIdFault(externalId)
+  if (fault !== undefined) throw invalid(path, fault)
 }

@@ -58,10 +58,10 @@ const NAMES = [
   'ext:a\n',
   'ext:\u0085',
   'ext:\u007f',
-  `ext:${'x'.repeat(LIMITS.externalIdLengthMax)}`,
-  `ext:${'x'.repeat(LIMITS.externalIdLengthMax + 1)}`,
-  `ext:${'🦊'.repeat(LIMITS.externalIdLengthMax)}`,
-  `ext:${'🦊'.repeat(LIMITS.externalIdLengthMax + 1)}`,
+  `ext:${'x'.repeat(LIMITS.externalIdCodePointsMax)}`,
+  `ext:${'x'.repeat(LIMITS.externalIdCodePointsMax + 1)}`,
+  `ext:${'🦊'.repeat(LIMITS.externalIdCodePointsMax)}`,
+  `ext:${'🦊'.repeat(LIMITS.externalIdCodePointsMax + 1)}`,
   'EXT:a',
   'ext',
   ' ext:a',
@@ -73,6 +73,9 @@ const TEXTS = [
   '\ufeff',
   '\u0085',
   '\u200b',
+  '\u3164',
+  '\u0301\u0302',
+  '\u2800 \u00ad',
   'a',
   ' a ',
   'a\u0000',
@@ -94,8 +97,8 @@ const VALUES: readonly unknown[] = [
   'everybody',
   'push',
   'auto',
-  'x'.repeat(LIMITS.clientRefLengthMax),
-  'x'.repeat(LIMITS.clientRefLengthMax + 1),
+  'x'.repeat(LIMITS.clientRefCodePointsMax),
+  'x'.repeat(LIMITS.clientRefCodePointsMax + 1),
 ]
 
 /** Objects with some of the fields, and now and then another one; mostly with values that a field takes. */
@@ -250,7 +253,7 @@ describe('parameters', () => {
     const keys = ['a', '!~', 'x'.repeat(255), 'x'.repeat(256), 'a b', 'a\tb', '\xfc']
     const encoded = ['ext:%C3%BC', 'ext%3Aa', 'ext:a b', 'ext:a%2', 'ext:%', 'ext:\xc3(']
     const ascii = [...IDS, ...NAMES].filter((text) => text !== '' && /^[!-~]*$/.test(text))
-    const short = ascii.filter((text) => text.length <= LIMITS.externalIdLengthMax + 'ext:'.length)
+    const short = ascii.filter((text) => text.length <= LIMITS.externalIdCodePointsMax + 'ext:'.length)
     const values: Record<string, string[]> = {
       'idempotency-key': keys,
       'rivulet-account': [...short, ...encoded],
