@@ -10,7 +10,7 @@ import { importCommand } from './import.ts'
 import { migrateCommand } from './migrate.ts'
 import { moveCommand } from './move.ts'
 import { serveCommand } from './serve.ts'
-import { version } from './version.ts'
+import { version } from '../app/version.ts'
 
 const HELP = `
 Settings, for every command: a flag goes before the environment, that before the config file (--config FILE,

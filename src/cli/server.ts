@@ -1,6 +1,6 @@
 /** The server in the foreground, from its start to the signal that ends it. */
 
-import { compose, type Composed } from '../app/compose.ts'
+import { compose, urlOf, type Composed } from '../app/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
 import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
@@ -10,7 +10,7 @@ import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
-import { version } from './version.ts'
+import { version } from '../app/version.ts'
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
@@ -79,11 +79,6 @@ async function announce(
     terminal.print(`  server key     ${key}`)
   }
   if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
-}
-
-function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */

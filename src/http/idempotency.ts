@@ -38,8 +38,11 @@ export interface Outcome<T> {
   readonly replayed: boolean
 }
 
+/** What tells requests apart. */
+export type KeyedRequest = Pick<FastifyRequest, 'method' | 'url' | 'headers' | 'body' | 'caller'>
+
 export interface IdempotentRequests {
-  attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
+  attempt<T>(request: KeyedRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
@@ -91,7 +94,7 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   }
 }
 
-function onceOf(request: FastifyRequest): Idempotency | undefined {
+function onceOf(request: KeyedRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]
   if (key === undefined) return undefined
   const lengthMax = LIMITS.idempotencyKeyLengthMax

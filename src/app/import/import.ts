@@ -1,6 +1,6 @@
 /** An import from its beginning to its end: people, then follows, then posts. */
 
-import type { RivuletPorts } from '../../index.ts'
+import type { RivuletPorts } from '../rivulet.ts'
 import { createAccountBook, type AccountBook } from './account-book.ts'
 import { markActive } from './active.ts'
 import { importEdges, type EdgeCounts, type EdgeSource } from './edges.ts'
