@@ -6,9 +6,11 @@ import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
+import { processEnvironment } from '../app/config.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
+import { starterGone } from './starter.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { version } from '../app/version.ts'
 
@@ -22,16 +24,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
   const terminal = createTerminal(env)
   const onFatal = (error: unknown) => endFatally(telemetry, error)
-  const signals = listenForSignals(env)
+  const asked = Promise.race([listenForSignals(env).first, starterGone(env, processEnvironment())])
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
   const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
   try {
-    const composed = await startOrEnd(compose(parts), signals.first, terminal)
+    const composed = await startOrEnd(compose(parts), asked, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
       await announce(composed, config, terminal, isDemo)
-      telemetry.logger.info({ signal: await signals.first }, 'ending')
+      telemetry.logger.info({ signal: await asked }, 'ending')
     } finally {
       const isLate = env.timer(END_WITHIN_MS, () => endLate(telemetry))
       await composed.close().finally(() => isLate.cancel())
@@ -45,10 +47,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
 /** A start may wait for long, for a deployment that another process serves: a signal ends that at once. */
 async function startOrEnd(
   starting: Promise<Composed>,
-  signal: Promise<NodeJS.Signals>,
+  asked: Promise<string>,
   terminal: Terminal,
 ): Promise<Composed> {
-  const ended = signal.then(() => undefined)
+  const ended = asked.then(() => undefined)
   const composed = await Promise.race([starting, ended])
   if (composed !== undefined) return composed
   terminal.endProgress()
