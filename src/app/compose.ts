@@ -38,15 +38,21 @@ export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
   readonly place: string
   readonly notes: Notes
   readonly keys: Keys
-  /** At the configured address, unless it is told another one. @returns the port */
-  listen(at?: Address): Promise<number>
+  /** At the configured address, unless it is told another one. */
+  listen(at?: Address): Promise<Listening>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
   close(): Promise<void>
 }
 
 export type Address = Pick<Config, 'host' | 'port'>
 
-export function urlOf(host: string, port: number): string {
+export interface Listening {
+  /** As this machine reaches it. */
+  readonly url: string
+  readonly port: number
+}
+
+function urlOf(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
@@ -87,7 +93,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       async listen({ host, port } = config) {
         await api.app.listen({ host, port })
         const address = api.app.server.address()
-        return typeof address === 'object' && address !== null ? address.port : port
+        const taken = typeof address === 'object' && address !== null ? address.port : port
+        return { url: urlOf(host, taken), port: taken }
       },
       async close() {
         await drain().finally(() => closers.close())

@@ -1,6 +1,6 @@
 /** The server in the foreground, from its start to the signal that ends it. */
 
-import { compose, urlOf, type Composed } from '../app/compose.ts'
+import { compose, type Composed } from '../app/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
 import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
@@ -12,7 +12,9 @@ import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
 import { starterGone } from './starter.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
-import { version } from '../app/version.ts'
+import { readVersion } from '../app/version.ts'
+
+const version = readVersion()
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
@@ -64,11 +66,10 @@ async function announce(
   terminal: Terminal,
   isDemo: boolean,
 ): Promise<void> {
-  const port = await composed.listen().catch((error: unknown) => {
+  const { url } = await composed.listen().catch((error: unknown) => {
     throw listenFailure(error, config.host, config.port)
   })
   const { keys, place } = composed
-  const url = urlOf(config.host, port)
   terminal.print(`Rivulet ${version} is ready: ${config.role === 'worker' ? url : `${url}/api/v1`}`)
   if (config.role !== 'all') terminal.print(`  role           ${config.role}`)
   if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)

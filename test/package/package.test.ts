@@ -1,6 +1,15 @@
 /** The package, packed and installed: what is in it, its types, the command, the library, and an adapter of one's own. */
 
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -11,7 +20,12 @@ import { install, launch, ROOT, run, type Installed } from './installed.ts'
 
 let installed: Installed
 beforeAll(async () => void (installed = await install()), 180_000)
-afterAll(() => rmSync(installed.root, { recursive: true, force: true }))
+afterAll(() => {
+  // Servers that a failed test has left behind.
+  for (const data of readdirSync(installed.project))
+    if (existsSync(ownerFile(data))) process.kill(ownerOf(data), 'SIGKILL')
+  rmSync(installed.root, { recursive: true, force: true })
+})
 
 const node = process.execPath
 const env = createRealEnv()
@@ -123,6 +137,15 @@ test('as a library it does what its example shows', async () => {
   )
 })
 
+test.each(['README.md', 'docs/library.md'])('what %s shows runs as it stands', async (name) => {
+  const [, shown] = /```js\n(.*?)```/s.exec(readFileSync(join(installed.folder, name), 'utf8')) ?? []
+  const project = join(installed.project, `shown-in-${name.replaceAll('/', '-')}`)
+  mkdirSync(project)
+  // But for a port that may be somebody's.
+  writeFileSync(join(project, 'shown.mjs'), String(shown).replace('port: 8080', 'port: 0'))
+  expect(await run(node, ['shown.mjs'], project)).toEqual({ code: 0, stdout: '', stderr: '' })
+})
+
 test('an adapter of one’s own is proved by the suite of its port', async () => {
   for (const name of ['vitest', 'fast-check'])
     symlinkSync(join(ROOT, 'node_modules', name), join(installed.project, 'node_modules', name))
@@ -132,12 +155,9 @@ test('an adapter of one’s own is proved by the suite of its port', async () =>
   const proved = await suite('own-bus.test.mjs')
   expect([proved.code, proved.stdout]).toEqual([0, expect.stringMatching(/Tests .*\b9 passed/)])
 
-  // One that gives a message to the first listener only.
-  const broken = readFileSync(join(installed.project, 'examples', 'own-bus.mjs'), 'utf8').replace(
-    'emitter.emit(topic, taken)',
-    'emitter.listeners(topic)[0]?.(taken)',
-  )
-  writeFileSync(join(installed.project, 'examples', 'own-bus.mjs'), broken)
+  // One that goes on after it was closed.
+  const own = join(installed.project, 'examples', 'own-bus.mjs')
+  writeFileSync(own, readFileSync(own, 'utf8').replace('isClosed = true', 'isClosed = false'))
   expect((await suite('own-bus.test.mjs')).code).toBe(1)
 })
 
@@ -162,24 +182,28 @@ async function readyAt(file: () => string): Promise<string> {
   return url
 }
 
+const ownerFile = (data: string) => join(installed.project, data, 'owner.json')
 const ownerOf = (data: string): number =>
-  (JSON.parse(readFileSync(join(installed.project, data, 'owner.json'), 'utf8')) as { pid: number }).pid
+  (JSON.parse(readFileSync(ownerFile(data), 'utf8')) as { pid: number }).pid
+/** A clean end removes the file, last of all. */
+const given = (data: string) => until(async () => (existsSync(ownerFile(data)) ? undefined : true))
 
-test.runIf(existsSync('/proc/self/stat')).each(['SIGKILL', 'SIGTERM'] as const)(
-  'npx rivulet serve: when npx gets %s, the server ends, too, and gives its folder back',
-  async (signal) => {
-    const data = `data-${signal}`
-    const npx = launch('npx', ['rivulet', 'serve', '--data', data, '--port', '0'], installed.project)
-    let said = ''
-    npx.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    await readyAt(() => said)
-    expect(ownerOf(data)).not.toBe(npx.pid)
-    npx.kill(signal)
-    const owner = join(installed.project, data, 'owner.json')
-    // It is removed by a clean end, last of all.
-    await until(async () => (existsSync(owner) ? undefined : true))
-    const examined = await run('npx', ['rivulet', 'doctor', '--data', data], installed.project)
-    expect(examined).toMatchObject({ code: 0 })
+test.runIf(existsSync('/proc/self/stat'))(
+  'npx rivulet serve: when npx is killed, the server ends, too, and gives its folder back',
+  async () => {
+    async function served(signal: NodeJS.Signals): Promise<void> {
+      const data = `data-${signal}`
+      const npx = launch('npx', ['rivulet', 'serve', '--data', data, '--port', '0'], installed.project)
+      let said = ''
+      npx.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+      await readyAt(() => said)
+      expect(ownerOf(data)).not.toBe(npx.pid)
+      npx.kill(signal)
+      await given(data)
+      const bin = join(installed.project, 'node_modules', '.bin', 'rivulet')
+      expect(await run(bin, ['doctor', '--data', data], installed.project)).toMatchObject({ code: 0 })
+    }
+    await Promise.all([served('SIGKILL'), served('SIGTERM')])
   },
 )
 
@@ -189,7 +213,6 @@ test('a server that a script has put into the background outlives npm', async ()
   const url = await readyAt(() => (existsSync(log) ? readFileSync(log, 'utf8') : ''))
   await sleep(env, 1_500)
   expect((await fetch(`${url}/readyz`)).status).toBe(200)
-  const pid = ownerOf('behind')
-  process.kill(pid, 'SIGTERM')
-  await until(async () => (existsSync(join(installed.project, 'behind', 'owner.json')) ? undefined : true))
+  process.kill(ownerOf('behind'), 'SIGTERM')
+  await given('behind')
 })

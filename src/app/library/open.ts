@@ -3,12 +3,12 @@
 import { RivuletError } from '../../core/errors.ts'
 import { invalid } from '../../core/text.ts'
 import { asRivuletError } from '../../http/problems.ts'
-import { compose, urlOf, type Address, type Composed } from '../compose.ts'
+import type { Address, Composed, Listening } from '../compose.ts'
 import { readConfig } from '../config.ts'
 import { createRealEnv } from '../ports.ts'
 import type { Config, SettingKey } from '../settings.ts'
 import { createTelemetry, type Logger } from '../telemetry.ts'
-import { version } from '../version.ts'
+import { readVersion } from '../version.ts'
 import {
   accountCalls,
   applicationCalls,
@@ -39,7 +39,7 @@ export interface OpenRivulet extends ApplicationCalls {
   /** The calls of one account, `<id>` or `ext:<external id>`, that exists by the time it calls. */
   as(account: string): AccountCalls
   /** Serves the HTTP API, too. Rejects with `unavailable` where the address cannot be had, with `conflict` the second time. */
-  listen(at?: Partial<Address>): Promise<{ readonly url: string; readonly port: number }>
+  listen(at?: Partial<Address>): Promise<Listening>
   /** With which HTTP requests are made in the name of the application. */
   readonly serverKey: string
   /** Resolves when nothing is left to do: all that was written is fanned out. */
@@ -73,12 +73,14 @@ export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivule
   function failed(error: unknown): void {
     gate.refuse(asRivuletError(error instanceof Error ? error : new Error(String(error))))
     logger.fatal({ err: error }, 'cannot go on; every call is refused from now on')
-    void composed?.app.close()
+    void composed?.app.close().catch(() => undefined)
     onFatal?.(error)
   }
   try {
     const ports = own === undefined ? {} : { ports: await completed(own, env, config) }
-    composed = await compose({ env, config, version, logger, onFatal: failed, ...ports })
+    // Only now: who wants no more than an error's class does without the HTTP server.
+    const { compose } = await import('../compose.ts')
+    composed = await compose({ env, config, version: readVersion(), logger, onFatal: failed, ...ports })
   } catch (error) {
     telemetry.close()
     throw error
@@ -114,11 +116,10 @@ function facade(composed: Composed, config: Config, gate: Gate, end: () => Promi
   }
 }
 
-async function listen({ app, listen }: Composed, at: Address): Promise<{ url: string; port: number }> {
+async function listen({ app, listen }: Composed, at: Address): Promise<Listening> {
   if (app.server.listening) throw new RivuletError('conflict', 'it listens already')
   try {
-    const port = await listen(at)
-    return { url: urlOf(at.host, port), port }
+    return await listen(at)
   } catch (error) {
     const message = `cannot listen on ${at.host}:${at.port}: ${error instanceof Error ? error.message : String(error)}`
     throw new RivuletError('unavailable', message, { cause: error })
