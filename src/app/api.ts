@@ -12,18 +12,19 @@ import * as graphSchemas from '../graph/render.ts'
 import { graphRoutes, type ListSeals } from '../graph/routes.ts'
 import { adminRoutes } from '../graph/routes-admin.ts'
 import { createAccessLog } from '../http/access-log.ts'
-import { createAuth } from '../http/auth.ts'
+import { createAuth, type Auth } from '../http/auth.ts'
 import { createIdempotentRequests, type Claims } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
 import { answerOtherMethods } from '../http/methods.ts'
 import { describeApi, serveOpenApi } from '../http/openapi.ts'
+import { createOperations, type Operations } from '../http/operations.ts'
 import { createOutbound, type Outbound } from '../http/outbound.ts'
-import { createRouter } from '../http/route.ts'
+import { createRouter, type Router } from '../http/route.ts'
 import { createServer } from '../http/server.ts'
 import { systemRoutes } from '../http/system.ts'
 import { createTokens, type Tokens } from '../http/tokens.ts'
-import type { Rivulet } from '../index.ts'
+import type { Rivulet } from './rivulet.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import { measureEngine } from './measures.ts'
@@ -56,6 +57,9 @@ export interface Api {
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
+  readonly auth: Auth
+  /** The same routes, called in this process; none where it is not for them. */
+  readonly operations: Operations
 }
 
 const API_PREFIX = '/api/v1'
@@ -82,7 +86,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, options.claims ?? ephemeral)
   const outbound = createOutbound()
-  const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
+  const operations = createOperations(API_PREFIX, idempotent)
+  const router = both(
+    createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound }),
+    operations.router,
+  )
 
   if (options.isApi !== false) {
     const lists = listSeals(tokenSecret)
@@ -101,8 +109,19 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     'Answers that wait for their readers.',
     () => outbound.waitingBytes,
   )
-  return { app, tokens, metrics, outbound }
+  return { app, tokens, metrics, outbound, auth, operations }
 }
+
+const both = (one: Router, other: Router): Router => ({
+  read(route) {
+    one.read(route)
+    other.read(route)
+  },
+  write(route) {
+    one.write(route)
+    other.write(route)
+  },
+})
 
 /** A key of their own, so that no cursor can stand for another kind of secret text. */
 function listSeals(secret: Uint8Array): ListSeals {

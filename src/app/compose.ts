@@ -4,11 +4,11 @@
 
 import type { FastifyInstance } from 'fastify'
 import { RivuletError } from '../core/errors.ts'
-import { createRivulet, type Rivulet } from '../index.ts'
+import { createRivulet, type Rivulet } from './rivulet.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Outbound } from '../http/outbound.ts'
-import { createApi } from './api.ts'
+import { createApi, type Api } from './api.ts'
 import { createClaims } from './claims.ts'
 import { createClosers } from './closers.ts'
 import { unfinishedImports } from './import/run.ts'
@@ -29,18 +29,32 @@ export interface ComposeOptions {
   readonly onFatal: (error: unknown) => void
   /** Runs once the ports are open and before the engine is: for what must be written without it. */
   readonly prepare?: (ports: OpenPorts) => Promise<void>
+  /** Opened by the caller, who closes them, too; else they are as the configuration says. */
+  readonly ports?: OpenPorts
 }
 
-export interface Composed {
+export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
   readonly rivulet: Rivulet
-  readonly app: FastifyInstance
   readonly place: string
   readonly notes: Notes
   readonly keys: Keys
-  /** @returns the port */
-  listen(): Promise<number>
+  /** At the configured address, unless it is told another one. */
+  listen(at?: Address): Promise<Listening>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
   close(): Promise<void>
+}
+
+export type Address = Pick<Config, 'host' | 'port'>
+
+export interface Listening {
+  /** As this machine reaches it. */
+  readonly url: string
+  readonly port: number
+}
+
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 const HOUR_MS = 3_600_000
@@ -54,17 +68,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   try {
     // What must be written without the engine must be written alone.
     const isShared = isSharedBy(config) && options.prepare === undefined
-    const ports = closers.add(
-      await openPorts({
-        env,
-        config,
-        onFatal,
-        onNotice,
-        waitsForLease: true,
-        isShared,
-        keepsTimelines: true,
-      }),
-    )
+    const opening = { env, config, onFatal, onNotice, waitsForLease: true, isShared, keepsTimelines: true }
+    const ports = options.ports ?? closers.add(await openPorts(opening))
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
     const rivulet = createRivulet(ports, {
@@ -79,17 +84,18 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await warnOfUnfinished(ports, logger)
     if (config.role !== 'worker') rivulet.feed.warmer.run().catch(onFatal)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
-    const { app, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
+    const { drain, ...api } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
-      app,
+      ...api,
       keys,
       place: ports.place,
       notes: ports.notes,
-      async listen() {
-        await app.listen({ host: config.host, port: config.port })
-        const address = app.server.address()
-        return typeof address === 'object' && address !== null ? address.port : config.port
+      async listen({ host, port } = config) {
+        await api.app.listen({ host, port })
+        const address = api.app.server.address()
+        const taken = typeof address === 'object' && address !== null ? address.port : port
+        return { url: urlOf(host, taken), port: taken }
       },
       async close() {
         await drain().finally(() => closers.close())
@@ -126,7 +132,7 @@ async function openApi(
 ) {
   let isGoing = false
   const memory = createMemoryEphemeral({ env })
-  const { app, outbound, metrics } = await createApi({
+  const { app, outbound, metrics, auth, operations } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
@@ -149,7 +155,7 @@ async function openApi(
     isGoing = true
     await drainServer(env, app, outbound)
   }
-  return { app, drain }
+  return { app, auth, operations, drain }
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * The configuration of a process: flags before environment before config file before defaults. Nothing
- * wrong is passed over: a bad value, a misspelt variable or key ends the start with what is allowed.
+ * The configuration of a process: flags, or the options of a program that has it as a library, before environment
+ * before config file before defaults. Nothing wrong is passed over: a bad value, a misspelt variable or key ends the
+ * start with what is allowed.
  * The one file that may read `process.env`.
  */
 
@@ -28,6 +29,8 @@ export interface Configured {
 
 export interface ConfigSources {
   readonly flags?: Flags
+  /** Values by the names of the settings. */
+  readonly options?: Readonly<Record<string, unknown>>
   readonly environment?: Environment
 }
 
@@ -43,8 +46,8 @@ interface Written {
 }
 type WrittenSettings = Partial<Record<SettingKey, Written>>
 
-export function readConfig({ flags = {}, environment = {} }: ConfigSources): Configured {
-  const outside = { ...fromEnvironment(environment), ...fromFlags(flags) }
+export function readConfig({ flags = {}, options = {}, environment = {} }: ConfigSources): Configured {
+  const outside = { ...fromEnvironment(environment), ...fromOptions(options), ...fromFlags(flags) }
   const file = outside.config?.text
   const written: WrittenSettings = { ...(file === undefined ? {} : fromFile(file)), ...outside }
   const given = new Set(SETTING_KEYS.filter((key) => written[key] !== undefined))
@@ -93,6 +96,16 @@ function fromFlags(flags: Flags): WrittenSettings {
   return written
 }
 
+function fromOptions(options: Readonly<Record<string, unknown>>): WrittenSettings {
+  const written: WrittenSettings = {}
+  for (const [name, value] of Object.entries(options)) {
+    const key = SETTING_KEYS.find((known) => known === name)
+    if (key === undefined) throw unknownName('option', name, SETTING_KEYS)
+    if (value !== undefined) written[key] = writtenAs(key, value, 'the options')
+  }
+  return written
+}
+
 /** An empty variable is one that is not set: that is how compose files leave one out. */
 function fromEnvironment(environment: Environment): WrittenSettings {
   const written: WrittenSettings = {}
@@ -113,7 +126,7 @@ function fromFile(path: string): WrittenSettings {
   for (const [name, value] of Object.entries(readJsonObject(path))) {
     const key = known.get(name)
     if (key === undefined) throw unknownName(`setting in ${path}`, name, [...known.keys()])
-    written[key] = { text: textOf(value), where: path }
+    written[key] = writtenAs(key, value, path)
   }
   return written
 }
@@ -143,18 +156,23 @@ function parseJson(path: string, content: string): unknown {
   }
 }
 
-/** A file may say 8080 or "8080", and may write a list as one. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value.join(',')
-  return JSON.stringify(value)
+/** 8080 or "8080", and a list as one. */
+function writtenAs(key: SettingKey, value: unknown, where: string): Written {
+  if (typeof value === 'string') return { text: value, where }
+  if (typeof value === 'number') return { text: String(value), where }
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string'))
+    return { text: value.join(','), where }
+  throw wrongJson(key, String(JSON.stringify(value)), where)
 }
 
 function wrongValue(key: SettingKey, { text, where }: Written): RivuletError {
+  return wrongJson(key, JSON.stringify(text), where)
+}
+
+function wrongJson(key: SettingKey, json: string, where: string): RivuletError {
   const { of, isSecret } = settingOf(key)
   // An address in the usual form of a URL may have a password in it.
-  const shown =
-    isSecret === true ? 'a value that is not shown' : JSON.stringify(text.replace(/\/\/[^/@]*@/, '//…@'))
+  const shown = isSecret === true ? 'a value that is not shown' : json.replace(/\/\/[^/@]*@/, '//…@')
   const message = `the setting ${spellings(key)} has ${shown}, from ${where}; allowed is ${of.allowed}`
   return new RivuletError('config_invalid', message)
 }

@@ -10,7 +10,7 @@ import { importCommand } from './import.ts'
 import { migrateCommand } from './migrate.ts'
 import { moveCommand } from './move.ts'
 import { serveCommand } from './serve.ts'
-import { version } from './version.ts'
+import { readVersion } from '../app/version.ts'
 
 const HELP = `
 Settings, for every command: a flag goes before the environment, that before the config file (--config FILE,
@@ -29,7 +29,7 @@ const usageLine = (text: string): string =>
 
 const program = new Command('rivulet')
   .description('A self-hosted fan-out engine: news feeds from one log.')
-  .version(version)
+  .version(readVersion())
   .addHelpText('after', HELP)
   .configureHelp({ helpWidth: 110 })
   .configureOutput({ outputError: (text, write) => write(usageLine(text)) })

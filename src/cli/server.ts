@@ -6,12 +6,16 @@ import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
+import { processEnvironment } from '../app/config.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { endWithin } from './hard-end.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
+import { starterGone } from './starter.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
-import { version } from './version.ts'
+import { readVersion } from '../app/version.ts'
+
+const version = readVersion()
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
@@ -23,16 +27,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
   const terminal = createTerminal(env)
   const onFatal = (error: unknown) => endFatally(telemetry, error)
-  const signals = listenForSignals(env)
+  const asked = Promise.race([listenForSignals(env).first, starterGone(env, processEnvironment())])
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
   const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
   try {
-    const composed = await startOrEnd(compose(parts), signals.first, terminal)
+    const composed = await startOrEnd(compose(parts), asked, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
       await announce(composed, config, terminal, isDemo)
-      telemetry.logger.info({ signal: await signals.first }, 'ending')
+      telemetry.logger.info({ signal: await asked }, 'ending')
     } finally {
       endWithin(KILLED_AFTER_MS)
       const isLate = env.timer(END_WITHIN_MS, () => void endLate(telemetry))
@@ -47,10 +51,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
 /** A start may wait for long, for a deployment that another process serves: a signal ends that at once. */
 async function startOrEnd(
   starting: Promise<Composed>,
-  signal: Promise<NodeJS.Signals>,
+  asked: Promise<string>,
   terminal: Terminal,
 ): Promise<Composed> {
-  const ended = signal.then(() => undefined)
+  const ended = asked.then(() => undefined)
   const composed = await Promise.race([starting, ended])
   if (composed !== undefined) return composed
   terminal.endProgress()
@@ -64,11 +68,10 @@ async function announce(
   terminal: Terminal,
   isDemo: boolean,
 ): Promise<void> {
-  const port = await composed.listen().catch((error: unknown) => {
+  const { url } = await composed.listen().catch((error: unknown) => {
     throw listenFailure(error, config.host, config.port)
   })
   const { keys, place } = composed
-  const url = urlOf(config.host, port)
   terminal.print(`Rivulet ${version} is ready: ${config.role === 'worker' ? url : `${url}/api/v1`}`)
   if (config.role !== 'all') terminal.print(`  role           ${config.role}`)
   if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)
@@ -81,11 +84,6 @@ async function announce(
     terminal.print(`  server key     ${key}`)
   }
   if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
-}
-
-function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */

@@ -42,6 +42,8 @@ export interface Auth {
   known(request: FastifyRequest): Caller | undefined
   /** Throws `unauthorized` and, for a header that names nobody, `not_found` or `invalid_request`. */
   identify(request: FastifyRequest): Promise<Caller>
+  /** Holds the server key as it is: the application, alone or acting for `<id>` or `ext:<external id>`. */
+  application(acting: string | undefined): Promise<Caller>
 }
 
 const KNOWN_MAX = 50_000
@@ -78,6 +80,7 @@ export function createAuth(options: AuthOptions): Auth {
   }
 
   return {
+    application,
     known({ headers }) {
       const { authorization } = headers
       if (authorization === undefined || headers[ACTING_HEADER] !== undefined) return undefined

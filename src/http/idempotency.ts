@@ -40,8 +40,11 @@ export interface Outcome<T> {
   readonly replayed: boolean
 }
 
+/** What tells requests apart. */
+export type KeyedRequest = Pick<FastifyRequest, 'method' | 'url' | 'headers' | 'body' | 'caller'>
+
 export interface IdempotentRequests {
-  attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
+  attempt<T>(request: KeyedRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
@@ -93,7 +96,7 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   }
 }
 
-function onceOf(request: FastifyRequest): Idempotency | undefined {
+function onceOf(request: KeyedRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !KEY.test(key)) {

@@ -164,11 +164,14 @@ function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: Req
   }
 }
 
+/** The parts of a request as they came. */
+export type RawCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
+
 /** The typed parts of a request; throws what is wrong with them. */
-function callReader<B extends TObject, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
+export function callReader<B extends TObject, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
   const queryOf = validatorOf(query ?? NO_QUERY, 'query') as Validator<Static<Q>>
   const bodyOf: Validator<Static<B>> = body === undefined ? noBody : validatorOf(body, 'body')
-  return (request: FastifyRequest): Call<Static<B>, Static<Q>> => ({
+  return (request: RawCall): Call<Static<B>, Static<Q>> => ({
     caller: request.caller as Caller,
     params: request.params as Readonly<Record<string, string>>,
     query: queryOf(request.query),

@@ -1,6 +1,6 @@
 /** The commands as processes: what they print, how they end, and what they refuse. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { env, pause, run, serve, SERVER_KEY, start } from './cli.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/rivulet.js', import.meta.url))
 const MUSAE = fileURLToPath(new URL('../../../shared/data/musae-github/edges.csv', import.meta.url))
 
 let root: string
@@ -81,14 +80,6 @@ test('--help and --version', async () => {
   for (const word of ['serve', 'import', 'doctor', 'bench', 'RIVULET_PORT'])
     expect(help.stdout).toContain(word)
   expect(version).toMatchObject({ code: 0, stdout: '0.1.0\n' })
-})
-
-test('the start file says how to build what is not built', () => {
-  const checkout = join(root, 'checkout')
-  cpSync(BIN, join(checkout, 'bin', 'rivulet.js'))
-  const ended = spawnSync(process.execPath, [join(checkout, 'bin', 'rivulet.js')], { encoding: 'utf8' })
-  expect(ended.stderr).toBe('rivulet: this checkout is not built yet; run: npm run build\n')
-  expect(ended.status).toBe(1)
 })
 
 test('serve says when it is ready, owns its folder, and ends cleanly', async () => {

@@ -76,7 +76,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'feed/timelines.ts',
     'views.capacity + 1)',
     'views.capacity)',
-    136,
+    25,
   ),
   fault(
     'a follow is taken as backfilled at once',

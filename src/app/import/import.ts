@@ -4,7 +4,7 @@
  */
 
 import { RivuletError } from '../../core/errors.ts'
-import type { RivuletPorts } from '../../index.ts'
+import type { RivuletPorts } from '../rivulet.ts'
 import { createAccountBook, type AccountBook } from './account-book.ts'
 import { markActive } from './active.ts'
 import type { EdgeRows } from './edge-rows.ts'
