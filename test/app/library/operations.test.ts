@@ -13,6 +13,9 @@ const named = Object.entries(OPERATIONS) as [
   { body?: object; query?: object; answer: object },
 ][]
 
+/** Marks that only code reads do not reach the document. */
+const asJson = (schema: unknown): unknown => JSON.parse(JSON.stringify(schema))
+
 test('every route is an operation, and every operation a route', () => {
   expect(named.map(([name]) => name).sort()).toEqual([...world.api.operations.routes.keys()].sort())
 })
@@ -24,6 +27,6 @@ test.each(named)('%s takes and gives what its route does', (name, { body, query,
     Object.keys((schema as { properties?: object })?.properties ?? {})
   expect(fieldsOf(query)).toEqual(fieldsOf(route?.query))
   for (const shape of Object.values(route?.answers ?? {})) {
-    expect(world.api.app.getSchema(shape as string)).toEqual({ ...answer, $id: shape })
+    expect(asJson(world.api.app.getSchema(shape as string))).toEqual(asJson({ ...answer, $id: shape }))
   }
 })
