@@ -5,6 +5,7 @@
 
 import { type Bench, createReport, describeMachine } from './harness.ts'
 import { accept } from './accept.ts'
+import { coldStart } from './cold-start.ts'
 import { enginesPath } from './engines-path.ts'
 import { fanout } from './fanout.ts'
 import { feedRead } from './feed-read.ts'
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   followersRead,
   visible,
   growth,
+  coldStart,
   redisTimeline,
   enginesPath,
 ]

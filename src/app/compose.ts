@@ -55,7 +55,15 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     // What must be written without the engine must be written alone.
     const isShared = isSharedBy(config) && options.prepare === undefined
     const ports = closers.add(
-      await openPorts({ env, config, onFatal, onNotice, waitsForLease: true, isShared }),
+      await openPorts({
+        env,
+        config,
+        onFatal,
+        onNotice,
+        waitsForLease: true,
+        isShared,
+        keepsTimelines: true,
+      }),
     )
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
@@ -69,6 +77,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     closers.add({ close: () => rivulet.stop() })
     await rivulet.start()
     await warnOfUnfinished(ports, logger)
+    if (config.role !== 'worker') rivulet.feed.warmer.run().catch(onFatal)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
     const { app, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {

@@ -6,6 +6,7 @@
  *   lock/         held as long as the folder is open; the operating system frees it when the process ends
  *   owner.json    who holds it, for the message that refuses the next; may be stale
  *   store/ log/   the data
+ *   timelines     what a process that ended cleanly had in memory, for the next one
  */
 
 import { existsSync } from 'node:fs'
@@ -22,6 +23,7 @@ export interface DataFolder {
   readonly folder: string
   readonly storeFolder: string
   readonly logFolder: string
+  readonly timelinesFile: string
   /** Rows were imported, which the log does not hold: without them the store is not whole. */
   readonly hasImports: boolean
   /** Call it last: another process may open the folder from then on. */
@@ -87,6 +89,7 @@ async function openLocked(folder: string, env: Env, lock: FolderLock): Promise<D
     folder,
     storeFolder,
     logFolder,
+    timelinesFile: join(folder, 'timelines'),
     hasImports: (await readIfThere(join(folder, IMPORTED_FILE))) !== undefined,
     async close() {
       await rm(ownerFile, { force: true })

@@ -55,6 +55,21 @@ export function measureEngine(
     'Backfills and rebuilds to be asked for again.',
     () => timelines.stats.failed,
   )
+  metrics.number(
+    'rivulet_timelines_to_warm',
+    'Timelines of active readers that are still to be made after a start without them.',
+    () => feed.warmer.stats.left,
+  )
+  metrics.number(
+    'rivulet_cold_reads_waiting',
+    'Pages without a timeline that wait for their turn.',
+    () => feed.pulls.admission.waiting,
+  )
+  total(
+    'rivulet_feed_not_ready_total',
+    'Feed pages that were put off because they could not be had in time.',
+    () => feed.reads.stats.notReady,
+  )
   measureViews(metrics, engine.views)
 
   total('rivulet_outbox_cache_hits_total', 'Pulls answered from memory.', () => outboxes.stats.hits)

@@ -29,7 +29,8 @@ export async function openFolder(
     if (data.hasImports) await assertImportsThere(folder, store)
     const notes = createFolderNotes(folder)
     const id = await notes.keep('deployment.id', () => Buffer.from(env.randomBytes(12)).toString('hex'))
-    return { log, store, notes, id: id.text, place: folder, figures: [], close: closers.close }
+    const { timelinesFile } = data
+    return { log, store, notes, id: id.text, place: folder, timelinesFile, figures: [], close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error

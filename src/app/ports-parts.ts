@@ -27,6 +27,8 @@ export interface Durable {
   /** What people call it by: the folder, or the engines. */
   readonly place: string
   readonly figures: readonly Figure[]
+  /** Where timelines in memory may be kept from one process to the next. */
+  readonly timelinesFile?: string
   /** For what must not be changed by a process that another may have replaced. */
   guard?(views: Views): Views
   /** Of a deployment that others serve, too: resolves once nobody has it alone, with how often somebody had. */
@@ -62,6 +64,8 @@ export interface OpenPortsOptions {
   readonly waitsForLease?: boolean
   /** Others may serve the same deployment at the same time. */
   readonly isShared?: boolean
+  /** Timelines are taken over from the process before, and left for the next one: for a process that serves them. */
+  readonly keepsTimelines?: boolean
 }
 
 export interface MigrateOptions extends Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'> {

@@ -6,7 +6,7 @@
 import { RivuletError } from '../core/errors.ts'
 import { createMemoryBus } from '../ports/bus/memory.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
-import { createMemoryViews } from '../ports/views/memory.ts'
+import { createMemoryViews, openMemoryViews } from '../ports/views/memory.ts'
 import { createClosers } from './closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
 import { movesTable } from './move/tables.ts'
@@ -84,19 +84,28 @@ export async function migratePorts(options: MigrateOptions): Promise<void> {
 
 async function openVolatile(
   options: OpenPortsOptions,
-  { id, log }: Pick<Durable, 'id' | 'log'>,
+  { id, log, timelinesFile }: Pick<Durable, 'id' | 'log' | 'timelinesFile'>,
 ): Promise<Volatile> {
   const { redis } = options.config
   const lanes = log.partitions
-  if (redis === undefined) return openMemory(options, lanes)
+  if (redis === undefined) return openMemory(options, lanes, timelinesFile)
   return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) =>
     openRedis(options, { nodes: redis, deployment: id, lanes }),
   )
 }
 
-function openMemory({ env, config }: OpenPortsOptions, lanes: number): Volatile {
+async function openMemory(
+  { env, config, onNotice, keepsTimelines = false }: OpenPortsOptions,
+  lanes: number,
+  file: string | undefined,
+): Promise<Volatile> {
   const closers = createClosers()
-  const views = closers.add(createMemoryViews({ bytesMax: config.timelinesMib * MIB, lanes }))
+  const memory = { bytesMax: config.timelinesMib * MIB, lanes }
+  const views = closers.add(
+    keepsTimelines && file !== undefined
+      ? await openMemoryViews({ ...memory, file, onNotice })
+      : createMemoryViews(memory),
+  )
   const ephemeral = closers.add(createMemoryEphemeral({ env }))
   const bus = closers.add(createMemoryBus({ env }))
   return { views, ephemeral, bus, figures: [], close: closers.close }

@@ -3,23 +3,29 @@
  * few times a second; what is an error is written at once.
  */
 
+import { writeSync } from 'node:fs'
 import pino from 'pino'
+import { within } from '../ports/env/deadlines.ts'
 import type { Env } from '../ports/env/env.ts'
+import { createLogOutput } from './log-output.ts'
 import type { Config } from './settings.ts'
 
 export type Logger = pino.Logger
 
 export interface Telemetry {
   readonly logger: Logger
-  /** Writes what was gathered, before the process goes on to end. */
-  flush(): void
-  close(): void
+  /** The last line of a process that must end at once: written before this returns, if it can be. */
+  fatal(error: unknown): void
+  /** Has everything written that can be, within a second: a log that nobody reads holds up no end. */
+  close(): Promise<void>
 }
 
 const STDERR = 2
-/** A request logs about 300 bytes; above pino's own limit lines would be written in pieces. */
+/** A request logs about 300 bytes. */
 const GATHERED_BYTES = 8_192
+const WAITING_BYTES_MAX = 16 * 2 ** 20
 const FLUSH_INTERVAL_MS = 250
+const LAST_LINES_WITHIN_MS = 1_000
 
 /** As pino's `isoTime`, which makes a text anew for each of the lines of a millisecond. */
 function createTimestamps({ wallMs }: Env): () => string {
@@ -34,9 +40,12 @@ function createTimestamps({ wallMs }: Env): () => string {
 }
 
 export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry {
-  const out = pino.destination({ dest: STDERR, sync: false, minLength: GATHERED_BYTES })
-  // A log whose reader has gone away is no reason to stop serving.
-  out.on('error', () => undefined)
+  const out = createLogOutput({
+    env,
+    fd: STDERR,
+    gatheredBytes: GATHERED_BYTES,
+    waitingBytesMax: WAITING_BYTES_MAX,
+  })
   const logger = pino({ level, base: null, timestamp: createTimestamps(env) }, out)
   let timer = env.timer(FLUSH_INTERVAL_MS, tick)
 
@@ -44,20 +53,22 @@ export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry 
     out.flush()
     timer = env.timer(FLUSH_INTERVAL_MS, tick)
   }
-  /** Fails while nothing was ever written, and where stderr is closed: both leave nothing to do. */
-  function flush(): void {
-    try {
-      out.flushSync()
-    } catch {
-      // nobody to tell
-    }
-  }
   return {
     logger,
-    flush,
-    close() {
+    fatal(error) {
+      const write = (line: string) => void writeSync(STDERR, line)
+      try {
+        pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write }).fatal(
+          { err: error },
+          'cannot go on; the process ends',
+        )
+      } catch {
+        // Nobody reads it.
+      }
+    },
+    async close() {
       timer.cancel()
-      flush()
+      await within(env, LAST_LINES_WITHIN_MS, out.drained()).catch(() => undefined)
     },
   }
 }

@@ -18,7 +18,7 @@ keys in lower case without RIVULET_), that before the default.
 
 ${settingsHelp()}
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting, 3 imported, but rows were left out.`
 
 /** Commander's remarks come in lines of their own; ours is one. */
 const usageLine = (text: string): string =>
@@ -45,6 +45,9 @@ for (const command of [
   program.addCommand(command.copyInheritedSettings(program))
 }
 for (const command of [program, ...program.commands]) command.exitOverride()
+
+// Whoever read the output may go: what is done goes on, and ends as it would have.
+for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined)
 
 try {
   await program.parseAsync()

@@ -7,6 +7,7 @@ import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
+import { endWithin } from './hard-end.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
@@ -33,12 +34,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
       await announce(composed, config, terminal, isDemo)
       telemetry.logger.info({ signal: await signals.first }, 'ending')
     } finally {
-      const isLate = env.timer(END_WITHIN_MS, () => endLate(telemetry))
+      endWithin(KILLED_AFTER_MS)
+      const isLate = env.timer(END_WITHIN_MS, () => void endLate(telemetry))
       await composed.close().finally(() => isLate.cancel())
     }
     telemetry.logger.info('ended')
   } finally {
-    telemetry.close()
+    await telemetry.close()
   }
 }
 
@@ -106,17 +108,20 @@ function listenForSignals(env: Env): { first: Promise<NodeJS.Signals> } {
 
 /** Requests have ten seconds of it. Supervisors commonly wait for thirty before they kill. */
 const END_WITHIN_MS = 25_000
+/** Whatever holds it up. */
+const KILLED_AFTER_MS = 28_000
+const FATAL_WITHIN_MS = 3_000
 
 /** An engine does not answer. What was acknowledged is in the log; what is not saved of the rest is done again. */
-function endLate(telemetry: Telemetry): never {
+async function endLate(telemetry: Telemetry): Promise<never> {
   telemetry.logger.warn(`did not end within ${END_WITHIN_MS / 1_000} s: an engine does not answer; ends now`)
-  telemetry.flush()
+  await telemetry.close()
   process.exit(EXIT.failed)
 }
 
 /** What was acknowledged is in the log; a process that cannot write must not answer any more. */
 function endFatally(telemetry: Telemetry, error: unknown): never {
-  telemetry.logger.fatal({ err: error }, 'cannot go on; the process ends')
-  telemetry.flush()
+  endWithin(FATAL_WITHIN_MS)
+  telemetry.fatal(error)
   process.exit(reportFailure(error) || EXIT.failed)
 }

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   internal: 500,
   overloaded: 503,
   unavailable: 503,
+  not_ready: 503,
   shutting_down: 503,
   outcome_unknown: 504,
   // start-up and data folders; these end a command, they never reach HTTP
@@ -52,6 +53,7 @@ const RETRIABLE: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'overloaded',
   'unavailable',
+  'not_ready',
   'shutting_down',
   'outcome_unknown',
 ])

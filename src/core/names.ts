@@ -7,11 +7,8 @@ import { LIMITS } from './limits.ts'
 
 export const HANDLE_PATTERN = `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,${LIMITS.handleLengthMax - 1}}$`
 /** Without control characters. */
-export const EXTERNAL_ID_PATTERN = `^[^\\u0000-\\u001f\\u007f-\\u009f]{1,${LIMITS.externalIdLengthMax}}$`
+export const EXTERNAL_ID_PATTERN = `^[^\\u0000-\\u001f\\u007f-\\u009f]{1,${LIMITS.externalIdCodePointsMax}}$`
 
 const HANDLE = new RegExp(HANDLE_PATTERN, 'u')
-const EXTERNAL_ID = new RegExp(EXTERNAL_ID_PATTERN, 'u')
 
 export const isHandle = (text: string): boolean => HANDLE.test(text)
-/** Half a character is none. */
-export const isExternalId = (text: string): boolean => EXTERNAL_ID.test(text) && text.isWellFormed()

@@ -6,7 +6,7 @@ import { loadHighestId, saveHighestId } from './highest-id.ts'
 import { createHorizonAlone } from './horizon-alone.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
-export function createAlone({ env, store, views }: ModePorts): Mode {
+export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {
   const ids = createIdSource(env.wallMs)
   const horizon = createHorizonAlone(ids, views.lanes)
   let parts: ModeParts | undefined
@@ -24,6 +24,10 @@ export function createAlone({ env, store, views }: ModePorts): Mode {
     lagEvents: () => horizon.unfinished,
     backlogEvents: () => horizon.unfinished,
     caughtUp: () => Promise.resolve(),
+    async awaitProjected(key) {
+      const partition = log.partitionOf(key)
+      await waiters.projected(partition, (await log.bounds())[partition].end - 1)
+    },
     survived: () => viewsSurvived,
     skipped: () => undefined,
     append: {

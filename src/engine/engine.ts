@@ -49,6 +49,12 @@ export interface EngineContext {
   readonly isShared: boolean
   /** Resolves once everything that was projected before, by anybody, is in this process's caches; of one key, if given. */
   caughtUp(key?: number): Promise<void>
+  /**
+   * Resolves once every event of this key that stood in the log before the call is projected, and in this process's
+   * caches: what was derived from one that its writer has been answered for. Rejects with `unavailable` when that
+   * takes too long.
+   */
+  awaitProjected(key: number): Promise<void>
   /** Where the events of a key are. */
   partitionOf(key: number): number
   /** Events whose effects on the views are still to come, from the moment of their id on. */
@@ -64,6 +70,8 @@ export interface EngineContext {
   mayHaveBeenOtherwise(event: Event): boolean
   /** Tells the views how far fan-out has come. */
   publishHorizon(): Promise<void>
+  /** Tells the operator. */
+  readonly onNotice: (text: string) => void
   readonly onFatal: (error: unknown) => void
 }
 
@@ -166,11 +174,13 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     produce,
     isReplayed,
     onFatal,
+    onNotice,
     async tell(type, key, body) {
       await append(type, key, body).appended
     },
     isShared: mode.isShared,
     caughtUp: mode.caughtUp,
+    awaitProjected: mode.awaitProjected,
     partitionOf: (key) => log.partitionOf(key),
     lagEvents: mode.lagEvents,
     backlogEvents: mode.backlogEvents,

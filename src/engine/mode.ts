@@ -32,6 +32,8 @@ export interface Mode {
   backlogEvents(): number
   /** Resolves once everything that was projected before, by anybody, is in this process's caches; of one key, if given. */
   caughtUp(key?: number): Promise<void>
+  /** Resolves once every event of this key that stood in the log before the call is in this process's caches. */
+  awaitProjected(key: number): Promise<void>
   /** Timelines live on from before the partition became this process's. */
   survived(partition: number): boolean
   /** What becomes of an event from its stamp to its place in the log. */

@@ -1,10 +1,15 @@
 /**
  * The read pipeline: sources → filters → selection, round by round, until a page is full or the end is
- * reached. A pipeline lists its stages; this file runs them: in parallel where they may, with a deadline,
- * failing soft. Every stage keeps the order, newest first.
+ * reached. A pipeline lists its stages; this file runs them, in parallel where they may. Every stage keeps the
+ * order, newest first.
+ *
+ * A lead that fails, or does not answer in time, is done without: the other sources then read all of the window
+ * themselves, and the page names it. Where another source fails, nobody can say what belongs into that round: the
+ * page ends above it, and says that it was cut short. What failed is never taken for the end.
  */
 
 import type { Histogram } from '../core/histogram.ts'
+import { isRetriable } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createDeadlines, type Deadlines } from '../ports/env/deadlines.ts'
 
@@ -67,10 +72,13 @@ export interface PageResult<S> {
   readonly selected: S[]
   /** Everything visible with an id at or above this has been seen. */
   readonly lower: number
+  /** The lead, where it was done without. */
   readonly failed: string[]
+  /** There may be more below `lower`, which could not be read now. */
+  readonly isCut: boolean
 }
 
-const SOURCE_DEADLINE_MS = 1_000
+const LEAD_DEADLINE_MS = 1_000
 const ROUND_MIN = 8
 const ROUND_MAX = 400
 const PASS_RATE_MIN = 0.05
@@ -80,8 +88,8 @@ export function definePipeline<Q, C extends Ranked, S extends Ranked>(pipeline: 
 }
 
 /**
- * Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`. Names of sources that
- * failed are added to `failed`.
+ * Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`, or the page is cut. The
+ * name of a lead that failed is added to `failed`. Rejects with what went wrong where not one candidate can be served.
  */
 export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
   env: Env,
@@ -93,19 +101,26 @@ export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
   let selected: S[] = []
   let { below } = request
   let passRate = 1
-  while (selected.length < request.limit && below > request.atLeast) {
+  let isCut = false
+  while (selected.length < request.limit && below > request.atLeast && !isCut) {
     const need = request.limit - selected.length
     const limit = Math.ceil(Math.min(Math.max((need * 1.1) / passRate, ROUND_MIN), ROUND_MAX))
-    const round = await readRound(env, pipeline, query, { below, atLeast: request.atLeast, limit }, failed)
-    const kept = await filterRound(pipeline, query, round.candidates)
-    if (round.candidates.length > 0) passRate = Math.max(kept.length / round.candidates.length, PASS_RATE_MIN)
-    selected = selected.length === 0 ? kept : selected.concat(kept)
-    below = round.lower
-    if (selected.length >= request.limit || below <= request.atLeast) {
+    try {
+      const round = await readRound(env, pipeline, query, { below, atLeast: request.atLeast, limit }, failed)
+      const kept = await filterRound(pipeline, query, round.candidates)
+      if (round.candidates.length > 0)
+        passRate = Math.max(kept.length / round.candidates.length, PASS_RATE_MIN)
+      selected = selected.length === 0 ? kept : selected.concat(kept)
+      below = round.lower
+    } catch (error) {
+      if (selected.length === 0 || !isRetriable(error)) throw error
+      isCut = true
+    }
+    if (selected.length >= request.limit || below <= request.atLeast || isCut) {
       selected = await pipeline.recheck(query, selected)
     }
   }
-  return { selected, lower: below, failed }
+  return { selected, lower: below, failed, isCut }
 }
 
 /** One round of the sources, merged: newest first, each id once, as far down as every source reached. */
@@ -116,23 +131,36 @@ export async function readRound<Q, C extends Ranked, S extends Ranked>(
   window: Window,
   failed: string[],
 ): Promise<SourceSlice<C>> {
-  const guarded = (source: Source<Q, C>, within: Window) => guard(env, source, query, within, failed)
-  const led = guarded(pipeline.lead, window)
+  const led = readLead(env, pipeline.lead, query, window, failed)
   const lead = led instanceof Promise ? await led : led
   const within = {
     ...window,
     atLeast: Math.max(lead.lower, window.atLeast),
     covered: lead.covered === true,
   }
-  const reads = pipeline.sources.map((source) => guarded(source, within))
+  const reads = pipeline.sources.map((source) => measured(env, source, query, within))
   const slices = reads.some((read) => read instanceof Promise)
     ? await Promise.all(reads)
     : (reads as SourceSlice<C>[])
   return merge([lead, ...slices], window.atLeast)
 }
 
-/** A source that fails or is late gives nothing and holds nobody back; the page names it. */
-function guard<Q, C extends Ranked>(
+function measured<Q, C extends Ranked>(
+  env: Env,
+  source: Source<Q, C>,
+  query: Q,
+  window: Window,
+): Maybe<SourceSlice<C>> {
+  const startMs = env.monotonicMs()
+  const end = () => source.latency.observe(env.monotonicMs() - startMs)
+  const slice = source.read(query, window)
+  if (slice instanceof Promise) return slice.finally(end)
+  end()
+  return slice
+}
+
+/** A lead that fails or is late gives nothing, and leaves all of the window to the others; the page names it. */
+function readLead<Q, C extends Ranked>(
   env: Env,
   source: Source<Q, C>,
   query: Q,
@@ -143,43 +171,19 @@ function guard<Q, C extends Ranked>(
     if (!failed.includes(source.name)) failed.push(source.name)
     return { candidates: [], lower: window.atLeast }
   }
-  const startMs = env.monotonicMs()
-  const measure = () => source.latency.observe(env.monotonicMs() - startMs)
   try {
-    const slice = source.read(query, window)
-    if (slice instanceof Promise) return withDeadline(env, slice, measure).catch(fail)
-    measure()
-    return slice
+    const slice = measured(env, source, query, window)
+    return slice instanceof Promise ? deadlinesOf(env).limit(slice).catch(fail) : slice
   } catch {
     return fail()
   }
-}
-
-function withDeadline<T>(env: Env, task: Promise<T>, settled: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const watched = deadlinesOf(env).watch(reject)
-    const end = () => {
-      watched.end()
-      settled()
-    }
-    task.then(
-      (value) => {
-        end()
-        resolve(value)
-      },
-      (error: unknown) => {
-        end()
-        reject(error)
-      },
-    )
-  })
 }
 
 const deadlines = new WeakMap<Env, Deadlines>()
 
 function deadlinesOf(env: Env): Deadlines {
   let own = deadlines.get(env)
-  if (own === undefined) deadlines.set(env, (own = createDeadlines(env, SOURCE_DEADLINE_MS)))
+  if (own === undefined) deadlines.set(env, (own = createDeadlines(env, LEAD_DEADLINE_MS)))
   return own
 }
 

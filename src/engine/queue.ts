@@ -14,6 +14,8 @@ export interface QueueOptions<J> {
 export interface Queue<J> {
   /** False when the queue is full, or a job with this key waits or runs already. */
   add(key: string | number, job: J): boolean
+  /** Resolves once no job of this key waits or runs; at once when there is none. */
+  ended(key: string | number): Promise<void>
   readonly size: number
   idle(): Promise<void>
   stop(): Promise<void>
@@ -24,6 +26,7 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
   const waiting = new Map<string | number, J>()
   const idlers: (() => void)[] = []
   const running = new Set<string | number>()
+  const watchers = new Map<string | number, (() => void)[]>()
   let stopped = false
   let tokens = options.jobsPerSecondMax
   let filledAtMs = env.monotonicMs()
@@ -55,11 +58,17 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
         .catch((error: unknown) => options.onError(error, job))
         .finally(() => {
           running.delete(key)
+          tell(key)
           pump()
           if (running.size === 0 && (stopped || waiting.size === 0))
             for (const wake of idlers.splice(0)) wake()
         })
     }
+  }
+
+  function tell(key: string | number): void {
+    for (const wake of watchers.get(key) ?? []) wake()
+    watchers.delete(key)
   }
 
   const idle = () =>
@@ -74,6 +83,14 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
       pump()
       return true
     },
+    ended(key) {
+      if (!waiting.has(key) && !running.has(key)) return Promise.resolve()
+      return new Promise((resolve) => {
+        const list = watchers.get(key)
+        if (list === undefined) watchers.set(key, [resolve])
+        else list.push(resolve)
+      })
+    },
     get size() {
       return waiting.size + running.size
     },
@@ -81,7 +98,9 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
     async stop() {
       stopped = true
       timer?.cancel()
+      const dropped = [...waiting.keys()]
       waiting.clear()
+      dropped.forEach(tell)
       await idle()
     },
   }

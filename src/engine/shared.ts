@@ -221,6 +221,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     isShared: true,
     publish,
     caughtUp,
+    awaitProjected: () => catchUp(),
     lagEvents: () => (follower?.lagEvents() ?? 0) + (parts?.worker.backlogEvents() ?? 0),
     backlogEvents: () => parts?.worker.backlogEvents() ?? 0,
     survived: (partition) => survivors.has(partition),

@@ -10,10 +10,10 @@ import type { EngineContext } from '../engine/engine.ts'
 import { isBehind } from '../engine/horizon.ts'
 import { definePipeline, readRound, type Filter, type Maybe, type Source } from '../engine/pipeline.ts'
 import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
-import type { Outboxes } from './outboxes.ts'
 import { cachedItems, hydrateItems, type Item } from './items.ts'
 import type { Posts } from './posts.ts'
-import { pull, type Candidate } from './pull.ts'
+import type { Candidate } from './pull.ts'
+import type { Pulls } from './pulls.ts'
 import { KIND, VISIBILITY, repostHash } from './tables.ts'
 import type { Timelines } from './timelines.ts'
 
@@ -25,8 +25,10 @@ export interface HomeQuery {
   readonly published: Float64Array
   readonly reposts: RepostsSeen
   readonly stats: { entries: number; dead: number }
-  /** Sources that failed, on the way of the page or beside it. */
+  /** The timeline, where it was done without, on the way of the page or beside it. */
   readonly failed: string[]
+  /** When it was asked for. */
+  readonly sinceMs: number
 }
 
 /** Entitled reposts met so far, by original. */
@@ -43,6 +45,7 @@ export function newHomeQuery(
   circle: Circle,
   published: Float64Array,
   below: number,
+  sinceMs: number,
 ): HomeQuery {
   return {
     reader,
@@ -51,6 +54,7 @@ export function newHomeQuery(
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
     stats: { entries: 0, dead: 0 },
     failed: [],
+    sinceMs,
   }
 }
 
@@ -58,7 +62,7 @@ export function createHome(
   context: EngineContext,
   graph: Graph,
   posts: Posts,
-  outboxes: Outboxes,
+  pulls: Pulls,
   timelines: Timelines,
 ) {
   const { env, views } = context
@@ -93,20 +97,25 @@ export function createHome(
   const pulledOutboxes: Source<HomeQuery, Candidate> = {
     name: 'outboxes',
     latency: new Histogram(LATENCY_BOUNDS_MS),
-    read({ circle }, { below, atLeast, limit, covered = false }) {
+    read({ reader, circle, sinceMs }, { below, atLeast, limit, covered = false }) {
       // Where the timeline does not answer for the window, everybody is pulled.
       const all = covered ? pulledOf(circle, atLeast) : circle.following
       // Whom one mutes would be read to the very first post, and all of it left out.
       const authors = circle.muted.length === 0 ? all : Array.from(all).filter((one) => !isMuted(circle, one))
-      return pull(outboxes, { authors, below, atLeast, limit, keep: covered })
+      const page = { reader, changeId: circle.changeId, sinceMs }
+      return pulls.forPage(page, { authors, below, atLeast, limit }, !covered)
     },
   }
 
   const ownPosts: Source<HomeQuery, Candidate> = {
     name: 'own_posts',
     latency: new Histogram(LATENCY_BOUNDS_MS),
-    read: ({ reader }, { below, atLeast, limit }) =>
-      pull(outboxes, { authors: [reader], below, atLeast, limit, keep: true }),
+    read: ({ reader, circle, sinceMs }, { below, atLeast, limit }) =>
+      pulls.forPage(
+        { reader, changeId: circle.changeId, sinceMs },
+        { authors: [reader], below, atLeast, limit },
+        false,
+      ),
   }
 
   const ofMyPeople: Filter<HomeQuery, Candidate> = {
@@ -218,7 +227,7 @@ export function createHome(
       rememberReposts(query, await hydrateItems(posts, reposts))
       below = round.lower
     }
-    if (query.failed.length === 0) for (const hash of hashes) lookedFor.add(hash)
+    for (const hash of hashes) lookedFor.add(hash)
   }
 
   const pipeline = definePipeline<HomeQuery, Candidate, Item>({

@@ -17,10 +17,12 @@ import { createHome } from './home.ts'
 import { createOutboxes, type Outboxes } from './outboxes.ts'
 import { createPosts, type Posts } from './posts.ts'
 import { feedProjections } from './project.ts'
+import { createPulls, type Pulls } from './pulls.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
 import { createReveals, REVEALS_TTL_MS } from './reveals.ts'
 import { kindOf, revealsTable } from './tables.ts'
 import { createTimelines, type Timelines } from './timelines.ts'
+import { createWarmer, type Warmer } from './warmer.ts'
 
 export interface FeedOptions {
   readonly seal: CursorSeal
@@ -32,8 +34,10 @@ export interface Feed {
   readonly reads: FeedReads
   readonly posts: Posts
   readonly outboxes: Outboxes
+  readonly pulls: Pulls
   readonly fanout: Fanout
   readonly timelines: Timelines
+  readonly warmer: Warmer
   /** How long the sources of the home feed take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
   readonly domain: Domain
@@ -50,10 +54,12 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   const { store } = context
   const posts = createPosts(store, options.postCacheBytesMax)
   const outboxes = createOutboxes(store)
-  const timelines = createTimelines(context, graph, outboxes)
+  const pulls = createPulls(context.env, outboxes)
+  const timelines = createTimelines(context, graph, pulls)
+  const warmer = createWarmer(context, graph, timelines)
   const fanout = createFanout(context, graph)
   const reveals = createReveals(context.env, store)
-  const home = createHome(context, graph, posts, outboxes, timelines)
+  const home = createHome(context, graph, posts, pulls, timelines)
   const commands = createFeedCommands(context, graph, posts)
   let imports = 0
   const past = () => imports
@@ -63,6 +69,7 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     graph,
     posts,
     outboxes,
+    pulls,
     timelines,
     home,
     fanout,
@@ -123,12 +130,13 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
       await reveals.load()
     },
     async stop() {
+      warmer.stop()
       await timelines.stop()
       await fanout.runner.stop()
     },
   }
   const sources = [home.lead, ...home.sources]
-  return { commands, reads, posts, outboxes, fanout, timelines, sources, domain }
+  return { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, domain }
 }
 
 export * from './tables.ts'

@@ -1,6 +1,8 @@
 /**
- * Authors' own posts, newest first: the pull source. Those of authors that are pulled again and again are
- * kept in memory, in arrays that the projector appends to; concurrent loads of one outbox are one load.
+ * Authors' own posts, newest first: the pull source. What was read of an outbox stays in memory for a while, in arrays
+ * that the projector appends to, so that readers who follow the same author share one read, and a page that is asked
+ * for again goes on where the first try had come. Outboxes that are read together are one batch, and one that is
+ * being read is not read twice.
  */
 
 import { LRUCache } from 'lru-cache'
@@ -34,11 +36,10 @@ interface Recent {
 }
 
 export interface Outboxes {
-  /** With `keep`, what is read from the store stays in memory. */
-  read(
-    requests: readonly OutboxRequest[],
-    keep: boolean,
-  ): readonly OutboxSlice[] | Promise<readonly OutboxSlice[]>
+  /** In the order of the requests. No promise where all of it is in memory. */
+  read(requests: readonly OutboxRequest[]): readonly OutboxSlice[] | Promise<readonly OutboxSlice[]>
+  /** Of how many of these nothing is in memory. */
+  missing(authors: ArrayLike<number>): number
   posted(author: number, id: number, kind: number): void
   deleted(author: number, id: number): void
   clear(): void
@@ -49,13 +50,20 @@ export interface Outboxes {
 const ENTRIES_MAX = 5_000_000
 const ENTRIES_AN_AUTHOR = 16
 const CACHED_ENTRIES = LIMITS.outboxCacheEntries
+/** Of an outbox that nobody has asked for yet: what a seek costs anyway, and enough for nearly every page. */
+const FIRST_ENTRIES = 64
+
+/** Some outboxes that are read together. */
+interface Load {
+  promise: Promise<void>
+}
 
 export function createOutboxes(store: Store): Outboxes {
   const cache = new LRUCache<number, Recent>({
     maxSize: ENTRIES_MAX,
     sizeCalculation: ({ ids }) => ENTRIES_AN_AUTHOR + ids.length,
   })
-  const loading = new Map<number, Promise<Recent>>()
+  const loading = new Map<number, Load>()
   const stats = { hits: 0, loads: 0 }
 
   function fromCache({ author, below, limit }: OutboxRequest): OutboxSlice | undefined {
@@ -77,38 +85,60 @@ export function createOutboxes(store: Store): Outboxes {
   async function fromStore(requests: readonly OutboxRequest[]): Promise<OutboxSlice[]> {
     stats.loads += requests.length
     const pages = await store.range(requests.map(rangeOf))
-    return Promise.all(pages.map((rows, i) => sliceOf(store, requests[i], rows)))
+    const slices = new Array<OutboxSlice>(requests.length)
+    for (let i = 0; i < requests.length; i++) {
+      const slice = sliceOf(store, requests[i], pages[i])
+      slices[i] = slice instanceof Promise ? await slice : slice
+    }
+    return slices
   }
 
-  /** Loads the newest posts of an author. One that is changed meanwhile is used once and not kept. */
-  function loadRecent(author: number): Promise<Recent> {
-    const underWay = loading.get(author)
-    if (underWay !== undefined) return underWay
-    const load = fromStore([{ author, below: Infinity, limit: CACHED_ENTRIES }])
-      .then(([slice]) => {
-        const recent = { ids: [...slice.ids].reverse(), kinds: [...slice.kinds].reverse(), from: slice.lower }
-        if (loading.get(author) === load) cache.set(author, recent)
-        return recent
+  /** Brings the newest entries of these into memory. One that is changed meanwhile is not kept. */
+  function load(authors: readonly number[], limit: number): Promise<void> {
+    const load: Load = { promise: Promise.resolve() }
+    for (const author of authors) loading.set(author, load)
+    const requests = authors.map((author) => ({ author, below: Infinity, limit }))
+    load.promise = fromStore(requests)
+      .then((slices) => {
+        slices.forEach(({ ids, kinds, lower }, i) => {
+          if (loading.get(authors[i]) !== load) return
+          cache.set(authors[i], { ids: [...ids].reverse(), kinds: [...kinds].reverse(), from: lower })
+        })
       })
       .finally(() => {
-        if (loading.get(author) === load) loading.delete(author)
+        for (const author of authors) if (loading.get(author) === load) loading.delete(author)
       })
-    loading.set(author, load)
-    return load
+    return load.promise
+  }
+
+  /** How many entries are worth being kept for a request that memory could not answer; 0 where none are. */
+  function loadedFor({ author, below, limit }: OutboxRequest): number {
+    const recent = cache.peek(author)
+    if (recent === undefined && limit <= FIRST_ENTRIES) return FIRST_ENTRIES
+    if (limit > CACHED_ENTRIES) return 0
+    // What is in memory already lies above what is asked for: more of the same would, too.
+    if (recent !== undefined && (recent.ids.length >= CACHED_ENTRIES || below <= recent.from)) return 0
+    return CACHED_ENTRIES
   }
 
   async function readMissing(
     requests: readonly OutboxRequest[],
     known: (OutboxSlice | undefined)[],
-    keep: boolean,
   ): Promise<OutboxSlice[]> {
     const isMissing = (_: OutboxRequest, i: number) => known[i] === undefined
-    if (keep) {
-      const authors = new Set(requests.filter(isMissing).map((request) => request.author))
-      const cold = [...authors].filter((author) => !cache.has(author))
-      await Promise.all(cold.map(loadRecent))
-      requests.forEach((request, i) => (known[i] ??= fromCache(request)))
+    const awaited = new Set<Promise<void>>()
+    const first = new Set<number>()
+    const more = new Set<number>()
+    for (const request of requests.filter(isMissing)) {
+      const underWay = loading.get(request.author)
+      const entries = underWay === undefined ? loadedFor(request) : 0
+      if (underWay !== undefined) awaited.add(underWay.promise)
+      else if (entries > 0) (entries === FIRST_ENTRIES ? first : more).add(request.author)
     }
+    if (first.size > 0) awaited.add(load([...first], FIRST_ENTRIES))
+    if (more.size > 0) awaited.add(load([...more], CACHED_ENTRIES))
+    await Promise.all(awaited)
+    requests.forEach((request, i) => (known[i] ??= fromCache(request)))
     const rest = requests.filter(isMissing)
     const loaded = rest.length > 0 ? await fromStore(rest) : []
     let next = 0
@@ -117,9 +147,14 @@ export function createOutboxes(store: Store): Outboxes {
 
   return {
     stats,
-    read(requests, keep) {
+    missing(authors) {
+      let missing = 0
+      for (let i = 0; i < authors.length; i++) if (!cache.has(authors[i])) missing++
+      return missing
+    },
+    read(requests) {
       const known = requests.map(fromCache)
-      return known.includes(undefined) ? readMissing(requests, known, keep) : (known as OutboxSlice[])
+      return known.includes(undefined) ? readMissing(requests, known) : (known as OutboxSlice[])
     },
     clear() {
       cache.clear()
@@ -157,19 +192,22 @@ function rangeOf({ author, below, limit }: OutboxRequest): RowRange {
 }
 
 /** Rows of deleted posts are skipped; a page of nothing but those is followed by the next one. */
-async function sliceOf(store: Store, request: OutboxRequest, rows: readonly Row[]): Promise<OutboxSlice> {
+function sliceOf(
+  store: Store,
+  request: OutboxRequest,
+  rows: readonly Row[],
+): OutboxSlice | Promise<OutboxSlice> {
   const ids: number[] = []
   const kinds: number[] = []
-  for (let page = rows; ;) {
-    for (const row of page) {
-      const { on, kind } = outboxTable.decode(row)
-      if (!on) continue
-      ids.push(parseIdKeyDesc(row.sort))
-      kinds.push(kind)
-    }
-    if (page.length < request.limit) return { ids, kinds, lower: 0 }
-    const lower = parseIdKeyDesc(page[page.length - 1].sort)
-    if (ids.length > 0) return { ids, kinds, lower }
-    ;[page] = await store.range([rangeOf({ ...request, below: lower })])
+  for (const row of rows) {
+    const { on, kind } = outboxTable.decode(row)
+    if (!on) continue
+    ids.push(parseIdKeyDesc(row.sort))
+    kinds.push(kind)
   }
+  if (rows.length < request.limit) return { ids, kinds, lower: 0 }
+  const lower = parseIdKeyDesc(rows[rows.length - 1].sort)
+  if (ids.length > 0) return { ids, kinds, lower }
+  const next = { ...request, below: lower }
+  return store.range([rangeOf(next)]).then(([page]) => sliceOf(store, next, page))
 }

@@ -28,7 +28,7 @@ export function createProfile(posts: Posts, outboxes: Outboxes) {
     name: 'outbox',
     latency: new Histogram(LATENCY_BOUNDS_MS),
     read: ({ author }, { below, atLeast, limit }) =>
-      pull(outboxes, { authors: [author], below, atLeast, limit, keep: false }),
+      pull(outboxes, { authors: [author], below, atLeast, limit }),
   }
   const visible: Filter<ProfileQuery, Item> = {
     name: 'visibility',

@@ -6,6 +6,7 @@ import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
 import { REVEALS_TTL_MS } from './reveals.ts'
 import {
   engagementsTable,
+  isHidden,
   kindOf,
   newPostRow,
   outboxTable,
@@ -26,11 +27,12 @@ const onPosted = projection({
     const totalKey = postTotalsTable.key(author)
     // Entry and total stand in one partition and are written at once: a total of this version counts this post.
     if (rows.versionOf(totalKey) < version) {
-      const before = rows.get(postTotalsTable, totalKey)?.posts ?? 0
-      rows.put(postTotalsTable, totalKey, version, { posts: before + 1 })
+      const { posts, hidden } = rows.get(postTotalsTable, totalKey) ?? { posts: 0, hidden: 0 }
+      const total = { posts: posts + 1, hidden: hidden + (isHidden(post) ? 1 : 0) }
+      rows.put(postTotalsTable, totalKey, version, total)
       rows.put(outboxTable, outboxTable.key(author, id), version, { on: true, kind: kindOf(post) })
     }
-    tellTargets(post, true, effects)
+    if (!isHidden(post)) tellTargets(post, true, effects)
   },
 })
 
@@ -51,14 +53,18 @@ const onDeleted = projection({
     const state = rows.get(outboxTable, entry)
     const totalKey = postTotalsTable.key(body.author)
     if (rows.versionOf(totalKey) < version) {
-      const before = rows.get(postTotalsTable, totalKey)?.posts ?? 0
-      rows.put(postTotalsTable, totalKey, version, { posts: before - (state?.on === true ? 1 : 0) })
+      const { posts, hidden } = rows.get(postTotalsTable, totalKey) ?? { posts: 0, hidden: 0 }
+      const by = state?.on === true ? 1 : 0
+      // Totals that version 0.1.0 wrote know of no hidden ones.
+      const total = { posts: posts - by, hidden: Math.max(0, hidden - (isHidden(post) ? by : 0)) }
+      rows.put(postTotalsTable, totalKey, version, total)
     }
     rows.put(outboxTable, entry, version, { on: false, kind: state?.kind ?? kindOf(post) })
     if (post.repostOf > 0) {
       const endsAtMs = idTimeMs(id) + REVEALS_TTL_MS
       rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author }, endsAtMs)
     }
+    // A hidden one, too: version 0.1.0 counted those.
     tellTargets(post, false, effects)
   },
 })

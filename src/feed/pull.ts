@@ -23,9 +23,8 @@ export interface PullRequest {
   readonly below: number
   /** Nothing below this is wanted. */
   readonly atLeast: number
-  /** As many as are wanted; more may come. */
+  /** At most so many are given. */
   readonly limit: number
-  readonly keep: boolean
 }
 
 interface Cursor {
@@ -41,10 +40,7 @@ export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<
   const perAuthor = Math.min(limit, Math.max(4, Math.ceil((2 * limit) / authors.length)))
   const cursors = Array.from(authors, (author): Cursor => ({ author, lower: below }))
   if (cursors.length > ROUND_AUTHORS_MAX) return pullRounds(outboxes, request, cursors, [], perAuthor)
-  const first = outboxes.read(
-    cursors.map(({ author }) => ({ author, below, limit: perAuthor })),
-    request.keep,
-  )
+  const first = outboxes.read(cursors.map(({ author }) => ({ author, below, limit: perAuthor })))
   if (first instanceof Promise) {
     return first.then((slices) => {
       const found = take(cursors, slices, request.atLeast, [])
@@ -71,7 +67,7 @@ async function pullRounds(
     for (let at = 0; at < behind.length; at += ROUND_AUTHORS_MAX) {
       const some = behind.slice(at, at + ROUND_AUTHORS_MAX)
       const requests = some.map(({ author, lower }) => ({ author, below: lower, limit: size }))
-      take(some, await outboxes.read(requests, request.keep), request.atLeast, found)
+      take(some, await outboxes.read(requests), request.atLeast, found)
     }
     const slice = finish(cursors, found, request)
     if (slice !== undefined) return slice
@@ -106,5 +102,8 @@ function finish(
   for (const candidate of found) if (candidate.id >= lower) known++
   if (known < limit && lower > atLeast) return undefined
   const candidates = found.filter(({ id }) => id >= lower).sort((a, b) => b.id - a.id)
-  return { candidates, lower }
+  if (candidates.length <= limit) return { candidates, lower }
+  // Whoever asked reads all that it gets: the rest is cheaper to find again.
+  candidates.length = limit
+  return { candidates, lower: candidates[limit - 1].id }
 }

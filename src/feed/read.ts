@@ -4,6 +4,7 @@ import type { CursorSeal } from '../core/cursor.ts'
 import { RivuletError } from '../core/errors.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { runPipeline } from '../engine/pipeline.ts'
+import { createDeadlines } from '../ports/env/deadlines.ts'
 import { follows, type Circle, type Graph } from '../graph/index.ts'
 import { LISTS, openHome, openList, sealHome, sealList, withServed, type Session } from './cursors.ts'
 import type { Fanout } from './fanout.ts'
@@ -12,6 +13,7 @@ import type { Item } from './items.ts'
 import type { Outboxes } from './outboxes.ts'
 import type { Posts } from './posts.ts'
 import { createProfile, mayView } from './profile.ts'
+import type { Pulls } from './pulls.ts'
 import type { Reveals } from './reveals.ts'
 import { postTotalsTable, receiptsTable, type Receipt } from './tables.ts'
 import type { Timelines } from './timelines.ts'
@@ -30,9 +32,10 @@ export interface HomePage {
   readonly after: string
   readonly hasMore: boolean
   readonly complete: boolean
-  /** The id up to which the page claims to be complete. */
+  /** The id up to which the page claims to be complete, as far down as it reaches. */
   readonly horizon: number
   readonly gap: boolean
+  /** The timeline, if it could not be read: everybody was pulled then, which takes longer and gives the same page. */
   readonly failedSources: readonly string[]
 }
 
@@ -43,13 +46,20 @@ export interface ListPage {
 }
 
 export interface FeedReads {
+  /**
+   * Rejects with `not_ready` when the page cannot be had within five seconds (as after a start, when very many
+   * timelines must be made anew): asked for again, it goes on where this try had come.
+   */
   home(reader: number, request: HomeRequest): Promise<HomePage>
   /** `viewer` is `undefined` for the application itself. */
   profile(author: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<ListPage>
   /** Visible posts of these, in the order asked for; what is hidden or unknown is left out. */
   lookup(ids: readonly number[], viewer: Circle | undefined): Promise<readonly Item[]>
+  /** Of those that everybody may see. */
   postsCount(author: number): Promise<number>
   receipt(post: number): Promise<Receipt | undefined>
+  /** Pages that were put off. */
+  readonly stats: { readonly notReady: number }
 }
 
 export interface FeedReadParts {
@@ -57,6 +67,7 @@ export interface FeedReadParts {
   readonly graph: Graph
   readonly posts: Posts
   readonly outboxes: Outboxes
+  readonly pulls: Pulls
   readonly timelines: Timelines
   readonly home: Home
   readonly fanout: Fanout
@@ -66,12 +77,19 @@ export interface FeedReadParts {
   readonly past: () => number
 }
 
+/** Clients and proxies commonly wait for longer. What was read by then is kept for the next try. */
+const PAGE_WITHIN_MS = 5_000
+const RETRY_AFTER_MS_MIN = 1_000
+const RETRY_AFTER_MS_MAX = 30_000
+
 const DEAD_SHARE_MIN = 0.25
 const DEAD_SAMPLE_MIN = 40
 
 export function createFeedReads(parts: FeedReadParts): FeedReads {
-  const { context, graph, posts, timelines, home, fanout, reveals, seal, past } = parts
+  const { context, graph, posts, pulls, timelines, home, fanout, reveals, seal, past } = parts
   const { env, store, horizon } = context
+  const stats = { notReady: 0 }
+  const deadlines = createDeadlines(env, PAGE_WITHIN_MS, notReady)
   const profilePipeline = createProfile(posts, parts.outboxes)
 
   async function homePage(reader: number, request: HomeRequest): Promise<HomePage> {
@@ -90,6 +108,13 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     return pageFrom(reader, circle, position, session, request.limit)
   }
 
+  function notReady(): RivuletError {
+    stats.notReady++
+    const backlogMs = pulls.admission.backlogMs()
+    const retryAfterMs = Math.min(Math.max(backlogMs, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX)
+    return new RivuletError('not_ready', 'this feed is still being put together; ask again', { retryAfterMs })
+  }
+
   const newSession = (circle: Circle): Session => ({
     horizon: horizon.claimable(),
     changeId: circle.changeId,
@@ -100,18 +125,21 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   async function pageFrom(reader: number, circle: Circle, below: number, session: Session, limit: number) {
     const complete = below === Infinity ? session.horizon : horizon.claimable()
-    const query = newHomeQuery(reader, circle, horizon.published, below)
+    const query = newHomeQuery(reader, circle, horizon.published, below, env.monotonicMs())
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
     rebuildIfDead(query)
     if (circle.unbackfilled.length > 0) timelines.finish(circle)
-    const hasMore = found.selected.length > limit
-    const items = hasMore ? found.selected.slice(0, limit) : found.selected
+    const isFull = found.selected.length > limit
+    const items = isFull ? found.selected.slice(0, limit) : found.selected
+    // All of them went while the page was made, and what is below cannot be had now.
+    if (items.length === 0 && found.isCut) throw notReady()
+    const hasMore = isFull || found.isCut
     const served = withServed(
-      // What a failed source held back can only be told as a gap later.
-      lacksNothing(found.failed) ? session : { ...session, overflow: true },
+      session,
       items.map(({ id }) => id),
     )
-    const cursors = sealHome(seal, reader, items[items.length - 1]?.id ?? 0, served)
+    const position = isFull ? items[items.length - 1].id : found.lower
+    const cursors = sealHome(seal, reader, position, served)
     const page: HomePage = {
       items,
       circle: query.circle,
@@ -119,7 +147,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       after: cursors.after,
       hasMore,
       // Where nobody has told how far fan-out is, nothing is promised.
-      complete: complete > 0 && lacksNothing(found.failed),
+      complete: complete > 0,
       horizon: complete,
       gap: false,
       failedSources: found.failed,
@@ -136,12 +164,12 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     })
     if (pastChanged(session, circle)) return startOver()
     const now = newSession(circle)
-    const query = newHomeQuery(reader, circle, horizon.published, Infinity)
+    const query = newHomeQuery(reader, circle, horizon.published, Infinity, env.monotonicMs())
     const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
     const found = await runPipeline(env, home, query, window, query.failed)
     const served = new Set(session.served)
     const items = found.selected.filter(({ id }) => !served.has(id))
-    if (items.length > limit || !lacksNothing(found.failed)) return startOver()
+    if (items.length > limit || found.isCut) return startOver()
     // After a restart the horizon may stand lower for a while; what was told before stays told.
     const since = { ...now, horizon: Math.max(now.horizon, session.horizon) }
     const shown = withServed(since, [...items.map(({ id }) => id), ...session.served])
@@ -158,9 +186,6 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     }
   }
 
-  /** Without the timeline everybody is pulled: slower, and the same page. */
-  const lacksNothing = (failed: readonly string[]): boolean => failed.every((name) => name === home.lead.name)
-
   const pastChanged = (session: Session, circle: Circle): boolean =>
     session.overflow ||
     session.past !== past() ||
@@ -174,7 +199,8 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   }
 
   return {
-    home: homePage,
+    stats,
+    home: (reader, request) => deadlines.limit(homePage(reader, request)),
     async profile(author, viewer, limit, cursor) {
       const reader = viewer?.number ?? 0
       const list = { list: LISTS.profile, reader, subject: author }
@@ -204,7 +230,9 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     },
     async postsCount(author) {
       const [row] = await store.get([postTotalsTable.key(author)])
-      return row === undefined ? 0 : postTotalsTable.decode(row).posts
+      if (row === undefined) return 0
+      const { posts, hidden } = postTotalsTable.decode(row)
+      return posts - hidden
     },
     async receipt(post) {
       const open = fanout.runner.receipt(post)

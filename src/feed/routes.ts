@@ -61,7 +61,7 @@ function homeRoute({ router, feed, renderer }: Parts): void {
     access: 'account',
     query: FeedQuery,
     answers: { 200: 'FeedPage' },
-    problems: ['invalid_cursor'],
+    problems: ['invalid_cursor', 'not_ready'],
     answer({ caller, query }) {
       const request = { limit: query.limit ?? LIMITS.pageDefault, cursor: query.cursor, after: query.after }
       const read = feed.reads.home(caller.account?.number ?? 0, request)

@@ -113,7 +113,9 @@ export const NewPostBody = Type.Object(
   {
     content: Type.Optional(
       Type.String({
-        description: `At most ${LIMITS.contentGraphemesMax} characters, as people count them, and not blank.`,
+        description:
+          `At most ${LIMITS.contentGraphemesMax} characters, as people count them, and ` +
+          `${LIMITS.contentBytesMax} bytes of UTF-8; something in it can be seen.`,
         pattern: SEEN_TEXT_PATTERN,
         maxLength: LIMITS.contentBytesMax,
         [READ_BY_HAND]: true,
@@ -129,9 +131,9 @@ export const NewPostBody = Type.Object(
     repost_of: Type.Optional(Id('The post to repeat; stands alone.')),
     client_ref: Type.Optional(
       Type.String({
-        description: "The caller's own reference.",
+        description: `The caller's own reference, at most ${LIMITS.clientRefCodePointsMax} Unicode code points.`,
         pattern: TEXT_PATTERN,
-        maxLength: LIMITS.clientRefLengthMax,
+        maxLength: LIMITS.clientRefCodePointsMax,
       }),
     ),
   },

@@ -29,7 +29,10 @@ export const postsTable = defineTable({
   value: struct({ id: u53, ...postFields, deleted: bool }),
 })
 
-/** Replies and reposts of a post, and how many; one partition, so that the count moves with the row. */
+/**
+ * Public replies and reposts of a post, and how many; one partition, so that the count moves with the row. Others are
+ * not counted: everybody sees the counts, and would learn of them.
+ */
 export const engagementsTable = defineTable({
   name: 'engagements',
   partition: (target: number, _kind: number, _source: number) => idKey(target),
@@ -52,7 +55,8 @@ export const outboxTable = defineTable({
 export const postTotalsTable = defineTable({
   name: 'post_totals',
   partition: (author: number) => u32Key(author),
-  value: struct({ posts: u32 }),
+  /** All that stand; of these, those that not everybody may see. */
+  value: struct({ posts: u32, hidden: u32 }),
 })
 
 /** Lanes of a large fan-out, in the order in which they run. */
@@ -110,6 +114,8 @@ export const revealsTable = defineTable({
   sort: (id: number) => idKeyDesc(id),
   value: struct({ id: u53, author: u32 }),
 })
+
+export const isHidden = ({ visibility }: { visibility: number }): boolean => visibility !== VISIBILITY.public
 
 export type PostRow = ReturnType<typeof postsTable.decode>
 

@@ -14,8 +14,8 @@ import {
   type Graph,
 } from '../graph/index.ts'
 import type { Entries } from '../ports/views/views.ts'
-import type { Outboxes } from './outboxes.ts'
-import { pull, type Candidate, type Slice } from './pull.ts'
+import type { Candidate } from './pull.ts'
+import type { Pulls } from './pulls.ts'
 import { KIND } from './tables.ts'
 
 export interface Backfill {
@@ -31,6 +31,8 @@ export interface Timelines {
   finish(circle: Circle): void
   /** A timeline is missing, behind, or mostly dead: makes it anew. */
   rebuild(owner: number): void
+  /** Makes a timeline where there is none, behind what readers wait for. @returns whether it stands */
+  ensure(owner: number): Promise<boolean>
   readonly stats: { backfills: number; rebuilds: number; failed: number }
   idle(): Promise<void>
   stop(): Promise<void>
@@ -44,7 +46,7 @@ const JOBS_AT_ONCE = 2
 /** Most of their time goes into waiting until what others have written is known here. */
 const JOBS_AT_ONCE_SHARED = 32
 
-export function createTimelines(context: EngineContext, graph: Graph, outboxes: Outboxes): Timelines {
+export function createTimelines(context: EngineContext, graph: Graph, pulls: Pulls): Timelines {
   const { env, store, views } = context
   const stats = { backfills: 0, rebuilds: 0, failed: 0 }
 
@@ -92,9 +94,8 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
     stats.rebuilds++
   }
 
-  async function pullWhole(authors: ArrayLike<number>, atLeast: number, limit: number): Promise<Slice> {
-    return pull(outboxes, { authors, below: Infinity, atLeast, limit, keep: false })
-  }
+  const pullWhole = (authors: ArrayLike<number>, atLeast: number, limit: number) =>
+    pulls.inBackground({ authors, below: Infinity, atLeast, limit })
 
   /** A rebuilt timeline holds every followee's posts: none needs to be pulled any more. */
   async function finishBackfills(owner: number, circle: Circle): Promise<void> {
@@ -144,6 +145,13 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
       }
     },
     rebuild: (owner) => void rebuilds.add(owner, owner),
+    async ensure(owner) {
+      const isThere = async () => (await views.range(owner, Infinity, 1)) !== undefined
+      if (await isThere()) return true
+      rebuilds.add(owner, owner)
+      await rebuilds.ended(owner)
+      return isThere()
+    },
     async idle() {
       await backfills.idle()
       await rebuilds.idle()
@@ -156,11 +164,18 @@ export function createTimelines(context: EngineContext, graph: Graph, outboxes: 
 }
 
 function toEntries(candidates: readonly Candidate[]): Entries {
-  const length = candidates.length
+  const { length } = candidates
+  const [ids, authors, kinds] = [new Float64Array(length), new Uint32Array(length), new Uint16Array(length)]
+  for (let i = 0; i < length; i++) {
+    const { id, author, kind } = candidates[i]
+    ids[i] = id
+    authors[i] = author
+    kinds[i] = kind
+  }
   return {
     length,
-    ids: Float64Array.from(candidates, ({ id }) => id),
-    authors: Uint32Array.from(candidates, ({ author }) => author),
-    kinds: Uint16Array.from(candidates, ({ kind }) => kind),
+    ids,
+    authors,
+    kinds,
   }
 }

@@ -32,6 +32,8 @@ export interface Activity {
   /** Minute in which it was last seen; 0 when nothing is known. */
   minuteOf(number: number): number
   minuteAgo(ageMs: number): number
+  /** Who was seen in that minute or later, the latest first. */
+  seenSince(minute: number): Uint32Array
   load(): Promise<void>
   flush(): Promise<void>
   stop(): Promise<void>
@@ -111,6 +113,15 @@ export function createActivity({ env, store, ids, isShared, tell }: EngineContex
     },
     minuteOf: known,
     minuteAgo: (ageMs) => minuteOf(nowMs() - ageMs),
+    seenSince(minute) {
+      const found: number[] = []
+      blocks.forEach((minutes, b) => {
+        minutes?.forEach((seenAt, i) => {
+          if (seenAt > 0 && seenAt >= minute) found.push(b * ACTIVITY_BLOCK + i)
+        })
+      })
+      return Uint32Array.from(found).sort((a, b) => known(b) - known(a))
+    },
     async load() {
       for await (const { block: b, minutes } of scanAll(store, activityTable)) {
         const whole = new Uint32Array(ACTIVITY_BLOCK)

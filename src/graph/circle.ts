@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { includesSorted, insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
 import { parseKey, u32Key } from '../core/keys.ts'
 import type { TypedTable } from '../engine/tables.ts'
+import { createTurns } from '../engine/turns.ts'
 import type { Row, Store } from '../ports/store/store.ts'
 import {
   backfillsTable,
@@ -16,6 +17,7 @@ import {
   followingPackedTable,
   followingTable,
   mutesTable,
+  type PairState,
 } from './tables.ts'
 
 export interface Circle {
@@ -29,6 +31,8 @@ export interface Circle {
   readonly blocking: Uint32Array
   /** Blocked in either direction. */
   readonly blocked: Uint32Array
+  /** Between whom and the reader a block stands, or stood once. */
+  readonly everBlocked: Uint32Array
   readonly muted: Uint32Array
   /** Id of the newest event that changed anything above: another id means another past. */
   readonly changeId: number
@@ -48,8 +52,11 @@ export interface Circles {
   of(number: number): Circle | Promise<Circle>
   /** Forgets a cached circle: its rows changed. */
   drop(number: number): void
-  /** Brings a cached circle up to date with an event; one that the circle may have seen already drops it. */
-  change(number: number, eventId: number, change: (circle: Circle) => Circle): void
+  /**
+   * Brings a cached circle up to date with an event; one that the circle may have seen already drops it, and so does
+   * one of which `change` cannot say what it made.
+   */
+  change(number: number, eventId: number, change: (circle: Circle) => Circle | undefined): void
   /** Changes nothing that a reader could have been told: no event stands behind it. */
   patch(number: number, change: (circle: Circle) => Circle): void
   clear(): void
@@ -57,6 +64,8 @@ export interface Circles {
 
 const CACHED_EDGES_MAX = 4_000_000
 const RANGE_LIMIT = 10_000
+/** Each may have as many rows as an account may follow others: after a start, very many come at once. */
+const LOADS_AT_ONCE = 32
 
 export function createCircles(store: Store): Circles {
   const cache = new LRUCache<number, Circle>({
@@ -64,6 +73,7 @@ export function createCircles(store: Store): Circles {
     sizeCalculation: (circle) => 16 + circle.following.length + circle.blocked.length + circle.muted.length,
   })
   const loading = new Map<number, Promise<Circle>>()
+  const inTurn = createTurns(LOADS_AT_ONCE)
   const drop = (number: number) => {
     cache.delete(number)
     loading.delete(number)
@@ -75,7 +85,7 @@ export function createCircles(store: Store): Circles {
       if (cached !== undefined) return cached
       const underWay = loading.get(number)
       if (underWay !== undefined) return underWay
-      const load = loadCircle(store, number)
+      const load = inTurn(() => loadCircle(store, number))
         .then((circle) => {
           // A load that was dropped meanwhile may hold old rows: its callers began before the change, later ones must not see it.
           if (loading.get(number) === load) cache.set(number, circle)
@@ -91,8 +101,10 @@ export function createCircles(store: Store): Circles {
     change(number, eventId, change) {
       const circle = cache.get(number)
       if (circle === undefined || eventId <= circle.changeId) return drop(number)
+      const changed = change(circle)
+      if (changed === undefined) return drop(number)
       loading.delete(number)
-      cache.set(number, change(circle))
+      cache.set(number, changed)
     },
     patch(number, change) {
       const circle = cache.get(number)
@@ -111,7 +123,12 @@ interface Edge {
   backfilled: boolean
 }
 
-type Pair = { on: boolean; id: number; onId: number }
+/**
+ * Whether a block between two accounts has ended a follow of one by the other: while it stands, and for good if the
+ * follow is older than its end. Ids decide, because the events of the two have different keys.
+ */
+export const isEndedBy = ({ on, onId, offId }: PairState, followId: number): boolean =>
+  on || followId < Math.max(onId, offId)
 
 async function loadCircle(store: Store, number: number): Promise<Circle> {
   const rows = await readPartition(store, u32Key(number))
@@ -132,16 +149,16 @@ async function loadCircle(store: Store, number: number): Promise<Circle> {
     const edge = edges.get(other)
     if (edge?.id === value.followId) edge.backfilled = true
   }
-  const blocking = of<Pair>(blocksTable)
-  const blockedBy = of<Pair>(blockedByTable)
-  const muted = of<Pair>(mutesTable)
+  const blocking = of<PairState>(blocksTable)
+  const blockedBy = of<PairState>(blockedByTable)
+  const muted = of<PairState>(mutesTable)
   for (const { value } of [...blocking, ...blockedBy, ...muted]) changeId = Math.max(changeId, value.id)
-  // A follow counts only above the pair's last block, even when the rows of the follow say nothing of it yet.
+  // The rows of the follow may say nothing of the block yet: they are the other account's.
   for (const { other, value } of [...blocking, ...blockedBy]) {
     const edge = edges.get(other)
-    if (edge !== undefined && edge.id < value.onId) edges.delete(other)
+    if (edge !== undefined && isEndedBy(value, edge.id)) edges.delete(other)
   }
-  const on = (list: { other: number; value: Pair }[]) =>
+  const on = (list: { other: number; value: PairState }[]) =>
     list.flatMap(({ other, value }) => (value.on ? [other] : []))
   const sorted = [...edges.keys()].sort((a, b) => a - b)
   return {
@@ -151,6 +168,7 @@ async function loadCircle(store: Store, number: number): Promise<Circle> {
     unbackfilled: Uint32Array.from(sorted.filter((followee) => edges.get(followee)?.backfilled === false)),
     blocking: sortedSet(on(blocking)),
     blocked: sortedSet([...on(blocking), ...on(blockedBy)]),
+    everBlocked: sortedSet([...blocking, ...blockedBy].map(({ other }) => other)),
     muted: sortedSet(on(muted)),
     changeId,
   }

@@ -2,8 +2,8 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { isExternalId, isHandle } from '../core/names.ts'
-import { checkText, invalid } from '../core/text.ts'
+import { isHandle } from '../core/names.ts'
+import { checkText, invalid, isInvisible, textFault } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
 import { claimName, type Accounts } from './accounts.ts'
@@ -59,11 +59,10 @@ export function createGraphCommands(
   let policyChanges: Promise<unknown> = Promise.resolve()
 
   async function relationship(viewer: number, other: number): Promise<Relationship> {
-    const mine = await circles.of(viewer)
+    const [mine, theirs] = await Promise.all([circles.of(viewer), circles.of(other)])
     return {
       following: follows(mine, other),
-      // A block ended the other's follow, even if its own rows do not know yet.
-      followedBy: !isBlocked(mine, other) && (await reads.isFollower(viewer, other)),
+      followedBy: follows(theirs, viewer),
       blocking: includesSorted(mine.blocking, other),
       muting: includesSorted(mine.muted, other),
     }
@@ -174,7 +173,7 @@ export function createGraphCommands(
     const tables = [blocksTable, blockedByTable]
     const rows = await store.get(tables.map((table) => table.key(one, other)))
     const pairs = rows.flatMap((row, i) => (row === undefined ? [] : [tables[i].decode(row)]))
-    for (const { id, onId } of pairs) ids.observe(Math.max(id, onId))
+    for (const { id } of pairs) ids.observe(id)
     return pairs.some(({ on }) => on)
   }
 
@@ -182,7 +181,7 @@ export function createGraphCommands(
     if (follower === followee) throw new RivuletError('follow_self', 'an account cannot follow itself')
     const circle = await circles.of(follower)
     if (context.isShared ? await isBlockedNow(follower, followee) : isBlocked(circle, followee)) {
-      throw new RivuletError('follow_refused', 'this account cannot be followed by you')
+      throw followRefused()
     }
     const already = followId(circle, followee) !== undefined
     const underWay = followsUnderWay.get(follower) ?? 0
@@ -197,7 +196,10 @@ export function createGraphCommands(
       if (left > 0) followsUnderWay.set(follower, left)
       else followsUnderWay.delete(follower)
     }
-    return afterAccepted(relationship(follower, followee))
+    const state = await afterAccepted(relationship(follower, followee))
+    // A block that came at the same moment has ended the follow, or kept it from counting.
+    if (!state.following && isBlocked(await circles.of(follower), followee)) throw followRefused()
+    return state
   }
 
   async function unfollow(follower: number, followee: number, once?: Idempotency) {
@@ -211,6 +213,8 @@ export function createGraphCommands(
     if (by === of) throw new RivuletError('block_self', 'an account cannot block itself')
     const already = includesSorted((await circles.of(by)).blocking, of)
     await change(already !== on, on ? events.blocked : events.unblocked, by, { by, of }, once)
+    // Until the other side has heard of it, its count of followers would be one too many. The block itself stands.
+    await context.awaitProjected(of).catch(() => undefined)
     return afterAccepted(relationship(by, of))
   }
 
@@ -250,6 +254,8 @@ export function createGraphCommands(
   }
 }
 
+const followRefused = () => new RivuletError('follow_refused', 'this account cannot be followed by you')
+
 export const taken = (field: 'handle' | 'external_id') =>
   new RivuletError(`${field}_taken`, `this ${field} belongs to another account`, {
     errors: [{ path: `/${field}`, message: 'is taken' }],
@@ -263,15 +269,20 @@ function checkProfile({
 }: Profile & { externalId?: string | undefined }): void {
   if (handle !== undefined) checkHandle(handle)
   if (externalId !== undefined) checkExternalId(externalId)
-  if (displayName !== undefined) {
-    checkText(displayName, {
-      path: '/display_name',
-      graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: LIMITS.displayNameBytesMax,
-    })
+  const fault = displayName === undefined ? undefined : displayNameFault(displayName)
+  if (fault !== undefined) throw invalid('/display_name', fault)
+  if (bio !== undefined) {
+    const { bioGraphemesMax: graphemesMax, bioBytesMax: bytesMax } = LIMITS
+    checkText(bio, { path: '/bio', graphemesMax, bytesMax })
   }
-  if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: LIMITS.bioBytesMax })
+}
+
+/** What is wrong with a display name. The empty one takes a name away; one of which nothing shows only looks so. */
+export function displayNameFault(displayName: string): string | undefined {
+  const { displayNameGraphemesMax: graphemesMax, displayNameBytesMax: bytesMax } = LIMITS
+  const isHidden = displayName !== '' && isInvisible(displayName)
+  if (isHidden) return 'must hold something that can be seen, or be empty'
+  return textFault(displayName, { graphemesMax, bytesMax })
 }
 
 function checkHandle(handle: string): void {
@@ -282,10 +293,14 @@ function checkHandle(handle: string): void {
   )
 }
 
+/** What is wrong with an external id: it is empty, too long, no text, or has control characters. */
+export function externalIdFault(externalId: string): string | undefined {
+  if (externalId === '') return 'must not be empty'
+  const fault = textFault(externalId, { codePointsMax: LIMITS.externalIdCodePointsMax })
+  return fault ?? (/\p{Cc}/u.test(externalId) ? 'must not contain control characters' : undefined)
+}
+
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (isExternalId(externalId)) return
-  throw invalid(
-    path,
-    `must have 1 to ${LIMITS.externalIdLengthMax} characters, none of them a control character`,
-  )
+  const fault = externalIdFault(externalId)
+  if (fault !== undefined) throw invalid(path, fault)
 }

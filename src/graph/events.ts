@@ -1,6 +1,6 @@
 /** What happens to accounts and between them. The key of each event is named beside it. */
 
-import { list, optional, struct, text, u32, u32Array, u53, u8 } from '../core/codec.ts'
+import { bool, list, optional, struct, text, u32, u32Array, u53, u8 } from '../core/codec.ts'
 import { defineEvent, defineNotice } from '../engine/events.ts'
 
 const profile = {
@@ -21,7 +21,10 @@ export const accountChanged = defineEvent(2, 'account_changed', struct({ number:
 const edge = struct({ follower: u32, followee: u32 })
 /** Key: the followee, so that "followed before the post" is the order of one partition. */
 export const followed = defineEvent(3, 'followed', edge)
-/** Key: the followee. With `before`, only a follow whose id is below it ends (a block's consequence). */
+/**
+ * Key: the followee. With `before`, only a follow whose id is below it ends: what version 0.1.0 appended when the
+ * follower blocked the followee.
+ */
 export const unfollowed = defineEvent(
   4,
   'unfollowed',
@@ -52,5 +55,8 @@ export const marksRaised = defineNotice(
   'marks_raised',
   struct({ raises: list(struct({ author: u32, share: u8, postId: u53 })) }),
 )
+/** Key: the followee. The follower has blocked it, or lifted the block; `id` is that event's. */
+export const barred = defineEvent(14, 'barred', struct({ follower: u32, followee: u32, on: bool, id: u53 }))
+
 /** Key 0. Accounts that were seen in a minute, by a process that is not the only one. */
 export const seen = defineEvent(13, 'seen', struct({ minute: u32, numbers: u32Array }))

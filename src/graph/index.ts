@@ -3,6 +3,7 @@
 import { isEvent, type Domain } from '../engine/domain.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { idTimeMs } from '../core/ids.ts'
+import { includesSorted } from '../core/sorted.ts'
 import type { Event } from '../engine/events.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createActivity, minuteOf, type Activity } from './activity.ts'
@@ -39,7 +40,14 @@ export function createGraph(context: EngineContext): Graph {
   function projected(event: Event): void {
     if (isEvent(event, events.followed)) {
       const { follower, followee } = event.body
-      circles.change(follower, event.id, (circle) => withFollow(circle, followee, event.id, true))
+      // Where a block stands or stood, it may have been refused: the rows say.
+      circles.change(follower, event.id, (circle) =>
+        includesSorted(circle.everBlocked, followee)
+          ? undefined
+          : withFollow(circle, followee, event.id, true),
+      )
+    } else if (isEvent(event, events.barred)) {
+      circles.drop(event.body.follower)
     } else if (isEvent(event, events.unfollowed)) {
       const { follower, followee, before } = event.body
       const ends = (circle: Circle) => before === undefined || (followId(circle, followee) ?? before) < before
@@ -93,6 +101,7 @@ export * from './circle.ts'
 export * from './policy.ts'
 export * from './tables.ts'
 export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
+export { displayNameFault, externalIdFault } from './commands.ts'
 export type { Profile, Relationship } from './commands.ts'
 export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'

@@ -27,8 +27,16 @@ export const POLICY_DEFAULTS: Policy = {
   active_hours: 24,
 }
 
-/** From its JSON; what that does not name yet has its default. */
-export const readPolicy = (json: string): Policy => ({ ...POLICY_DEFAULTS, ...JSON.parse(json) })
+const HOURS_A_DAY = 24
+
+/**
+ * Who is active is not inactive. A command refuses a change that would say otherwise; of two changes at the same
+ * moment, each of which was right by itself, the shorter span counts.
+ */
+const inForce = (set: Policy): Policy => ({
+  ...set,
+  active_hours: Math.min(set.active_hours, set.inactive_days * HOURS_A_DAY),
+})
 
 export interface AccountTier {
   readonly override: TierOverride
@@ -50,7 +58,9 @@ export interface Policies {
 }
 
 export function createPolicies(): Policies {
-  let current = POLICY_DEFAULTS
+  /** As it was set, and as it is in force. */
+  let set = POLICY_DEFAULTS
+  let current = inForce(set)
   const tiers = new Map<number, AccountTier>()
   const setTier = (number: number, override: number, share: number) => {
     if (override === 0 && share === SHARES) tiers.delete(number)
@@ -61,7 +71,8 @@ export function createPolicies(): Policies {
       return current
     },
     change(json) {
-      current = { ...current, ...JSON.parse(json) }
+      set = { ...set, ...(JSON.parse(json) as Partial<Policy>) }
+      current = inForce(set)
     },
     tierOf: (number) => tiers.get(number) ?? AUTO,
     setTier,
@@ -73,7 +84,10 @@ export function createPolicies(): Policies {
     },
     async load(store) {
       const [row] = await store.get([policyTable.key()])
-      if (row !== undefined) current = readPolicy(policyTable.decode(row).policy)
+      if (row !== undefined) {
+        set = { ...POLICY_DEFAULTS, ...(JSON.parse(policyTable.decode(row).policy) as Partial<Policy>) }
+        current = inForce(set)
+      }
       for await (const tier of scanAll(store, tiersTable)) setTier(tier.number, tier.override, tier.share)
     },
   }

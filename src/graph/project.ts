@@ -3,21 +3,21 @@
 import { projection } from '../engine/domain.ts'
 import type { Event } from '../engine/events.ts'
 import type { Rows } from '../engine/rows.ts'
-import type { TypedTable } from '../engine/tables.ts'
+import { isEndedBy } from './circle.ts'
 import * as events from './events.ts'
 import { followerKeys, followerLeafKeys, setFollower } from './followers.ts'
 import {
   accountsTable,
   blockedByTable,
   blocksTable,
+  followBarsTable,
   followingTable,
   mutesTable,
   numbersTable,
   policyTable,
   tiersTable,
+  type PairState,
 } from './tables.ts'
-
-type PairTable = TypedTable<[number, number], { on: boolean; id: number; onId: number }>
 
 const created = projection({
   on: events.accountCreated,
@@ -66,12 +66,14 @@ const changed = projection({
 
 const followed = projection({
   on: events.followed,
-  needs: ({ body }) => followerKeys(body.followee, body.follower),
+  needs: ({ body }) => [...followerKeys(body.followee, body.follower), ...standingKeys(body)],
   needsMore: ({ body }, rows) => followerLeafKeys(body.followee, body.follower, rows),
   apply({ body, id, version }, rows) {
-    setFollower(rows, body.followee, body.follower, true, version)
+    const standing = standingOf(rows, body, id)
+    if (standing === 'void') return
     // Following again takes the newer id: an older one may be about to end by a block that lies between.
     rows.put(followingTable, edgeKey(body), version, { on: true, id })
+    if (standing === 'counts') setFollower(rows, body.followee, body.follower, true, version)
   },
 })
 
@@ -83,30 +85,68 @@ const unfollowed = projection({
     const edge = rows.get(followingTable, edgeKey(body))
     // Only a living, newer follow is spared: an edge that ended may have outlived, in a crash, the counts beside it.
     if (body.before !== undefined && edge?.on === true && edge.id > body.before) return
-    endFollow(rows, body.followee, body.follower, id, version)
+    endFollow(rows, body, id, version)
   },
 })
 
-const edgeKey = ({ follower, followee }: { follower: number; followee: number }) =>
-  followingTable.key(follower, followee)
+/** The follower's block, as its followee learns of it. May come again, and behind newer ones. */
+const barred = projection({
+  on: events.barred,
+  needs: ({ body }) => [...followerKeys(body.followee, body.follower), ...standingKeys(body), edgeKey(body)],
+  needsMore: ({ body }, rows) => followerLeafKeys(body.followee, body.follower, rows),
+  apply({ body, id, version }, rows) {
+    const barKey = followBarsTable.key(body.followee, body.follower)
+    const before = rows.get(followBarsTable, barKey)
+    if (before !== undefined && before.id > body.id) return
+    const isLifted = !body.on && before !== undefined && (before.on || rows.versionOf(barKey) === version)
+    rows.put(followBarsTable, barKey, version, { on: body.on, id: body.id })
+    const edge = rows.get(followingTable, edgeKey(body))
+    if (edge?.on !== true && !body.on) return
+    const standing = edge?.on === true ? standingOf(rows, body, edge.id) : 'void'
+    if (standing === 'void') return endFollow(rows, body, id, version)
+    setFollower(rows, body.followee, body.follower, standing === 'counts', version)
+    // Posts that came while the follow did not count were not pushed: as a new one, it is pulled until it is backfilled.
+    if (isLifted && standing === 'counts') rows.put(followingTable, edgeKey(body), version, { on: true, id })
+  },
+})
 
-function endFollow(rows: Rows, followee: number, follower: number, id: number, version: number): void {
-  setFollower(rows, followee, follower, false, version)
-  rows.put(followingTable, followingTable.key(follower, followee), version, { on: false, id })
+interface Edge {
+  readonly follower: number
+  readonly followee: number
+}
+
+const edgeKey = ({ follower, followee }: Edge) => followingTable.key(follower, followee)
+
+const standingKeys = ({ follower, followee }: Edge) => [
+  blocksTable.key(followee, follower),
+  followBarsTable.key(followee, follower),
+]
+
+/**
+ * What becomes of a follow, by the blocks of the pair that the followee's events know of. A command looks at blocks
+ * before it appends a follow; here is decided what a block makes of one that was under way at the same time.
+ * `suspended`: the follower blocks the followee, since before the follow. It counts once that block is lifted, if
+ * that has an older id still, which this partition has not heard of; else it never will.
+ */
+function standingOf(rows: Rows, edge: Edge, followId: number): 'counts' | 'suspended' | 'void' {
+  const [ownKey, barKey] = standingKeys(edge)
+  const own = rows.get(blocksTable, ownKey)
+  if (own !== undefined && isEndedBy(own, followId)) return 'void'
+  const bar = rows.get(followBarsTable, barKey)
+  if (bar === undefined) return 'counts'
+  if (followId < bar.id) return 'void'
+  return bar.on ? 'suspended' : 'counts'
+}
+
+function endFollow(rows: Rows, edge: Edge, id: number, version: number): void {
+  setFollower(rows, edge.followee, edge.follower, false, version)
+  rows.put(followingTable, edgeKey(edge), version, { on: false, id })
 }
 
 /** A pair's state in both partitions, so that either side reads it as one range. */
-function putPair(
-  { body, id, version }: Event<{ by: number; of: number }>,
-  on: boolean,
-  rows: Rows,
-  own: PairTable,
-  mirror?: PairTable,
-): void {
-  const key = own.key(body.by, body.of)
-  const onId = on ? id : (rows.get(own, key)?.onId ?? 0)
-  rows.put(own, key, version, { on, id, onId })
-  if (mirror !== undefined) rows.put(mirror, mirror.key(body.of, body.by), version, { on, id, onId })
+function putBlock({ body: { by, of }, version }: Event<Pair>, state: PairState, rows: Rows): void {
+  rows.put(blocksTable, blocksTable.key(by, of), version, state)
+  rows.put(blockedByTable, blockedByTable.key(of, by), version, state)
 }
 
 /** A block ends the follows of the pair: the one towards the blocker here, the other one by its own key. */
@@ -120,28 +160,46 @@ const blocked = projection({
   needsMore: ({ body: { by, of } }, rows) => followerLeafKeys(by, of, rows),
   apply(event, rows, effects) {
     const { by, of } = event.body
-    putPair(event, true, rows, blocksTable, blockedByTable)
-    endFollow(rows, by, of, event.id, event.version)
-    effects.derive(events.unfollowed, of, { follower: by, followee: of, before: event.id })
+    const before = rows.get(blocksTable, blocksTable.key(by, of))
+    // Blocking again is no new block.
+    const onId = before?.on === true ? before.onId : event.id
+    putBlock(event, { on: true, id: event.id, onId, offId: before?.offId ?? 0 }, rows)
+    endFollow(rows, { follower: of, followee: by }, event.id, event.version)
+    effects.derive(events.barred, of, { follower: by, followee: of, on: true, id: onId })
   },
 })
 
 const unblocked = projection({
   on: events.unblocked,
   needs: ({ body: { by, of } }) => [blocksTable.key(by, of)],
-  apply: (event, rows) => putPair(event, false, rows, blocksTable, blockedByTable),
+  apply(event, rows, effects) {
+    const { by, of } = event.body
+    const before = rows.get(blocksTable, blocksTable.key(by, of))
+    // Where no block stands, there is nothing to lift: follows since then go on. After a crash this event may find its own row.
+    if (before === undefined || (!before.on && before.offId !== event.id)) return
+    putBlock(event, { on: false, id: event.id, onId: before.onId, offId: event.id }, rows)
+    effects.derive(events.barred, of, { follower: by, followee: of, on: false, id: event.id })
+  },
 })
+
+type Pair = { by: number; of: number }
+
+function putMute({ body: { by, of }, id, version }: Event<Pair>, on: boolean, rows: Rows): void {
+  const key = mutesTable.key(by, of)
+  const { onId, offId } = rows.get(mutesTable, key) ?? { onId: 0, offId: 0 }
+  rows.put(mutesTable, key, version, { on, id, onId: on ? id : onId, offId: on ? offId : id })
+}
 
 const muted = projection({
   on: events.muted,
   needs: ({ body: { by, of } }) => [mutesTable.key(by, of)],
-  apply: (event, rows) => putPair(event, true, rows, mutesTable),
+  apply: (event, rows) => putMute(event, true, rows),
 })
 
 const unmuted = projection({
   on: events.unmuted,
   needs: ({ body: { by, of } }) => [mutesTable.key(by, of)],
-  apply: (event, rows) => putPair(event, false, rows, mutesTable),
+  apply: (event, rows) => putMute(event, false, rows),
 })
 
 const tier = projection({
@@ -167,6 +225,7 @@ export const graphProjections = [
   changed,
   followed,
   unfollowed,
+  barred,
   blocked,
   unblocked,
   muted,

@@ -1,11 +1,11 @@
 /** Reads of the graph: pages of followers and followees, exact counts, look-up by any name. */
 
-import { includesSorted, lowerBound } from '../core/sorted.ts'
+import { lowerBound } from '../core/sorted.ts'
 import { parseKey, u32Key } from '../core/keys.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Accounts } from './accounts.ts'
 import type { Circles } from './circle.ts'
-import { isDirectory, leafOf } from './followers.ts'
+import { isDirectory } from './followers.ts'
 import {
   bucketOf,
   externalIdsTable,
@@ -37,7 +37,6 @@ export interface GraphReads {
   ): Promise<Account | undefined>
   followersCount(number: number): Promise<number>
   followingCount(number: number): Promise<number>
-  isFollower(followee: number, follower: number): Promise<boolean>
   /** In the order of account numbers, above `after`. */
   followers(number: number, after: number, limit: number): Promise<NumberPage>
   following(number: number, after: number, limit: number): Promise<NumberPage>
@@ -177,16 +176,6 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
           ? await byName(externalIdsTable, externalId)
           : await (handle === undefined ? accounts.byId(event) : byName(handlesTable, handle))
       return account?.createdBy === event ? account : undefined
-    },
-    async isFollower(followee, follower) {
-      const bucket = bucketOf(follower)
-      const [row] = await store.get([followerHeadsTable.key(followee, bucket)])
-      if (row === undefined) return false
-      const head = followerHeadsTable.decode(row)
-      if (!isDirectory(head)) return includesSorted(head.numbers, follower)
-      const start = head.leafStarts[leafOf(head, follower)]
-      const [leaf] = await store.get([followerLeavesTable.key(followee, bucket, start)])
-      return leaf !== undefined && includesSorted(followerLeavesTable.decode(leaf), follower)
     },
     async followersCount(number) {
       const [total] = await totals([number])

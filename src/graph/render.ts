@@ -4,7 +4,7 @@ import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
-import { AccountRef, Id, Nullable, TEXT_PATTERN, Time } from '../http/schemas.ts'
+import { AccountRef, Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands.ts'
 import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
@@ -63,15 +63,19 @@ const profile = {
   ),
   display_name: Type.Optional(
     Type.String({
-      description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.`,
-      pattern: TEXT_PATTERN,
+      description:
+        `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.displayNameBytesMax} bytes of UTF-8; empty, or something in it can be seen.`,
+      pattern: SEEN_OR_EMPTY_PATTERN,
       maxLength: LIMITS.displayNameBytesMax,
       [READ_BY_HAND]: true,
     }),
   ),
   bio: Type.Optional(
     Type.String({
-      description: `At most ${LIMITS.bioGraphemesMax} characters, as people count them.`,
+      description:
+        `At most ${LIMITS.bioGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.bioBytesMax} bytes of UTF-8.`,
       pattern: TEXT_PATTERN,
       maxLength: LIMITS.bioBytesMax,
       [READ_BY_HAND]: true,
@@ -84,7 +88,9 @@ export const NewAccountBody = Type.Object(
     ...profile,
     external_id: Type.Optional(
       Type.String({
-        description: "The application's own id.",
+        description:
+          `The application's own id: 1 to ${LIMITS.externalIdCodePointsMax} Unicode code points ` +
+          `(so at most ${4 * LIMITS.externalIdCodePointsMax} bytes of UTF-8), no control characters.`,
         pattern: EXTERNAL_ID_PATTERN,
         [READ_BY_HAND]: true,
       }),

@@ -112,11 +112,30 @@ export const followingPackedTable = circleTable('p', struct({ numbers: u32Array,
 /** The follow (by event id) since which an edge's earlier posts are in the follower's timeline. */
 export const backfillsTable = circleTable('b', struct({ followId: u53 }))
 
-const pairState = struct({ on: bool, id: u53, /** Of the last time it was switched on. */ onId: u53 })
+const pairState = struct({
+  on: bool,
+  /** Of the last event that was about this pair. */
+  id: u53,
+  /** Of the events that last switched it on, and off. */
+  onId: u53,
+  offId: u53,
+})
 /** Whom it blocks, and who blocks it: written by the blocker's events, in both partitions. */
 export const blocksTable = circleTable('o', pairState)
 export const blockedByTable = circleTable('i', pairState)
 export const mutesTable = circleTable('m', pairState)
+
+/**
+ * What a followee's own events know of a block by one of its followers. The block itself belongs to the follower's
+ * events; it is told to the followee (`barred`), so that rows of its followers and their count can heed it.
+ */
+export const followBarsTable = defineTable({
+  name: 'follow_bars',
+  partition: (followee: number, _follower: number) => u32Key(followee),
+  sort: (_followee: number, follower: number) => u32Key(follower),
+  /** `id`: of the event that switched the block on or off. */
+  value: struct({ on: bool, id: u53 }),
+})
 
 export const tiersTable = defineTable({
   name: 'tiers',
@@ -143,6 +162,7 @@ export const activityTable = defineTable({
   value: struct({ block: u32, minutes: u32Array }),
 })
 
+export type PairState = ReturnType<typeof blocksTable.decode>
 export type Account = ReturnType<typeof accountsTable.decode>
 export type FollowerHead = ReturnType<typeof followerHeadsTable.decode>
 export type FollowerTotals = ReturnType<typeof followerTotalsTable.decode>

@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode } from '../core/errors.ts'
 import { ID_PATTERN } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { EXTERNAL_ID_PATTERN } from '../core/names.ts'
+import { invisibleRanges } from '../core/text.ts'
 import { READ_BY_HAND } from './validation.ts'
 
 const inside = (pattern: string) => pattern.slice(1, -1)
@@ -42,9 +43,11 @@ export const ACCOUNT_HEADER_PATTERN = `^(?:${inside(ID_PATTERN)}|ext(?::|%3[Aa])
 
 /** Text without NUL. */
 export const TEXT_PATTERN = '^[^\\u0000]*$'
-const BLANKS = '\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff'
-/** The same, of which something is seen. Blanks by name: what `\s` means depends on who reads it. */
-export const SEEN_TEXT_PATTERN = `^[${BLANKS}]*[^\\u0000${BLANKS}][^\\u0000]*$`
+const INVISIBLE = invisibleRanges()
+/** The same, of which something is seen. */
+export const SEEN_TEXT_PATTERN = `^[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*$`
+/** Empty, or the same. */
+export const SEEN_OR_EMPTY_PATTERN = `^(?:[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*)?$`
 
 export const Time = (description: string) =>
   Type.String({ description, format: 'date-time', examples: ['2026-01-01T12:00:00.000Z'] })

@@ -25,7 +25,7 @@ const HTTP_LIMITS = {
   timeoutCheckIntervalMs: 2_000,
   headerBytesMax: 16_384,
   /** An external id of 128 characters, each up to 4 bytes, each byte percent-encoded. */
-  paramCharsMax: 128 * 4 * 3 + 'ext:'.length,
+  paramCharsMax: LIMITS.externalIdCodePointsMax * 4 * 3 + 'ext:'.length,
   connectionsMax: 20_000,
 } as const
 

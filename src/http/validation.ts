@@ -10,7 +10,7 @@ import { Compile } from 'typebox/compile'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { RivuletError, type FieldError } from '../core/errors.ts'
 import { parseId } from '../core/ids.ts'
-import { pointerStep } from './json.ts'
+import { pointerStep } from '../core/json.ts'
 
 const ERRORS_SHOWN_MAX = 10
 

@@ -175,8 +175,8 @@ const PLANTED: Record<string, readonly (readonly [RegExp, Plant])[]> = {
       (store) => damage(store, postsTable, (post) => ({ ...post, author: post.author + 1 })),
     ],
     [
-      /^number \d+ has \d+ posts, its total says \d+/,
-      (store) => damage(store, postTotalsTable, ({ posts }) => ({ posts: posts + 5 })),
+      /^number \d+ has \d+ posts, \d+ of them hidden; its total says \d+/,
+      (store) => damage(store, postTotalsTable, ({ posts }) => ({ posts: posts + 5, hidden: 0 })),
     ],
     [
       /^post \d+ has 1 replies and 0 reposts, its counts say 2 and 0/,

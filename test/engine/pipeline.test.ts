@@ -1,6 +1,7 @@
-/** Sources that fail or come late hold nobody back, and nobody trusts what they did not say. */
+/** A lead that fails or comes late holds nobody back; what another source did not say is never taken for the end. */
 
 import { expect, test } from 'vitest'
+import { RivuletError } from '../../src/core/errors.ts'
 import { Histogram, LATENCY_BOUNDS_MS } from '../../src/core/histogram.ts'
 import {
   definePipeline,
@@ -94,9 +95,32 @@ test('a lead that comes too late does not answer for what the others read, in no
   expect(windows.every(({ covered }) => covered === false)).toBe(true)
 })
 
-test('another source that fails leaves what the lead has', async () => {
-  const { pipeline } = pipelineOf(among([9, 7]), () => Promise.reject(new Error('away')))
+const away = () => new RivuletError('unavailable', 'away')
+
+test('where another source fails at once, there is no page', async () => {
+  const { pipeline } = pipelineOf(among([9, 7]), () => Promise.reject(away()))
+  await expect(runPipeline(env(), pipeline, {}, ALL)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('where it fails further down, the page ends above that, and says so', async () => {
+  let rounds = 0
+  const { pipeline } = pipelineOf(
+    among(IDS),
+    // In small steps, so that there are several rounds.
+    ({ limit, ...window }) =>
+      rounds++ < 2 ? among(IDS)({ ...window, limit: Math.min(limit, 10) }) : Promise.reject(away()),
+  )
   const page = await runPipeline(env(), pipeline, {}, ALL)
-  expect(page.selected.map(({ id }) => id)).toEqual([9, 7])
-  expect(page.failed).toEqual(['other'])
+  expect(page.isCut).toBe(true)
+  expect(page.lower).toBe(41)
+  expect(page.selected.map(({ id }) => id)).toEqual(IDS.filter((id) => id >= 41))
+})
+
+test('an error that will not pass is told, whatever there is already', async () => {
+  let rounds = 0
+  const { pipeline } = pipelineOf(among(IDS), ({ limit, ...window }) => {
+    if (rounds++ > 1) throw new TypeError('a bug')
+    return among(IDS)({ ...window, limit: Math.min(limit, 10) })
+  })
+  await expect(runPipeline(env(), pipeline, {}, ALL)).rejects.toThrow(TypeError)
 })

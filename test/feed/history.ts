@@ -12,6 +12,7 @@ import { createChecks, type Checks } from './checks.ts'
 import { createMachine, type Machine } from './machine.ts'
 import { createSharedMachine } from './machine-shared.ts'
 import type { EngineAddresses } from '../support/engine-place.ts'
+import { createRaces } from './races.ts'
 import { ACCOUNTS, PAGE_SIZES, stepArbitrary, THRESHOLDS, TIERS, type Step } from './steps.ts'
 
 export interface HistoryPlace {
@@ -175,6 +176,8 @@ function createRunner(
     checks.told(made.id, await driven(glances))
   }
 
+  const races = createRaces(machine, model, attempt)
+
   return async function run(step: Step): Promise<void> {
     const { rivulet } = machine
     switch (step[0]) {
@@ -214,6 +217,16 @@ function createRunner(
         if (step[0] === 'block') model.block(number(step[1]), number(step[2]))
         else model.unblock(number(step[1]), number(step[2]))
         return
+      }
+      case 'race':
+        return races.pair(number(step[1]), number(step[2]), [step[3], step[4]], step[5])
+      case 'raceAtPost': {
+        const target = pickPost(step[2])
+        if (target === undefined) return
+        const fields = step[3] === 'reply' ? { replyTo: target.id } : { repostOf: target.id }
+        return races.atPost(number(step[1]), target, step[4], step[5], (by) =>
+          attempt(() => post(by, fields)),
+        )
       }
       case 'mute':
       case 'unmute':

@@ -40,7 +40,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'ports/views/headers.ts',
     'Math.max(settledFloorOf(words, base), trimmedOf(words, base))',
     'Math.max(settledFloorOf(words, base), trimmedOf(words, base) > 0 ? trimmedOf(words, base) - 1 : 0)',
-    21,
+    1,
   ),
   fault(
     'a rebuild reads before its header stands',
@@ -85,20 +85,20 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'if (page === null) {',
     1,
   ),
-  fault('`after` forgets what was served', 'feed/read.ts', '!served.has(id)', 'true', 10),
+  fault('`after` forgets what was served', 'feed/read.ts', '!served.has(id)', 'true', 8),
   fault(
     'the horizon passes a fan-out under way',
     'engine/horizon-alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
-    45,
+    3,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',
     'feed/direct.ts',
     'await views.evict(away.slice(at, at + VIEWS_A_TURN))',
     'void 0',
-    17,
+    8,
   ),
   fault(
     'a start trusts the committed position',
@@ -112,14 +112,14 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'feed/home.ts',
     'if (newest !== undefined) await',
     'if (newest === null) await',
-    4,
+    3,
   ),
   fault(
     'lost entries pass for intact ones',
     'feed/home.ts',
     'isBehind(page.header, query.published)',
     'isBehind(page.header, 0)',
-    17,
+    10,
   ),
   fault(
     'an edge beyond the share is neither pushed nor pulled',
@@ -138,8 +138,15 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a follow before a block counts again after it',
     'graph/project.ts',
-    '    endFollow(rows, by, of, event.id, event.version)\n',
+    '    endFollow(rows, { follower: of, followee: by }, event.id, event.version)\n',
     '',
+    1,
+  ),
+  fault(
+    'a follow that met a block counts',
+    'graph/project.ts',
+    '  const [ownKey, barKey] = standingKeys(edge)\n',
+    "  const [ownKey, barKey] = standingKeys(edge)\n  if (followId > 0) return 'counts'\n",
     1,
   ),
 ]

@@ -1,6 +1,7 @@
 /** Single promises of the feed, each told as a short story. What combines them is checked by the histories. */
 
 import { describe, expect, test } from 'vitest'
+import { RivuletError } from '../../src/core/errors.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { startEngine } from '../support/engine.ts'
 
@@ -182,16 +183,14 @@ describe('scrolling', () => {
   })
 })
 
-test('a failed source is named, and the page says that it is not complete', async () => {
+test('a page whose posts cannot be read is refused, and not told to be empty', async () => {
   const { rivulet, people, post } = await startEngine()
   const [reader, author] = await people(2)
   await rivulet.graph.commands.follow(reader, author)
   await post(author)
   await rivulet.settle()
   rivulet.feed.outboxes.read = () => {
-    throw new Error('planted')
+    throw new RivuletError('unavailable', 'planted')
   }
-  const page = await rivulet.feed.reads.home(reader, { limit: 20 })
-  expect(page.complete).toBe(false)
-  expect(page.failedSources).toContain('own_posts')
+  await expect(rivulet.feed.reads.home(reader, { limit: 20 })).rejects.toMatchObject({ code: 'unavailable' })
 })

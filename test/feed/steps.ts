@@ -10,6 +10,10 @@ export const TIERS = ['auto', 'push', 'pull'] as const
 const who = fc.nat(ACCOUNTS - 1)
 const which = fc.nat(30)
 
+/** What two people may do to each other, or two applications for one: pairs of these happen at the same moment. */
+export const RACERS = ['follow', 'unfollow', 'block', 'unblock', 'mute', 'unmute'] as const
+export type Racer = (typeof RACERS)[number]
+
 /** Weights: mostly writes, so that every check looks at a world in motion. */
 export const stepArbitrary = fc.oneof(
   {
@@ -27,6 +31,29 @@ export const stepArbitrary = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant('unfollow' as const), who, who) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('block' as const), who, who) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('unblock' as const), who, who) },
+  {
+    weight: 6,
+    arbitrary: fc.tuple(
+      fc.constant('race' as const),
+      who,
+      who,
+      fc.tuple(fc.constantFrom(...RACERS), fc.boolean()),
+      fc.tuple(fc.constantFrom(...RACERS), fc.boolean()),
+      fc.nat(20),
+    ),
+  },
+  // A post, a reply or a repost at the moment at which what it refers to goes, or its author is blocked.
+  {
+    weight: 3,
+    arbitrary: fc.tuple(
+      fc.constant('raceAtPost' as const),
+      who,
+      which,
+      fc.constantFrom('reply', 'repost'),
+      fc.constantFrom('delete', 'block', 'follow'),
+      fc.nat(20),
+    ),
+  },
   { weight: 1, arbitrary: fc.tuple(fc.constant('mute' as const), who, who) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('unmute' as const), who, who) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('tier' as const), who, fc.tuple(fc.nat(2), fc.nat(8))) },

@@ -34,6 +34,8 @@ describe('posts', () => {
     ['nothing', {}, ''],
     ['empty', { content: '' }, '/content'],
     ['blank', { content: ' \n ' }, '/content'],
+    ['nothing but what cannot be seen', { content: '\u200b \u3164\u2800\ufe0f\u{e0020}' }, '/content'],
+    ['nothing but what cannot be seen, beside custom', { content: '\u00ad', custom: 1 }, '/content'],
     ['NUL', { content: 'a\0b' }, '/content'],
     ['custom of 9 KiB', { custom: 'x'.repeat(9 * 1_024) }, '/custom'],
     ['custom too deep', { custom: JSON.parse('['.repeat(40) + ']'.repeat(40)) }, '/custom'],
@@ -43,6 +45,7 @@ describe('posts', () => {
     ['a reply that is a repost', { reply_to: '5', repost_of: '5' }, '/repost_of'],
     ['a repost with content', { content: 'x', repost_of: '5' }, '/repost_of'],
     ['a long client_ref', { content: 'x', client_ref: 'x'.repeat(129) }, '/client_ref'],
+    ['a long client_ref of few graphemes', { content: 'x', client_ref: 'e\u0301'.repeat(65) }, '/client_ref'],
     ['a list', [], ''],
   ])('%s', async (_name, body, path) => {
     const reply = await v1('POST', '/posts', alice.token, body)
@@ -210,6 +213,20 @@ describe('ids', () => {
       refused(reply, 'invalid_request', 'params.id')
     }
     expect((await v1('GET', '/accounts/ext:%ff', alice.token)).status).toBe(400)
+    for (const id of [
+      '',
+      'a\0b',
+      'x'.repeat(129),
+      '👋'.repeat(129),
+      'e\u0301'.repeat(65),
+      'a\u009fb',
+      '\ud800',
+    ]) {
+      const made = await v1('POST', '/accounts', SERVER_KEY, { external_id: id })
+      refused(made, 'invalid_request', '/external_id')
+    }
+    const long = await v1('GET', `/accounts/ext:${encodeURIComponent('👋'.repeat(129))}`, alice.token)
+    expect(long.status).toBeGreaterThanOrEqual(400)
   })
 
   it('of nobody', async () => {
@@ -257,6 +274,11 @@ describe('people', () => {
     await v1('PUT', `/accounts/${bob.id}/follow`, alice.token)
     refused(await v1('POST', '/posts', alice.token, { repost_of: made.id }), 'repost_refused')
     refused(await v1('DELETE', `/posts/${made.id}`, alice.token), 'forbidden')
+  })
+
+  it('have display names that cannot be seen', async () => {
+    for (const display_name of [' ', '\u200b', '\u3164\u2800', 'x'.repeat(101), 'x' + '\u0301'.repeat(3_000)])
+      refused(await v1('POST', '/accounts', SERVER_KEY, { display_name }), 'invalid_request', '/display_name')
   })
 
   it('have handles that cannot be', async () => {

@@ -46,9 +46,9 @@ const NAMES = [
   '👩‍👩‍👧',
   'e\u0301',
   '\ufeffbom',
-  '🦊'.repeat(LIMITS.externalIdLengthMax),
-  '日'.repeat(LIMITS.externalIdLengthMax),
-  '%'.repeat(LIMITS.externalIdLengthMax),
+  '🦊'.repeat(LIMITS.externalIdCodePointsMax),
+  '日'.repeat(LIMITS.externalIdCodePointsMax),
+  '%'.repeat(LIMITS.externalIdCodePointsMax),
 ]
 
 describe('an external id', () => {
@@ -98,7 +98,7 @@ describe('an external id', () => {
 
   it('has at most 128 characters, however wide they are, wherever it stands', async () => {
     for (const character of ['x', 'ü', '🦊']) {
-      const long = character.repeat(LIMITS.externalIdLengthMax + 1)
+      const long = character.repeat(LIMITS.externalIdCodePointsMax + 1)
       const reply = await server('PUT', `/accounts/ext:${encodeURIComponent(long)}`, {})
       expect([reply.status, reply.json.code]).toEqual([400, 'invalid_request'])
       expect((await server('POST', '/accounts', { external_id: long })).json.errors[0].path).toBe(

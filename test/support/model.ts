@@ -2,6 +2,9 @@
 
 import { oracleFeed, type OraclePost } from '../../src/feed/oracle.ts'
 
+/** Counts are what everybody may see. */
+const isCounted = ({ visibility, deleted }: OraclePost) => visibility === 'public' && !deleted
+
 export class Model {
   readonly posts = new Map<number, OraclePost & { deleted: boolean }>()
   /** Of anything but new posts. */
@@ -52,11 +55,11 @@ export class Model {
   followingCount = (follower: number): number =>
     [...this.following].filter((edge) => edge.startsWith(`${follower}>`)).length
   postsCount = (author: number): number =>
-    [...this.posts.values()].filter((post) => post.author === author && !post.deleted).length
+    [...this.posts.values()].filter((post) => post.author === author && isCounted(post)).length
   repliesCount = (id: number): number =>
-    [...this.posts.values()].filter((post) => post.replyTo === id && !post.deleted).length
+    [...this.posts.values()].filter((post) => post.replyTo === id && isCounted(post)).length
   repostsCount = (id: number): number =>
-    [...this.posts.values()].filter((post) => post.repostOf === id && !post.deleted).length
+    [...this.posts.values()].filter((post) => post.repostOf === id && isCounted(post)).length
 
   /** With `isKnown`, as if the other posts had not come yet: what a reader may see while fan-out is under way. */
   feed = (reader: number, isKnown: (id: number) => boolean = () => true): number[] =>

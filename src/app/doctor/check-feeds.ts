@@ -1,5 +1,6 @@
 /** Feeds of a sample of readers, read to their ends, against the naive feed made from the rows. */
 
+import { isRivuletError } from '../../core/errors.ts'
 import { parseIdKeyDesc, parseKey, u32Key } from '../../core/keys.ts'
 import { outboxTable, postsTable, postTotalsTable, VISIBILITIES, type PostRow } from '../../feed/index.ts'
 import { oracleFeed, type OraclePost, type OracleWorld } from '../../feed/oracle.ts'
@@ -61,10 +62,24 @@ async function collect(store: Store, table: TypedTable<any, unknown>, keyOf: (ro
 async function wholeFeed({ rivulet }: Patient, reader: number): Promise<number[]> {
   const ids: number[] = []
   for (let cursor: string | undefined; ;) {
-    const page = await rivulet.feed.reads.home(reader, { limit: PAGE, cursor })
+    const page = await whenReady(() => rivulet.feed.reads.home(reader, { limit: PAGE, cursor }))
     for (const { id } of page.items) ids.push(id)
     if (page.nextCursor === undefined) return ids
     cursor = page.nextCursor
+  }
+}
+
+const TRIES = 24
+
+/** On a busy machine a page may take its time: that says nothing about what it holds. */
+async function whenReady<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await read()
+    } catch (error) {
+      // The next try goes on where this one had come.
+      if (!isRivuletError(error, 'not_ready') || tries === TRIES) throw error
+    }
   }
 }
 

@@ -1,14 +1,15 @@
 /** Imports posts: what projecting them would have written, under their own times. They are not pushed to anyone. */
 
-import { kindOf, outboxTable, postsTable, postTotalsTable, type PostRow } from '../../feed/index.ts'
+import { isHidden, kindOf, outboxTable, postsTable, postTotalsTable, type PostRow } from '../../feed/index.ts'
 import type { RowWrite } from '../../ports/store/store.ts'
 import type { AccountBook } from './account-book.ts'
 import { createPostIds } from './post-ids.ts'
 import type { PostInput } from './post-input.ts'
-import type { PostReading } from './post-lines.ts'
+import type { PostReading } from './post-rows.ts'
 import type { ImportRun } from './run.ts'
 
 export interface PostSource {
+  /** Called twice: what is there is checked before any of it is written. */
   read(reading: PostReading): AsyncIterable<readonly PostInput[]>
 }
 
@@ -67,7 +68,7 @@ async function writePosts({ store, version }: ImportRun, posts: readonly PostRow
   const keys = posts.flatMap(({ id, author }) => [postsTable.key(id), outboxTable.key(author, id)])
   const found = await store.get(keys)
   const rows: RowWrite[] = []
-  const addedBy = new Map<number, number>()
+  const addedBy = new Map<number, { posts: number; hidden: number }>()
   const seen = new Set<number>()
   posts.forEach((post, i) => {
     if (seen.has(post.id)) return
@@ -76,7 +77,8 @@ async function writePosts({ store, version }: ImportRun, posts: readonly PostRow
     if (found[2 * i] === undefined) rows.push(postsTable.row(keys[2 * i], version, post))
     if (found[2 * i + 1] !== undefined) return
     rows.push(outboxTable.row(outboxTable.key(author, id), version, { on: true, kind: kindOf(post) }))
-    addedBy.set(author, (addedBy.get(author) ?? 0) + 1)
+    const { posts: before, hidden } = addedBy.get(author) ?? { posts: 0, hidden: 0 }
+    addedBy.set(author, { posts: before + 1, hidden: hidden + (isHidden(post) ? 1 : 0) })
   })
   if (rows.length === 0) return 0
   const authors = [...addedBy.keys()]
@@ -84,10 +86,11 @@ async function writePosts({ store, version }: ImportRun, posts: readonly PostRow
   let added = 0
   authors.forEach((author, i) => {
     const row = totals[i]
-    const before = row === undefined ? 0 : postTotalsTable.decode(row).posts
-    const by = addedBy.get(author) ?? 0
-    rows.push(postTotalsTable.row(postTotalsTable.key(author), version, { posts: before + by }))
-    added += by
+    const before = row === undefined ? { posts: 0, hidden: 0 } : postTotalsTable.decode(row)
+    const by = addedBy.get(author) ?? { posts: 0, hidden: 0 }
+    const total = { posts: before.posts + by.posts, hidden: before.hidden + by.hidden }
+    rows.push(postTotalsTable.row(postTotalsTable.key(author), version, total))
+    added += by.posts
   })
   await store.write(rows)
   return added

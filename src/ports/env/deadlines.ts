@@ -6,6 +6,8 @@ import type { Env } from './env.ts'
 export interface Deadlines {
   /** Calls `late` with an error unless it is ended within the deadline, or a quarter more. */
   watch(late: (error: RivuletError) => void): { end(): void }
+  /** Settles as the task does, or rejects when that is late. */
+  limit<T>(task: Promise<T>): Promise<T>
 }
 
 const lateBy = (deadlineMs: number) => new RivuletError('unavailable', `no answer within ${deadlineMs} ms`)
@@ -15,7 +17,12 @@ interface Watched {
   readonly late: (error: RivuletError) => void
 }
 
-export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
+/** @param error what a late task is answered with; `unavailable` unless told otherwise */
+export function createDeadlines(
+  env: Env,
+  deadlineMs: number,
+  error: () => RivuletError = () => lateBy(deadlineMs),
+): Deadlines {
   /** In the order of their deadlines. */
   const watching = new Set<Watched>()
   let isArmed = false
@@ -27,20 +34,36 @@ export function createDeadlines(env: Env, deadlineMs: number): Deadlines {
       for (const watched of watching) {
         if (watched.atMs > nowMs) break
         watching.delete(watched)
-        watched.late(lateBy(deadlineMs))
+        watched.late(error())
       }
       isArmed = false
       if (watching.size > 0) arm()
     })
   }
 
+  function watch(late: Watched['late']) {
+    const watched = { atMs: env.monotonicMs() + deadlineMs, late }
+    watching.add(watched)
+    if (!isArmed) arm()
+    return { end: () => void watching.delete(watched) }
+  }
+
   return {
-    watch(late) {
-      const watched = { atMs: env.monotonicMs() + deadlineMs, late }
-      watching.add(watched)
-      if (!isArmed) arm()
-      return { end: () => void watching.delete(watched) }
-    },
+    watch,
+    limit: (task) =>
+      new Promise((resolve, reject) => {
+        const watched = watch(reject)
+        task.then(
+          (value) => {
+            watched.end()
+            resolve(value)
+          },
+          (reason: unknown) => {
+            watched.end()
+            reject(reason)
+          },
+        )
+      }),
   }
 }
 

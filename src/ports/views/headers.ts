@@ -114,6 +114,16 @@ export class Headers {
     this.clocks[chunk][index] = CLOCK_COLD
   }
 
+  /** Those that have a header. */
+  *owners(): Generator<{ chunk: number; owner: number }> {
+    for (let chunk = 0; chunk < this.words.length; chunk++) {
+      for (let index = 0; index < CHUNK_ACCOUNTS; index++) {
+        if (this.words[chunk][(index << HEADER_SHIFT) + STATE] === 0) continue
+        yield { chunk, owner: this.ranges[chunk] * CHUNK_ACCOUNTS + index }
+      }
+    }
+  }
+
   remove(chunk: number, index: number): void {
     this.words[chunk][(index << HEADER_SHIFT) + STATE] = 0
     this.clocks[chunk][index] = CLOCK_ABSENT

@@ -30,7 +30,8 @@ import { Merger } from './merger.ts'
 import { Pages } from './pages.ts'
 import { Reader } from './reader.ts'
 import { Rings, blocksMax } from './rings.ts'
-import { BLOCK_BYTES, Slabs } from './slabs.ts'
+import { BLOCK_BYTES, ENTRY_WORDS, Slabs } from './slabs.ts'
+import { readSnapshot, writeSnapshot, type SavedHead, type SavedTimeline } from './snapshot.ts'
 import { Spreader } from './spreader.ts'
 import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from './views.ts'
 
@@ -61,6 +62,25 @@ export function createMemoryViews(options: MemoryViewsOptions): MemoryViews {
   return new PackedViews(bytesMax, capacity, lanes)
 }
 
+export interface KeptViewsOptions extends MemoryViewsOptions {
+  /** Where `close` leaves the timelines for the next process, and where this one finds them. */
+  readonly file: string
+  /** Timelines that cannot be kept are made anew: nothing fails by it. */
+  readonly onNotice: (text: string) => void
+}
+
+/** Timelines as the process before left them, if it ended cleanly; `adopt` gives them up if they lack anything. */
+export async function openMemoryViews({
+  file,
+  onNotice,
+  ...options
+}: KeptViewsOptions): Promise<MemoryViews> {
+  const views = createMemoryViews(options) as PackedViews
+  await views.load(file, onNotice)
+  views.onClose = () => views.save(file, onNotice)
+  return views
+}
+
 class PackedViews implements MemoryViews {
   readonly capacity: number
   readonly lanes: number
@@ -78,6 +98,7 @@ class PackedViews implements MemoryViews {
   private lastEpoch = 0
   private evictedTotal = 0
   private closed = false
+  onClose: () => Promise<void> = async () => undefined
 
   constructor(bytesMax: number, capacity: number, lanes: number) {
     if (!(capacity >= 1 && capacity <= COUNT_MASK && Number.isInteger(capacity))) {
@@ -190,7 +211,64 @@ class PackedViews implements MemoryViews {
   }
 
   async close(): Promise<void> {
+    if (this.closed) return
     this.closed = true
+    await this.onClose()
+  }
+
+  async save(file: string, onNotice: (text: string) => void): Promise<void> {
+    const { capacity, horizons } = this
+    let timelines = 0
+    for (const _ of this.settled()) timelines++
+    try {
+      await writeSnapshot(file, { capacity, timelines, horizons }, this.settled())
+    } catch (error) {
+      onNotice(
+        `timelines are not kept for the next start (${(error as Error).message}): they will be made anew`,
+      )
+    }
+  }
+
+  async load(file: string, onNotice: (text: string) => void): Promise<void> {
+    const accept = ({ capacity, horizons }: SavedHead) => {
+      if (capacity !== this.capacity || horizons.length !== this.lanes) return false
+      this.horizons = horizons
+      return true
+    }
+    const read = await readSnapshot(file, accept, (timeline) => this.restore(timeline)).catch(
+      (): 'damaged' => 'damaged',
+    )
+    if (read !== 'damaged') return
+    for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.evictChunk(chunk)
+    this.horizons = new Float64Array(this.lanes)
+    onNotice(`${file} is damaged: timelines are made anew`)
+  }
+
+  /** Others belong to rebuilds that never came to an end. */
+  private *settled(): Generator<SavedTimeline> {
+    const copy = new Uint32Array(this.capacity * ENTRY_WORDS)
+    for (const { chunk, owner } of this.headers.owners()) {
+      const words = this.headers.words[chunk]
+      const base = baseOf(owner)
+      this.rings.noteTrimmed(words, base)
+      const floor = floorOf(words, base)
+      if (floor === Infinity) continue
+      const entries = copy.subarray(0, this.rings.copyTo(words, base, copy) * ENTRY_WORDS)
+      const isWarm = this.headers.clocks[chunk][owner & CHUNK_MASK] === CLOCK_WARM
+      yield { owner, floor, isWarm, entries }
+    }
+  }
+
+  private restore({ owner, floor, isWarm, entries }: SavedTimeline): void {
+    this.openOne(owner)
+    const chunk = this.headers.chunkOf(owner)
+    const words = this.headers.words[chunk]
+    const base = baseOf(owner)
+    for (let at = entries.length - ENTRY_WORDS; at >= 0; at -= ENTRY_WORDS) {
+      this.rings.append(words, base, entries[at] | 0, entries[at + 1] | 0, entries[at + 2] | 0)
+    }
+    lowerFloor(words, base, floor)
+    if (isWarm) this.warm(chunk, owner)
   }
 
   private get bytes(): number {

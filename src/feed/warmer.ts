@@ -1,0 +1,69 @@
+/**
+ * After a start without timelines, makes those of readers who were active, the latest seen first, so that most find
+ * theirs when they come back. It goes on only while no reader waits for one, and ends when memory is full.
+ */
+
+import type { EngineContext } from '../engine/engine.ts'
+import type { Graph } from '../graph/index.ts'
+import type { Timelines } from './timelines.ts'
+
+export interface Warmer {
+  /** Resolves when there is nothing left to warm; returns at once where timelines live outside of this process. */
+  run(): Promise<void>
+  readonly stats: { /** Timelines that are still to be made. */ left: number; made: number }
+  stop(): void
+}
+
+/** Of the memory for timelines: the rest is for readers who come meanwhile. */
+const MEMORY_SHARE_MAX = 0.9
+const TOLD_EVERY_SHARE = 0.25
+const RETRY_MS = 1_000
+
+export function createWarmer(context: EngineContext, graph: Graph, timelines: Timelines): Warmer {
+  const { env, views, onNotice } = context
+  const stats = { left: 0, made: 0 }
+  let isStopped = false
+
+  const isFull = () => {
+    const memory = views.stats()
+    return (
+      memory === undefined || memory.bytes > memory.bytesMax * MEMORY_SHARE_MAX || memory.evictedTotal > 0
+    )
+  }
+
+  async function warm(readers: Uint32Array): Promise<void> {
+    const startMs = env.monotonicMs()
+    let told = TOLD_EVERY_SHARE
+    for (let i = 0; i < readers.length && !isStopped && !isFull(); i++) {
+      stats.left = readers.length - i
+      // A store that is away for a while fails them all alike.
+      if (!(await timelines.ensure(readers[i]))) await new Promise<void>((go) => void env.timer(RETRY_MS, go))
+      else stats.made++
+      if ((i + 1) / readers.length < told || told >= 1) continue
+      onNotice(`${Math.round(told * 100)} % of the timelines of active readers are warm`)
+      told += TOLD_EVERY_SHARE
+    }
+    stats.left = 0
+    const seconds = ((env.monotonicMs() - startMs) / 1_000).toFixed(1)
+    if (!isStopped)
+      onNotice(`${stats.made} timelines of ${readers.length} active readers were made in ${seconds} s`)
+  }
+
+  return {
+    stats,
+    async run() {
+      const memory = views.stats()
+      if (memory === undefined || memory.timelines > 0) return
+      const { inactive_days: days } = graph.policies.current
+      const readers = graph.activity.seenSince(graph.activity.minuteAgo(days * 86_400_000))
+      if (readers.length === 0) return
+      onNotice(
+        `no timelines are left from before: those of ${readers.length} active readers are made, the latest seen first; who comes earlier is served all the same`,
+      )
+      await warm(readers)
+    },
+    stop() {
+      isStopped = true
+    },
+  }
+}

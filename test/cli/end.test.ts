@@ -1,0 +1,59 @@
+/** A server that is told to end does, whatever has become of those who read its log, and of its folder. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { pause, start, type Started } from './cli.ts'
+
+let root: string
+beforeAll(() => void (root = mkdtempSync(join(tmpdir(), 'rivulet-end-'))))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const REQUESTS = 1_000
+const AT_ONCE = 50
+
+async function serving(data: string): Promise<{ server: Started; url: string }> {
+  const server = start(['serve', '--data', data, '--port', '0'], { RIVULET_LOG_LEVEL: 'info' })
+  const said = await server.says('  data  ')
+  return { server, url: /(http:\/\/[\d.]+:\d+)/.exec(said)?.[1] ?? '' }
+}
+
+/** Each logs a line. */
+async function flood(url: string, requests: number): Promise<void> {
+  for (let sent = 0; sent < requests; sent += AT_ONCE) {
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => (await fetch(`${url}/api/v1/feed`)).arrayBuffer()),
+    )
+  }
+}
+
+const exited = ({ child }: Started) =>
+  new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
+    else child.once('exit', () => resolve())
+  })
+
+test('the reader of its log goes, its folder is removed, and it is told to end, all at once', async () => {
+  const data = join(root, 'gone')
+  const { server, url } = await serving(data)
+  const flooding = flood(url, REQUESTS).catch(() => undefined)
+  await pause(100)
+  server.child.stderr.destroy()
+  rmSync(data, { recursive: true, force: true })
+  server.child.kill('SIGTERM')
+  await exited(server)
+  await flooding
+})
+
+test('the reader of its log stands still', async () => {
+  const { server, url } = await serving(join(root, 'still'))
+  server.child.stderr.removeAllListeners('data')
+  server.child.stderr.pause()
+  // More than the pipe and the buffers on both of its sides hold.
+  await flood(url, REQUESTS)
+  server.child.kill('SIGTERM')
+  await exited(server)
+  expect(server.child.exitCode === 0 || server.child.signalCode === 'SIGKILL').toBe(true)
+  server.child.stderr.destroy()
+})
