@@ -13,7 +13,6 @@ const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii'])
 
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addHook('preParsing', judgeContent)
   app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => {
     try {
       done(null, parseJson(bytes as Buffer))
@@ -23,20 +22,27 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   })
 }
 
-/** Many clients name a type with every request; it matters once there is something that has it. */
-function judgeContent(
-  { method, headers }: FastifyRequest,
+/**
+ * For routes that take bodies, before one is read. Many clients name a type with every request; it matters once there is
+ * something that has it.
+ */
+export function judgeContent(
+  { headers }: FastifyRequest,
   _reply: FastifyReply,
   payload: RequestPayload,
   done: (error?: Error | null, payload?: RequestPayload) => void,
 ): void {
-  const fault = method === 'GET' || method === 'HEAD' ? undefined : faultOf(headers)
-  if (fault === undefined) return done(null, payload)
   const isChunked = headers['transfer-encoding'] !== undefined
-  if (!isChunked && Number(headers['content-length'] ?? 0) > 0) return done(fault)
-  // How much comes in chunks shows when it comes; then an empty body is read as JSON, which makes no body of it.
-  headers['content-type'] = isChunked ? JSON_TYPE : undefined
-  done(null, isChunked ? payload.pipe(failingWith(fault)) : payload)
+  if (!isChunked && Number(headers['content-length'] ?? 0) === 0) {
+    if (headers['content-type'] !== undefined) headers['content-type'] = undefined
+    return done(null, payload)
+  }
+  const fault = faultOf(headers)
+  if (fault === undefined) return done(null, payload)
+  if (!isChunked) return done(fault)
+  // Whether anything comes in chunks shows when it comes. Nothing is read as JSON then, which makes no body of it.
+  headers['content-type'] = JSON_TYPE
+  done(null, payload.pipe(failingWith(fault)))
 }
 
 /** Lets nothing through but the end. */

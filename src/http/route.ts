@@ -9,6 +9,7 @@ import Type from 'typebox'
 import { RivuletError, type ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
+import { judgeContent } from './content.ts'
 import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from './auth.ts'
 import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN, type IdempotentRequests } from './idempotency.ts'
 import type { RateLimits, RequestKind } from './limits.ts'
@@ -104,6 +105,7 @@ export function createRouter(parts: RouterParts): Router {
       url,
       schema: schemaOf(spec, kind),
       onRequest: gate(parts, spec.access, kind, parts.metrics.route(spec.method, url)),
+      ...(spec.method === 'GET' ? {} : { preParsing: judgeContent }),
       handler(request, reply) {
         const answer = handle(callOf(request), request, reply)
         if (!(answer instanceof Promise)) return send(parts, reply, answer)

@@ -13,7 +13,7 @@ import { acceptJsonOnly } from './content.ts'
 import { corsHook } from './cors.ts'
 import type { Metrics } from './metrics.ts'
 import { asRivuletError, errorHandler, sendProblem } from './problems.ts'
-import { faultOfHead, refuseConnection, watchWire } from './wire.ts'
+import { receive, refuseConnection, watchWire } from './wire.ts'
 
 const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
@@ -96,7 +96,7 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
 /** Before a body is looked at: headers that every answer has; and no address, no further questions. */
 function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   introduce(request, reply)
-  done(faultOfHead(request.raw) ?? (request.is404 ? notFound() : undefined))
+  done(receive(request.raw, reply.raw) ?? (request.is404 ? notFound() : undefined))
 }
 
 function introduce(request: FastifyRequest, reply: FastifyReply): void {

@@ -13,9 +13,6 @@ import { PROBLEM_TYPE, problemOf } from './problems.ts'
 const lastAnswers = new WeakMap<Duplex, ServerResponse>()
 
 export function watchWire(server: Server): void {
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    lastAnswers.set(request.socket, response)
-  })
   // Node would answer these two itself, without a body or not at all.
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)
@@ -26,8 +23,10 @@ export function watchWire(server: Server): void {
   })
 }
 
-/** What is wrong with the head of a request, wherever it goes. */
-export function faultOfHead({ httpVersion, rawHeaders, headers }: IncomingMessage): RivuletError | undefined {
+/** @returns what is wrong with the head of a request, wherever it goes */
+export function receive(request: IncomingMessage, response: ServerResponse): RivuletError | undefined {
+  lastAnswers.set(request.socket, response)
+  const { httpVersion, rawHeaders, headers } = request
   if (httpVersion !== '1.1') return undefined
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -54,8 +53,8 @@ export function refuseConnection(error: Error & { code?: string }, socket: Duple
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : ERROR_CODES[code]
   const refusal = new RivuletError(code, FAULTS[error.code ?? ''] ?? 'this is not HTTP')
   const last = lastAnswers.get(socket)
-  if (last === undefined || last.writableFinished || !last.req.complete) refuse()
-  // The client would take this for the answer to its earlier request, which may be a write that is carried out.
+  if (last === undefined || !isAwaited(last)) refuse()
+  // The client would take this for the answer to an earlier request, which may be a write that is carried out.
   else last.once('close', refuse)
 
   function refuse(): void {
@@ -64,6 +63,10 @@ export function refuseConnection(error: Error & { code?: string }, socket: Duple
     if (code === 'request_timeout') socket.destroy()
   }
 }
+
+/** For a request that came whole, or behind others that are not answered yet. */
+const isAwaited = ({ writableFinished, req, socket }: ServerResponse): boolean =>
+  !writableFinished && (req.complete || socket === null)
 
 function answer(socket: Duplex, error: RivuletError, status: number, headers: readonly string[] = []): void {
   if (!socket.writable) return

@@ -117,6 +117,9 @@ describe('what the server cannot take as a request', () => {
     const answers = answersIn(await world.raw(`${putOf('earlier')}nonsense\r\n\r\n`))
     expect(answers.map(({ status }) => status)).toEqual([201, 400])
     expect(JSON.parse(answers[0].body)).toMatchObject({ external_id: 'earlier' })
+    const broken = putOf('broken').replace(/content-length[^]*/, 'transfer-encoding: chunked\r\n\r\nzz\r\n')
+    const behind = await world.raw(`${putOf('earlier2')}${broken}`, (got) => got.includes('"earlier2"'))
+    expect(answersIn(behind).map(({ status }) => status)).toEqual([201])
   })
 
   it('for being late is not carried out when it arrives after all', async () => {

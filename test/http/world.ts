@@ -41,8 +41,8 @@ export interface World {
   readonly logged: string[]
   readonly contract: Contract
   call(method: string, path: string, sending?: Sending): Promise<Reply>
-  /** Sends text as it stands, a byte a character; gives all that comes back until the server closes. */
-  raw(text: string): Promise<string>
+  /** Sends text as it stands, a byte a character; gives what comes back, until it is enough or the server closes. */
+  raw(text: string, isEnough?: (got: string) => boolean): Promise<string>
   person(name: string): Promise<Person>
   close(): Promise<void>
 }
@@ -82,7 +82,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
     rivulet,
     logged,
     call,
-    raw: (text) => rawCall(Number(new URL(url).port), text),
+    raw: (text, isEnough = () => false) => rawCall(Number(new URL(url).port), text, isEnough),
     async person(name) {
       const account = await call('POST', '/api/v1/accounts', {
         as: SERVER_KEY,
@@ -150,11 +150,14 @@ function caller(url: string, contract: Contract): World['call'] {
   }
 }
 
-function rawCall(port: number, text: string): Promise<string> {
+function rawCall(port: number, text: string, isEnough: (got: string) => boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
     let got = ''
-    socket.on('data', (bytes) => (got += bytes.toString()))
+    socket.on('data', (bytes) => {
+      got += bytes.toString()
+      if (isEnough(got)) socket.destroy()
+    })
     socket.on('close', () => resolve(got))
     socket.on('error', reject)
   })
