@@ -15,12 +15,14 @@ import { version } from './version.ts'
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
-  const { config, given } = configOf(flags, SERVE_SETTINGS)
+  const notices: string[] = []
+  const { config, given } = configOf(flags, SERVE_SETTINGS, (text) => void notices.push(text))
   assertOnePlace(flags, config)
   const isDemo = flags.demo === true
   // On a terminal, a line a request would drown what people came to read.
   const isQuiet = !given.has('logLevel') && (isDemo || process.stderr.isTTY === true)
   const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
+  for (const notice of notices) telemetry.logger.warn(notice)
   const terminal = createTerminal(env)
   const onFatal = (error: unknown) => endFatally(telemetry, error)
   const signals = listenForSignals(env)

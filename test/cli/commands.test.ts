@@ -41,6 +41,13 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
     2,
     /^rivulet: config_invalid: .*RIVULET_POTR; did you mean RIVULET_PORT\?\n$/,
   ],
+  [
+    'a secret for a flag that there is not',
+    ['serve', '--server-key=hunter2hunter2'],
+    {},
+    2,
+    /^rivulet: config_invalid: unknown option '--server-key'[^=]*; see rivulet --help\n$/,
+  ],
   ['nothing to import', ['import'], {}, 2, /name a file with --edges or --posts\n$/],
   [
     'a file that is not there',
