@@ -54,7 +54,7 @@ export const SETTINGS = {
   serverKey: setting({
     of: optional(secret(8)),
     fallback: none<string>(),
-    fallbackText: 'made at the first start, kept in DATA/server.key',
+    fallbackText: 'made at the first start, kept in DATA/server.key or in the keyspace',
     help: 'key with which the application creates accounts and tokens',
     isSecret: true,
   }),

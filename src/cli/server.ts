@@ -2,7 +2,8 @@
 
 import { compose, type Composed } from '../app/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
-import type { Config } from '../app/settings.ts'
+import type { Keys } from '../app/keys.ts'
+import { variableOf, type Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
@@ -76,13 +77,16 @@ async function announce(
   if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)
   terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
   terminal.print(`  data           ${place}`)
-  if (keys.serverKeyPlace !== undefined) {
-    const key = keys.isNew
-      ? `${keys.serverKey}   (made just now, kept in ${keys.serverKeyPlace})`
-      : keys.serverKeyPlace
-    terminal.print(`  server key     ${key}`)
-  }
+  const key = keyText(keys, config)
+  if (key !== undefined) terminal.print(`  server key     ${key}`)
   if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
+}
+
+/** Where the server key is, never the key itself: what is printed here is collected, kept and read by many. */
+function keyText({ serverKeyPlace, isNew }: Keys, { kafka }: Config): string | undefined {
+  if (serverKeyPlace === undefined) return undefined
+  if (kafka !== undefined) return `${serverKeyPlace}; for one that you know, set ${variableOf('serverKey')}`
+  return isNew ? `${serverKeyPlace}   (made just now)` : serverKeyPlace
 }
 
 function urlOf(host: string, port: number): string {

@@ -1,6 +1,15 @@
 /** The commands as processes: what they print, how they end, and what they refuse. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -166,16 +175,26 @@ test('a port in use is named', async () => {
   )
 })
 
-test('the server key is made once, kept for the owner, and shown the first time', async () => {
+test('the server key is made once, kept for the owner, and never printed or logged', async () => {
   const data = newFolder()
   for (const isFirst of [true, false]) {
-    const started = start(['serve', '--data', data, '--port', '0'])
+    const started = start(['serve', '--data', data, '--port', '0'], { RIVULET_LOG_LEVEL: 'debug' })
     const said = await started.says('server key')
-    const key = readFileSync(join(data, 'server.key'), 'utf8').trim()
-    expect(said.includes(key)).toBe(isFirst)
-    expect(said).toContain(join(data, 'server.key'))
+    expect(said.includes('made just now')).toBe(isFirst)
+    const path = join(data, 'server.key')
+    expect(said).toContain(path)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const key = readFileSync(path, 'utf8').trim()
+    const url = /(http:\/\/[\d.]+:\d+)/.exec(said)?.[1] ?? ''
+    const headers = { authorization: `Bearer ${key}` }
+    expect((await fetch(`${url}/api/v1/admin/policy`, { headers })).status).toBe(200)
+    expect((await fetch(`${url}/api/v1/feed`, { headers })).status).toBe(400)
     started.child.kill('SIGTERM')
-    expect(await started.ended).toMatchObject({ code: 0 })
+    const ended = await started.ended
+    expect(ended.code).toBe(0)
+    expect(ended.stderr).toContain('/api/v1/feed')
+    for (const secret of [key, readFileSync(join(data, 'secret.key'), 'utf8').trim()])
+      expect(ended.stdout + ended.stderr).not.toContain(secret)
   }
 })
 
