@@ -228,15 +228,23 @@ describe('operators', () => {
       'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="2xx"}',
       'rivulet_fanout_inserts_total',
       'rivulet_fanout_lag_events 0',
+      'rivulet_log_append_seconds_bucket{le="+Inf"}',
       'process_resident_memory_bytes',
     ]) {
       expect(numbers).toContain(name)
     }
+    const appended = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(numbers)?.[1])
+    expect(appended('rivulet_log_append_seconds_count')).toBe(appended('rivulet_log_appended_records_total'))
+    expect(appended('rivulet_log_appended_bytes_total')).toBeGreaterThan(
+      appended('rivulet_log_appended_records_total'),
+    )
     const operating = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8')
     for (const [name] of operating.matchAll(/rivulet_\w+/g)) {
-      // Timelines that live elsewhere are counted there.
+      // Timelines that live elsewhere are counted there; and here is no folder.
       const isElsewhere = inject('engines') !== undefined && name.startsWith('rivulet_views_')
-      if (!name.startsWith('rivulet_rate_') && !isElsewhere) expect(numbers).toContain(`# HELP ${name} `)
+      const isOfFolder = name === 'rivulet_log_bytes' || name === 'rivulet_store_bytes'
+      if (!name.startsWith('rivulet_rate_') && !isElsewhere && !isOfFolder)
+        expect(numbers).toContain(`# HELP ${name} `)
     }
     expect((await world.call('GET', '/docs/')).text).toContain('swagger-ui')
   })
