@@ -11,6 +11,7 @@ import type { Outbound } from '../http/outbound.ts'
 import { createApi } from './api.ts'
 import { createClaims } from './claims.ts'
 import { createClosers } from './closers.ts'
+import { demoView } from './demo/view.ts'
 import { unfinishedImports } from './import/run.ts'
 import { openKeys, type Keys } from './keys.ts'
 import { openPorts } from './ports.ts'
@@ -29,6 +30,8 @@ export interface ComposeOptions {
   readonly onFatal: (error: unknown) => void
   /** Runs once the ports are open and before the engine is: for what must be written without it. */
   readonly prepare?: (ports: OpenPorts) => Promise<void>
+  /** The page at the address shows the demo world, where it is there, and the token of its guest. */
+  readonly showsDemo?: boolean
 }
 
 export interface Composed {
@@ -39,6 +42,8 @@ export interface Composed {
   readonly keys: Keys
   /** @returns the port */
   listen(): Promise<number>
+  /** @returns the port of the metrics; nothing where they have none of their own */
+  listenForMetrics(): Promise<number | undefined>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
   close(): Promise<void>
 }
@@ -79,17 +84,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await warnOfUnfinished(ports, logger)
     if (config.role !== 'worker') rivulet.feed.warmer.run().catch(onFatal)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
-    const { app, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
+    const { app, metricsApp, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
       app,
       keys,
       place: ports.place,
       notes: ports.notes,
-      async listen() {
-        await app.listen({ host: config.host, port: config.port })
-        const address = app.server.address()
-        return typeof address === 'object' && address !== null ? address.port : config.port
+      listen: () => listenAt(app, config.host, config.port),
+      async listenForMetrics() {
+        if (metricsApp === undefined || config.metricsPort === undefined) return undefined
+        return listenAt(metricsApp, config.metricsHost ?? config.host, config.metricsPort)
       },
       async close() {
         await drain().finally(() => closers.close())
@@ -112,6 +117,13 @@ function isSharedBy({ kafka, redis, role }: Config): boolean {
   throw new RivuletError('config_invalid', message)
 }
 
+/** @returns the port, also where a free one was asked for */
+async function listenAt(app: FastifyInstance, host: string, port: number): Promise<number> {
+  await app.listen({ host, port })
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
 interface ApiParts {
   readonly keys: Keys
   readonly ports: OpenPorts
@@ -119,21 +131,29 @@ interface ApiParts {
 }
 
 async function openApi(
-  { env, config, logger, version }: ComposeOptions,
+  { env, config, logger, version, showsDemo = false }: ComposeOptions,
   rivulet: Rivulet,
   { keys, ports, readiness }: ApiParts,
   closers: ReturnType<typeof createClosers>,
 ) {
   let isGoing = false
   const memory = createMemoryEphemeral({ env })
-  const { app, outbound, metrics } = await createApi({
+  const isApi = config.role !== 'worker'
+  const { notes } = ports
+  const { serverKey } = keys
+  const { app, metricsApp, outbound, metrics } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
     // Where one process serves a deployment, what is under way is known here, whatever becomes of Redis.
     claims: ports.gate === undefined ? memory : createClaims(ports.ephemeral, memory),
-    isApi: config.role !== 'worker',
-    serverKey: keys.serverKey,
+    isApi,
+    role: config.role,
+    metricsFor: config.metrics,
+    metricsApart: config.metricsPort !== undefined && config.metrics !== 'off',
+    docsFor: config.docs,
+    ...(showsDemo && isApi && { demo: (app) => demoView({ app, notes, serverKey }) }),
+    serverKey,
     tokenSecret: keys.tokenSecret,
     version,
     rateLimit: config.rateLimit,
@@ -145,11 +165,12 @@ async function openApi(
   })
   for (const { name, help, read, kind } of ports.figures) metrics.number(name, help, read, kind)
   closers.add({ close: async () => app.close() })
+  if (metricsApp !== undefined) closers.add({ close: async () => metricsApp.close() })
   async function drain(): Promise<void> {
     isGoing = true
     await drainServer(env, app, outbound)
   }
-  return { app, drain }
+  return { app, metricsApp, drain }
 }
 
 /**

@@ -73,6 +73,8 @@ function assertWhole(written: WrittenSettings): void {
   }
   for (const [username, password] of LOGINS)
     if (written[username] !== undefined && written[password] === undefined) throw lacks(username, password)
+  if (written.metricsHost !== undefined && written.metricsPort === undefined)
+    throw lacks('metricsHost', 'metricsPort')
 }
 
 const lacks = (given: SettingKey, missing: SettingKey): RivuletError =>

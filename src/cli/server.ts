@@ -2,11 +2,11 @@
 
 import { compose, type Composed } from '../app/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
-import type { Keys } from '../app/keys.ts'
-import { variableOf, type Config } from '../app/settings.ts'
+import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
+import { announcement, urlOf, type Readiness } from './announce.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { endWithin } from './hard-end.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
@@ -28,13 +28,24 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const onFatal = (error: unknown) => endFatally(telemetry, error)
   const signals = listenForSignals(env)
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
-  const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
+  const parts = {
+    env,
+    config,
+    version,
+    logger: telemetry.logger,
+    onFatal,
+    ...(prepare && { prepare, showsDemo: true }),
+  }
   try {
     const composed = await startOrEnd(compose(parts), signals.first, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
-      await announce(composed, config, terminal, isDemo)
+      const ports = await beReady(composed, config, telemetry)
+      const { place, keys } = composed
+      terminal.print(announcement({ version, config, place, keys, ...ports }).join('\n'))
+      if (isDemo && config.role !== 'worker')
+        terminal.print((await demoHints(composed, urlOf(config.host, ports.port))).join('\n'))
       telemetry.logger.info({ signal: await signals.first }, 'ending')
     } finally {
       endWithin(KILLED_AFTER_MS)
@@ -61,37 +72,22 @@ async function startOrEnd(
   process.exit(EXIT.ok)
 }
 
-async function announce(
+async function beReady(
   composed: Composed,
   config: Config,
-  terminal: Terminal,
-  isDemo: boolean,
-): Promise<void> {
-  const port = await composed.listen().catch((error: unknown) => {
-    throw listenFailure(error, config.host, config.port)
+  { logger }: Telemetry,
+): Promise<Pick<Readiness, 'port' | 'metricsPort'>> {
+  const { host, metricsHost = host, role } = config
+  // Before the API: whoever finds that one there may scrape.
+  const metricsPort = await composed.listenForMetrics().catch((error: unknown) => {
+    throw listenFailure(error, metricsHost, config.metricsPort ?? 0, '--metrics-port or --metrics-host')
   })
-  const { keys, place } = composed
-  const url = urlOf(config.host, port)
-  terminal.print(`Rivulet ${version} is ready: ${config.role === 'worker' ? url : `${url}/api/v1`}`)
-  if (config.role !== 'all') terminal.print(`  role           ${config.role}`)
-  if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)
-  terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
-  terminal.print(`  data           ${place}`)
-  const key = keyText(keys, config)
-  if (key !== undefined) terminal.print(`  server key     ${key}`)
-  if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
-}
-
-/** Where the server key is, never the key itself: what is printed here is collected, kept and read by many. */
-function keyText({ serverKeyPlace, isNew }: Keys, { kafka }: Config): string | undefined {
-  if (serverKeyPlace === undefined) return undefined
-  if (kafka !== undefined) return `${serverKeyPlace}; for one that you know, set ${variableOf('serverKey')}`
-  return isNew ? `${serverKeyPlace}   (made just now)` : serverKeyPlace
-}
-
-function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  const port = await composed.listen().catch((error: unknown) => {
+    throw listenFailure(error, host, config.port, '--port or --host')
+  })
+  const apart = metricsPort === undefined ? {} : { metrics_host: metricsHost, metrics_port: metricsPort }
+  logger.info({ host, port, ...apart, version, role, place: composed.place }, 'listening')
+  return { port, metricsPort }
 }
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */

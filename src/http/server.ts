@@ -37,7 +37,8 @@ const HTTP_LIMITS = {
 export interface ServerOptions {
   readonly env: Env
   readonly log: AccessLog
-  readonly metrics: Metrics
+  /** Without it, requests are not counted. */
+  readonly metrics?: Metrics
   readonly corsOrigins: readonly string[]
 }
 
@@ -119,14 +120,16 @@ function requestIds(env: Env): (request: IncomingMessage) => string {
   }
 }
 
-function observe(app: FastifyInstance, log: AccessLog, metrics: Metrics): void {
-  const other = metrics.route('any', 'other')
+function observe(app: FastifyInstance, log: AccessLog, metrics: Metrics | undefined): void {
+  const other = metrics?.route('any', 'other')
   app.addHook('onResponse', (request, reply, done) => {
     const stats = request.stats ?? other
     const elapsedMs = reply.elapsedTime
-    stats.latency.observe(elapsedMs)
-    stats.byClass[(reply.statusCode / 100) | 0]++
-    log.served(request, reply, stats.route, elapsedMs)
+    if (stats !== undefined) {
+      stats.latency.observe(elapsedMs)
+      stats.byClass[(reply.statusCode / 100) | 0]++
+    }
+    log.served(request, reply, stats?.route ?? 'other', elapsedMs)
     // An answer that broke off may still be on its way.
     if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
     request.sent = undefined

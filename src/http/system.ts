@@ -1,20 +1,17 @@
-/** What operators and their machines ask: alive, ready, numbers. Open to whoever reaches the port. */
+/** What operators and their machines ask: alive, ready. Open to whoever reaches the port. */
 
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { RivuletError } from '../core/errors.ts'
-import type { Metrics } from './metrics.ts'
 import { problemResponses } from './schemas.ts'
 
 export interface SystemOptions {
-  readonly metrics: Metrics
   readonly version: string
   /** Nothing when requests can be taken; else why not. */
   readonly notReady: () => string | undefined
 }
 
 const RETRY_READY_MS = 1_000
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const status = (...values: string[]) =>
   Type.Object(
@@ -22,7 +19,7 @@ const status = (...values: string[]) =>
     { additionalProperties: false, description: 'Done.' },
   )
 
-export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
+export function systemRoutes(app: FastifyInstance, { version, notReady }: SystemOptions): void {
   const common = { tags: ['system'], security: [] }
   app.get(
     '/healthz',
@@ -51,19 +48,5 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
       if (reason === undefined) return reply.send({ status: 'ready', version })
       throw new RivuletError('unavailable', reason, { retryAfterMs: RETRY_READY_MS })
     },
-  )
-  app.get(
-    '/metrics',
-    {
-      schema: {
-        ...common,
-        operationId: 'getMetrics',
-        summary: 'Numbers for Prometheus',
-        response: {
-          200: { description: 'Text.', content: { 'text/plain': { schema: { type: 'string' } } } },
-        },
-      },
-    },
-    async (_request, reply) => reply.header('content-type', METRICS_TYPE).send(await metrics.text()),
   )
 }

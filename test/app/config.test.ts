@@ -217,6 +217,7 @@ test('settings of an engine without its address are refused: a line was lost', (
   expect(refusal({ environment: { ...redis, RIVULET_REDIS_USERNAME: 'u' } })).toMatch(
     /RIVULET_REDIS_PASSWORD/,
   )
+  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(/RIVULET_METRICS_PORT,/)
   const cassandra = { RIVULET_CASSANDRA: '127.0.0.1:9042', RIVULET_CASSANDRA_USERNAME: 'u' }
   expect(refusal({ environment: cassandra })).toMatch(/RIVULET_CASSANDRA_PASSWORD/)
 })

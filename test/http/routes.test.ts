@@ -219,6 +219,8 @@ describe('operators', () => {
   })
 
   it('see health, readiness and numbers', async () => {
+    for (const accept of ['text/html', 'application/json'])
+      expect((await world.call('GET', '/', { headers: { accept } })).status).toBe(200)
     expect((await world.call('GET', '/healthz')).json.status).toBe('ok')
     expect((await world.call('GET', '/readyz')).json.status).toBe('ready')
     const numbers = (await world.call('GET', '/metrics')).text
@@ -319,6 +321,7 @@ const TABLE = [
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',
   'PATCH /admin/policy',
+  'GET /',
   'GET /healthz',
   'GET /readyz',
   'GET /metrics',
