@@ -6,18 +6,19 @@ import type { Logger, LoggerOptions } from 'pino'
 import { createCursorSeal } from '../core/cursor.ts'
 import { LISTS, openList, sealList } from '../feed/index.ts'
 import { feedRoutes } from '../feed/routes.ts'
-import * as feedSchemas from '../feed/schemas.ts'
 import { createAccountRefs } from '../graph/index.ts'
-import * as graphSchemas from '../graph/render.ts'
 import { graphRoutes, type ListSeals } from '../graph/routes.ts'
 import { adminRoutes } from '../graph/routes-admin.ts'
-import { createAccessLog } from '../http/access-log.ts'
-import { createAuth, type Auth } from '../http/auth.ts'
+import { createAccessLog, type AccessLog } from '../http/access-log.ts'
+import { createAuth, serverKeyCheck, type Auth } from '../http/auth.ts'
+import { keyGuard, type Exposure } from '../http/exposure.ts'
+import { frontRoute } from '../http/front.ts'
 import { createIdempotentRequests, type Claims } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
 import { answerOtherMethods } from '../http/methods.ts'
-import { describeApi, serveOpenApi } from '../http/openapi.ts'
+import { metricsRoute } from '../http/metrics-route.ts'
+import { describeApi, serveDocs, serveOpenApi } from '../http/openapi.ts'
 import { createOperations, type Operations } from '../http/operations.ts'
 import { createOutbound, type Outbound } from '../http/outbound.ts'
 import { createRouter, type Router } from '../http/route.ts'
@@ -27,6 +28,9 @@ import { createTokens, type Tokens } from '../http/tokens.ts'
 import type { Rivulet } from './rivulet.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
+import { describeRivulet, TITLE } from './api-description.ts'
+import type { DemoView } from './demo/view.ts'
+import { frontIndex, frontPage, type FrontOptions } from './front-page.ts'
 import { measureEngine } from './measures.ts'
 
 export interface ApiOptions {
@@ -50,10 +54,22 @@ export interface ApiOptions {
   /** Exact origins of browsers that may call; none by default. */
   readonly corsOrigins: readonly string[]
   readonly notReady: () => string | undefined
+  /** What this process does, as its page says it. */
+  readonly role?: string
+  /** Who reads the metrics; everybody who reaches the port, where nothing else is said. */
+  readonly metricsFor?: Exposure
+  /** The metrics are on a server of their own, `metricsApp`, and not beside the API. */
+  readonly metricsApart?: boolean
+  /** Who sees the document of the API and the page that shows it. */
+  readonly docsFor?: Exposure
+  /** What the page at the address shows of the demo world, to everybody; nothing by default. */
+  readonly demo?: (app: FastifyInstance) => Promise<DemoView | undefined>
 }
 
 export interface Api {
   readonly app: FastifyInstance
+  /** Serves the metrics, and nothing else; where they are apart. */
+  readonly metricsApp: FastifyInstance | undefined
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
@@ -72,7 +88,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const log = createAccessLog(options.logger)
   const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
   const answerRest = answerOtherMethods(app)
-  await describe(app, version)
+  const isServerKey = serverKeyCheck(options.serverKey)
+  const guardOf = (exposure: Exposure) => (exposure === 'key' ? keyGuard(isServerKey) : undefined)
+  const { metricsFor = 'open', docsFor = 'open' } = options
+  await describeApi(app, describeRivulet(version))
+  if (docsFor !== 'off') await serveDocs(app, { title: TITLE, guard: guardOf(docsFor) })
 
   const tokens = createTokens({ env, secret: tokenSecret, ttlMs: options.tokenTtlMs })
   const refs = createAccountRefs(graph)
@@ -99,17 +119,22 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     feedRoutes({ router, env, graph, feed, refs })
   }
   systemRoutes(app, { metrics, version, notReady })
-  serveOpenApi(app)
+  const metricsApp = options.metricsApart === true ? metricsServer(options, log) : undefined
+  if (metricsFor !== 'off') metricsRoute(metricsApp ?? app, metrics, guardOf(metricsFor))
+  if (docsFor !== 'off') serveOpenApi(app, guardOf(docsFor))
+  const front = frontOptions(options, app)
+  frontRoute(app, frontPage(front), frontIndex(front))
   answerRest()
   measureEngine(metrics, rivulet, limits)
   app.addHook('onClose', () => log.flush())
   await app.ready()
+  await metricsApp?.ready()
   metrics.number(
     'rivulet_http_waiting_bytes',
     'Answers that wait for their readers.',
     () => outbound.waitingBytes,
   )
-  return { app, tokens, metrics, outbound, auth, operations }
+  return { app, metricsApp, tokens, metrics, outbound, auth, operations }
 }
 
 const both = (one: Router, other: Router): Router => ({
@@ -133,35 +158,18 @@ function listSeals(secret: Uint8Array): ListSeals {
   }
 }
 
-const describe = (app: FastifyInstance, version: string): Promise<void> =>
-  describeApi(app, {
-    title: 'Rivulet',
+/** As bounded as the API itself; what it is asked is not counted among the requests of that. */
+const metricsServer = ({ env }: ApiOptions, log: AccessLog): FastifyInstance =>
+  createServer({ env, log, corsOrigins: [] })
+
+function frontOptions(options: ApiOptions, app: FastifyInstance): FrontOptions {
+  const { version, role = 'all', demo, metricsFor = 'open', docsFor: docs = 'open' } = options
+  return {
     version,
-    description:
-      'A self-hosted fan-out engine. Ids are decimal strings, times ISO 8601 in UTC. Wherever an account id ' +
-      'stands, `ext:` and an external id does too. Every write takes an `Idempotency-Key`. Errors are problem ' +
-      'details (RFC 9457); decide by `code`.',
-    tags: [
-      { name: 'feed', description: 'What readers see.' },
-      { name: 'posts', description: 'Post, read, delete.' },
-      { name: 'accounts', description: 'Who exists, and their tokens.' },
-      { name: 'relationships', description: 'Follow, block, mute.' },
-      { name: 'admin', description: 'For the server key: changed at run time, no restart.' },
-      { name: 'system', description: 'For operators.' },
-    ],
-    schemas: {
-      Author: graphSchemas.AuthorSchema,
-      Account: graphSchemas.AccountSchema,
-      AccountPage: graphSchemas.AccountPageSchema,
-      Relationship: graphSchemas.RelationshipSchema,
-      Token: graphSchemas.TokenSchema,
-      Tier: graphSchemas.TierSchema,
-      Policy: graphSchemas.PolicySchema,
-      Post: feedSchemas.PostSchema,
-      PostPage: feedSchemas.PostPageSchema,
-      FeedPage: feedSchemas.FeedPageSchema,
-      Lookup: feedSchemas.LookupSchema,
-      Deleted: feedSchemas.DeletedSchema,
-      Receipt: feedSchemas.ReceiptSchema,
-    },
-  })
+    role,
+    docs,
+    metrics: options.metricsApart === true ? undefined : metricsFor,
+    isApi: options.isApi !== false,
+    ...(demo !== undefined && { demo: () => demo(app) }),
+  }
+}

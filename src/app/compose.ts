@@ -11,6 +11,7 @@ import type { Outbound } from '../http/outbound.ts'
 import { createApi, type Api } from './api.ts'
 import { createClaims } from './claims.ts'
 import { createClosers } from './closers.ts'
+import { demoView } from './demo/view.ts'
 import { unfinishedImports } from './import/run.ts'
 import { openKeys, type Keys } from './keys.ts'
 import { openPorts } from './ports.ts'
@@ -31,6 +32,8 @@ export interface ComposeOptions {
   readonly prepare?: (ports: OpenPorts) => Promise<void>
   /** Opened by the caller, who closes them, too; else they are as the configuration says. */
   readonly ports?: OpenPorts
+  /** The page at the address shows the demo world, where it is there, and the token of its guest. */
+  readonly showsDemo?: boolean
 }
 
 export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
@@ -40,6 +43,8 @@ export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
   readonly keys: Keys
   /** At the configured address, unless it is told another one. */
   listen(at?: Address): Promise<Listening>
+  /** At the configured address of the metrics; nothing where they have none of their own. */
+  listenForMetrics(): Promise<Listening | undefined>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
   close(): Promise<void>
 }
@@ -52,7 +57,7 @@ export interface Listening {
   readonly port: number
 }
 
-function urlOf(host: string, port: number): string {
+export function urlOf(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
@@ -84,18 +89,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await warnOfUnfinished(ports, logger)
     if (config.role !== 'worker') rivulet.feed.warmer.run().catch(onFatal)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
-    const { drain, ...api } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
+    const { drain, metricsApp, ...api } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
       ...api,
       keys,
       place: ports.place,
       notes: ports.notes,
-      async listen({ host, port } = config) {
-        await api.app.listen({ host, port })
-        const address = api.app.server.address()
-        const taken = typeof address === 'object' && address !== null ? address.port : port
-        return { url: urlOf(host, taken), port: taken }
+      listen: ({ host, port } = config) => listenAt(api.app, { host, port }),
+      async listenForMetrics() {
+        if (metricsApp === undefined || config.metricsPort === undefined) return undefined
+        return listenAt(metricsApp, { host: config.metricsHost ?? config.host, port: config.metricsPort })
       },
       async close() {
         await drain().finally(() => closers.close())
@@ -118,6 +122,13 @@ function isSharedBy({ kafka, redis, role }: Config): boolean {
   throw new RivuletError('config_invalid', message)
 }
 
+async function listenAt(app: FastifyInstance, { host, port }: Address): Promise<Listening> {
+  await app.listen({ host, port })
+  const address = app.server.address()
+  const taken = typeof address === 'object' && address !== null ? address.port : port
+  return { url: urlOf(host, taken), port: taken }
+}
+
 interface ApiParts {
   readonly keys: Keys
   readonly ports: OpenPorts
@@ -125,21 +136,29 @@ interface ApiParts {
 }
 
 async function openApi(
-  { env, config, logger, version }: ComposeOptions,
+  { env, config, logger, version, showsDemo = false }: ComposeOptions,
   rivulet: Rivulet,
   { keys, ports, readiness }: ApiParts,
   closers: ReturnType<typeof createClosers>,
 ) {
   let isGoing = false
   const memory = createMemoryEphemeral({ env })
-  const { app, outbound, metrics, auth, operations } = await createApi({
+  const isApi = config.role !== 'worker'
+  const { notes } = ports
+  const { serverKey } = keys
+  const { app, metricsApp, outbound, metrics, auth, operations } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
     // Where one process serves a deployment, what is under way is known here, whatever becomes of Redis.
     claims: ports.gate === undefined ? memory : createClaims(ports.ephemeral, memory),
-    isApi: config.role !== 'worker',
-    serverKey: keys.serverKey,
+    isApi,
+    role: config.role,
+    metricsFor: config.metrics,
+    metricsApart: config.metricsPort !== undefined && config.metrics !== 'off',
+    docsFor: config.docs,
+    ...(showsDemo && isApi && { demo: (app) => demoView({ app, notes, serverKey }) }),
+    serverKey,
     tokenSecret: keys.tokenSecret,
     version,
     rateLimit: config.rateLimit,
@@ -151,11 +170,12 @@ async function openApi(
   })
   for (const { name, help, read, kind } of ports.figures) metrics.number(name, help, read, kind)
   closers.add({ close: async () => app.close() })
+  if (metricsApp !== undefined) closers.add({ close: async () => metricsApp.close() })
   async function drain(): Promise<void> {
     isGoing = true
     await drainServer(env, app, outbound)
   }
-  return { app, auth, operations, drain }
+  return { app, metricsApp, auth, operations, drain }
 }
 
 /**

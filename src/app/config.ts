@@ -1,13 +1,15 @@
 /**
  * The configuration of a process: flags, or the options of a program that has it as a library, before environment
  * before config file before defaults. Nothing wrong is passed over: a bad value, a misspelt variable or key ends the
- * start with what is allowed.
+ * start with what is allowed. The environment is not ours alone, though: what is no misspelt setting is told of there,
+ * and left alone.
  * The one file that may read `process.env`.
  */
 
 import { readFileSync } from 'node:fs'
 import { RivuletError } from '../core/errors.ts'
 import { nearest } from './did-you-mean.ts'
+import { isOfPlatform } from './platform-variables.ts'
 import {
   fileKeyOf,
   flagOf,
@@ -25,6 +27,8 @@ export interface Configured {
   readonly config: Config
   /** What somebody set; the others have their defaults. */
   readonly given: ReadonlySet<SettingKey>
+  /** What whoever started this should know, in a sentence each. */
+  readonly notices: readonly string[]
 }
 
 export interface ConfigSources {
@@ -47,13 +51,14 @@ interface Written {
 type WrittenSettings = Partial<Record<SettingKey, Written>>
 
 export function readConfig({ flags = {}, options = {}, environment = {} }: ConfigSources): Configured {
-  const outside = { ...fromEnvironment(environment), ...fromOptions(options), ...fromFlags(flags) }
+  const { written: ofEnvironment, notices } = fromEnvironment(environment)
+  const outside = { ...ofEnvironment, ...fromOptions(options), ...fromFlags(flags) }
   const file = outside.config?.text
   const written: WrittenSettings = { ...(file === undefined ? {} : fromFile(file)), ...outside }
   const given = new Set(SETTING_KEYS.filter((key) => written[key] !== undefined))
   const values = SETTING_KEYS.map((key) => [key, valueOf(key, written[key])] as const)
   assertWhole(written)
-  return { config: Object.fromEntries(values) as unknown as Config, given }
+  return { config: Object.fromEntries(values) as unknown as Config, given, notices }
 }
 
 /** Each has settings of its own, which say nothing without its address. */
@@ -71,6 +76,8 @@ function assertWhole(written: WrittenSettings): void {
   }
   for (const [username, password] of LOGINS)
     if (written[username] !== undefined && written[password] === undefined) throw lacks(username, password)
+  if (written.metricsHost !== undefined && written.metricsPort === undefined)
+    throw lacks('metricsHost', 'metricsPort')
 }
 
 const lacks = (given: SettingKey, missing: SettingKey): RivuletError =>
@@ -100,23 +107,41 @@ function fromOptions(options: Readonly<Record<string, unknown>>): WrittenSetting
   const written: WrittenSettings = {}
   for (const [name, value] of Object.entries(options)) {
     const key = SETTING_KEYS.find((known) => known === name)
-    if (key === undefined) throw unknownName('option', name, SETTING_KEYS)
+    if (key === undefined) throw unknownName('option', name, nearest(name, SETTING_KEYS), SETTING_KEYS)
     if (value !== undefined) written[key] = writtenAs(key, value, 'the options')
   }
   return written
 }
 
+const PREFIX = 'RIVULET_'
+const NAMES_TOLD_MAX = 10
+
 /** An empty variable is one that is not set: that is how compose files leave one out. */
-function fromEnvironment(environment: Environment): WrittenSettings {
+function fromEnvironment(environment: Environment): { written: WrittenSettings; notices: string[] } {
   const written: WrittenSettings = {}
+  const foreign: string[] = []
   const known = new Map(SETTING_KEYS.map((key) => [variableOf(key), key]))
-  for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith('RIVULET_')) continue
+  for (const [name, text = ''] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || isOfPlatform(name, text)) continue
     const key = known.get(name)
-    if (key === undefined) throw unknownName('environment variable', name, [...known.keys()])
-    if (text !== undefined && text !== '') written[key] = { text, where: `the environment (${name})` }
+    if (key !== undefined) {
+      if (text !== '') written[key] = { text, where: `the environment (${name})` }
+    } else if (meant(name) === undefined) foreign.push(name)
+    else throw unknownName('environment variable', name, meant(name), [...known.keys()])
   }
-  return written
+  return { written, notices: foreign.length === 0 ? [] : [ignored(foreign)] }
+}
+
+/** The variable of ours that somebody probably meant. */
+function meant(name: string): string | undefined {
+  const bare = SETTING_KEYS.map((key) => variableOf(key).slice(PREFIX.length))
+  const near = nearest(name.slice(PREFIX.length), bare)
+  return near === undefined ? undefined : PREFIX + near
+}
+
+function ignored(names: readonly string[]): string {
+  const more = names.length > NAMES_TOLD_MAX ? `, and ${names.length - NAMES_TOLD_MAX} more` : ''
+  return `in the environment, no setting is called ${names.slice(0, NAMES_TOLD_MAX).join(', ')}${more}: ignored; rivulet --help lists all settings`
 }
 
 function fromFile(path: string): WrittenSettings {
@@ -125,34 +150,38 @@ function fromFile(path: string): WrittenSettings {
   const known = new Map(keys.map((key) => [fileKeyOf(key), key]))
   for (const [name, value] of Object.entries(readJsonObject(path))) {
     const key = known.get(name)
-    if (key === undefined) throw unknownName(`setting in ${path}`, name, [...known.keys()])
+    if (key === undefined) {
+      const names = [...known.keys()]
+      throw unknownName(`setting in ${path}`, name, nearest(name, names), names)
+    }
     written[key] = writtenAs(key, value, path)
   }
   return written
 }
 
+const NEXT = 'give the path of a JSON file, such as {"port": 8081}'
+
 function readJsonObject(path: string): object {
-  const next = 'give the path of a JSON file, such as {"port": 8081}'
   let content: string
   try {
     content = readFileSync(path, 'utf8')
   } catch (error) {
-    const message = `the config file ${path} cannot be read (${(error as Error).message}); ${next}`
+    const message = `the config file ${path} cannot be read (${(error as Error).message}); ${NEXT}`
     throw new RivuletError('config_invalid', message, { cause: error })
   }
   const value = parseJson(path, content)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new RivuletError('config_invalid', `the config file ${path} holds no JSON object; ${next}`)
+  throw new RivuletError('config_invalid', `the config file ${path} holds no JSON object; ${NEXT}`)
 }
 
 function parseJson(path: string, content: string): unknown {
   try {
     return JSON.parse(content)
   } catch (error) {
-    const detail = (error as Error).message
-    throw new RivuletError('config_invalid', `the config file ${path} is not JSON: ${detail}`, {
-      cause: error,
-    })
+    // The parser quotes what it met, which may be a secret: only the place of it is told.
+    const [, position] = /at position (\d+)/.exec((error as Error).message) ?? []
+    const where = position === undefined ? '' : `, from character ${Number(position) + 1} on`
+    throw new RivuletError('config_invalid', `the config file ${path} is not JSON${where}; ${NEXT}`)
   }
 }
 
@@ -171,8 +200,8 @@ function wrongValue(key: SettingKey, { text, where }: Written): RivuletError {
 
 function wrongJson(key: SettingKey, json: string, where: string): RivuletError {
   const { of, isSecret } = settingOf(key)
-  // An address in the usual form of a URL may have a password in it.
-  const shown = isSecret === true ? 'a value that is not shown' : json.replace(/\/\/[^/@]*@/, '//…@')
+  // An address may have a user and a password before its @, with or without the rest of a URL around them.
+  const shown = isSecret === true ? 'a value that is not shown' : json.replace(/^(\W*).*@/s, '$1…@')
   const message = `the setting ${spellings(key)} has ${shown}, from ${where}; allowed is ${of.allowed}`
   return new RivuletError('config_invalid', message)
 }
@@ -187,8 +216,12 @@ function spellings(key: SettingKey): string {
   return `${fileKeyOf(key)} (${others.filter((other) => other !== undefined).join(', ')})`
 }
 
-function unknownName(what: string, name: string, known: readonly string[]): RivuletError {
-  const near = nearest(name, known)
+function unknownName(
+  what: string,
+  name: string,
+  near: string | undefined,
+  known: readonly string[],
+): RivuletError {
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`
   return new RivuletError('config_invalid', `there is no ${what} named ${name}; ${hint}`)
 }

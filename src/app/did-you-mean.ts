@@ -2,14 +2,26 @@
 
 const DISTANCE_MAX = 3
 
-/** @returns the known name nearest to `name`, if one is near */
+/**
+ * @returns the known name that is a few typing errors away from `name`; else one that has the same words and more, or
+ * the same words and fewer (`kafka_brokers` for `kafka`); nothing where neither is known
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const given = name.toLowerCase()
   const ranked = known
-    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, distance: distance(given, candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)
   const [best] = ranked
-  return best !== undefined && best.distance <= DISTANCE_MAX ? best.candidate : undefined
+  if (best !== undefined && best.distance <= distanceMax(given)) return best.candidate
+  const byLength = known.toSorted((a, b) => b.length - a.length)
+  return (
+    byLength.find((candidate) => given.startsWith(`${candidate.toLowerCase()}_`)) ??
+    byLength.findLast((candidate) => candidate.toLowerCase().startsWith(`${given}_`))
+  )
 }
+
+/** Every short name is a few letters away from every other one. */
+const distanceMax = (name: string): number => Math.min(DISTANCE_MAX, Math.ceil(name.length / 2))
 
 /** Letters to insert, remove or replace, row by row. */
 function distance(one: string, other: string): number {

@@ -1,6 +1,7 @@
 /** What the engine counts, under the names that Prometheus knows it by. */
 
 import { idTimeMs } from '../core/ids.ts'
+import type { Engine } from '../engine/engine.ts'
 import type { Metrics } from '../http/metrics.ts'
 import type { RateLimits } from '../http/limits.ts'
 import type { Rivulet } from './rivulet.ts'
@@ -27,6 +28,7 @@ export function measureEngine(
     'Partitions of the log that this process projects and fans out.',
     () => engine.worker.owned.size,
   )
+  measureLog(metrics, engine)
   metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
   total(
     'rivulet_dead_letters_total',
@@ -79,6 +81,24 @@ export function measureEngine(
   if (limits === undefined) return
   total('rivulet_rate_limited_total', 'Requests refused by a rate limit.', () => limits.stats.limited)
   total('rivulet_rate_uncounted_total', 'Requests nobody could count.', () => limits.stats.uncounted)
+}
+
+function measureLog(metrics: Metrics, { appends, worker }: Engine): void {
+  metrics.number(
+    'rivulet_log_appended_records_total',
+    'Events that this process has appended to the log.',
+    () => appends.records,
+    'total',
+  )
+  metrics.number('rivulet_log_appended_bytes_total', 'Bytes of these events.', () => appends.bytes, 'total')
+  metrics.histogram('rivulet_log_append_seconds', 'From an append to the log until it is durable.', () => [
+    { labels: {}, histogram: appends.latency },
+  ])
+  metrics.number(
+    'rivulet_checkpoint_age_seconds',
+    'For how long there has been something that no checkpoint holds; 0 when there is nothing.',
+    () => worker.unsavedMs() / 1_000,
+  )
 }
 
 /** What is known of timelines in this process's memory; an engine of their own has its own figures. */

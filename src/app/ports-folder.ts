@@ -5,9 +5,10 @@ import { openLevelStore } from '../ports/store/leveldb.ts'
 import type { Store } from '../ports/store/store.ts'
 import { createClosers } from './closers.ts'
 import { openDataFolder } from './data-folder.ts'
+import { createFolderSize } from './folder-size.ts'
 import { importsTable } from './import/tables.ts'
 import { createFolderNotes } from './notes.ts'
-import type { Durable, OpenPortsOptions } from './ports-parts.ts'
+import type { Durable, Figure, OpenPortsOptions } from './ports-parts.ts'
 import { assertEpoch, assertSamePast, mismatch } from './same-past.ts'
 
 const HOUR_MS = 3_600_000
@@ -29,8 +30,16 @@ export async function openFolder(
     if (data.hasImports) await assertImportsThere(folder, store)
     const notes = createFolderNotes(folder)
     const id = await notes.keep('deployment.id', () => Buffer.from(env.randomBytes(12)).toString('hex'))
+    const figures: readonly Figure[] = [
+      { name: 'rivulet_log_bytes', help: 'Log files in the data folder.', read: () => log.bytesOnDisk },
+      {
+        name: 'rivulet_store_bytes',
+        help: 'Files of the store in the data folder, some seconds ago.',
+        read: createFolderSize(env, data.storeFolder),
+      },
+    ]
     const { timelinesFile } = data
-    return { log, store, notes, id: id.text, place: folder, timelinesFile, figures: [], close: closers.close }
+    return { log, store, notes, id: id.text, place: folder, timelinesFile, figures, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error

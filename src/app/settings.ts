@@ -5,6 +5,7 @@
 
 import { LIMITS } from '../core/limits.ts'
 import { ROLES } from '../engine/shared.ts'
+import { EXPOSURES } from '../http/exposure.ts'
 import { RATE_LIMITS } from '../http/limits.ts'
 import { memoryViewsBytesMin } from '../ports/views/memory.ts'
 import {
@@ -54,7 +55,7 @@ export const SETTINGS = {
   serverKey: setting({
     of: optional(secret(8)),
     fallback: none<string>(),
-    fallbackText: 'made at the first start, kept in DATA/server.key',
+    fallbackText: 'made at the first start, kept in DATA/server.key or in the keyspace',
     help: 'key with which the application creates accounts and tokens',
     isSecret: true,
   }),
@@ -101,6 +102,28 @@ export const SETTINGS = {
     fallback: [] as readonly string[],
     fallbackText: 'none',
     help: 'web origins whose pages may call the API',
+  }),
+  metrics: setting({
+    of: choice(...EXPOSURES),
+    fallback: 'open',
+    help: 'who reads /metrics: everybody who reaches the port, who has the server key (key), or nobody (off)',
+  }),
+  metricsPort: setting({
+    of: optional(whole(0, 65_535)),
+    fallback: none<number>(),
+    fallbackText: 'that of the API',
+    help: 'port on which /metrics is, and nothing else; it is then not beside the API',
+  }),
+  metricsHost: setting({
+    of: optional(host),
+    fallback: none<string>(),
+    fallbackText: 'that of the API',
+    help: 'address of that port',
+  }),
+  docs: setting({
+    of: choice(...EXPOSURES),
+    fallback: 'open',
+    help: 'who sees /docs and /openapi.json: everybody, who has the server key (key), or nobody (off)',
   }),
   kafka: setting({
     of: optional(nodes('kafka', 9_092)),

@@ -26,11 +26,11 @@ function failureLine(error: unknown): string {
   return `rivulet: internal: ${message}; ${next}`
 }
 
-/** What the system says about a port, in words that help. */
-export function listenFailure(error: unknown, host: string, port: number): Error {
+/** What the system says about a port, in words that help. @param flags that choose another one */
+export function listenFailure(error: unknown, host: string, port: number, flags: string): Error {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const at = `${host}:${port}`
-  const next = 'choose another with --port or --host (0 takes a free port)'
+  const next = `choose another with ${flags} (0 takes a free port)`
   if (code === 'EADDRINUSE')
     return new RivuletError('unavailable', `${at} is in use by another program; ${next}`)
   if (code === 'EACCES') return new RivuletError('unavailable', `${at} is not open to this user; ${next}`)

@@ -20,11 +20,12 @@ ${settingsHelp()}
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting, 3 imported, but rows were left out.`
 
-/** Commander's remarks come in lines of their own; ours is one. */
+/** Commander's remarks come in lines of their own; ours is one. What was given to a flag that is none may be a secret. */
 const usageLine = (text: string): string =>
   `rivulet: config_invalid: ${text
     .trim()
     .replace(/^error: /, '')
+    .replace(/(option '--[^'=]+)=[^']*'/, "$1'")
     .replaceAll('\n', ' ')}; see rivulet --help\n`
 
 const program = new Command('rivulet')

@@ -17,6 +17,10 @@ export const SERVE_SETTINGS: readonly SettingKey[] = [
   'logRetentionHours',
   'tokenTtlHours',
   'corsOrigins',
+  'metrics',
+  'metricsPort',
+  'metricsHost',
+  'docs',
   'config',
 ]
 

@@ -7,6 +7,7 @@ import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
 import { processEnvironment } from '../app/config.ts'
+import { announcement, type Readiness } from './announce.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { endWithin } from './hard-end.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
@@ -19,23 +20,36 @@ const version = readVersion()
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
-  const { config, given } = configOf(flags, SERVE_SETTINGS)
+  const notices: string[] = []
+  const { config, given } = configOf(flags, SERVE_SETTINGS, (text) => void notices.push(text))
   assertOnePlace(flags, config)
   const isDemo = flags.demo === true
   // On a terminal, a line a request would drown what people came to read.
   const isQuiet = !given.has('logLevel') && (isDemo || process.stderr.isTTY === true)
   const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
+  for (const notice of notices) telemetry.logger.warn(notice)
   const terminal = createTerminal(env)
   const onFatal = (error: unknown) => endFatally(telemetry, error)
   const asked = Promise.race([listenForSignals(env).first, starterGone(env, processEnvironment())])
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
-  const parts = { env, config, version, logger: telemetry.logger, onFatal, ...(prepare && { prepare }) }
+  const parts = {
+    env,
+    config,
+    version,
+    logger: telemetry.logger,
+    onFatal,
+    ...(prepare && { prepare, showsDemo: true }),
+  }
   try {
     const composed = await startOrEnd(compose(parts), asked, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
-      await announce(composed, config, terminal, isDemo)
+      const ready = await beReady(composed, config, telemetry)
+      const { place, keys } = composed
+      terminal.print(announcement({ version, config, place, keys, ...ready }).join('\n'))
+      if (isDemo && config.role !== 'worker')
+        terminal.print((await demoHints(composed, ready.url)).join('\n'))
       telemetry.logger.info({ signal: await asked }, 'ending')
     } finally {
       endWithin(KILLED_AFTER_MS)
@@ -62,28 +76,22 @@ async function startOrEnd(
   process.exit(EXIT.ok)
 }
 
-async function announce(
+async function beReady(
   composed: Composed,
   config: Config,
-  terminal: Terminal,
-  isDemo: boolean,
-): Promise<void> {
-  const { url } = await composed.listen().catch((error: unknown) => {
-    throw listenFailure(error, config.host, config.port)
+  { logger }: Telemetry,
+): Promise<Pick<Readiness, 'url' | 'metricsUrl'>> {
+  const { host, metricsHost = host, role } = config
+  // Before the API: whoever finds that one there may scrape.
+  const metrics = await composed.listenForMetrics().catch((error: unknown) => {
+    throw listenFailure(error, metricsHost, config.metricsPort ?? 0, '--metrics-port or --metrics-host')
   })
-  const { keys, place } = composed
-  terminal.print(`Rivulet ${version} is ready: ${config.role === 'worker' ? url : `${url}/api/v1`}`)
-  if (config.role !== 'all') terminal.print(`  role           ${config.role}`)
-  if (config.role !== 'worker') terminal.print(`  documentation  ${url}/docs`)
-  terminal.print(`  health         ${url}/readyz    metrics  ${url}/metrics`)
-  terminal.print(`  data           ${place}`)
-  if (keys.serverKeyPlace !== undefined) {
-    const key = keys.isNew
-      ? `${keys.serverKey}   (made just now, kept in ${keys.serverKeyPlace})`
-      : keys.serverKeyPlace
-    terminal.print(`  server key     ${key}`)
-  }
-  if (isDemo) terminal.print((await demoHints(composed, url)).join('\n'))
+  const { url, port } = await composed.listen().catch((error: unknown) => {
+    throw listenFailure(error, host, config.port, '--port or --host')
+  })
+  const apart = metrics === undefined ? {} : { metrics_host: metricsHost, metrics_port: metrics.port }
+  logger.info({ host, port, ...apart, version, role, place: composed.place }, 'listening')
+  return { url, metricsUrl: metrics?.url }
 }
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */

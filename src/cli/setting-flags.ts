@@ -17,14 +17,18 @@ export function addSettings(command: Command, keys: readonly SettingKey[]): Comm
 }
 
 /** The configuration by the flags of this command, the environment and the config file. */
-export const configOf = (
+export function configOf(
   options: Partial<Record<SettingKey, string>>,
   keys: readonly SettingKey[],
-): Configured =>
-  readConfig({
+  onNotice: (text: string) => void = (text) => void process.stderr.write(`${text}\n`),
+): Configured {
+  const configured = readConfig({
     flags: Object.fromEntries(keys.map((key) => [key, options[key]])),
     environment: processEnvironment(),
   })
+  for (const notice of configured.notices) onNotice(notice)
+  return configured
+}
 
 /** Who names a folder does not mean the engines that the environment happens to name. */
 export function assertOnePlace({ data }: Partial<Record<SettingKey, string>>, { kafka }: Config): void {

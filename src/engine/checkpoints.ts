@@ -16,6 +16,8 @@ export interface Checkpoints {
   ahead(events: number): void
   /** So many events have come that it should not wait any longer. */
   readonly isDue: boolean
+  /** For how long there has been something that is in no checkpoint yet; 0 when there is nothing. */
+  unsavedMs(): number
   /** One after the other. */
   save(): Promise<void>
   /** The last one, where there is something to save. */
@@ -25,7 +27,10 @@ export interface Checkpoints {
 const EVENTS = 500_000
 
 export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOptions): Checkpoints {
-  let isAhead = false
+  /** Since when there has been something that no checkpoint holds, nor one that is being made. */
+  let aheadSinceMs: number | undefined
+  /** The same of what the checkpoint that is being made is to hold. */
+  let savingSinceMs: number | undefined
   let events = 0
   let saving: Promise<void> = Promise.resolve()
   let timer: { cancel(): void } | undefined
@@ -33,9 +38,11 @@ export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOpt
 
   async function saveNow(): Promise<void> {
     events = 0
-    isAhead = false
+    savingSinceMs = aheadSinceMs
+    aheadSinceMs = undefined
     const isLeft = await save()
-    if (isLeft) isAhead = true
+    if (isLeft) aheadSinceMs = savingSinceMs ?? aheadSinceMs ?? env.monotonicMs()
+    savingSinceMs = undefined
   }
 
   function inTurn(): Promise<void> {
@@ -45,7 +52,7 @@ export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOpt
 
   function schedule(): void {
     timer = env.timer(everyMs, () => {
-      const due = isAhead ? inTurn() : Promise.resolve()
+      const due = aheadSinceMs !== undefined ? inTurn() : Promise.resolve()
       due.then(() => !isStopped && schedule(), onError)
     })
   }
@@ -53,17 +60,21 @@ export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOpt
   return {
     start: schedule,
     ahead(more) {
-      isAhead = true
+      aheadSinceMs ??= env.monotonicMs()
       events += more
     },
     get isDue() {
       return events >= EVENTS
     },
+    unsavedMs() {
+      const sinceMs = savingSinceMs ?? aheadSinceMs
+      return sinceMs === undefined ? 0 : env.monotonicMs() - sinceMs
+    },
     save: inTurn,
     async stop() {
       isStopped = true
       timer?.cancel()
-      if (isAhead) await inTurn()
+      if (aheadSinceMs !== undefined) await inTurn()
     },
   }
 }

@@ -3,6 +3,7 @@
  * the meaning; what is here would serve any of them.
  */
 
+import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import type { IdSource } from '../core/ids.ts'
 import { RivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -91,8 +92,18 @@ export interface Produced {
   readonly position: number
 }
 
+/** What this process has appended to the log, and how long the log took to say that it is durable. */
+export interface AppendStats {
+  records: number
+  /** Of the events themselves, without what the log puts around them. */
+  bytes: number
+  /** In milliseconds; of appends that succeeded. */
+  readonly latency: Histogram
+}
+
 export interface Engine extends EngineContext {
   readonly worker: Worker
+  readonly appends: AppendStats
   /** Records that could not be taken in. */
   readonly deadLetters: DeadLetters
   /** Why no write can be taken now, if so, though log and store may be reached. */
@@ -119,6 +130,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const { ids, horizon } = mode
   /** By partition, what caches have been brought up to date with: partitions change their owners. */
   const applied = new Array<number>(log.partitions).fill(0)
+  const appends: AppendStats = { records: 0, bytes: 0, latency: new Histogram(LATENCY_BOUNDS_MS) }
   let stopping = false
 
   const produce: Produce = async (type, key, body, once) => {
@@ -150,8 +162,12 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
       once,
     )
     mode.append.stamped(id, key)
+    const startedAtMs = env.monotonicMs()
     const appended = log.append([{ key, value }]).then(
       (positions) => {
+        appends.records++
+        appends.bytes += value.byteLength
+        appends.latency.observe(env.monotonicMs() - startedAtMs)
         mode.append.appended(id, key, positions[0], type.stands === true)
         return positions
       },
@@ -246,6 +262,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   return {
     ...context,
     worker,
+    appends,
     deadLetters,
     refusal: mode.append.refusal,
     settle,

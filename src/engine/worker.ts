@@ -40,6 +40,8 @@ export interface Worker {
   /** Resolves when every partition is this process's, and everything appended so far, and what followed, is done. */
   idle(): Promise<void>
   checkpoint(): Promise<void>
+  /** For how long there has been something that a start after a crash would do again; 0 when there is nothing. */
+  unsavedMs(): number
   stop(): Promise<void>
 }
 
@@ -259,6 +261,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   return {
     checkpoint: checkpoints.save,
+    unsavedMs: checkpoints.unsavedMs,
     owned,
     projectedTo: (partition) => projectedTo[partition],
     reactedTo: (partition) => reactedTo[partition],

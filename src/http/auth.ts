@@ -51,15 +51,18 @@ const APPLICATION: Caller = { account: undefined, application: true }
 export const ACTING_HEADER = 'rivulet-account'
 const ACTING_PATH = `header.${ACTING_HEADER}`
 
+/** Hashing both makes the comparison say nothing about lengths or common beginnings. */
+export function serverKeyCheck(serverKey: string): (key: string) => boolean {
+  const hash = hashOf(serverKey)
+  return (key) => timingSafeEqual(hashOf(key), hash)
+}
+
 export function createAuth(options: AuthOptions): Auth {
   const { env, tokens, accountById, accountByRef } = options
   assert(options.serverKey.length > 0, 'the server key is not empty')
-  const serverKeyHash = hashOf(options.serverKey)
+  const isServerKey = serverKeyCheck(options.serverKey)
   // Keyed by the whole header: it lies in memory only as long as it would in any open request.
   const known = new LRUCache<string, { caller: Caller; expiresAtMs: number }>({ max: KNOWN_MAX })
-
-  /** Hashing both makes the comparison say nothing about lengths or common beginnings. */
-  const isServerKey = (key: string) => timingSafeEqual(hashOf(key), serverKeyHash)
 
   async function application(acting: string | undefined): Promise<Caller> {
     if (acting === undefined) return APPLICATION

@@ -32,7 +32,8 @@ const HTTP_LIMITS = {
 export interface ServerOptions {
   readonly env: Env
   readonly log: AccessLog
-  readonly metrics: Metrics
+  /** Without it, requests are not counted. */
+  readonly metrics?: Metrics
   readonly corsOrigins: readonly string[]
 }
 
@@ -115,11 +116,12 @@ function requestIds(env: Env): (request: IncomingMessage) => string {
   }
 }
 
-function recorder(log: AccessLog, metrics: Metrics) {
-  const other = metrics.route('other', 'other')
+function recorder(log: AccessLog, metrics: Metrics | undefined) {
+  const other = metrics?.route('other', 'other')
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const stats = request.stats ?? other
     const elapsedMs = reply.elapsedTime
+    if (stats === undefined) return log.served(request, reply, 'other', elapsedMs)
     stats.latency.observe(elapsedMs)
     stats.byStatus.set(reply.statusCode, (stats.byStatus.get(reply.statusCode) ?? 0) + 1)
     if (stats.isLogged) log.served(request, reply, stats.route, elapsedMs)

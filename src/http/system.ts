@@ -1,9 +1,10 @@
-/** What operators and their machines ask: alive, ready, numbers. Open to whoever reaches the port. */
+/** What operators and their machines ask: alive, ready. Open to whoever reaches the port. */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { RivuletError } from '../core/errors.ts'
 import type { Metrics } from './metrics.ts'
+import { probe } from './probe.ts'
 import { problemResponses } from './schemas.ts'
 
 export interface SystemOptions {
@@ -14,7 +15,6 @@ export interface SystemOptions {
 }
 
 const RETRY_READY_MS = 1_000
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const status = (...values: string[]) =>
   Type.Object(
@@ -24,18 +24,10 @@ const status = (...values: string[]) =>
 
 export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
   const common = { tags: ['system'], security: [] }
-  /** Asked every few seconds, for ever: counted, and not logged. */
-  function probe(url: string) {
-    const stats = metrics.route('GET', url, false)
-    return (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
-      request.stats = stats
-      done()
-    }
-  }
   app.get(
     '/healthz',
     {
-      onRequest: probe('/healthz'),
+      onRequest: probe(metrics, '/healthz'),
       schema: {
         ...common,
         operationId: 'getHealth',
@@ -48,7 +40,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
   app.get(
     '/readyz',
     {
-      onRequest: probe('/readyz'),
+      onRequest: probe(metrics, '/readyz'),
       schema: {
         ...common,
         operationId: 'getReadiness',
@@ -61,20 +53,5 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
       if (reason === undefined) return reply.send({ status: 'ready', version })
       throw new RivuletError('unavailable', reason, { retryAfterMs: RETRY_READY_MS })
     },
-  )
-  app.get(
-    '/metrics',
-    {
-      onRequest: probe('/metrics'),
-      schema: {
-        ...common,
-        operationId: 'getMetrics',
-        summary: 'Numbers for Prometheus',
-        response: {
-          200: { description: 'Text.', content: { 'text/plain': { schema: { type: 'string' } } } },
-        },
-      },
-    },
-    async (_request, reply) => reply.header('content-type', METRICS_TYPE).send(await metrics.text()),
   )
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readConfig, type ConfigSources } from '../../src/app/config.ts'
 import { nearest } from '../../src/app/did-you-mean.ts'
+import { isOfPlatform } from '../../src/app/platform-variables.ts'
 import { SETTING_KEYS, settingsHelp, variableOf } from '../../src/app/settings.ts'
 import { RivuletError } from '../../src/core/errors.ts'
 import { tempFolder } from './folders.ts'
@@ -43,6 +44,81 @@ test('a flag goes before the environment, that before the file, that before the 
 
 test('an empty variable is not set, and foreign ones are nobody’s business', () => {
   expect(readConfig({ environment: { RIVULET_PORT: '', PATH: '/bin' } }).config.port).toBe(8_080)
+})
+
+/** What Kubernetes sets in every pod beside a Service of that name, with a named port. */
+const ofService = (name: string): Record<string, string> => ({
+  [`${name}_SERVICE_HOST`]: '10.0.0.1',
+  [`${name}_SERVICE_PORT`]: '8080',
+  [`${name}_SERVICE_PORT_HTTP`]: '8080',
+  [`${name}_SERVICE_PORT_METRICS_TLS`]: '9090',
+  [`${name}_PORT`]: 'tcp://10.0.0.1:8080',
+  [`${name}_PORT_8080_TCP`]: 'tcp://10.0.0.1:8080',
+  [`${name}_PORT_8080_TCP_PROTO`]: 'tcp',
+  [`${name}_PORT_8080_TCP_PORT`]: '8080',
+  [`${name}_PORT_8080_TCP_ADDR`]: '10.0.0.1',
+  [`${name}_PORT_53_UDP`]: 'udp://10.0.0.1:53',
+  [`${name}_PORT_53_UDP_ADDR`]: '10.0.0.1',
+})
+
+test.each([
+  ['RIVULET'],
+  ['RIVULET_API'],
+  ['RIVULET_KAFKA'],
+  ['RIVULET_METRICS'],
+  ['RIVULET_DATA'],
+  ['RIVULET_SERVER_KEY'],
+])('what Kubernetes sets for a service %s is no setting', (service) => {
+  const { config, given, notices } = readConfig({ environment: ofService(service) })
+  expect([config, [...given], notices]).toEqual([readConfig({}).config, [], []])
+})
+
+test('what Docker sets for a link is no setting', () => {
+  for (const alias of ['RIVULET', 'RIVULET_DB']) {
+    const environment = {
+      [`${alias}_NAME`]: '/web/rivulet',
+      [`${alias}_ENV_PATH`]: '/bin',
+      [`${alias}_PORT`]: 'tcp://172.17.0.5:8080',
+      [`${alias}_PORT_8080_TCP_ADDR`]: '172.17.0.5',
+    }
+    const { given, notices } = readConfig({ environment })
+    expect([[...given], notices]).toEqual([[], []])
+  }
+})
+
+test('a setting holds beside what the platform sets, and a wrong one is still refused', () => {
+  const platform = ofService('RIVULET')
+  const environment = { ...platform, RIVULET_PORT: '9000', RIVULET_HOST: '0.0.0.0' }
+  expect(readConfig({ environment }).config).toMatchObject({ port: 9_000, host: '0.0.0.0' })
+  expect(refusal({ environment: { ...platform, RIVULET_PORT: 'tcp:8080' } })).toMatch(/RIVULET_PORT/)
+})
+
+test('no setting is taken for what a platform sets', () => {
+  for (const key of SETTING_KEYS)
+    for (const value of ['', '8080', '/a/b/c', '10.0.0.1:1'])
+      expect(isOfPlatform(variableOf(key), value)).toBe(false)
+})
+
+test.each([
+  ['RIVULET_KAFKA_BROKERS', 'RIVULET_KAFKA'],
+  ['RIVULET_DATA_DIR', 'RIVULET_DATA'],
+  ['RIVULET_TIMELINES', 'RIVULET_TIMELINES_MIB'],
+  ['RIVULET_PORT_HTTP', 'RIVULET_PORT'],
+  ['RIVULET_POTR', 'RIVULET_PORT'],
+  ['RIVULET_REDIS_PASWORD', 'RIVULET_REDIS_PASSWORD'],
+])('%s is likely a mistake, and refused', (name, meant) =>
+  expect(refusal({ environment: { [name]: 'x' } })).toContain(`named ${name}; did you mean ${meant}?`),
+)
+
+test('what is no setting and like none is told of by name, and ignored', () => {
+  const environment = { RIVULET_IMAGE: 'registry/x', RIVULET_TAG: 'secret-7', RIVULET_REPLICAS: '2' }
+  const { config, notices } = readConfig({ environment })
+  expect(config).toEqual(readConfig({}).config)
+  expect(notices).toHaveLength(1)
+  for (const name of Object.keys(environment)) expect(notices[0]).toContain(name)
+  expect(notices[0]).not.toContain('secret-7')
+  const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`RIVULET_XYZZY_${i}`, '']))
+  expect(readConfig({ environment: many }).notices.join('').length).toBeLessThan(1_000)
 })
 
 test('a list is text with commas, or a list in a file', () => {
@@ -96,10 +172,24 @@ test.each<[string, string, RegExp]>([
     '{"port": true}',
     /^the setting port \(.*\) has true, from \S+; allowed is a whole/,
   ],
-  ['no JSON', '{port: 1}', /^the config file \S+ is not JSON: /],
+  ['no JSON', '{port: 1}', /^the config file \S+ is not JSON, from character 2 on; /],
   ['no object', '[1]', /^the config file \S+ holds no JSON object; give the path of a JSON file/],
 ])('refused in a file: %s', (_name, content, message) => {
   expect(refusal({ flags: { config: configFile(content) } })).toMatch(message)
+})
+
+test.each<[string, Record<string, string> | string]>([
+  ['an address with a user and a password', { RIVULET_REDIS: 'redis://me:hunter2@127.0.0.1:6379' }],
+  ['the same without a scheme', { RIVULET_REDIS: 'me:hunter2@127.0.0.1:6379' }],
+  ['the same for one of many nodes', { RIVULET_KAFKA: '10.0.0.1:9092,kafka://u:a@hunter2@10.0.0.2' }],
+  ['a password with a slash', { RIVULET_CASSANDRA: 'cassandra://u:a/hunter2@10.0.0.2:9042' }],
+  ['a password of another kind in a file', '{"redis_password": ["hunter2 "]}'],
+  ['a file that breaks off at a secret', '{"server_key": hunter2hunter2}'],
+  ['a file that breaks off behind a secret', '{"server_key": "hunter2", x}'],
+])('never shown: %s', (_name, written) => {
+  const sources =
+    typeof written === 'string' ? { flags: { config: configFile(written) } } : { environment: written }
+  expect(refusal(sources)).not.toContain('hunter2')
 })
 
 test('a file that is not there is named', () => {
@@ -128,6 +218,7 @@ test('settings of an engine without its address are refused: a line was lost', (
   expect(refusal({ environment: { ...redis, RIVULET_REDIS_USERNAME: 'u' } })).toMatch(
     /RIVULET_REDIS_PASSWORD/,
   )
+  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(/RIVULET_METRICS_PORT,/)
   const cassandra = { RIVULET_CASSANDRA: '127.0.0.1:9042', RIVULET_CASSANDRA_USERNAME: 'u' }
   expect(refusal({ environment: cassandra })).toMatch(/RIVULET_CASSANDRA_PASSWORD/)
 })

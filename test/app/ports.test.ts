@@ -1,10 +1,12 @@
 /** The ports of a folder: they must tell one story, and the folder's keys must stay its own. */
 
-import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { createFolderSize } from '../../src/app/folder-size.ts'
 import { openKeys } from '../../src/app/keys.ts'
 import { createFolderNotes } from '../../src/app/notes.ts'
+import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { env, openFolder, tempFolder, withRivulet } from './folders.ts'
 
 async function post(folder: string, count: number): Promise<void> {
@@ -58,4 +60,39 @@ test('a damaged key is not replaced', async () => {
     code: 'data_corrupt',
     message: expect.stringContaining('secret.key is damaged; restore it'),
   })
+})
+
+test('a folder tells what its log and its store take', async () => {
+  const folder = tempFolder()
+  await post(folder, 20)
+  const ports = await openFolder(folder)
+  const figure = (name: string) => ports.figures.find((one) => one.name === name)?.read()
+  const sizeOf = async (part: string) => {
+    const names = (await readdir(join(folder, part))).filter(
+      (name) => part !== 'log' || name.endsWith('.segment'),
+    )
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, part, name))).size))
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+  expect(figure('rivulet_log_bytes')).toBe(await sizeOf('log'))
+  await expect.poll(() => figure('rivulet_store_bytes')).toBe(await sizeOf('store'))
+  await ports.close()
+})
+
+test('the size of a folder is looked up now and then, however often it is asked', async () => {
+  const env = createSimulatedEnv({ seed: 1, startMs: 0 })
+  const folder = tempFolder()
+  await mkdir(join(folder, 'inner'))
+  await writeFile(join(folder, 'inner', 'a'), 'x'.repeat(100))
+  const read = createFolderSize(env, folder)
+  expect(read()).toBeNaN()
+  await expect.poll(read).toBe(100)
+  await writeFile(join(folder, 'b'), 'x'.repeat(23))
+  env.advance(9_000)
+  expect(read()).toBe(100)
+  env.advance(2_000)
+  await expect.poll(read).toBe(123)
+  await rm(folder, { recursive: true })
+  env.advance(11_000)
+  expect(read()).toBe(123)
 })

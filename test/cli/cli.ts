@@ -66,7 +66,7 @@ export async function serve(data: string, args: readonly string[] = []): Promise
   const settings = { RIVULET_SERVER_KEY: SERVER_KEY, RIVULET_RATE_LIMIT: 'off', RIVULET_LOG_LEVEL: 'warn' }
   const started = start(['serve', '--data', data, '--port', '0', ...args], settings)
   const said = await started.says('  data  ')
-  const url = /is ready: (http:\S+)\/api\/v1/.exec(said)?.[1] ?? ''
+  const url = /is ready: (http:\S+)/.exec(said)?.[1] ?? ''
   const end = (signal: NodeJS.Signals) => async () => {
     started.child.kill(signal)
     return started.ended

@@ -1,6 +1,6 @@
 /** The commands as processes: what they print, how they end, and what they refuse. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -39,6 +39,13 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
     { RIVULET_POTR: '1' },
     2,
     /^rivulet: config_invalid: .*RIVULET_POTR; did you mean RIVULET_PORT\?\n$/,
+  ],
+  [
+    'a secret for a flag that there is not',
+    ['serve', '--server-key=hunter2hunter2'],
+    {},
+    2,
+    /^rivulet: config_invalid: unknown option '--server-key'[^=]*; see rivulet --help\n$/,
   ],
   ['nothing to import', ['import'], {}, 2, /name a file with --edges or --posts\n$/],
   [
@@ -150,34 +157,65 @@ test('a port in use is named', async () => {
   )
 })
 
-test('the server key is made once, kept for the owner, and shown the first time', async () => {
+test('the server key is made once, kept for the owner, and never printed or logged', async () => {
   const data = newFolder()
   for (const isFirst of [true, false]) {
-    const started = start(['serve', '--data', data, '--port', '0'])
+    const started = start(['serve', '--data', data, '--port', '0'], { RIVULET_LOG_LEVEL: 'debug' })
     const said = await started.says('server key')
-    const key = readFileSync(join(data, 'server.key'), 'utf8').trim()
-    expect(said.includes(key)).toBe(isFirst)
-    expect(said).toContain(join(data, 'server.key'))
+    expect(said.includes('made just now')).toBe(isFirst)
+    const path = join(data, 'server.key')
+    expect(said).toContain(path)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const key = readFileSync(path, 'utf8').trim()
+    const url = /(http:\/\/[\d.]+:\d+)/.exec(said)?.[1] ?? ''
+    const headers = { authorization: `Bearer ${key}` }
+    expect((await fetch(`${url}/api/v1/admin/policy`, { headers })).status).toBe(200)
+    expect((await fetch(`${url}/api/v1/feed`, { headers })).status).toBe(400)
     started.child.kill('SIGTERM')
-    expect(await started.ended).toMatchObject({ code: 0 })
+    const ended = await started.ended
+    expect(ended.code).toBe(0)
+    expect(ended.stderr).toContain('/api/v1/feed')
+    for (const secret of [key, readFileSync(join(data, 'secret.key'), 'utf8').trim()])
+      expect(ended.stdout + ended.stderr).not.toContain(secret)
   }
 })
 
-test('the demo world is loaded once; what it prints works as it stands', async () => {
+/** All lines that are to be typed, in one shell, as they stand. @returns what each curl answered */
+function typed(said: string): Record<string, unknown>[] {
+  const lines = said.split('\n').filter((line) => line.startsWith('  curl ') || line.startsWith('  export '))
+  const script = lines
+    .map((line) => (line.startsWith('  curl ') ? `${line} || exit 1\necho` : line))
+    .join('\n')
+  const { status, stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' })
+  expect(status).toBe(0)
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+test('the demo world is loaded once; what it prints works as it stands, and shows in the page', async () => {
   const data = newFolder()
   let posts = 0
   for (const isFirst of [true, false]) {
     const server = await serve(data, ['--demo'])
-    const commands = (await server.says('/follow')).split('\n').filter((line) => line.startsWith('  curl '))
-    expect(commands).toHaveLength(3)
-    const answers = commands.map((command) => {
-      const { stdout } = spawnSync('bash', ['-c', command], { encoding: 'utf8' })
-      return JSON.parse(stdout) as Record<string, unknown>
-    })
-    expect(answers[0]).toMatchObject({ complete: true, has_more: true, failed_sources: [] })
-    expect(answers[0].posts).toHaveLength(3)
-    expect(answers[1]).toMatchObject({ content: 'Hello from the terminal!', author: { handle: 'guest' } })
-    expect(answers[2]).toMatchObject({ following: true })
+    const said = await server.says('and read again:')
+    // The token stands there once, whatever is done with it.
+    expect(said.split('\n').filter((line) => line.includes('eyJ'))).toHaveLength(1)
+    const [before, posted, followed, after, ...rest] = typed(said)
+    expect(rest).toEqual([])
+    expect(before).toMatchObject({ complete: true, has_more: true, failed_sources: [] })
+    expect(before.posts).toHaveLength(5)
+    expect(posted).toMatchObject({ content: 'Hello from the terminal!', author: { handle: 'guest' } })
+    expect(followed).toMatchObject({ following: true })
+    const handles = (page: Record<string, unknown>) =>
+      (page.posts as { author: { handle: string } }[]).map(({ author }) => author.handle)
+    if (isFirst) expect(handles(before)).not.toContain('nova')
+    expect(handles(after)).toContain('nova')
+    expect(handles(after)[0]).toBe('guest')
+    const page = await (await fetch(server.url)).text()
+    for (const piece of ['export TOKEN=eyJ', 'Hello from the terminal!', 'Nova Observatory'])
+      expect(page).toContain(piece)
     const star = await fetch(`${server.url}/api/v1/accounts/ext:nova`, {
       headers: { authorization: `Bearer ${SERVER_KEY}` },
     })
@@ -185,11 +223,104 @@ test('the demo world is loaded once; what it prints works as it stands', async (
     expect(account.followers_count).toBeGreaterThan(200)
     if (isFirst) posts = account.posts_count
     expect(account.posts_count).toBe(posts)
-    expect(await server.stop()).toMatchObject({ code: 0, stderr: '' })
+    const { code, stderr } = await server.stop()
+    // It may tell of timelines that it makes anew.
+    expect([code, stderr]).toEqual([0, expect.not.stringMatching(/"level":[56]0/)])
   }
+  const quiet = await serve(data)
+  expect(await (await fetch(quiet.url)).text()).not.toMatch(/eyJ|Hello from the terminal|@guest/)
+  await quiet.stop()
   const doctor = await run(['doctor', '--data', data, '--readers', '5'])
   expect(doctor.stdout).toMatch(/ok +feeds +5 readers, \d+ posts\nall is well/)
   expect(doctor.code).toBe(0)
+})
+
+test('somebody else’s folder gets no demo world, and its guest is shown to nobody', async () => {
+  const data = newFolder()
+  const headers = { authorization: `Bearer ${SERVER_KEY}`, 'content-type': 'application/json' }
+  const first = await serve(data)
+  for (const name of ['guest', 'nova']) {
+    const body = JSON.stringify({ handle: name })
+    const url = `${first.url}/api/v1/accounts/ext:${name}`
+    expect((await fetch(url, { method: 'PUT', headers, body })).status).toBe(201)
+  }
+  await first.stop()
+  const server = await serve(data, ['--demo'])
+  expect(await server.says('This folder held data before')).not.toContain('TOKEN')
+  expect(await (await fetch(server.url)).text()).not.toMatch(/eyJ|@guest/)
+  const nova = await (await fetch(`${server.url}/api/v1/accounts/ext:nova`, { headers })).json()
+  expect(nova).toMatchObject({ display_name: null, followers_count: 0 })
+  const policy = await (await fetch(`${server.url}/api/v1/admin/policy`, { headers })).json()
+  expect(policy).not.toMatchObject({ push_threshold_followers: 200 })
+  await server.stop()
+})
+
+test('the page at the address has commands that work, with the key of the folder', async () => {
+  const data = newFolder()
+  const started = start(['serve', '--data', data, '--port', '0'])
+  const url = /is ready: (\S+)/.exec(await started.says('server key'))?.[1] ?? ''
+  const page = await (await fetch(url)).text()
+  const [key, ...commands] = [...page.matchAll(/<pre>([^<]+)<\/pre>/g)].map(([, text]) =>
+    text.replaceAll('&quot;', '"').replaceAll('&#39;', "'"),
+  )
+  expect(key).toBe('export KEY=…')
+  const own = `  export KEY=$(cat ${join(data, 'server.key')})`
+  for (let round = 0; round < 2; round++) {
+    const [account, post, feed] = typed([own, ...commands.map((line) => `  ${line}`)].join('\n'))
+    expect([account, post]).toMatchObject([{ external_id: 'ada' }, { content: 'Hello' }])
+    expect(feed.posts).toHaveLength(round + 1)
+  }
+  started.child.kill('SIGTERM')
+  await started.ended
+})
+
+test('a line of the log says where it listens, and as what', async () => {
+  const data = newFolder()
+  const args = ['serve', '--data', data, '--port', '0', '--metrics-port', '0']
+  const started = start(args, { RIVULET_LOG_LEVEL: 'info' })
+  const said = await started.says('  data  ')
+  started.child.kill('SIGTERM')
+  const { stderr } = await started.ended
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines.filter(({ msg }) => msg === 'listening')).toEqual([
+    {
+      level: 30,
+      time: expect.any(String),
+      host: '127.0.0.1',
+      port: Number(/is ready: http:\/\/127\.0\.0\.1:(\d+)$/m.exec(said)?.[1]),
+      metrics_host: '127.0.0.1',
+      metrics_port: Number(/metrics {2}http:\/\/127\.0\.0\.1:(\d+)\/metrics$/m.exec(said)?.[1]),
+      version: '0.1.0',
+      role: 'all',
+      place: data,
+      msg: 'listening',
+    },
+  ])
+})
+
+test('metrics have their own port, the document is for the key alone, and a port in use is named', async () => {
+  const args = ['--metrics-port', '0', '--metrics', 'key', '--docs', 'key']
+  const server = await serve(newFolder(), args)
+  const metricsUrl = /metrics {2}(\S+)/.exec(await server.says('metrics  '))?.[1] ?? ''
+  const status = async (url: string, as?: string) => {
+    const headers: Record<string, string> = as === undefined ? {} : { authorization: `Bearer ${as}` }
+    return (await fetch(url, { headers })).status
+  }
+  expect(new URL(metricsUrl).port).not.toBe(new URL(server.url).port)
+  expect([await status(metricsUrl), await status(metricsUrl, SERVER_KEY)]).toEqual([401, 200])
+  expect(await status(`${server.url}/metrics`, SERVER_KEY)).toBe(404)
+  for (const path of ['/docs', '/openapi.json'])
+    expect([await status(server.url + path), await status(server.url + path, SERVER_KEY)]).toEqual([401, 200])
+  const { port } = new URL(metricsUrl)
+  const second = await run(['serve', '--data', newFolder(), '--port', '0', '--metrics-port', port])
+  expect(second).toMatchObject({ code: 1, stdout: '' })
+  expect(second.stderr).toContain(
+    `127.0.0.1:${port} is in use by another program; choose another with --metrics-port`,
+  )
+  expect(await server.stop()).toMatchObject({ code: 0, stderr: '' })
 })
 
 test('import prints what it did; musae-github comes at speed', async (context) => {

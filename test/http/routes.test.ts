@@ -235,6 +235,8 @@ describe('operators', () => {
   })
 
   it('see health, readiness and numbers', async () => {
+    for (const accept of ['text/html', 'application/json'])
+      expect((await world.call('GET', '/', { headers: { accept } })).status).toBe(200)
     expect((await world.call('GET', '/healthz')).json.status).toBe('ok')
     expect((await world.call('GET', '/readyz')).json.status).toBe('ready')
     const numbers = (await world.call('GET', '/metrics')).text
@@ -244,15 +246,23 @@ describe('operators', () => {
       'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="201"}',
       'rivulet_fanout_inserts_total',
       'rivulet_fanout_lag_events 0',
+      'rivulet_log_append_seconds_bucket{le="+Inf"}',
       'process_resident_memory_bytes',
     ]) {
       expect(numbers).toContain(name)
     }
+    const appended = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(numbers)?.[1])
+    expect(appended('rivulet_log_append_seconds_count')).toBe(appended('rivulet_log_appended_records_total'))
+    expect(appended('rivulet_log_appended_bytes_total')).toBeGreaterThan(
+      appended('rivulet_log_appended_records_total'),
+    )
     const operating = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8')
     for (const [name] of operating.matchAll(/rivulet_\w+/g)) {
-      // Timelines that live elsewhere are counted there.
+      // Timelines that live elsewhere are counted there; and here is no folder.
       const isElsewhere = inject('engines') !== undefined && name.startsWith('rivulet_views_')
-      if (!name.startsWith('rivulet_rate_') && !isElsewhere) expect(numbers).toContain(`# HELP ${name} `)
+      const isOfFolder = name === 'rivulet_log_bytes' || name === 'rivulet_store_bytes'
+      if (!name.startsWith('rivulet_rate_') && !isElsewhere && !isOfFolder)
+        expect(numbers).toContain(`# HELP ${name} `)
     }
     expect((await world.call('GET', '/docs/')).text).toContain('swagger-ui')
   })
@@ -327,6 +337,7 @@ const TABLE = [
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',
   'PATCH /admin/policy',
+  'GET /',
   'GET /healthz',
   'GET /readyz',
   'GET /metrics',

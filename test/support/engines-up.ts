@@ -3,12 +3,11 @@
  * ENGINES names those that are needed (`ENGINES=redis,kafka`); with ENGINES_KEEP=1 they stay up for the next run.
  */
 
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { cassandra } from '../../tools/engines/cassandra.ts'
 import {
   ENGINE_NAMES,
+  folderOfCheckout,
   openEngineFolder,
   type EngineFolder,
   type EngineName,
@@ -26,8 +25,7 @@ declare module 'vitest' {
 const DEFINITIONS = { kafka, cassandra, redis }
 
 /** Where the engines of the tests are, for a test that freezes one. */
-export const testEngines = (): EngineFolder =>
-  openEngineFolder(join(tmpdir(), `rivulet-test-engines-${process.getuid?.() ?? 'user'}`))
+export const testEngines = (): EngineFolder => openEngineFolder(folderOfCheckout('test-engines'))
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { ENGINES, ENGINES_KEEP, ENGINES_NODES } = process.env

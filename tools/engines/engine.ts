@@ -3,9 +3,11 @@
  * stands in a state file, so that another command finds it again.
  */
 
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isAlive, kill, signal, start, stop, type EngineNode } from './processes.ts'
 
 export type Report = (line: string) => void
@@ -37,6 +39,8 @@ export interface Engine {
 }
 
 export interface EngineFolder {
+  /** Where its state and the data of its engines are. */
+  readonly path: string
   up(definition: EngineDefinition, nodes: 1 | 3, report: Report): Promise<Engine>
   /** What was started before; nothing when there is none. */
   find(definition: EngineDefinition): Engine | undefined
@@ -44,9 +48,20 @@ export interface EngineFolder {
   wipe(name: EngineName): void
 }
 
-const DEFAULT_FOLDER = join(tmpdir(), `rivulet-engines-${process.getuid?.() ?? 'user'}`)
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-export function openEngineFolder(folder = process.env.ENGINES_FOLDER ?? DEFAULT_FOLDER): EngineFolder {
+/**
+ * The scratch folder of one checkout and purpose. Two checkouts of one user have two, so that neither finds, ends or
+ * wipes what the other one started.
+ */
+export function folderOfCheckout(purpose: string, checkout = ROOT): string {
+  const name = createHash('sha256').update(checkout).digest('hex').slice(0, 12)
+  return join(tmpdir(), `rivulet-${purpose}-${process.getuid?.() ?? 'user'}-${name}`)
+}
+
+export function openEngineFolder(
+  folder = process.env.ENGINES_FOLDER ?? folderOfCheckout('engines'),
+): EngineFolder {
   const folderOf = (name: EngineName) => join(folder, name)
   const stateFile = (name: EngineName) => join(folderOf(name), 'state.json')
   const save = (name: EngineName, nodes: readonly EngineNode[]) =>
@@ -79,6 +94,7 @@ export function openEngineFolder(folder = process.env.ENGINES_FOLDER ?? DEFAULT_
   }
 
   return {
+    path: folder,
     find,
     async up(definition, count, report) {
       const { name } = definition

@@ -46,7 +46,7 @@ async function wipe(names: readonly EngineName[]): Promise<void> {
 }
 
 const program = new Command('engines').description(
-  'Real engines for tests and trials: started on free ports, their data in a scratch folder (ENGINES_FOLDER).',
+  `Real engines for tests and trials of this checkout: started on free ports, their data in ${folder.path} (another one with ENGINES_FOLDER).`,
 )
 const which = () =>
   new Argument('[engines...]', 'which ones; all of them when none is named').choices(ENGINE_NAMES)

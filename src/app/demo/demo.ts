@@ -11,13 +11,16 @@ import { runImport } from '../import/import.ts'
 import type { Progress } from '../import/progress.ts'
 import { importsTable } from '../import/tables.ts'
 import type { Notes } from '../notes.ts'
+import { demoSteps } from '../first-steps.ts'
 import { noteImport } from '../ports.ts'
 import type { OpenPorts } from '../ports-parts.ts'
 import { GUEST, STAR } from './people.ts'
 import { demoSource, IMPORT_NAME } from './source.ts'
+import { guestToken } from './view.ts'
 import { DEMO_PUSH_THRESHOLD, makeWorld, type DemoAction, type DemoWorld } from './world.ts'
 
-const DONE_NOTE = 'demo.json'
+/** All of the demo world is there. */
+export const DONE_NOTE = 'demo.json'
 
 /** The part that needs no engine: for `compose`, before it starts one. */
 export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => void) {
@@ -37,7 +40,9 @@ async function holdsOtherData({ store }: OpenPorts): Promise<boolean> {
 /** The part that needs the engine. */
 export async function loadDemo(rivulet: Rivulet, notes: Notes): Promise<void> {
   if ((await notes.read(DONE_NOTE)) !== undefined) return
-  if ((await numberOf(rivulet, STAR.handle)) === undefined) return
+  // A folder that held other data before has none of it, though somebody there may be called like one of ours.
+  const [begun] = await rivulet.engine.store.get([importsTable.key(IMPORT_NAME)])
+  if (begun === undefined) return
   const world = makeWorld()
   await rivulet.graph.commands.setPolicy({ push_threshold_followers: DEMO_PUSH_THRESHOLD })
   await Promise.all(world.people.map((person) => rivulet.graph.commands.putAccount(person.handle, person)))
@@ -49,22 +54,25 @@ export async function loadDemo(rivulet: Rivulet, notes: Notes): Promise<void> {
 const numberOf = async ({ graph }: Rivulet, handle: string): Promise<number | undefined> =>
   (await graph.reads.byExternalId(handle))?.number
 
-/** Each person's actions in order; those that an interrupted load did already are counted and left out. */
+/**
+ * Each person's actions in order; those that an interrupted load did already are counted and left out. The star's come
+ * last: they are the newest of the world, so that whoever begins to follow it sees them on the first page.
+ */
 async function act(rivulet: Rivulet, { actions, posts }: DemoWorld): Promise<void> {
-  const byPerson = byActor(actions)
-  await Promise.all(
-    [...byPerson].map(async ([handle, own]) => {
-      const number = (await numberOf(rivulet, handle)) ?? 0
-      const imported = posts.filter(({ author }) => author === handle).length
-      const done = (await rivulet.feed.reads.postsCount(number)) - imported
-      for (const action of own.slice(done)) await actOnce(rivulet, number, action)
-    }),
-  )
+  const { [STAR.handle]: ofStar = [], ...others } = byActor(actions)
+  const actAs = async ([handle, own]: [string, DemoAction[]]) => {
+    const number = (await numberOf(rivulet, handle)) ?? 0
+    const imported = posts.filter(({ author }) => author === handle).length
+    const done = (await rivulet.feed.reads.postsCount(number)) - imported
+    for (const action of own.slice(done)) await actOnce(rivulet, number, action)
+  }
+  await Promise.all(Object.entries(others).map(actAs))
+  await actAs([STAR.handle, ofStar])
 }
 
-function byActor(actions: readonly DemoAction[]): Map<string, DemoAction[]> {
-  const groups = new Map<string, DemoAction[]>()
-  for (const action of actions) groups.set(action.by, [...(groups.get(action.by) ?? []), action])
+function byActor(actions: readonly DemoAction[]): Record<string, DemoAction[]> {
+  const groups: Record<string, DemoAction[]> = {}
+  for (const action of actions) (groups[action.by] ??= []).push(action)
   return groups
 }
 
@@ -87,30 +95,13 @@ async function newestPost(rivulet: Rivulet, handle: string): Promise<number | un
   return items.find(({ post }) => post.repostOf === 0 && post.replyTo === 0)?.id
 }
 
-/** What to try: each command is one line. */
-export async function demoHints({ rivulet, app, keys }: Composed, url: string): Promise<string[]> {
-  if ((await numberOf(rivulet, GUEST.handle)) === undefined) {
-    return ['', 'This folder held data before: the demo world was not added to it.']
-  }
-  const answer = await app.inject({
-    method: 'POST',
-    url: '/api/v1/tokens',
-    headers: { authorization: `Bearer ${keys.serverKey}` },
-    payload: { account_id: `ext:${GUEST.handle}` },
-  })
-  const { token } = answer.json<{ token: string }>()
-  const bearer = `-H 'Authorization: Bearer ${token}'`
-  const json = `-H 'Content-Type: application/json'`
-  return [
-    '',
-    `Try it as @${GUEST.handle}, whose token is`,
-    `  ${token}`,
-    'read its feed:',
-    `  curl -s '${url}/api/v1/feed?limit=3' ${bearer}`,
-    'post something:',
-    `  curl -s -X POST ${url}/api/v1/posts ${bearer} ${json} -d '{"content":"Hello from the terminal!"}'`,
-    `follow @${STAR.handle}, whose posts are pulled (it is above this world's push threshold), and read again:`,
-    `  curl -s -X PUT ${url}/api/v1/accounts/ext:${STAR.handle}/follow ${bearer}`,
-    '',
-  ]
+/** What to try. */
+export async function demoHints({ app, keys, notes }: Composed, url: string): Promise<string[]> {
+  const token = await guestToken({ app, notes, serverKey: keys.serverKey })
+  if (token === undefined) return ['', 'This folder held data before: the demo world was not added to it.']
+  const steps = demoSteps(url, STAR.handle).flatMap(({ what, commands }) => [
+    `${what}:`,
+    ...commands.map((command) => `  ${command}`),
+  ])
+  return ['', `Try it as @${GUEST.handle}:`, `  export TOKEN=${token}`, ...steps, '']
 }

@@ -41,6 +41,11 @@ export interface SegmentLogOptions {
   readonly files?: SegmentFiles
 }
 
+export interface SegmentedLog extends Log {
+  /** What its segment files take together; counted, not looked up. */
+  readonly bytesOnDisk: number
+}
+
 type Settings = Required<Omit<SegmentLogOptions, 'epoch'>>
 
 const MIB = 1024 * 1024
@@ -55,7 +60,7 @@ const DEFAULTS = {
   files: nodeFiles,
 }
 
-export async function openSegmentLog(options: SegmentLogOptions): Promise<Log> {
+export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentedLog> {
   const settings: Settings = { ...DEFAULTS, ...options }
   try {
     const recovered = await recoverLog({ ...settings, epoch: options.epoch })
@@ -72,7 +77,7 @@ const diskError = (error: unknown, folder: string): RivuletError =>
     ? error
     : new RivuletError('disk_error', `the log in ${folder}: ${(error as Error).message}`, { cause: error })
 
-class SegmentLog implements Log {
+class SegmentLog implements SegmentedLog {
   readonly epoch: number
   readonly partitions = 1
   readonly #settings: Settings
@@ -148,6 +153,13 @@ class SegmentLog implements Log {
     this.#fileBytes = FILE_HEADER_BYTES
     this.#segments.push(segment)
     await full.close()
+  }
+
+  /** Segments join without a gap, so where each begins says how long the one before it is. */
+  get bytesOnDisk(): number {
+    const full = this.#segments.length - 1
+    const bytesInFull = this.#segments[full].base - this.#segments[0].base
+    return bytesInFull + full * FILE_HEADER_BYTES + this.#fileBytes
   }
 
   #onDurable(): void {

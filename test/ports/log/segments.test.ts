@@ -67,6 +67,28 @@ describe('the segment log', () => {
     await again.close()
   })
 
+  it('knows what its files take, as it grows, loses segments, and is opened again', async () => {
+    const onDisk = async () => {
+      const sizes = (await segmentNames()).map(async (name) => (await stat(join(folder, name))).size)
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+    }
+    const empty = await openSegmentLog({ env, folder, segmentBytesMax: 500 })
+    expect(empty.bytesOnDisk).toBe(await onDisk())
+    await empty.close()
+    const { log, positions } = await fill(60)
+    expect(log.bytesOnDisk).toBe(await onDisk())
+    await log.close()
+    const old = new Date(env.wallMs() - 10_000)
+    for (const name of await segmentNames()) await utimes(join(folder, name), old, old)
+    const again = await openSegmentLog({ env, folder, segmentBytesMax: 500, retentionMs: 5_000 })
+    expect(again.bytesOnDisk).toBe(await onDisk())
+    const before = again.bytesOnDisk
+    await again.release([positions[40]])
+    expect(again.bytesOnDisk).toBeLessThan(before)
+    expect(again.bytesOnDisk).toBe(await onDisk())
+    await again.close()
+  })
+
   it('seeks to any record in any segment', async () => {
     const { log, positions } = await fill(60)
     const consumer = await log.consumer('g')

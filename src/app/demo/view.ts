@@ -1,0 +1,47 @@
+/** The demo world as its guest sees it, by way of the API: what is shown has passed every rule and limit of it. */
+
+import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import type { PostSchema } from '../../feed/schemas.ts'
+import type { Notes } from '../notes.ts'
+import { DONE_NOTE } from './demo.ts'
+import { GUEST } from './people.ts'
+
+const FEED_POSTS = 20
+
+export type ShownPost = Static<typeof PostSchema>
+
+export interface DemoView {
+  /** Nothing where the API refuses to read it now. */
+  readonly posts: readonly ShownPost[] | undefined
+  readonly token: string
+}
+
+export interface DemoParts {
+  readonly app: FastifyInstance
+  readonly notes: Notes
+  readonly serverKey: string
+}
+
+/** @returns nothing where the demo world is not there: a guest of somebody else's world is nobody's to show */
+export async function demoView(parts: DemoParts): Promise<DemoView | undefined> {
+  const token = await guestToken(parts)
+  if (token === undefined) return undefined
+  const answer = await parts.app.inject({
+    url: `/api/v1/feed?limit=${FEED_POSTS}`,
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const isThere = answer.statusCode === 200
+  return { token, posts: isThere ? answer.json<{ posts: ShownPost[] }>().posts : undefined }
+}
+
+export async function guestToken({ app, notes, serverKey }: DemoParts): Promise<string | undefined> {
+  if ((await notes.read(DONE_NOTE)) === undefined) return undefined
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/api/v1/tokens',
+    headers: { authorization: `Bearer ${serverKey}` },
+    payload: { account_id: `ext:${GUEST.handle}` },
+  })
+  return answer.statusCode === 201 ? answer.json<{ token: string }>().token : undefined
+}

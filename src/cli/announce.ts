@@ -1,0 +1,35 @@
+/** What a server says on stdout once it is ready: where it is and where its things are, never a secret. */
+
+import type { Keys } from '../app/keys.ts'
+import { variableOf, type Config } from '../app/settings.ts'
+
+export interface Readiness {
+  readonly version: string
+  readonly config: Config
+  readonly place: string
+  readonly keys: Pick<Keys, 'serverKeyPlace' | 'isNew'>
+  readonly url: string
+  /** Where the metrics have a port of their own. */
+  readonly metricsUrl: string | undefined
+}
+
+export function announcement(ready: Readiness): string[] {
+  const { version, config, place, keys, url, metricsUrl = url } = ready
+  const key = keyText(keys, config)
+  const metrics = config.metrics === 'off' ? undefined : `${metricsUrl}/metrics`
+  return [
+    `Rivulet ${version} is ready: ${url}`,
+    ...(config.role === 'all' ? [] : [`  role           ${config.role}`]),
+    ...(config.role === 'worker' || config.docs === 'off' ? [] : [`  documentation  ${url}/docs`]),
+    `  health         ${url}/readyz${metrics === undefined ? '' : `    metrics  ${metrics}`}`,
+    `  data           ${place}`,
+    ...(key === undefined ? [] : [`  server key     ${key}`]),
+  ]
+}
+
+/** Where the server key is, never the key itself: what is printed here is collected, kept and read by many. */
+function keyText({ serverKeyPlace, isNew }: Readiness['keys'], { kafka }: Config): string | undefined {
+  if (serverKeyPlace === undefined) return undefined
+  if (kafka !== undefined) return `${serverKeyPlace}; for one that you know, set ${variableOf('serverKey')}`
+  return isNew ? `${serverKeyPlace}   (made just now)` : serverKeyPlace
+}

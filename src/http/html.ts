@@ -1,0 +1,28 @@
+/** Pages from templates: whatever is put into one is escaped, unless it came from a template itself. */
+
+export interface Html {
+  readonly html: string
+}
+
+type Part = string | number | undefined | Html | readonly Html[]
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => ESCAPES[char])
+
+/** For text and for attributes in quotes. */
+export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  return { html: texts.map((text, at) => text + (at < parts.length ? textOf(parts[at]) : '')).join('') }
+}
+
+function textOf(part: Part): string {
+  if (part === undefined) return ''
+  if (typeof part !== 'object') return escapeHtml(String(part))
+  return 'html' in part ? part.html : part.map((one) => one.html).join('')
+}
