@@ -126,7 +126,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'graph/marks.ts',
     'share <= bucket',
     'share < bucket',
-    21,
+    15,
   ),
   fault(
     'an id comes twice after a crash',
@@ -147,7 +147,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'graph/project.ts',
     '  const [ownKey, barKey] = standingKeys(edge)\n',
     "  const [ownKey, barKey] = standingKeys(edge)\n  if (followId > 0) return 'counts'\n",
-    1,
+    2,
   ),
 ]
 
@@ -158,21 +158,21 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
     'feed/fanout.ts',
     'if (context.isShared) await tellOthers(raises)',
     '',
-    5,
+    2,
   ),
   fault(
     'the horizon forgets what others have stamped',
     'engine/shared.ts',
     'horizon.sampled({ low, ends })',
     'horizon.sampled({ low: low > 0 ? ids.fence() : 0, ends })',
-    114,
+    15,
   ),
   fault(
     'an owner begins at the end',
     'engine/worker.ts',
     'const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)',
     'const from = start < 0 ? watermark.length : bounds[partition].end',
-    5,
+    10,
   ),
   fault(
     'two processes give out numbers of one block',

@@ -41,6 +41,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   lookupPosts: AUTHENTICATED,
   getReceipt: { ...AUTHENTICATED, other: 404, blocked: 404 },
   getFeed: ACCOUNT,
+  getIndex: OPEN,
   getHealth: OPEN,
   getReadiness: OPEN,
   getMetrics: OPEN,
