@@ -198,8 +198,9 @@ async function measure(folder: string, size: Size, after: 'a crash' | 'a clean s
   let putOff = 0
   await Promise.all(
     readers.map(async (reader) => {
-      putOff += await untilFull(rivulet, reader, startMs)
+      const times = await untilFull(rivulet, reader, startMs)
       doneMs.push(performance.now() - startMs)
+      putOff += times
     }),
   )
   const seconds = (performance.now() - startMs) / 1_000

@@ -13,10 +13,15 @@ import { lowerBound } from '../core/sorted.ts'
 import type { Row, RowRange, Store } from '../ports/store/store.ts'
 import { outboxTable } from './tables.ts'
 
-/** A stretch of one outbox: every post of it with an id in [`lower`, below). Newest first. */
+/**
+ * A stretch of one outbox: every post of it with an id in [`lower`, below), as the columns `ids` and `kinds` have them
+ * from `start` to `end`, oldest first. Valid until the caller's next await: they are the arrays in memory.
+ */
 export interface OutboxSlice {
   readonly ids: readonly number[]
   readonly kinds: readonly number[]
+  readonly start: number
+  readonly end: number
   /** 0 when the outbox ends here. */
   readonly lower: number
 }
@@ -73,13 +78,8 @@ export function createOutboxes(store: Store): Outboxes {
     const start = Math.max(0, end - limit)
     if (start === 0 && recent.from > 0 && end - start < limit) return undefined
     stats.hits++
-    const ids = new Array<number>(end - start)
-    const kinds = new Array<number>(end - start)
-    for (let i = 0; i < ids.length; i++) {
-      ids[i] = recent.ids[end - 1 - i]
-      kinds[i] = recent.kinds[end - 1 - i]
-    }
-    return { ids, kinds, lower: start === 0 && recent.from === 0 ? 0 : ids[ids.length - 1] }
+    const { ids, kinds } = recent
+    return { ids, kinds, start, end, lower: start === 0 && recent.from === 0 ? 0 : ids[start] }
   }
 
   async function fromStore(requests: readonly OutboxRequest[]): Promise<OutboxSlice[]> {
@@ -102,7 +102,7 @@ export function createOutboxes(store: Store): Outboxes {
       .then((slices) => {
         slices.forEach(({ ids, kinds, lower }, i) => {
           if (loading.get(authors[i]) !== load) return
-          cache.set(authors[i], { ids: [...ids].reverse(), kinds: [...kinds].reverse(), from: lower })
+          cache.set(authors[i], { ids: [...ids], kinds: [...kinds], from: lower })
         })
       })
       .finally(() => {
@@ -138,11 +138,12 @@ export function createOutboxes(store: Store): Outboxes {
     if (first.size > 0) awaited.add(load([...first], FIRST_ENTRIES))
     if (more.size > 0) awaited.add(load([...more], CACHED_ENTRIES))
     await Promise.all(awaited)
-    requests.forEach((request, i) => (known[i] ??= fromCache(request)))
-    const rest = requests.filter(isMissing)
-    const loaded = rest.length > 0 ? await fromStore(rest) : []
-    let next = 0
-    return known.map((slice) => slice ?? loaded[next++])
+    const rest = requests.filter((request) => fromCache(request) === undefined)
+    const loaded = new Map<OutboxRequest, OutboxSlice>()
+    if (rest.length > 0) (await fromStore(rest)).forEach((slice, i) => loaded.set(rest[i], slice))
+    // Of the same moment, all of them: what was in memory before may have changed, or gone to make room.
+    const slices = requests.map((request) => loaded.get(request) ?? fromCache(request))
+    return slices.includes(undefined) ? readMissing(requests, slices) : (slices as OutboxSlice[])
   }
 
   return {
@@ -178,8 +179,9 @@ export function createOutboxes(store: Store): Outboxes {
       const recent = cache.get(author)
       const at = recent?.ids.indexOf(id) ?? -1
       if (recent === undefined || at < 0) return
-      recent.ids.splice(at, 1)
-      recent.kinds.splice(at, 1)
+      // In new arrays: a slice that somebody holds says where in the old ones its posts are.
+      recent.ids = recent.ids.toSpliced(at, 1)
+      recent.kinds = recent.kinds.toSpliced(at, 1)
     },
   }
 }
@@ -205,9 +207,10 @@ function sliceOf(
     ids.push(parseIdKeyDesc(row.sort))
     kinds.push(kind)
   }
-  if (rows.length < request.limit) return { ids, kinds, lower: 0 }
+  const slice = { ids: ids.reverse(), kinds: kinds.reverse(), start: 0, end: ids.length }
+  if (rows.length < request.limit) return { ...slice, lower: 0 }
   const lower = parseIdKeyDesc(rows[rows.length - 1].sort)
-  if (ids.length > 0) return { ids, kinds, lower }
+  if (ids.length > 0) return { ...slice, lower }
   const next = { ...request, below: lower }
   return store.range([rangeOf(next)]).then(([page]) => sliceOf(store, next, page))
 }

@@ -32,6 +32,13 @@ interface Cursor {
   lower: number
 }
 
+/** What was found so far, in no order; columns, for most of it is never given. */
+interface Found {
+  readonly ids: number[]
+  readonly authors: number[]
+  readonly kinds: number[]
+}
+
 const ROUND_AUTHORS_MAX = 1_000
 
 export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<Slice> {
@@ -39,16 +46,14 @@ export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<
   if (authors.length === 0 || request.atLeast >= below) return { candidates: [], lower: request.atLeast }
   const perAuthor = Math.min(limit, Math.max(4, Math.ceil((2 * limit) / authors.length)))
   const cursors = Array.from(authors, (author): Cursor => ({ author, lower: below }))
-  if (cursors.length > ROUND_AUTHORS_MAX) return pullRounds(outboxes, request, cursors, [], perAuthor)
+  const found: Found = { ids: [], authors: [], kinds: [] }
+  if (cursors.length > ROUND_AUTHORS_MAX) return pullRounds(outboxes, request, cursors, found, perAuthor)
   const first = outboxes.read(cursors.map(({ author }) => ({ author, below, limit: perAuthor })))
-  if (first instanceof Promise) {
-    return first.then((slices) => {
-      const found = take(cursors, slices, request.atLeast, [])
-      return finish(cursors, found, request) ?? pullRounds(outboxes, request, cursors, found, perAuthor * 2)
-    })
+  const goOn = (slices: readonly OutboxSlice[]) => {
+    take(cursors, slices, request.atLeast, found)
+    return finish(cursors, found, request) ?? pullRounds(outboxes, request, cursors, found, perAuthor * 2)
   }
-  const found = take(cursors, first, request.atLeast, [])
-  return finish(cursors, found, request) ?? pullRounds(outboxes, request, cursors, found, perAuthor * 2)
+  return first instanceof Promise ? first.then(goOn) : goOn(first)
 }
 
 /** Reads on in the outboxes that hold the merge back, until there is enough above what is known of all. */
@@ -56,7 +61,7 @@ async function pullRounds(
   outboxes: Outboxes,
   request: PullRequest,
   cursors: readonly Cursor[],
-  found: Candidate[],
+  found: Found,
   perAuthor: number,
 ): Promise<Slice> {
   for (let size = perAuthor; ; size = Math.min(size * 2, 800)) {
@@ -78,32 +83,36 @@ function take(
   cursors: readonly Cursor[],
   slices: readonly OutboxSlice[],
   atLeast: number,
-  into: Candidate[],
-): Candidate[] {
-  slices.forEach(({ ids, kinds, lower }, i) => {
+  { ids, authors, kinds }: Found,
+): void {
+  for (let i = 0; i < slices.length; i++) {
+    const slice = slices[i]
     const cursor = cursors[i]
-    cursor.lower = lower
-    for (let j = 0; j < ids.length && ids[j] >= atLeast; j++) {
-      into.push({ id: ids[j], author: cursor.author, kind: kinds[j] })
+    cursor.lower = slice.lower
+    for (let j = slice.end - 1; j >= slice.start && slice.ids[j] >= atLeast; j--) {
+      ids.push(slice.ids[j])
+      authors.push(cursor.author)
+      kinds.push(slice.kinds[j])
     }
-  })
-  return into
+  }
 }
 
-/** The merge as far as every author is known, if that is enough. */
+/** The merge as far as every author is known, if that is enough: at most `limit` of it, the newest. */
 function finish(
   cursors: readonly Cursor[],
-  found: Candidate[],
+  found: Found,
   { atLeast, limit }: PullRequest,
 ): Slice | undefined {
   let lower = atLeast
   for (const cursor of cursors) if (cursor.lower > lower) lower = cursor.lower
-  let known = 0
-  for (const candidate of found) if (candidate.id >= lower) known++
-  if (known < limit && lower > atLeast) return undefined
-  const candidates = found.filter(({ id }) => id >= lower).sort((a, b) => b.id - a.id)
-  if (candidates.length <= limit) return { candidates, lower }
-  // Whoever asked reads all that it gets: the rest is cheaper to find again.
-  candidates.length = limit
-  return { candidates, lower: candidates[limit - 1].id }
+  const known = Float64Array.from(found.ids).filter((id) => id >= lower)
+  if (known.length < limit && lower > atLeast) return undefined
+  // Whoever asked reads all that it gets: what is beyond is cheaper to find again.
+  if (known.length > limit) lower = known.sort()[known.length - limit]
+  const candidates: Candidate[] = []
+  for (let i = 0; i < found.ids.length; i++) {
+    if (found.ids[i] < lower) continue
+    candidates.push({ id: found.ids[i], author: found.authors[i], kind: found.kinds[i] })
+  }
+  return { candidates: candidates.sort((a, b) => b.id - a.id), lower }
 }

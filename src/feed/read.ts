@@ -1,7 +1,8 @@
 /** Reads of the feed: pages of home and profile, single posts, receipts. */
 
 import type { CursorSeal } from '../core/cursor.ts'
-import { RivuletError } from '../core/errors.ts'
+import { LRUCache } from 'lru-cache'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { runPipeline } from '../engine/pipeline.ts'
 import { createDeadlines } from '../ports/env/deadlines.ts'
@@ -77,10 +78,20 @@ export interface FeedReadParts {
   readonly past: () => number
 }
 
+interface Asked {
+  readonly reader: number
+  readonly circle: Circle
+  readonly limit: number
+  readonly sinceMs: number
+}
+
 /** Clients and proxies commonly wait for longer. What was read by then is kept for the next try. */
 const PAGE_WITHIN_MS = 5_000
 const RETRY_AFTER_MS_MIN = 1_000
-const RETRY_AFTER_MS_MAX = 30_000
+/** Asking again costs little, and holds the place in the queue. */
+const RETRY_AFTER_MS_MAX = 5_000
+const PUT_OFF_KEPT_MAX = 20_000
+const PUT_OFF_KEPT_MS = 60_000
 
 const DEAD_SHARE_MIN = 0.25
 const DEAD_SAMPLE_MIN = 40
@@ -89,10 +100,17 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   const { context, graph, posts, pulls, timelines, home, fanout, reveals, seal, past } = parts
   const { env, store, horizon } = context
   const stats = { notReady: 0 }
+  /** Since when readers ask who were put off: who waits longest is served first, whenever they come back. */
+  const putOff = new LRUCache<number, number>({
+    maxSize: PUT_OFF_KEPT_MAX,
+    sizeCalculation: () => 1,
+    ttl: PUT_OFF_KEPT_MS,
+    perf: { now: () => env.monotonicMs() },
+  })
   const deadlines = createDeadlines(env, PAGE_WITHIN_MS, notReady)
   const profilePipeline = createProfile(posts, parts.outboxes)
 
-  async function homePage(reader: number, request: HomeRequest): Promise<HomePage> {
+  async function homePage(reader: number, request: HomeRequest, sinceMs: number): Promise<HomePage> {
     if (request.cursor !== undefined && request.after !== undefined) {
       throw new RivuletError('invalid_request', 'cursor and after exclude each other', {
         errors: [{ path: 'query.after', message: 'cannot stand beside cursor' }],
@@ -101,11 +119,11 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     graph.activity.touch(reader)
     const circled = graph.circles.of(reader)
     const circle = circled instanceof Promise ? await circled : circled
-    if (request.after !== undefined) return pageAfter(reader, circle, request.after, request.limit)
-    if (request.cursor === undefined)
-      return pageFrom(reader, circle, Infinity, newSession(circle), request.limit)
+    const asked = { reader, circle, limit: request.limit, sinceMs }
+    if (request.after !== undefined) return pageAfter(asked, request.after)
+    if (request.cursor === undefined) return pageFrom(asked, Infinity, newSession(circle))
     const { position, session } = openHome(seal, 'next', reader, request.cursor)
-    return pageFrom(reader, circle, position, session, request.limit)
+    return pageFrom(asked, position, session)
   }
 
   function notReady(): RivuletError {
@@ -113,6 +131,18 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const backlogMs = pulls.admission.backlogMs()
     const retryAfterMs = Math.min(Math.max(backlogMs, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX)
     return new RivuletError('not_ready', 'this feed is still being put together; ask again', { retryAfterMs })
+  }
+
+  async function readHome(reader: number, request: HomeRequest): Promise<HomePage> {
+    const sinceMs = (putOff.size > 0 ? putOff.get(reader) : undefined) ?? env.monotonicMs()
+    try {
+      const page = await deadlines.limit(homePage(reader, request, sinceMs))
+      if (putOff.size > 0) putOff.delete(reader)
+      return page
+    } catch (error) {
+      if (isRivuletError(error, 'not_ready')) putOff.set(reader, sinceMs)
+      throw error
+    }
   }
 
   const newSession = (circle: Circle): Session => ({
@@ -123,9 +153,9 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     overflow: false,
   })
 
-  async function pageFrom(reader: number, circle: Circle, below: number, session: Session, limit: number) {
+  async function pageFrom({ reader, circle, limit, sinceMs }: Asked, below: number, session: Session) {
     const complete = below === Infinity ? session.horizon : horizon.claimable()
-    const query = newHomeQuery(reader, circle, horizon.published, below, env.monotonicMs())
+    const query = newHomeQuery(reader, circle, horizon.published, below, sinceMs)
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
     rebuildIfDead(query)
     if (circle.unbackfilled.length > 0) timelines.finish(circle)
@@ -156,15 +186,16 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   }
 
   /** What came since: everything above the session's horizon but what was served. */
-  async function pageAfter(reader: number, circle: Circle, after: string, limit: number): Promise<HomePage> {
+  async function pageAfter(asked: Asked, after: string): Promise<HomePage> {
+    const { reader, circle, limit, sinceMs } = asked
     const { session } = openHome(seal, 'after', reader, after)
     const startOver = async () => ({
-      ...(await pageFrom(reader, circle, Infinity, newSession(circle), limit)),
+      ...(await pageFrom(asked, Infinity, newSession(circle))),
       gap: true,
     })
     if (pastChanged(session, circle)) return startOver()
     const now = newSession(circle)
-    const query = newHomeQuery(reader, circle, horizon.published, Infinity, env.monotonicMs())
+    const query = newHomeQuery(reader, circle, horizon.published, Infinity, sinceMs)
     const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
     const found = await runPipeline(env, home, query, window, query.failed)
     const served = new Set(session.served)
@@ -200,7 +231,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   return {
     stats,
-    home: (reader, request) => deadlines.limit(homePage(reader, request)),
+    home: readHome,
     async profile(author, viewer, limit, cursor) {
       const reader = viewer?.number ?? 0
       const list = { list: LISTS.profile, reader, subject: author }
