@@ -53,7 +53,9 @@ export const AccountPageSchema = Type.Object(
 
 const profile = {
   handle: Type.Optional(
-    Type.String({ description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-".` }),
+    Type.String({
+      description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-". One given up stays taken.`,
+    }),
   ),
   display_name: Type.Optional(
     Type.String({
