@@ -79,9 +79,21 @@ test('only adapters import drivers', () => {
   expect(named).toEqual([])
 })
 
+test('only conformance suites know a test runner', () => {
+  const named = violations(
+    ({ name }, imported) => ['vitest', 'fast-check'].includes(imported) && !name.includes('/conformance'),
+  )
+  expect(named).toEqual([])
+})
+
+test('the index of a port is for programs outside: it brings every adapter with it', () => {
+  expect(violations((_source, imported) => /^ports\/\w+\/index\.ts$/.test(imported))).toEqual([])
+})
+
 test('time, chance and the environment come through a port', () => {
+  // The watchdog is the text of another process.
   const allowed = (name: string) =>
-    /^ports\/env\/|^app\/config\.ts$/.test(name) || name.includes('conformance')
+    /^ports\/env\/|^app\/config\.ts$|^cli\/hard-end\.ts$/.test(name) || name.includes('conformance')
   const ambient = sources
     .filter(({ name }) => !allowed(name))
     .flatMap(({ name, text }) =>

@@ -10,20 +10,22 @@ import { createAccountRefs } from '../graph/index.ts'
 import { graphRoutes, type ListSeals } from '../graph/routes.ts'
 import { adminRoutes } from '../graph/routes-admin.ts'
 import { createAccessLog, type AccessLog } from '../http/access-log.ts'
-import { createAuth, serverKeyCheck } from '../http/auth.ts'
+import { createAuth, serverKeyCheck, type Auth } from '../http/auth.ts'
 import { keyGuard, type Exposure } from '../http/exposure.ts'
 import { frontRoute } from '../http/front.ts'
 import { createIdempotentRequests, type Claims } from '../http/idempotency.ts'
 import { createRateLimits, type Rates } from '../http/limits.ts'
 import { createMetrics, type Metrics } from '../http/metrics.ts'
+import { answerOtherMethods } from '../http/methods.ts'
 import { metricsRoute } from '../http/metrics-route.ts'
 import { describeApi, serveDocs, serveOpenApi } from '../http/openapi.ts'
+import { createOperations, type Operations } from '../http/operations.ts'
 import { createOutbound, type Outbound } from '../http/outbound.ts'
-import { createRouter } from '../http/route.ts'
-import { createServer, refuseOtherMethods } from '../http/server.ts'
+import { createRouter, type Router } from '../http/route.ts'
+import { createServer } from '../http/server.ts'
 import { systemRoutes } from '../http/system.ts'
 import { createTokens, type Tokens } from '../http/tokens.ts'
-import type { Rivulet } from '../index.ts'
+import type { Rivulet } from './rivulet.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import { describeRivulet, TITLE } from './api-description.ts'
@@ -71,6 +73,9 @@ export interface Api {
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
+  readonly auth: Auth
+  /** The same routes, called in this process; none where it is not for them. */
+  readonly operations: Operations
 }
 
 const API_PREFIX = '/api/v1'
@@ -79,15 +84,15 @@ const API_PREFIX = '/api/v1'
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
   const { graph, feed, engine } = rivulet
-  const metrics = createMetrics()
+  const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
   const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
+  const answerRest = answerOtherMethods(app)
   const isServerKey = serverKeyCheck(options.serverKey)
   const guardOf = (exposure: Exposure) => (exposure === 'key' ? keyGuard(isServerKey) : undefined)
   const { metricsFor = 'open', docsFor = 'open' } = options
   await describeApi(app, describeRivulet(version))
   if (docsFor !== 'off') await serveDocs(app, { title: TITLE, guard: guardOf(docsFor) })
-  const refuseRest = refuseOtherMethods(app)
 
   const tokens = createTokens({ env, secret: tokenSecret, ttlMs: options.tokenTtlMs })
   const refs = createAccountRefs(graph)
@@ -101,7 +106,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, options.claims ?? ephemeral)
   const outbound = createOutbound()
-  const router = createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound })
+  const operations = createOperations(API_PREFIX, idempotent)
+  const router = both(
+    createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound }),
+    operations.router,
+  )
 
   if (options.isApi !== false) {
     const lists = listSeals(tokenSecret)
@@ -109,13 +118,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     adminRoutes({ router, graph, refs })
     feedRoutes({ router, env, graph, feed, refs })
   }
-  systemRoutes(app, { version, notReady })
+  systemRoutes(app, { metrics, version, notReady })
   const metricsApp = options.metricsApart === true ? metricsServer(options, log) : undefined
   if (metricsFor !== 'off') metricsRoute(metricsApp ?? app, metrics, guardOf(metricsFor))
   if (docsFor !== 'off') serveOpenApi(app, guardOf(docsFor))
   const front = frontOptions(options, app)
   frontRoute(app, frontPage(front), frontIndex(front))
-  refuseRest()
+  answerRest()
   measureEngine(metrics, rivulet, limits)
   app.addHook('onClose', () => log.flush())
   await app.ready()
@@ -125,8 +134,19 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     'Answers that wait for their readers.',
     () => outbound.waitingBytes,
   )
-  return { app, metricsApp, tokens, metrics, outbound }
+  return { app, metricsApp, tokens, metrics, outbound, auth, operations }
 }
+
+const both = (one: Router, other: Router): Router => ({
+  read(route) {
+    one.read(route)
+    other.read(route)
+  },
+  write(route) {
+    one.write(route)
+    other.write(route)
+  },
+})
 
 /** A key of their own, so that no cursor can stand for another kind of secret text. */
 function listSeals(secret: Uint8Array): ListSeals {

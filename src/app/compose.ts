@@ -4,11 +4,11 @@
 
 import type { FastifyInstance } from 'fastify'
 import { RivuletError } from '../core/errors.ts'
-import { createRivulet, type Rivulet } from '../index.ts'
+import { createRivulet, type Rivulet } from './rivulet.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Outbound } from '../http/outbound.ts'
-import { createApi } from './api.ts'
+import { createApi, type Api } from './api.ts'
 import { createClaims } from './claims.ts'
 import { createClosers } from './closers.ts'
 import { demoView } from './demo/view.ts'
@@ -30,22 +30,36 @@ export interface ComposeOptions {
   readonly onFatal: (error: unknown) => void
   /** Runs once the ports are open and before the engine is: for what must be written without it. */
   readonly prepare?: (ports: OpenPorts) => Promise<void>
+  /** Opened by the caller, who closes them, too; else they are as the configuration says. */
+  readonly ports?: OpenPorts
   /** The page at the address shows the demo world, where it is there, and the token of its guest. */
   readonly showsDemo?: boolean
 }
 
-export interface Composed {
+export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
   readonly rivulet: Rivulet
-  readonly app: FastifyInstance
   readonly place: string
   readonly notes: Notes
   readonly keys: Keys
-  /** @returns the port */
-  listen(): Promise<number>
-  /** @returns the port of the metrics; nothing where they have none of their own */
-  listenForMetrics(): Promise<number | undefined>
+  /** At the configured address, unless it is told another one. */
+  listen(at?: Address): Promise<Listening>
+  /** At the configured address of the metrics; nothing where they have none of their own. */
+  listenForMetrics(): Promise<Listening | undefined>
   /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
   close(): Promise<void>
+}
+
+export type Address = Pick<Config, 'host' | 'port'>
+
+export interface Listening {
+  /** As this machine reaches it. */
+  readonly url: string
+  readonly port: number
+}
+
+export function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 const HOUR_MS = 3_600_000
@@ -59,17 +73,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   try {
     // What must be written without the engine must be written alone.
     const isShared = isSharedBy(config) && options.prepare === undefined
-    const ports = closers.add(
-      await openPorts({
-        env,
-        config,
-        onFatal,
-        onNotice,
-        waitsForLease: true,
-        isShared,
-        keepsTimelines: true,
-      }),
-    )
+    const opening = { env, config, onFatal, onNotice, waitsForLease: true, isShared, keepsTimelines: true }
+    const ports = options.ports ?? closers.add(await openPorts(opening))
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
     const rivulet = createRivulet(ports, {
@@ -84,17 +89,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await warnOfUnfinished(ports, logger)
     if (config.role !== 'worker') rivulet.feed.warmer.run().catch(onFatal)
     const { notReady: readiness } = closers.add(watchReadiness(env, ports, rivulet.engine.refusal))
-    const { app, metricsApp, drain } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
+    const { drain, metricsApp, ...api } = await openApi(options, rivulet, { keys, ports, readiness }, closers)
     return {
       rivulet,
-      app,
+      ...api,
       keys,
       place: ports.place,
       notes: ports.notes,
-      listen: () => listenAt(app, config.host, config.port),
+      listen: ({ host, port } = config) => listenAt(api.app, { host, port }),
       async listenForMetrics() {
         if (metricsApp === undefined || config.metricsPort === undefined) return undefined
-        return listenAt(metricsApp, config.metricsHost ?? config.host, config.metricsPort)
+        return listenAt(metricsApp, { host: config.metricsHost ?? config.host, port: config.metricsPort })
       },
       async close() {
         await drain().finally(() => closers.close())
@@ -117,11 +122,11 @@ function isSharedBy({ kafka, redis, role }: Config): boolean {
   throw new RivuletError('config_invalid', message)
 }
 
-/** @returns the port, also where a free one was asked for */
-async function listenAt(app: FastifyInstance, host: string, port: number): Promise<number> {
+async function listenAt(app: FastifyInstance, { host, port }: Address): Promise<Listening> {
   await app.listen({ host, port })
   const address = app.server.address()
-  return typeof address === 'object' && address !== null ? address.port : port
+  const taken = typeof address === 'object' && address !== null ? address.port : port
+  return { url: urlOf(host, taken), port: taken }
 }
 
 interface ApiParts {
@@ -141,7 +146,7 @@ async function openApi(
   const isApi = config.role !== 'worker'
   const { notes } = ports
   const { serverKey } = keys
-  const { app, metricsApp, outbound, metrics } = await createApi({
+  const { app, metricsApp, outbound, metrics, auth, operations } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
@@ -170,7 +175,7 @@ async function openApi(
     isGoing = true
     await drainServer(env, app, outbound)
   }
-  return { app, metricsApp, drain }
+  return { app, metricsApp, auth, operations, drain }
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
- * The configuration of a process: flags before environment before config file before defaults. Nothing
- * wrong is passed over: a bad value, a misspelt variable or key ends the start with what is allowed. The
- * environment is not ours alone, though: what is no misspelt setting is told of there, and left alone.
+ * The configuration of a process: flags, or the options of a program that has it as a library, before environment
+ * before config file before defaults. Nothing wrong is passed over: a bad value, a misspelt variable or key ends the
+ * start with what is allowed. The environment is not ours alone, though: what is no misspelt setting is told of there,
+ * and left alone.
  * The one file that may read `process.env`.
  */
 
@@ -32,6 +33,8 @@ export interface Configured {
 
 export interface ConfigSources {
   readonly flags?: Flags
+  /** Values by the names of the settings. */
+  readonly options?: Readonly<Record<string, unknown>>
   readonly environment?: Environment
 }
 
@@ -47,9 +50,9 @@ interface Written {
 }
 type WrittenSettings = Partial<Record<SettingKey, Written>>
 
-export function readConfig({ flags = {}, environment = {} }: ConfigSources): Configured {
+export function readConfig({ flags = {}, options = {}, environment = {} }: ConfigSources): Configured {
   const { written: ofEnvironment, notices } = fromEnvironment(environment)
-  const outside = { ...ofEnvironment, ...fromFlags(flags) }
+  const outside = { ...ofEnvironment, ...fromOptions(options), ...fromFlags(flags) }
   const file = outside.config?.text
   const written: WrittenSettings = { ...(file === undefined ? {} : fromFile(file)), ...outside }
   const given = new Set(SETTING_KEYS.filter((key) => written[key] !== undefined))
@@ -100,6 +103,16 @@ function fromFlags(flags: Flags): WrittenSettings {
   return written
 }
 
+function fromOptions(options: Readonly<Record<string, unknown>>): WrittenSettings {
+  const written: WrittenSettings = {}
+  for (const [name, value] of Object.entries(options)) {
+    const key = SETTING_KEYS.find((known) => known === name)
+    if (key === undefined) throw unknownName('option', name, nearest(name, SETTING_KEYS), SETTING_KEYS)
+    if (value !== undefined) written[key] = writtenAs(key, value, 'the options')
+  }
+  return written
+}
+
 const PREFIX = 'RIVULET_'
 const NAMES_TOLD_MAX = 10
 
@@ -141,7 +154,7 @@ function fromFile(path: string): WrittenSettings {
       const names = [...known.keys()]
       throw unknownName(`setting in ${path}`, name, nearest(name, names), names)
     }
-    written[key] = { text: textOf(value), where: path }
+    written[key] = writtenAs(key, value, path)
   }
   return written
 }
@@ -172,17 +185,23 @@ function parseJson(path: string, content: string): unknown {
   }
 }
 
-/** A file may say 8080 or "8080", and may write a list as one. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value.join(',')
-  return JSON.stringify(value)
+/** 8080 or "8080", and a list as one. */
+function writtenAs(key: SettingKey, value: unknown, where: string): Written {
+  if (typeof value === 'string') return { text: value, where }
+  if (typeof value === 'number') return { text: String(value), where }
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string'))
+    return { text: value.join(','), where }
+  throw wrongJson(key, String(JSON.stringify(value)), where)
 }
 
 function wrongValue(key: SettingKey, { text, where }: Written): RivuletError {
+  return wrongJson(key, JSON.stringify(text), where)
+}
+
+function wrongJson(key: SettingKey, json: string, where: string): RivuletError {
   const { of, isSecret } = settingOf(key)
   // An address may have a user and a password before its @, with or without the rest of a URL around them.
-  const shown = isSecret === true ? 'a value that is not shown' : JSON.stringify(text.replace(/^.*@/s, '…@'))
+  const shown = isSecret === true ? 'a value that is not shown' : json.replace(/^(\W*).*@/s, '$1…@')
   const message = `the setting ${spellings(key)} has ${shown}, from ${where}; allowed is ${of.allowed}`
   return new RivuletError('config_invalid', message)
 }

@@ -8,6 +8,7 @@
  */
 
 import { write } from 'node:fs'
+import type { Env } from '../ports/env/env.ts'
 
 export interface LogOutput {
   /** A whole line. */
@@ -19,6 +20,7 @@ export interface LogOutput {
 }
 
 export interface LogOutputOptions {
+  readonly env: Env
   readonly fd: number
   /** So much is gathered before it is written by itself. */
   readonly gatheredBytes: number
@@ -26,7 +28,7 @@ export interface LogOutputOptions {
   readonly waitingBytesMax: number
 }
 
-export function createLogOutput({ fd, gatheredBytes, waitingBytesMax }: LogOutputOptions): LogOutput {
+export function createLogOutput({ env, fd, gatheredBytes, waitingBytesMax }: LogOutputOptions): LogOutput {
   let gathered = ''
   let isWriting = false
   let isOver = false
@@ -46,7 +48,7 @@ export function createLogOutput({ fd, gatheredBytes, waitingBytesMax }: LogOutpu
     write(fd, bytes, at, bytes.length - at, null, (error, written) => {
       if (error !== null && error.code !== 'EAGAIN') return end()
       const from = error === null ? at + written : at
-      if (from < bytes.length) return void setImmediate(writeFrom, bytes, from)
+      if (from < bytes.length) return void env.yield().then(() => writeFrom(bytes, from))
       isWriting = false
       if (gathered === '') tell()
       else next()

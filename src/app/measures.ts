@@ -4,7 +4,7 @@ import { idTimeMs } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Metrics } from '../http/metrics.ts'
 import type { RateLimits } from '../http/limits.ts'
-import type { Rivulet } from '../index.ts'
+import type { Rivulet } from './rivulet.ts'
 import type { Views, ViewStats } from '../ports/views/views.ts'
 
 export function measureEngine(

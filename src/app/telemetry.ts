@@ -41,6 +41,7 @@ function createTimestamps({ wallMs }: Env): () => string {
 
 export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry {
   const out = createLogOutput({
+    env,
     fd: STDERR,
     gatheredBytes: GATHERED_BYTES,
     waitingBytesMax: WAITING_BYTES_MAX,

@@ -8,16 +8,15 @@ export interface Readiness {
   readonly config: Config
   readonly place: string
   readonly keys: Pick<Keys, 'serverKeyPlace' | 'isNew'>
-  readonly port: number
-  /** Where the metrics have one of their own. */
-  readonly metricsPort: number | undefined
+  readonly url: string
+  /** Where the metrics have a port of their own. */
+  readonly metricsUrl: string | undefined
 }
 
 export function announcement(ready: Readiness): string[] {
-  const { version, config, place, keys, port } = ready
-  const url = urlOf(config.host, port)
+  const { version, config, place, keys, url, metricsUrl = url } = ready
   const key = keyText(keys, config)
-  const metrics = metricsUrl(ready)
+  const metrics = config.metrics === 'off' ? undefined : `${metricsUrl}/metrics`
   return [
     `Rivulet ${version} is ready: ${url}`,
     ...(config.role === 'all' ? [] : [`  role           ${config.role}`]),
@@ -28,24 +27,9 @@ export function announcement(ready: Readiness): string[] {
   ]
 }
 
-function metricsUrl({ config, port, metricsPort }: Readiness): string | undefined {
-  if (config.metrics === 'off') return undefined
-  const url =
-    metricsPort === undefined
-      ? urlOf(config.host, port)
-      : urlOf(config.metricsHost ?? config.host, metricsPort)
-  return `${url}/metrics`
-}
-
 /** Where the server key is, never the key itself: what is printed here is collected, kept and read by many. */
 function keyText({ serverKeyPlace, isNew }: Readiness['keys'], { kafka }: Config): string | undefined {
   if (serverKeyPlace === undefined) return undefined
   if (kafka !== undefined) return `${serverKeyPlace}; for one that you know, set ${variableOf('serverKey')}`
   return isNew ? `${serverKeyPlace}   (made just now)` : serverKeyPlace
-}
-
-/** One that this machine reaches it by. */
-export function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }

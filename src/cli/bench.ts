@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { RivuletError } from '../core/errors.ts'
-import { packageFolder } from './version.ts'
+import { packageFolder } from '../app/version.ts'
 
 const MAIN = join(packageFolder, 'bench', 'main.ts')
 

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander'
 import { isDebugging, processEnvironment } from '../app/config.ts'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
 
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+export const EXIT = { ok: 0, failed: 1, usage: 2, leftOut: 3 } as const
 
 /** Says what went wrong. @returns the exit code */
 export function reportFailure(error: unknown): number {

@@ -2,12 +2,13 @@
 
 import { Command, Option } from 'commander'
 import { csvSource } from '../app/import/csv.ts'
-import type { Header } from '../app/import/edge-rows.ts'
+import { delimiterOf, type EdgeColumns, type EdgeFormat, type Header } from '../app/import/edge-layout.ts'
 import { runImport, type ImportSource, type ImportSummary } from '../app/import/import.ts'
 import { ldbcSource } from '../app/import/ldbc.ts'
 import type { SettingKey } from '../app/settings.ts'
 import { RivuletError } from '../core/errors.ts'
 import { createRealEnv, noteImport, openPorts } from '../app/ports.ts'
+import { EXIT } from './failure.ts'
 import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'
 import { endAtOnce } from './fatal.ts'
@@ -15,9 +16,20 @@ import { endAtOnce } from './fatal.ts'
 const SETTINGS: readonly SettingKey[] = ['data', 'config']
 
 const HELP = `
-An edge list has two external ids a row, "follower,followee". Posts are JSON Lines:
+An edge list is CSV (RFC 4180) of two external ids a row, follower first. Separators are found out: comma,
+semicolon, tab or |. A first row of well-known names (follower,followee; source,target; from_user,to_user;
+user_id,friend_id; id_1,id_2; …) is a header, and says which column is which. One that may be either is refused:
+say --header, --no-header or --columns.
+
+Posts are JSON Lines, or one JSON array, of:
   {"author": "ada", "content": "Hello", "created_at": "2024-05-01T12:00:00Z"}
-with content or custom (any JSON), and optionally visibility and id (where the post comes from).
+with content or custom (any JSON), and optionally visibility and id (where the post comes from). created_at is
+RFC 3339 with its zone, or whole milliseconds since 1970, between 2004 and now; it comes back in steps of 10 ms.
+
+Files are UTF-8, and may be gzipped. They are read whole before anything is written: a file that cannot be read as
+what it should be, or of which no row can be taken, changes nothing. A row that cannot be taken is left out, and
+reported with its file, line and reason (the first 20 of them); the import then ends with exit code 3.
+
 An account that is not there yet is made. What was imported before is not imported twice, so an import that
 was interrupted is simply run again. A pair that was unfollowed or blocked here stays so.`
 
@@ -27,6 +39,10 @@ interface ImportFlags extends Partial<Record<SettingKey, string>> {
   readonly dir?: string
   readonly mutual?: true
   readonly header?: boolean
+  readonly columns?: string
+  readonly delimiter?: string
+  readonly comment?: string
+  readonly strict?: true
   readonly format: 'csv' | 'ldbc'
 }
 
@@ -38,7 +54,20 @@ export const importCommand = (): Command =>
       .option('--mutual', 'each row of the edge list is two follows, one in each direction')
       .option('--header', 'the first row of the edge list names its columns (default: what it looks like)')
       .option('--no-header', 'the first row of the edge list is an edge')
-      .option('--posts <file>', 'JSON Lines file of posts')
+      .option(
+        '--columns <names>',
+        'the two columns that count, by the names in the header: follower=NAME,followee=NAME; with --no-header, by their numbers from 1',
+      )
+      .option(
+        '--delimiter <character>',
+        'what separates columns: one character, or comma, semicolon, tab, pipe, space (default: what it looks like)',
+      )
+      .option('--comment <text>', 'lines of the edge list that begin with it are passed over, such as #')
+      .option('--posts <file>', 'JSON Lines file, or JSON array, of posts')
+      .option(
+        '--strict',
+        'end with exit code 1 at the first row that would be left out, with nothing written',
+      )
       .addOption(
         new Option('--format <format>', 'csv, or ldbc: the LDBC Social Network Benchmark')
           .choices(['csv', 'ldbc'])
@@ -60,10 +89,12 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
     notice(`into ${ports.place}`)
-    const summary = await runImport(ports, source, { progress, notice, onFatal: endAtOnce })
+    const ui = { progress, notice, onFatal: endAtOnce, isStrict: flags.strict }
+    const summary = await runImport(ports, source, ui)
     await noteImport(ports)
     terminal.endProgress()
     terminal.print(summaryText(summary, env.monotonicMs() - startedAtMs))
+    if (summary.problems.total > 0) process.exitCode = EXIT.leftOut
   } finally {
     terminal.endProgress()
     await ports.close()
@@ -76,15 +107,50 @@ function sourceOf(flags: ImportFlags): Promise<ImportSource> {
     if (edges !== undefined || posts !== undefined)
       throw usage('--format ldbc takes --dir, not --edges or --posts')
     if (dir === undefined) throw usage('--format ldbc needs --dir, the folder with its files')
+    assertNoEdgeFlags(flags)
     return ldbcSource(dir)
   }
   if (dir !== undefined) throw usage('--dir is for --format ldbc; name files with --edges and --posts')
   if (edges === undefined && posts === undefined)
     throw usage('nothing to import; name a file with --edges or --posts')
-  return csvSource({ edges, posts, mutual: flags.mutual === true, header: headerOf(flags.header) })
+  if (edges === undefined) assertNoEdgeFlags(flags)
+  return csvSource({ edges, posts, mutual: flags.mutual === true, ...formatOf(flags) })
+}
+
+/** A flag that would do nothing is a slip. */
+function assertNoEdgeFlags(flags: ImportFlags): void {
+  for (const name of ['mutual', 'header', 'columns', 'delimiter', 'comment'] as const)
+    if (flags[name] !== undefined) throw usage(`--${name} is for the file of --edges`)
+}
+
+function formatOf({ header, columns, delimiter, comment }: ImportFlags): EdgeFormat {
+  if (comment === '') throw usage('--comment must not be empty')
+  return {
+    header: headerOf(header),
+    columns: columns === undefined ? undefined : columnsOf(columns),
+    delimiter: delimiter === undefined ? undefined : readDelimiter(delimiter),
+    comment,
+  }
 }
 
 const headerOf = (flag: boolean | undefined): Header => (flag === undefined ? 'auto' : flag ? 'yes' : 'no')
+
+function columnsOf(text: string): EdgeColumns {
+  const parts =
+    /^follower=(?<follower>.+?),followee=(?<followee>.+)$/.exec(text) ??
+    /^followee=(?<followee>.+?),follower=(?<follower>.+)$/.exec(text)
+  const { follower, followee } = parts?.groups ?? {}
+  if (follower === undefined || followee === undefined || follower === followee)
+    throw usage(`--columns has "${text}"; allowed is follower=NAME,followee=NAME, two different ones`)
+  return { follower, followee }
+}
+
+function readDelimiter(text: string): string {
+  const delimiter = delimiterOf(text)
+  if (delimiter !== undefined) return delimiter
+  const allowed = 'comma, semicolon, tab, pipe, space, or one character that is no letter, digit or quote'
+  throw usage(`--delimiter has "${text}"; allowed is ${allowed}`)
+}
 
 const usage = (message: string): RivuletError => new RivuletError('config_invalid', message)
 
@@ -94,16 +160,18 @@ function summaryText({ accounts, edges, posts, problems }: ImportSummary, tookMs
     `accounts   ${count(accounts.created)} new, ${count(accounts.known)} known`,
     `follows    ${count(edges.added)} new, ${count(edges.known)} known`,
     `posts      ${count(posts.added)} new, ${count(posts.known)} known`,
+    `left out   ${count(problems.total)} ${problems.total === 1 ? 'row' : 'rows'}${kindsText(': ', problems.byKind)}`,
   ]
+  if (problems.notedByKind.size > 0) lines.push(`no matter  ${kindsText('', problems.notedByKind)}`)
   if (edges.unfollowed > 0) {
-    lines.push(
-      `left out   ${count(edges.unfollowed)} follows that were ended here by unfollowing or blocking`,
-    )
-  }
-  if (problems.total > 0) {
-    const kinds = [...problems.byKind].map(([kind, times]) => `${count(times)} × ${kind}`)
-    lines.push(`bad rows   ${count(problems.total)}: ${kinds.join(', ')}`)
+    const why = 'follows of the file that were ended here by unfollowing or blocking'
+    lines.push(`ended      ${count(edges.unfollowed)} ${why} stay so`)
   }
   const rate = follows > 0 ? `, ${count(Math.round((follows * 1_000) / tookMs))} follows/s` : ''
   return [...lines, `took       ${seconds(tookMs)}${rate}`].join('\n')
+}
+
+function kindsText(before: string, byKind: ReadonlyMap<string, number>): string {
+  if (byKind.size === 0) return ''
+  return before + [...byKind].map(([kind, times]) => `${count(times)} × ${kind}`).join(', ')
 }

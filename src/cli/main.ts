@@ -10,7 +10,7 @@ import { importCommand } from './import.ts'
 import { migrateCommand } from './migrate.ts'
 import { moveCommand } from './move.ts'
 import { serveCommand } from './serve.ts'
-import { version } from './version.ts'
+import { readVersion } from '../app/version.ts'
 
 const HELP = `
 Settings, for every command: a flag goes before the environment, that before the config file (--config FILE,
@@ -18,7 +18,7 @@ keys in lower case without RIVULET_), that before the default.
 
 ${settingsHelp()}
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting, 3 imported, but rows were left out.`
 
 /** Commander's remarks come in lines of their own; ours is one. What was given to a flag that is none may be a secret. */
 const usageLine = (text: string): string =>
@@ -30,7 +30,7 @@ const usageLine = (text: string): string =>
 
 const program = new Command('rivulet')
   .description('A self-hosted fan-out engine: news feeds from one log.')
-  .version(version)
+  .version(readVersion())
   .addHelpText('after', HELP)
   .configureHelp({ helpWidth: 110 })
   .configureOutput({ outputError: (text, write) => write(usageLine(text)) })

@@ -6,13 +6,17 @@ import type { Config } from '../app/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
-import { announcement, urlOf, type Readiness } from './announce.ts'
+import { processEnvironment } from '../app/config.ts'
+import { announcement, type Readiness } from './announce.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { endWithin } from './hard-end.ts'
 import { SERVE_SETTINGS, type ServeFlags } from './serve-flags.ts'
 import { assertOnePlace, configOf } from './setting-flags.ts'
+import { starterGone } from './starter.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
-import { version } from './version.ts'
+import { readVersion } from '../app/version.ts'
+
+const version = readVersion()
 
 export async function serve(flags: ServeFlags): Promise<void> {
   const env = createRealEnv()
@@ -26,7 +30,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   for (const notice of notices) telemetry.logger.warn(notice)
   const terminal = createTerminal(env)
   const onFatal = (error: unknown) => endFatally(telemetry, error)
-  const signals = listenForSignals(env)
+  const asked = Promise.race([listenForSignals(env).first, starterGone(env, processEnvironment())])
   const prepare = isDemo ? loadDemoFiles(terminal.progress, onFatal) : undefined
   const parts = {
     env,
@@ -37,16 +41,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...(prepare && { prepare, showsDemo: true }),
   }
   try {
-    const composed = await startOrEnd(compose(parts), signals.first, terminal)
+    const composed = await startOrEnd(compose(parts), asked, terminal)
     try {
       if (isDemo) await loadDemo(composed.rivulet, composed.notes)
       terminal.endProgress()
-      const ports = await beReady(composed, config, telemetry)
+      const ready = await beReady(composed, config, telemetry)
       const { place, keys } = composed
-      terminal.print(announcement({ version, config, place, keys, ...ports }).join('\n'))
+      terminal.print(announcement({ version, config, place, keys, ...ready }).join('\n'))
       if (isDemo && config.role !== 'worker')
-        terminal.print((await demoHints(composed, urlOf(config.host, ports.port))).join('\n'))
-      telemetry.logger.info({ signal: await signals.first }, 'ending')
+        terminal.print((await demoHints(composed, ready.url)).join('\n'))
+      telemetry.logger.info({ signal: await asked }, 'ending')
     } finally {
       endWithin(KILLED_AFTER_MS)
       const isLate = env.timer(END_WITHIN_MS, () => void endLate(telemetry))
@@ -61,10 +65,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
 /** A start may wait for long, for a deployment that another process serves: a signal ends that at once. */
 async function startOrEnd(
   starting: Promise<Composed>,
-  signal: Promise<NodeJS.Signals>,
+  asked: Promise<string>,
   terminal: Terminal,
 ): Promise<Composed> {
-  const ended = signal.then(() => undefined)
+  const ended = asked.then(() => undefined)
   const composed = await Promise.race([starting, ended])
   if (composed !== undefined) return composed
   terminal.endProgress()
@@ -76,18 +80,18 @@ async function beReady(
   composed: Composed,
   config: Config,
   { logger }: Telemetry,
-): Promise<Pick<Readiness, 'port' | 'metricsPort'>> {
+): Promise<Pick<Readiness, 'url' | 'metricsUrl'>> {
   const { host, metricsHost = host, role } = config
   // Before the API: whoever finds that one there may scrape.
-  const metricsPort = await composed.listenForMetrics().catch((error: unknown) => {
+  const metrics = await composed.listenForMetrics().catch((error: unknown) => {
     throw listenFailure(error, metricsHost, config.metricsPort ?? 0, '--metrics-port or --metrics-host')
   })
-  const port = await composed.listen().catch((error: unknown) => {
+  const { url, port } = await composed.listen().catch((error: unknown) => {
     throw listenFailure(error, host, config.port, '--port or --host')
   })
-  const apart = metricsPort === undefined ? {} : { metrics_host: metricsHost, metrics_port: metricsPort }
+  const apart = metrics === undefined ? {} : { metrics_host: metricsHost, metrics_port: metrics.port }
   logger.info({ host, port, ...apart, version, role, place: composed.place }, 'listening')
-  return { port, metricsPort }
+  return { url, metricsUrl: metrics?.url }
 }
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */

@@ -12,7 +12,13 @@ import { createHmacSha256 } from './hmac.ts'
 
 /** 12 bytes. */
 const TAG_CHARS = 16
-const CURSOR_CHARS_MAX = 4_096
+/** What every cursor looks like, as JSON Schema says it: a group of base64 and the tag at least. */
+export const CURSOR_FORM = {
+  pattern: '^[A-Za-z0-9_-]+$',
+  minLength: 4 + TAG_CHARS,
+  maxLength: 4_096,
+} as const
+const CURSOR = new RegExp(CURSOR_FORM.pattern, 'u')
 
 export interface CursorSeal {
   seal<T>(codec: Codec<T>, value: T): string
@@ -46,7 +52,7 @@ export function createCursorSeal(secret: Uint8Array): CursorSeal {
       return [text + tagOf(tags, 0), text + tagOf(tags, 1)]
     },
     open(codec, text, purpose = 0) {
-      if (text.length > CURSOR_CHARS_MAX || !/^[A-Za-z0-9_-]+$/.test(text)) throw invalidCursor()
+      if (text.length > CURSOR_FORM.maxLength || !CURSOR.test(text)) throw invalidCursor()
       const payloadText = text.slice(0, -TAG_CHARS)
       const payload = Buffer.from(payloadText, 'base64url')
       // Several texts decode to the same bytes; only the one that was given out is accepted.

@@ -33,7 +33,10 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
   0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000,
 ]
 
-/** From ten milliseconds to ten minutes: how long a post is on its way to its readers. */
+/**
+ * From ten milliseconds to ten minutes: how long a post is on its way to its readers. When it was accepted, its id
+ * tells, in ticks of ten milliseconds.
+ */
 export const DELAY_BOUNDS_MS: readonly number[] = [
   10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 600_000,
 ]

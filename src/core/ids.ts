@@ -23,6 +23,21 @@ export function idFloorAt(timeMs: number): number {
   return Math.min(Math.max(tick, 0), TICKS_MAX - 1) * IDS_PER_TICK
 }
 
+/** Matches the texts that `parseId` takes, and no other. */
+export const ID_PATTERN = `^(?:${decimalsUpTo(String(ID_MAX))})$`
+
+/** Decimal numbers from 1 to `max`, as a regular expression. */
+function decimalsUpTo(max: string): string {
+  const shorter = `[1-9][0-9]{0,${max.length - 2}}`
+  // As long as the largest and below it: the same at the beginning, then one digit that is smaller.
+  const below = [...max].map((digit, at) => {
+    const least = at === 0 ? 1 : 0
+    if (Number(digit) <= least) return []
+    return `${max.slice(0, at)}[${least}-${Number(digit) - 1}][0-9]{${max.length - at - 1}}`
+  })
+  return [shorter, ...below.flat(), max].join('|')
+}
+
 /** Decimal string of 1 to 16 digits → id; throws `invalid_id` for anything else, 2^53 included. */
 export function parseId(text: string): number {
   const id = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : Number.NaN

@@ -114,7 +114,7 @@ function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): 
   }
   if (content !== undefined) checkContent(content)
   if (clientRef !== undefined) {
-    checkText(clientRef, { path: '/client_ref', graphemesMax: LIMITS.clientRefLengthMax, bytesMax: 512 })
+    checkText(clientRef, { path: '/client_ref', codePointsMax: LIMITS.clientRefCodePointsMax })
   }
   return custom === undefined ? undefined : checkCustom(custom)
 }

@@ -1,11 +1,11 @@
 /** What a post may hold, wherever it comes from. */
 
 import { LIMITS } from '../core/limits.ts'
-import { checkText, invalid } from '../core/text.ts'
+import { checkText, invalid, isInvisible } from '../core/text.ts'
 
-/** Throws `invalid_request` for what is empty, too long, or no text that people could read. */
+/** Throws `invalid_request` for what is too long, no text, or nothing that people could see. */
 export function checkContent(content: string): string {
-  if (content.trim() === '') throw invalid('/content', 'must not be empty')
+  if (isInvisible(content)) throw invalid('/content', 'must hold something that can be seen')
   const { contentGraphemesMax: graphemesMax, contentBytesMax: bytesMax } = LIMITS
   return checkText(content, { path: '/content', graphemesMax, bytesMax })
 }

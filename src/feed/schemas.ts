@@ -3,7 +3,17 @@
 import Type from 'typebox'
 import { LIMITS } from '../core/limits.ts'
 import { AuthorSchema } from '../graph/index.ts'
-import { Cursor, Id, Limit, Nullable, Time } from '../http/schemas.ts'
+import {
+  Cursor,
+  EXAMPLE_ID,
+  Id,
+  Limit,
+  Nullable,
+  SEEN_TEXT_PATTERN,
+  TEXT_PATTERN,
+  Time,
+} from '../http/schemas.ts'
+import { READ_BY_HAND } from '../http/validation.ts'
 import { VISIBILITIES } from './tables.ts'
 
 const closed = { additionalProperties: false }
@@ -89,37 +99,56 @@ export const DeletedSchema = Type.Object(
   { ...closed, title: 'Deleted' },
 )
 
+/** What the fields must be together, which feed/commands.ts sees to: something to say, or something to repeat. */
+const together = {
+  anyOf: [
+    { required: ['content'] },
+    { required: ['custom'], properties: { custom: { not: { type: 'null' } } } },
+    { required: ['repost_of'] },
+  ],
+  dependentSchemas: { repost_of: { properties: { content: false, custom: false, reply_to: false } } },
+}
+
 export const NewPostBody = Type.Object(
   {
     content: Type.Optional(
-      Type.String({ description: `At most ${LIMITS.contentGraphemesMax} characters, as people count them.` }),
+      Type.String({
+        description:
+          `At most ${LIMITS.contentGraphemesMax} characters, as people count them, and ` +
+          `${LIMITS.contentBytesMax} bytes of UTF-8; something in it can be seen.`,
+        pattern: SEEN_TEXT_PATTERN,
+        maxLength: LIMITS.contentBytesMax,
+        [READ_BY_HAND]: true,
+      }),
     ),
     custom: Type.Optional(
       Type.Unknown({
-        description: `Any JSON, at most ${LIMITS.customBytesMax} bytes; comes back as it was.`,
+        description: `Any JSON, at most ${LIMITS.customBytesMax} bytes and ${LIMITS.customDepthMax} levels; comes back as it was.`,
       }),
     ),
     visibility: Type.Optional(visibility),
-    reply_to: Type.Optional(Type.String({ description: 'The post to reply to.' })),
-    repost_of: Type.Optional(Type.String({ description: 'The post to repeat; stands alone.' })),
+    reply_to: Type.Optional(Id('The post to reply to.')),
+    repost_of: Type.Optional(Id('The post to repeat; stands alone.')),
     client_ref: Type.Optional(
       Type.String({
-        description: `The caller's own reference, at most ${LIMITS.clientRefLengthMax} characters.`,
+        description: `The caller's own reference, at most ${LIMITS.clientRefCodePointsMax} Unicode code points.`,
+        pattern: TEXT_PATTERN,
+        maxLength: LIMITS.clientRefCodePointsMax,
       }),
     ),
   },
-  closed,
+  { ...closed, ...together, examples: [{ content: 'Hello, world' }] },
 )
 
 export const LookupBody = Type.Object(
-  { ids: Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.lookupIdsMax }) },
-  closed,
+  { ids: Type.Array(Id('A post.'), { minItems: 1, maxItems: LIMITS.lookupIdsMax }) },
+  { ...closed, examples: [{ ids: [EXAMPLE_ID] }] },
 )
 
 export const FeedQuery = Type.Object(
   {
     cursor: Cursor('`next_cursor` of the page before: what is older.'),
-    after: Cursor('`after` of an earlier page: what came since.'),
+    after: Cursor('`after` of an earlier page: what came since. Not beside `cursor`.'),
     limit: Limit,
     fields: Type.Optional(Type.Enum(['ids'], { description: '`ids` for ids only.' })),
   },

@@ -18,11 +18,17 @@ export interface Warmer {
 const MEMORY_SHARE_MAX = 0.9
 const TOLD_EVERY_SHARE = 0.25
 const RETRY_MS = 1_000
+/** Fewer are made before anybody has read of it. */
+const TOLD_READERS_MIN = 1_000
 
 export function createWarmer(context: EngineContext, graph: Graph, timelines: Timelines): Warmer {
-  const { env, views, onNotice } = context
+  const { env, views } = context
   const stats = { left: 0, made: 0 }
   let isStopped = false
+
+  function tell(readers: Uint32Array, text: string): void {
+    if (readers.length >= TOLD_READERS_MIN && !isStopped) context.onNotice(text)
+  }
 
   const isFull = () => {
     const memory = views.stats()
@@ -40,13 +46,12 @@ export function createWarmer(context: EngineContext, graph: Graph, timelines: Ti
       if (!(await timelines.ensure(readers[i]))) await new Promise<void>((go) => void env.timer(RETRY_MS, go))
       else stats.made++
       if ((i + 1) / readers.length < told || told >= 1) continue
-      onNotice(`${Math.round(told * 100)} % of the timelines of active readers are warm`)
+      tell(readers, `${Math.round(told * 100)} % of the timelines of active readers are warm`)
       told += TOLD_EVERY_SHARE
     }
     stats.left = 0
     const seconds = ((env.monotonicMs() - startMs) / 1_000).toFixed(1)
-    if (!isStopped)
-      onNotice(`${stats.made} timelines of ${readers.length} active readers were made in ${seconds} s`)
+    tell(readers, `${stats.made} timelines of ${readers.length} active readers were made in ${seconds} s`)
   }
 
   return {
@@ -57,7 +62,8 @@ export function createWarmer(context: EngineContext, graph: Graph, timelines: Ti
       const { inactive_days: days } = graph.policies.current
       const readers = graph.activity.seenSince(graph.activity.minuteAgo(days * 86_400_000))
       if (readers.length === 0) return
-      onNotice(
+      tell(
+        readers,
         `no timelines are left from before: those of ${readers.length} active readers are made, the latest seen first; who comes earlier is served all the same`,
       )
       await warm(readers)

@@ -13,7 +13,8 @@ import {
   type Account,
 } from './tables.ts'
 
-const CACHED_MAX = 200_000
+/** As a size, not as a number of entries, for which all memory would be taken at once. */
+const BOUND = { maxSize: 200_000, sizeCalculation: () => 1 }
 
 export interface Accounts {
   byId(id: number): Promise<Account | undefined>
@@ -31,8 +32,8 @@ export interface Accounts {
 
 /** @param isShared other processes give out numbers, too: none goes on in a block that another one has begun */
 export function createAccounts(store: Store, isShared: boolean): Accounts {
-  const byNumber = new LRUCache<number, Account>({ max: CACHED_MAX })
-  const numberOfId = new LRUCache<number, number>({ max: CACHED_MAX })
+  const byNumber = new LRUCache<number, Account>(BOUND)
+  const numberOfId = new LRUCache<number, number>(BOUND)
   let drops = 0
   let lease: { next: number; end: number } | undefined
   let leasing: Promise<void> | undefined

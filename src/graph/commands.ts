@@ -2,7 +2,8 @@
 
 import { afterAccepted, isRivuletError, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkText, invalid } from '../core/text.ts'
+import { isHandle } from '../core/names.ts'
+import { checkText, invalid, isInvisible, textFault } from '../core/text.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { EventType, Idempotency } from '../engine/events.ts'
 import { claimName, type Accounts } from './accounts.ts'
@@ -268,30 +269,38 @@ function checkProfile({
 }: Profile & { externalId?: string | undefined }): void {
   if (handle !== undefined) checkHandle(handle)
   if (externalId !== undefined) checkExternalId(externalId)
-  if (displayName !== undefined) {
-    checkText(displayName, {
-      path: '/display_name',
-      graphemesMax: LIMITS.displayNameGraphemesMax,
-      bytesMax: 4_096,
-    })
+  const fault = displayName === undefined ? undefined : displayNameFault(displayName)
+  if (fault !== undefined) throw invalid('/display_name', fault)
+  if (bio !== undefined) {
+    const { bioGraphemesMax: graphemesMax, bioBytesMax: bytesMax } = LIMITS
+    checkText(bio, { path: '/bio', graphemesMax, bytesMax })
   }
-  if (bio !== undefined)
-    checkText(bio, { path: '/bio', graphemesMax: LIMITS.bioGraphemesMax, bytesMax: 16_384 })
+}
+
+/** What is wrong with a display name. The empty one takes a name away; one of which nothing shows only looks so. */
+export function displayNameFault(displayName: string): string | undefined {
+  const { displayNameGraphemesMax: graphemesMax, displayNameBytesMax: bytesMax } = LIMITS
+  const isHidden = displayName !== '' && isInvisible(displayName)
+  if (isHidden) return 'must hold something that can be seen, or be empty'
+  return textFault(displayName, { graphemesMax, bytesMax })
 }
 
 function checkHandle(handle: string): void {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(handle) || handle.length > LIMITS.handleLengthMax) {
-    throw invalid(
-      '/handle',
-      `must be 1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-", and begin with none of the last two`,
-    )
-  }
+  if (isHandle(handle)) return
+  throw invalid(
+    '/handle',
+    `must be 1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-", and begin with none of the last two`,
+  )
+}
+
+/** What is wrong with an external id: it is empty, too long, no text, or has control characters. */
+export function externalIdFault(externalId: string): string | undefined {
+  if (externalId === '') return 'must not be empty'
+  const fault = textFault(externalId, { codePointsMax: LIMITS.externalIdCodePointsMax })
+  return fault ?? (/\p{Cc}/u.test(externalId) ? 'must not contain control characters' : undefined)
 }
 
 export function checkExternalId(externalId: string, path = '/external_id'): void {
-  if (externalId.length === 0 || externalId.length > LIMITS.externalIdLengthMax) {
-    throw invalid(path, `must have 1 to ${LIMITS.externalIdLengthMax} characters`)
-  }
-  checkText(externalId, { path, graphemesMax: LIMITS.externalIdLengthMax })
-  if (/\p{Cc}/u.test(externalId)) throw invalid(path, 'must not contain control characters')
+  const fault = externalIdFault(externalId)
+  if (fault !== undefined) throw invalid(path, fault)
 }

@@ -101,6 +101,7 @@ export * from './circle.ts'
 export * from './policy.ts'
 export * from './tables.ts'
 export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
+export { displayNameFault, externalIdFault } from './commands.ts'
 export type { Profile, Relationship } from './commands.ts'
 export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'

@@ -3,7 +3,9 @@
 import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { AccountRef, Id, Nullable, Time } from '../http/schemas.ts'
+import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
+import { AccountRef, Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
+import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands.ts'
 import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
 import type { Account } from './tables.ts'
@@ -55,31 +57,52 @@ const profile = {
   handle: Type.Optional(
     Type.String({
       description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-". One given up stays taken.`,
+      pattern: HANDLE_PATTERN,
+      [READ_BY_HAND]: true,
     }),
   ),
   display_name: Type.Optional(
     Type.String({
-      description: `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them.`,
+      description:
+        `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.displayNameBytesMax} bytes of UTF-8; empty, or something in it can be seen.`,
+      pattern: SEEN_OR_EMPTY_PATTERN,
+      maxLength: LIMITS.displayNameBytesMax,
+      [READ_BY_HAND]: true,
     }),
   ),
   bio: Type.Optional(
-    Type.String({ description: `At most ${LIMITS.bioGraphemesMax} characters, as people count them.` }),
+    Type.String({
+      description:
+        `At most ${LIMITS.bioGraphemesMax} characters, as people count them, and ` +
+        `${LIMITS.bioBytesMax} bytes of UTF-8.`,
+      pattern: TEXT_PATTERN,
+      maxLength: LIMITS.bioBytesMax,
+      [READ_BY_HAND]: true,
+    }),
   ),
 }
-export const ProfileBody = Type.Object(profile, closed)
+export const ProfileBody = Type.Object(profile, { ...closed, examples: [{ display_name: 'Ada' }] })
 export const NewAccountBody = Type.Object(
   {
     ...profile,
     external_id: Type.Optional(
       Type.String({
-        description: `The application's own id, at most ${LIMITS.externalIdLengthMax} characters.`,
+        description:
+          `The application's own id: 1 to ${LIMITS.externalIdCodePointsMax} Unicode code points ` +
+          `(so at most ${4 * LIMITS.externalIdCodePointsMax} bytes of UTF-8), no control characters.`,
+        pattern: EXTERNAL_ID_PATTERN,
+        [READ_BY_HAND]: true,
       }),
     ),
   },
-  closed,
+  { ...closed, examples: [{ external_id: 'user-17', handle: 'ada', display_name: 'Ada' }] },
 )
 
-export const TokenBody = Type.Object({ account_id: AccountRef('Who the token is for') }, closed)
+export const TokenBody = Type.Object(
+  { account_id: AccountRef('Who the token is for') },
+  { ...closed, examples: [{ account_id: 'ext:guest' }] },
+)
 export const TokenSchema = Type.Object(
   { token: Type.String(), expires_at: Time('When it ends.') },
   { ...closed, title: 'Token' },
@@ -91,7 +114,10 @@ const share = Type.Integer({
   maximum: SHARES,
 })
 const tier = Type.Enum([...OVERRIDES])
-export const TierBody = Type.Object({ tier, push_share: Type.Optional(share) }, closed)
+export const TierBody = Type.Object(
+  { tier, push_share: Type.Optional(share) },
+  { ...closed, examples: [{ tier: 'auto' }] },
+)
 export const TierSchema = Type.Object(
   { account_id: Id('The account.'), tier, push_share: share },
   { ...closed, title: 'Tier' },
@@ -109,7 +135,8 @@ const policy = {
     maximum: 3_650,
   }),
   active_hours: Type.Integer({
-    description: 'Readers seen within so many hours are served first by a large fan-out.',
+    description:
+      'Readers seen within so many hours are served first by a large fan-out. No more hours than `inactive_days` have.',
     minimum: 1,
     maximum: 87_600,
   }),
@@ -121,7 +148,7 @@ export const PolicyBody = Type.Object(
     inactive_days: Type.Optional(policy.inactive_days),
     active_hours: Type.Optional(policy.active_hours),
   },
-  { ...closed, minProperties: 1 },
+  { ...closed, minProperties: 1, examples: [{ inactive_days: 30 }] },
 )
 
 export interface AccountCounts {

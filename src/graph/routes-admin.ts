@@ -1,5 +1,6 @@
 /** What operators change at run time: who is pushed and who is pulled. For the server key. */
 
+import { RivuletError } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import { ok, type Router } from '../http/route.ts'
 import { AccountRef } from '../http/schemas.ts'
@@ -60,14 +61,20 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
     access: 'server',
     body: PolicyBody,
     answers: { 200: 'Policy' },
+    problems: ['conflict'],
     async run({ body }, once) {
-      return ok(await commands.setPolicy(body, once, checkPolicy))
+      return ok(await commands.setPolicy(body, once, (policy) => checkPolicy(policy, body)))
     },
     replay: async () => ok(policies.current),
   })
 }
 
-function checkPolicy({ active_hours, inactive_days }: Policy): void {
-  if (active_hours > inactive_days * 24)
-    throw invalid('/active_hours', 'must not exceed inactive_days: who is active is not inactive')
+/** Throws for a change that contradicts itself, and `conflict` for one that the policy as it stands does not allow. */
+function checkPolicy({ active_hours, inactive_days }: Policy, change: Partial<Policy>): void {
+  if (active_hours <= inactive_days * 24) return
+  const path = change.active_hours === undefined ? '/inactive_days' : '/active_hours'
+  const message = 'must not leave active_hours above inactive_days: who is active is not inactive'
+  const isWhole = change.active_hours !== undefined && change.inactive_days !== undefined
+  if (isWhole) throw invalid(path, message)
+  throw new RivuletError('conflict', `${path} ${message}`, { errors: [{ path, message }] })
 }

@@ -7,7 +7,7 @@ import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import type { Env } from '../ports/env/env.ts'
 import { created, ok, type Answer, type Router } from '../http/route.ts'
-import { AccountRef, Cursor, Limit } from '../http/schemas.ts'
+import { AccountRef, Cursor, ExternalRef, Limit } from '../http/schemas.ts'
 import type { Tokens } from '../http/tokens.ts'
 import { taken, type Relationship } from './commands.ts'
 import type { Graph } from './index.ts'
@@ -87,7 +87,7 @@ function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): vo
       'The address takes `ext:` and the external id, nothing else. Fields left out stay as they are.',
     tag: 'accounts',
     access: 'server',
-    params: { id: Type.String({ description: '`ext:` and the external id.', pattern: '^ext:.+' }) },
+    params: { id: ExternalRef('`ext:` and the external id.') },
     body: ProfileBody,
     answers: { 200: 'Account', 201: 'Account' },
     problems: ['handle_taken', 'external_id_taken'],
@@ -108,7 +108,7 @@ function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): vo
     name: 'getAccount',
     summary: 'An account with its counts, and how you stand to it',
     tag: 'accounts',
-    access: 'any',
+    access: 'authenticated',
     params: { id },
     answers: { 200: 'Account' },
     problems: ['invalid_id', 'not_found'],
@@ -178,7 +178,7 @@ function listRoute({ router, graph, refs, lists }: GraphRouteParts, list: Accoun
     description:
       'In the order of account numbers, which are not shown: always the same one, not that of the follows.',
     tag: 'accounts',
-    access: 'any',
+    access: 'authenticated',
     params: { id },
     query: Type.Object(
       { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },

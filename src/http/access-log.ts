@@ -47,7 +47,7 @@ export function createAccessLog(logger: Logger | LoggerOptions): AccessLog {
   }
 }
 
-export const pathOf = (request: FastifyRequest): string => {
+export const pathOf = (request: Pick<FastifyRequest, 'url'>): string => {
   const { url } = request
   const end = url.indexOf('?')
   return end < 0 ? url : url.slice(0, end)

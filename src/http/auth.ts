@@ -24,8 +24,8 @@ export interface Caller {
   readonly application: boolean
 }
 
-/** Who may call a route: the application itself, an account (or the application for it), or both. */
-export type Access = 'server' | 'account' | 'any'
+/** Who may call a route: the application itself, an account (or the application for it), or whoever is known. */
+export type Access = 'server' | 'account' | 'authenticated'
 
 export interface AuthOptions {
   readonly env: Env
@@ -42,6 +42,8 @@ export interface Auth {
   known(request: FastifyRequest): Caller | undefined
   /** Throws `unauthorized` and, for a header that names nobody, `not_found` or `invalid_request`. */
   identify(request: FastifyRequest): Promise<Caller>
+  /** Holds the server key as it is: the application, alone or acting for `<id>` or `ext:<external id>`. */
+  application(acting: string | undefined): Promise<Caller>
 }
 
 const KNOWN_MAX = 50_000
@@ -81,6 +83,7 @@ export function createAuth(options: AuthOptions): Auth {
   }
 
   return {
+    application,
     known({ headers }) {
       const { authorization } = headers
       if (authorization === undefined || headers[ACTING_HEADER] !== undefined) return undefined
@@ -94,7 +97,7 @@ export function createAuth(options: AuthOptions): Auth {
       const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
       if (token === undefined) throw unauthorized()
       const acting = headers[ACTING_HEADER]
-      if (isServerKey(token)) return application(typeof acting === 'string' ? utf8Of(acting) : undefined)
+      if (isServerKey(token)) return application(typeof acting === 'string' ? textOf(acting) : undefined)
       const caller = await byToken(header, token)
       if (acting !== undefined)
         throw new RivuletError('forbidden', 'only the server key acts for an account by name')
@@ -113,12 +116,17 @@ export function checkAccess(caller: Caller, access: Access): void {
   }
 }
 
-/** Headers come as bytes, one a character; an external id in one is UTF-8. */
-function utf8Of(header: string): string {
+/**
+ * Headers come as bytes, one a character, and many clients send none but ASCII: what is no ASCII is percent-encoded
+ * UTF-8, as in an address. Bare UTF-8 is understood, too.
+ */
+function textOf(header: string): string {
+  if (/^[ -$&-~]*$/.test(header)) return header
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+    return decodeURIComponent(text)
   } catch {
-    throw invalid(ACTING_PATH, 'must be UTF-8')
+    throw invalid(ACTING_PATH, 'must be percent-encoded UTF-8, where a percent sign is %25')
   }
 }
 

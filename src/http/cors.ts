@@ -9,7 +9,7 @@ import { IDEMPOTENCY_HEADER } from './idempotency.ts'
 
 const ALLOWED_HEADERS = `authorization, content-type, x-request-id, ${IDEMPOTENCY_HEADER}, ${ACTING_HEADER}`
 const EXPOSED_HEADERS =
-  'x-request-id, retry-after, idempotency-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset'
+  'allow, x-request-id, retry-after, idempotency-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset'
 const PREFLIGHT_LIFE_SECONDS = '600'
 
 export function corsHook(origins: readonly string[]) {
@@ -20,7 +20,9 @@ export function corsHook(origins: readonly string[]) {
     if (origin === undefined || !allowed.has(origin)) return done()
     reply.header('access-control-allow-origin', origin)
     reply.header('access-control-expose-headers', EXPOSED_HEADERS)
-    if (request.method !== 'OPTIONS') return done()
+    // Without the header it is no browser that asks whether it may, but somebody who asks what there is.
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
+      return done()
     reply
       .code(204)
       .header('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE')

@@ -26,6 +26,8 @@ import { canonicalJson } from './json.ts'
 const CLAIM_TTL_MS = 30_000
 const RETRY_IN_FLIGHT_MS = 1_000
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
+export const IDEMPOTENCY_KEY_PATTERN = `^[!-~]{1,${LIMITS.idempotencyKeyLengthMax}}$`
+const KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u')
 
 /** What an answer is made of: of the event that the request became. */
 export interface Attempt<T> {
@@ -38,8 +40,11 @@ export interface Outcome<T> {
   readonly replayed: boolean
 }
 
+/** What tells requests apart. */
+export type KeyedRequest = Pick<FastifyRequest, 'method' | 'url' | 'headers' | 'body' | 'caller'>
+
 export interface IdempotentRequests {
-  attempt<T>(request: FastifyRequest, attempt: Attempt<T>): Promise<Outcome<T>>
+  attempt<T>(request: KeyedRequest, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
@@ -91,12 +96,12 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   }
 }
 
-function onceOf(request: FastifyRequest): Idempotency | undefined {
+function onceOf(request: KeyedRequest): Idempotency | undefined {
   const key = request.headers[IDEMPOTENCY_HEADER]
   if (key === undefined) return undefined
-  const lengthMax = LIMITS.idempotencyKeyLengthMax
-  if (typeof key !== 'string' || key.length > lengthMax || !/^[\x21-\x7e]+$/.test(key)) {
-    throw invalid(`header.${IDEMPOTENCY_HEADER}`, `must have 1 to ${lengthMax} visible ASCII characters`)
+  if (typeof key !== 'string' || !KEY.test(key)) {
+    const message = `must have 1 to ${LIMITS.idempotencyKeyLengthMax} visible ASCII characters`
+    throw invalid(`header.${IDEMPOTENCY_HEADER}`, message)
   }
   const hash = createHash('sha256')
     .update(`${request.method} ${pathOf(request)}\n${canonicalJson(request.body)}`)

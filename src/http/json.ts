@@ -1,106 +1,22 @@
-/**
- * JSON bodies, read with suspicion: the shape is checked in one pass over the text before anything is built,
- * so that ten thousand open brackets cost ten thousand steps and no stack. Refused: bytes that are not UTF-8,
- * deep nesting, names that stand twice in one object, and names that reach for prototypes.
- */
+/** JSON bodies as bytes, and the text that stands for a body when it is hashed. */
 
 import { isUtf8 } from 'node:buffer'
-import { RivuletError } from '../core/errors.ts'
+import { isRivuletError, RivuletError } from '../core/errors.ts'
+import { parseJsonText } from '../core/json.ts'
 import { invalid } from '../core/text.ts'
 
-/** Room for `custom` at its own limit, and then some, so that its own message is the one that is seen. */
-const JSON_DEPTH_MAX = 64
-
-/** @returns `undefined` for an empty body */
+/** @returns `undefined` for an empty body; throws `invalid_request` for bytes that are no JSON of ours */
 export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   if (!isUtf8(bytes)) throw invalid('', 'must be UTF-8')
-  const text = bytes.toString('utf8')
-  checkShape(text)
   try {
-    return JSON.parse(text)
+    return parseJsonText(bytes.toString('utf8'))
   } catch (error) {
+    if (isRivuletError(error)) throw error
     throw new RivuletError('invalid_request', 'the body is not well-formed JSON', {
       errors: [{ path: '', message: 'is not well-formed JSON' }],
       cause: error,
     })
-  }
-}
-
-/** What is open around the current position: an object with the names met so far, or an array. */
-interface Level {
-  readonly names: Set<string> | undefined
-  /** The name, or the index, of the value that is being read. */
-  at: string | number
-  expectsName: boolean
-}
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-
-/** Throws for a shape that is refused. Says nothing about text that is not JSON: the parser does. */
-function checkShape(text: string): void {
-  const levels: Level[] = []
-  let level: Level | undefined
-  const pathTo = (name: string) =>
-    [...levels.slice(0, -1).map(({ at }) => at), name].map((step) => `/${step}`).join('')
-
-  function open(isObject: boolean): void {
-    if (levels.length >= JSON_DEPTH_MAX) throw invalid('', `must be nested at most ${JSON_DEPTH_MAX} deep`)
-    level = { names: isObject ? new Set() : undefined, at: 0, expectsName: isObject }
-    levels.push(level)
-  }
-
-  function takeName(inside: Level, names: Set<string>, name: string): void {
-    const parent = levels[levels.length - 2]
-    if (names.has(name)) throw invalid(pathTo(name), 'stands twice in its object')
-    if (name === '__proto__' || (name === 'prototype' && parent?.at === 'constructor'))
-      throw invalid(pathTo(name), 'is not allowed as a name')
-    names.add(name)
-    inside.at = name
-    inside.expectsName = false
-  }
-
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === QUOTE) {
-      const end = endOfString(text, i)
-      if (level?.expectsName === true && level.names !== undefined)
-        takeName(level, level.names, nameOf(text.slice(i, end + 1)))
-      i = end
-    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) open(code === OPEN_BRACE)
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
-      levels.pop()
-      level = levels[levels.length - 1]
-    } else if (code === COMMA && level !== undefined) {
-      if (level.names === undefined) level.at = Number(level.at) + 1
-      else level.expectsName = true
-    }
-  }
-}
-
-/** Index of the closing quote, or of the end of the text. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let slashes = 0
-    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++
-    if (slashes % 2 === 0) return end
-  }
-  return text.length
-}
-
-/** A name may hide behind escapes: `"__proto\u005f_"`. */
-function nameOf(quoted: string): string {
-  if (!quoted.includes('\\')) return quoted.slice(1, -1)
-  try {
-    return String(JSON.parse(quoted))
-  } catch {
-    return quoted
   }
 }
 

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Guard } from './exposure.ts'
 import type { Metrics } from './metrics.ts'
+import { probe } from './probe.ts'
 import { problemResponses } from './schemas.ts'
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -19,7 +20,8 @@ export function metricsRoute(app: FastifyInstance, metrics: Metrics, guard: Guar
       ...(guard === undefined ? {} : problemResponses(['unauthorized'], {})),
     },
   }
-  app.get('/metrics', { schema, ...(guard !== undefined && { onRequest: guard }) }, async (_request, reply) =>
+  const onRequest = [probe(metrics, '/metrics'), ...(guard === undefined ? [] : [guard])]
+  app.get('/metrics', { schema, onRequest }, async (_request, reply) =>
     reply.header('content-type', METRICS_TYPE).send(await metrics.text()),
   )
 }

@@ -11,14 +11,16 @@ export interface RouteStats {
   readonly method: string
   readonly route: string
   readonly latency: Histogram
-  /** By class: 1xx … 5xx at 1 … 5. */
-  readonly byClass: Float64Array
+  /** How many were answered with each status. */
+  readonly byStatus: Map<number, number>
+  /** Each leaves a line in the log. */
+  readonly isLogged: boolean
 }
 
 export interface Metrics {
   readonly registry: Registry
   /** Counters of a route; call once per route. */
-  route(method: string, route: string): RouteStats
+  route(method: string, route: string, isLogged?: boolean): RouteStats
   /** A number that is read when asked for. With `total`, one that only rises. */
   number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
   /** Histograms kept in milliseconds, shown in seconds as Prometheus wants it. */
@@ -37,16 +39,24 @@ interface Sample {
   readonly value: number
 }
 
-export function createMetrics(): Metrics {
+/** Gauges with the names of counters; the same numbers stand by type in others. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+export function createMetrics(version: string): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
   const routes: RouteStats[] = []
 
   /** A metric whose samples exist only while it is read: all that the registry needs is `get`. */
   function register(
     name: string,
     help: string,
-    type: 'histogram' | 'counter',
+    type: 'histogram' | 'counter' | 'gauge',
     samples: () => Sample[],
   ): void {
     const metric = {
@@ -61,9 +71,9 @@ export function createMetrics(): Metrics {
 
   const metrics: Metrics = {
     registry,
-    route(method, route) {
+    route(method, route, isLogged = true) {
       const latency = new Histogram(LATENCY_BOUNDS_MS)
-      const stats: RouteStats = { method, route, latency, byClass: new Float64Array(6) }
+      const stats: RouteStats = { method, route, latency, byStatus: new Map(), isLogged }
       routes.push(stats)
       return stats
     },
@@ -88,19 +98,17 @@ export function createMetrics(): Metrics {
       .filter(({ latency }) => latency.count > 0)
       .map(({ method, route, latency }) => ({ labels: { method, route }, histogram: latency })),
   )
-  register('rivulet_http_requests_total', 'Requests by route and class of status.', 'counter', () =>
+  register('rivulet_http_requests_total', 'Requests by route and status.', 'counter', () =>
     routes.flatMap(statusSamples),
   )
+  register('rivulet_build_info', 'What runs here: always 1.', 'gauge', () => [
+    { labels: { version, node: process.version }, value: 1 },
+  ])
   return metrics
 }
 
-function statusSamples({ method, route, byClass }: RouteStats): Sample[] {
-  const samples: Sample[] = []
-  byClass.forEach((value, at) => {
-    if (value > 0) samples.push({ labels: { method, route, status: `${at}xx` }, value })
-  })
-  return samples
-}
+const statusSamples = ({ method, route, byStatus }: RouteStats): Sample[] =>
+  [...byStatus].map(([status, value]) => ({ labels: { method, route, status: String(status) }, value }))
 
 function samplesOf(name: string, { labels, histogram }: LabelledHistogram): Sample[] {
   const { bounds, counts, sum } = histogram

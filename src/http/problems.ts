@@ -66,7 +66,7 @@ export function errorHandler(log: AccessLog) {
     if (known.status >= 500) log.failed(request, known, error)
     if (known.code === 'unauthorized') reply.header('www-authenticate', challengeOf(request))
     // Fastify would cut the connection while the client still sends; Node reads the rest and drops it.
-    if (known.code === 'payload_too_large') reply.removeHeader('connection')
+    reply.removeHeader('connection')
     return sendProblem(reply, known)
   }
 }
@@ -82,7 +82,9 @@ export function asRivuletError(error: FastifyError | Error): RivuletError {
   const status = 'statusCode' in error && error.statusCode !== undefined ? error.statusCode : 500
   if (status >= 500) return new RivuletError('internal', 'internal', { cause: error })
   const code = CODE_OF_STATUS.get(status) ?? 'invalid_request'
-  return new RivuletError(code, REFUSALS[code] ?? error.message, { cause: error })
+  const message =
+    REFUSALS[code] ?? ('code' in error && error.code === 'FST_ERR_BAD_URL' ? BAD_ADDRESS : error.message)
+  return new RivuletError(code, message, { cause: error })
 }
 
 const CODE_OF_STATUS = new Map<number, ErrorCode>(
@@ -91,6 +93,7 @@ const CODE_OF_STATUS = new Map<number, ErrorCode>(
   ),
 )
 
+const BAD_ADDRESS = 'the address is not percent-encoded UTF-8'
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
   payload_too_large: 'the body is too large',
   unsupported_media_type: 'a body must be application/json',

@@ -9,13 +9,14 @@ import Type from 'typebox'
 import { RivuletError, type ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
+import { judgeContent } from './content.ts'
 import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from './auth.ts'
-import { IDEMPOTENCY_HEADER, type IdempotentRequests } from './idempotency.ts'
+import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN, type IdempotentRequests } from './idempotency.ts'
 import type { RateLimits, RequestKind } from './limits.ts'
 import type { Metrics, RouteStats } from './metrics.ts'
 import type { Outbound } from './outbound.ts'
-import { problemResponses, type ProblemKinds } from './schemas.ts'
-import { validatorOf, withNumbers, type Validator } from './validation.ts'
+import { ACCOUNT_HEADER_PATTERN, EXAMPLE_ID, problemResponses, type ProblemKinds } from './schemas.ts'
+import { validatorOf, type Validator } from './validation.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,7 +29,7 @@ declare module 'fastify' {
 
 export type Maybe<T> = T | Promise<T>
 
-export interface RouteSpec<B extends TSchema, Q extends TObject> {
+export interface RouteSpec<B extends TObject, Q extends TObject> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** With `:name` for parameters. */
   readonly path: string
@@ -59,19 +60,19 @@ export interface Answer {
   readonly body: object | Buffer
 }
 
-export interface ReadRoute<B extends TSchema, Q extends TObject> extends RouteSpec<B, Q> {
+export interface ReadRoute<B extends TObject, Q extends TObject> extends RouteSpec<B, Q> {
   answer(call: Call<Static<B>, Static<Q>>): Maybe<Answer>
 }
 
-export interface WriteRoute<B extends TSchema, Q extends TObject> extends RouteSpec<B, Q> {
+export interface WriteRoute<B extends TObject, Q extends TObject> extends RouteSpec<B, Q> {
   run(call: Call<Static<B>, Static<Q>>, once: Idempotency | undefined): Promise<Answer>
   /** The answer of a request that became this event, given again. */
   replay(call: Call<Static<B>, Static<Q>>, eventId: number): Promise<Answer>
 }
 
 export interface Router {
-  read<B extends TSchema, Q extends TObject>(route: ReadRoute<B, Q>): void
-  write<B extends TSchema, Q extends TObject>(route: WriteRoute<B, Q>): void
+  read<B extends TObject, Q extends TObject>(route: ReadRoute<B, Q>): void
+  write<B extends TObject, Q extends TObject>(route: WriteRoute<B, Q>): void
 }
 
 export interface RouterParts {
@@ -92,7 +93,7 @@ export const created = (body: object | Buffer): Answer => ({ status: 201, body }
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function createRouter(parts: RouterParts): Router {
-  function define<B extends TSchema, Q extends TObject>(
+  function define<B extends TObject, Q extends TObject>(
     spec: RouteSpec<B, Q>,
     kind: RequestKind,
     handle: Handle<Static<B>, Static<Q>>,
@@ -104,6 +105,7 @@ export function createRouter(parts: RouterParts): Router {
       url,
       schema: schemaOf(spec, kind),
       onRequest: gate(parts, spec.access, kind, parts.metrics.route(spec.method, url)),
+      ...(spec.method === 'GET' ? {} : { preParsing: judgeContent }),
       handler(request, reply) {
         const answer = handle(callOf(request), request, reply)
         if (!(answer instanceof Promise)) return send(parts, reply, answer)
@@ -164,17 +166,17 @@ function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: Req
   }
 }
 
+/** The parts of a request as they came. */
+export type RawCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
+
 /** The typed parts of a request; throws what is wrong with them. */
-function callReader<B extends TSchema, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
-  const queryOf: Validator<Static<Q>> = validatorOf(query ?? NO_QUERY, 'query')
+export function callReader<B extends TObject, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
+  const queryOf = validatorOf(query ?? NO_QUERY, 'query') as Validator<Static<Q>>
   const bodyOf: Validator<Static<B>> = body === undefined ? noBody : validatorOf(body, 'body')
-  const numeric = Object.entries(query?.properties ?? {}).flatMap(([name, schema]) =>
-    'type' in schema && schema.type === 'integer' ? [name] : [],
-  )
-  return (request: FastifyRequest): Call<Static<B>, Static<Q>> => ({
+  return (request: RawCall): Call<Static<B>, Static<Q>> => ({
     caller: request.caller as Caller,
     params: request.params as Readonly<Record<string, string>>,
-    query: queryOf(withNumbers(request.query as Record<string, unknown>, numeric)),
+    query: queryOf(request.query),
     body: bodyOf(request.body),
   })
 }
@@ -189,20 +191,27 @@ function noBody(body: unknown): never {
 }
 
 const ACTING = Type.Optional(
-  Type.String({ description: 'With the server key: the account to act for, by id or `ext:<external id>`.' }),
+  Type.String({
+    description:
+      `With the server key: the account to act for, as \`${EXAMPLE_ID}\` or \`ext:nova\`, percent-encoded as in an ` +
+      'address.',
+    pattern: ACCOUNT_HEADER_PATTERN,
+  }),
 )
 const ONCE = Type.Optional(
   Type.String({
-    description: 'Makes the write safe to repeat for 24 hours: 1 to 255 visible ASCII characters.',
+    description: 'Makes the write safe to repeat for 24 hours: visible ASCII characters, new for each write.',
+    pattern: IDEMPOTENCY_KEY_PATTERN,
     maxLength: 255,
   }),
 )
 
-function schemaOf<B extends TSchema, Q extends TObject>(spec: RouteSpec<B, Q>, kind: RequestKind): object {
+function schemaOf<B extends TObject, Q extends TObject>(spec: RouteSpec<B, Q>, kind: RequestKind): object {
   const { access, params, query, body, answers } = spec
   const kinds: ProblemKinds = {
     callers: true,
     acting: access !== 'server',
+    params: params !== undefined,
     body: spec.method !== 'GET',
     writes: kind === 'write',
   }

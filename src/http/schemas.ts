@@ -1,16 +1,54 @@
 /** Shapes that every part of the API shares, as JSON Schema with TypeScript types. */
 
 import Type from 'typebox'
+import { CURSOR_FORM } from '../core/cursor.ts'
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts'
+import { ID_PATTERN } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { EXTERNAL_ID_PATTERN } from '../core/names.ts'
+import { invisibleRanges } from '../core/text.ts'
+import { READ_BY_HAND } from './validation.ts'
+
+const inside = (pattern: string) => pattern.slice(1, -1)
+const EXTERNAL_REF = `ext:${inside(EXTERNAL_ID_PATTERN)}`
+
+/** In every example: of 2026-01-01T12:00:00Z. */
+export const EXAMPLE_ID = '4550515752960192'
 
 export const Id = (description: string) =>
-  Type.String({ description, pattern: '^[1-9][0-9]{0,15}$', examples: ['3081460916387840'] })
+  Type.String({
+    description,
+    pattern: ID_PATTERN,
+    examples: [EXAMPLE_ID],
+    [READ_BY_HAND]: true,
+  })
 export const AccountRef = (description: string) =>
   Type.String({
     description: `${description}: its id, or \`ext:\` and its external id`,
-    examples: ['ext:alice'],
+    pattern: `^(?:${inside(ID_PATTERN)}|${EXTERNAL_REF})$`,
+    examples: ['ext:nova'],
+    [READ_BY_HAND]: true,
   })
+export const ExternalRef = (description: string) =>
+  Type.String({
+    description,
+    pattern: `^${EXTERNAL_REF}$`,
+    examples: ['ext:user-17'],
+    [READ_BY_HAND]: true,
+  })
+
+const ENCODED = '%[0-9A-Fa-f]{2}'
+/** An account in a header, which has ASCII only. What stands behind the percent signs, no pattern says. */
+export const ACCOUNT_HEADER_PATTERN = `^(?:${inside(ID_PATTERN)}|ext(?::|%3[Aa])(?:[!-$&-~]|${ENCODED})(?:[ -$&-~]|${ENCODED})*)$`
+
+/** Text without NUL. */
+export const TEXT_PATTERN = '^[^\\u0000]*$'
+const INVISIBLE = invisibleRanges()
+/** The same, of which something is seen. */
+export const SEEN_TEXT_PATTERN = `^[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*$`
+/** Empty, or the same. */
+export const SEEN_OR_EMPTY_PATTERN = `^(?:[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*)?$`
+
 export const Time = (description: string) =>
   Type.String({ description, format: 'date-time', examples: ['2026-01-01T12:00:00.000Z'] })
 export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(of: T) =>
@@ -18,12 +56,14 @@ export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(of:
 
 export const Limit = Type.Optional(
   Type.Integer({
-    description: `At most so many, ${LIMITS.pageDefault} by default.`,
+    description: 'At most so many.',
     minimum: 1,
     maximum: LIMITS.pageMax,
+    default: LIMITS.pageDefault,
   }),
 )
-export const Cursor = (description: string) => Type.Optional(Type.String({ description }))
+export const Cursor = (description: string) =>
+  Type.Optional(Type.String({ description, ...CURSOR_FORM, [READ_BY_HAND]: true }))
 
 export const ProblemSchema = Type.Object(
   {
@@ -63,6 +103,7 @@ const OF_CALLERS: readonly ErrorCode[] = [
 ]
 /** The account in `Rivulet-Account` may be nobody. */
 const OF_ACTING: readonly ErrorCode[] = ['invalid_id', 'not_found']
+const OF_PARAMS: readonly ErrorCode[] = ['uri_too_long']
 const OF_BODIES: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type', 'request_timeout']
 const OF_WRITES: readonly ErrorCode[] = [
   'idempotency_in_flight',
@@ -76,17 +117,20 @@ export interface ProblemKinds {
   readonly callers?: boolean
   /** The server key may act for an account. */
   readonly acting?: boolean
+  /** Has parameters in its address. */
+  readonly params?: boolean
   readonly body?: boolean
   readonly writes?: boolean
 }
 
 /** The problem answers of a route, by status: each names the codes it may carry. */
 export function problemResponses(codes: readonly ErrorCode[], kinds: ProblemKinds): Record<number, object> {
-  const { callers = false, acting = false, body = false, writes = false } = kinds
+  const { callers = false, acting = false, params = false, body = false, writes = false } = kinds
   const all = [
     ...COMMON,
     ...(callers ? OF_CALLERS : []),
     ...(acting ? OF_ACTING : []),
+    ...(params ? OF_PARAMS : []),
     ...(body ? OF_BODIES : []),
     ...(writes ? OF_WRITES : []),
     ...codes,

@@ -2,35 +2,30 @@
  * The HTTP server: Fastify with our own bounds, errors, ids and log line. Nothing here knows what is served.
  */
 
-import Fastify, {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type HTTPMethods,
-} from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import { ERROR_CODES, notFound, RivuletError, type ErrorCode } from '../core/errors.ts'
+import { notFound } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { AccessLog } from './access-log.ts'
 import { giveBack } from './bytes.ts'
+import { acceptJsonOnly } from './content.ts'
 import { corsHook } from './cors.ts'
-import { parseJson } from './json.ts'
 import type { Metrics } from './metrics.ts'
-import { PROBLEM_TYPE, asRivuletError, errorHandler, problemOf, sendProblem } from './problems.ts'
+import { asRivuletError, errorHandler, sendProblem } from './problems.ts'
+import { receive, refuseConnection, watchWire } from './wire.ts'
 
 const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  /** A socket on which nothing moves, neither what it asks nor what it is to be told. */
-  connectionTimeoutMs: 30_000,
+  /** A socket on which nothing moves, neither what it asks nor what it is to be told; who stopped asking was told by then. */
+  connectionTimeoutMs: 40_000,
   /** Above the idle time of common proxies, so that they close first. */
   keepAliveTimeoutMs: 72_000,
   timeoutCheckIntervalMs: 2_000,
   headerBytesMax: 16_384,
   /** An external id of 128 characters, each up to 4 bytes, each byte percent-encoded. */
-  paramCharsMax: 128 * 4 * 3 + 'ext:'.length,
+  paramCharsMax: LIMITS.externalIdCodePointsMax * 4 * 3 + 'ext:'.length,
   connectionsMax: 20_000,
 } as const
 
@@ -50,6 +45,7 @@ const SECURITY_HEADERS = {
 } as const
 
 export function createServer({ env, log, metrics, corsOrigins }: ServerOptions): FastifyInstance {
+  const record = recorder(log, metrics)
   const app = Fastify({
     bodyLimit: LIMITS.bodyBytesMax,
     connectionTimeout: HTTP_LIMITS.connectionTimeoutMs,
@@ -59,13 +55,21 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
       headersTimeout: HTTP_LIMITS.headersTimeoutMs,
       maxHeaderSize: HTTP_LIMITS.headerBytesMax,
       connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckIntervalMs,
+      // It is asked for in wire.ts, whose refusal says what is missing.
+      requireHostHeader: false,
     },
     routerOptions: { maxParamLength: HTTP_LIMITS.paramCharsMax },
     genReqId: requestIds(env),
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRivuletError(error)),
+    // An address that cannot be routed: no hook is run for it.
+    frameworkErrors(error, request, reply) {
+      introduce(request, reply)
+      reply.raw.once('finish', () => record(request, reply))
+      sendProblem(reply, asRivuletError(error))
+    },
   })
+  watchWire(app.server)
   app.server.maxConnections = HTTP_LIMITS.connectionsMax
   app.decorateRequest('caller', undefined)
   app.decorateRequest('stats', undefined)
@@ -80,33 +84,25 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   acceptJsonOnly(app)
   if (corsOrigins.length > 0) app.addHook('onRequest', corsHook(corsOrigins))
   app.addHook('onRequest', welcome)
-  observe(app, log, metrics)
+  app.addHook('onResponse', (request, reply, done) => {
+    record(request, reply)
+    // An answer that broke off may still be on its way.
+    if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
+    request.sent = undefined
+    done()
+  })
   return app
 }
 
 /** Before a body is looked at: headers that every answer has; and no address, no further questions. */
 function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  introduce(request, reply)
+  done(receive(request.raw, reply.raw) ?? (request.is404 ? notFound() : undefined))
+}
+
+function introduce(request: FastifyRequest, reply: FastifyReply): void {
   reply.headers(SECURITY_HEADERS)
   reply.header('x-request-id', request.id)
-  done(request.is404 ? notFound() : compressed(request))
-}
-
-/** Nothing here unpacks a body. */
-function compressed({ headers }: FastifyRequest): Error | undefined {
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding.toLowerCase() === 'identity') return undefined
-  return new RivuletError('unsupported_media_type', 'a body must be application/json, and not compressed')
-}
-
-function acceptJsonOnly(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
-    try {
-      done(null, parseJson(bytes as Buffer))
-    } catch (error) {
-      done(error as Error)
-    }
-  })
 }
 
 /** A caller's own id if it is harmless in a log, else one that tells runs of the server apart. */
@@ -120,72 +116,14 @@ function requestIds(env: Env): (request: IncomingMessage) => string {
   }
 }
 
-function observe(app: FastifyInstance, log: AccessLog, metrics: Metrics | undefined): void {
-  const other = metrics?.route('any', 'other')
-  app.addHook('onResponse', (request, reply, done) => {
+function recorder(log: AccessLog, metrics: Metrics | undefined) {
+  const other = metrics?.route('other', 'other')
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     const stats = request.stats ?? other
     const elapsedMs = reply.elapsedTime
-    if (stats !== undefined) {
-      stats.latency.observe(elapsedMs)
-      stats.byClass[(reply.statusCode / 100) | 0]++
-    }
-    log.served(request, reply, stats?.route ?? 'other', elapsedMs)
-    // An answer that broke off may still be on its way.
-    if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
-    request.sent = undefined
-    done()
-  })
-}
-
-/** What the HTTP parser refuses never becomes a request; it gets its answer on the bare socket. */
-function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_request'
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : ERROR_CODES[code]
-  const refusal = new RivuletError(code, status === 431 ? 'the headers are too large' : 'this is not HTTP')
-  const body = JSON.stringify({ ...problemOf(refusal, 'none'), status })
-  const head = [
-    `HTTP/1.1 ${status} ${status === 408 ? 'Request Timeout' : 'Bad Request'}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // It may have arrived, unread, while this process stood still: what was refused must not be carried out.
-  if (code === 'request_timeout') socket.destroy()
-}
-
-const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-
-/**
- * Watches the routes that are added from now on. Calling what it gives answers every method that an address
- * does not have with 405 and those that it has.
- */
-export function refuseOtherMethods(app: FastifyInstance): () => void {
-  const methodsOf = new Map<string, Set<string>>()
-  let isDone = false
-  app.addHook('onRoute', ({ url, method }) => {
-    if (isDone) return
-    const methods = methodsOf.get(url) ?? new Set()
-    for (const one of [method].flat()) methods.add(one)
-    methodsOf.set(url, methods)
-  })
-  return () => {
-    isDone = true
-    for (const [url, methods] of methodsOf) refuse(app, url, methods)
+    if (stats === undefined) return log.served(request, reply, 'other', elapsedMs)
+    stats.latency.observe(elapsedMs)
+    stats.byStatus.set(reply.statusCode, (stats.byStatus.get(reply.statusCode) ?? 0) + 1)
+    if (stats.isLogged) log.served(request, reply, stats.route, elapsedMs)
   }
-}
-
-function refuse(app: FastifyInstance, url: string, methods: ReadonlySet<string>): void {
-  const allow = [...methods].sort().join(', ')
-  app.route({
-    method: METHODS.filter((method) => !methods.has(method)),
-    url,
-    schema: { hide: true },
-    onRequest(_request, reply, done) {
-      reply.header('allow', allow)
-      done(new RivuletError('method_not_allowed', `this address answers ${allow}`))
-    },
-    handler: () => undefined,
-  })
 }

@@ -3,9 +3,12 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { RivuletError } from '../core/errors.ts'
+import type { Metrics } from './metrics.ts'
+import { probe } from './probe.ts'
 import { problemResponses } from './schemas.ts'
 
 export interface SystemOptions {
+  readonly metrics: Metrics
   readonly version: string
   /** Nothing when requests can be taken; else why not. */
   readonly notReady: () => string | undefined
@@ -19,11 +22,12 @@ const status = (...values: string[]) =>
     { additionalProperties: false, description: 'Done.' },
   )
 
-export function systemRoutes(app: FastifyInstance, { version, notReady }: SystemOptions): void {
+export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
   const common = { tags: ['system'], security: [] }
   app.get(
     '/healthz',
     {
+      onRequest: probe(metrics, '/healthz'),
       schema: {
         ...common,
         operationId: 'getHealth',
@@ -36,6 +40,7 @@ export function systemRoutes(app: FastifyInstance, { version, notReady }: System
   app.get(
     '/readyz',
     {
+      onRequest: probe(metrics, '/readyz'),
       schema: {
         ...common,
         operationId: 'getReadiness',

@@ -1,12 +1,16 @@
 /**
- * Bodies and queries against their schemas. Nothing is coerced in a body; a number in a query is a number
+ * Bodies and queries against their schemas, field by field. Nothing is coerced in a body; text in a query is a number
  * only if it is written as one. Unknown fields are refused, and every message names the field.
+ *
+ * However wrong a value is, telling so takes a bounded time: an array that is too long is not looked into, and of
+ * many unknown fields only the first are named.
  */
 
 import { Compile } from 'typebox/compile'
-import type { TSchema } from 'typebox'
+import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { RivuletError, type FieldError } from '../core/errors.ts'
 import { parseId } from '../core/ids.ts'
+import { pointerStep } from '../core/json.ts'
 
 const ERRORS_SHOWN_MAX = 10
 
@@ -17,13 +21,77 @@ export interface Validator<T> {
   (value: unknown): T
 }
 
-export function validatorOf<T>(schema: TSchema, part: Part): Validator<T> {
-  const compiled = Compile(schema)
-  return (value) => {
-    if (compiled.Check(value)) return value as T
-    const errors = fieldErrors([...compiled.Errors(value)] as SchemaError[], part)
-    throw new RivuletError('invalid_request', summaryOf(errors), { errors })
+/**
+ * Marks the schema of a text that is judged by the code that reads it, which can say what is wrong, and under which
+ * code. The pattern and the lengths in the schema are for the document; test/http/document.test.ts holds the two
+ * against each other.
+ */
+export const READ_BY_HAND = Symbol('read by hand')
+
+interface Field {
+  readonly name: string
+  readonly isRequired: boolean
+  readonly isWholeNumber: boolean
+  isGood(value: unknown): boolean
+  errorsOf(value: unknown): FieldError[]
+}
+
+/** @param schema of a closed object; what it says of its fields together is judged by the code that reads them */
+export function validatorOf<T extends TObject>(schema: T, part: Part): Validator<Static<T>> {
+  const fields = fieldsOf(schema, part)
+  const names = new Set(fields.map(({ name }) => name))
+  const fieldsMin = 'minProperties' in schema ? Number(schema.minProperties) : 0
+
+  function unknownFields(value: object): FieldError[] {
+    const errors: FieldError[] = []
+    for (const name in value) {
+      if (!names.has(name)) errors.push({ path: pathOf(part, name), message: 'is not a known field' })
+      if (errors.length === ERRORS_SHOWN_MAX) break
+    }
+    return errors
   }
+
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw refusal([{ path: '', message: 'must be an object' }])
+    const given = value as Readonly<Record<string, unknown>>
+    const errors = unknownFields(given)
+    const read: Record<string, unknown> = {}
+    let count = 0
+    for (const { name, isRequired, isWholeNumber, isGood, errorsOf } of fields) {
+      const one = isWholeNumber && part === 'query' ? numberIn(given[name]) : given[name]
+      if (one === undefined) {
+        if (isRequired) errors.push({ path: pathOf(part, name), message: 'is required' })
+        continue
+      }
+      count++
+      if (isGood(one)) read[name] = one
+      else errors.push(...errorsOf(one))
+    }
+    if (errors.length > 0) throw refusal(errors)
+    if (count < fieldsMin) throw refusal([{ path: '', message: 'must not be empty' }])
+    return read as Static<T>
+  }
+}
+
+function fieldsOf({ properties }: TObject, part: Part): Field[] {
+  return Object.entries<TSchema>(properties).map(([name, schema]) => {
+    const checked = Compile(withoutForm(schema))
+    const path = pathOf(part, name)
+    const itemsMax = 'maxItems' in schema ? Number(schema.maxItems) : Infinity
+    const isLong = (value: unknown) => Array.isArray(value) && value.length > itemsMax
+    return {
+      name,
+      isRequired: !Type.IsOptional(schema),
+      isWholeNumber: 'type' in schema && schema.type === 'integer',
+      isGood: (value) => !isLong(value) && checked.Check(value),
+      errorsOf(value) {
+        if (isLong(value)) return [{ path, message: `must not have more than ${itemsMax} items` }]
+        const errors = checked.Errors(value) as readonly SchemaError[]
+        return errors.map((error) => ({ path: path + error.instancePath, message: messageOf(error) }))
+      },
+    }
+  })
 }
 
 /** What the validator says about one fault; the shape is Ajv's. */
@@ -31,50 +99,31 @@ interface SchemaError {
   readonly keyword: string
   readonly instancePath: string
   readonly message: string
-  readonly params: {
-    readonly requiredProperties?: readonly string[]
-    readonly allowedValues?: readonly unknown[]
-  }
+  readonly params: { readonly allowedValues?: readonly unknown[] }
 }
 
-function fieldErrors(found: readonly SchemaError[], part: Part): FieldError[] {
-  const named = found.flatMap(({ keyword, instancePath, message, params }): FieldError[] => {
-    // Said once more by the error of the field itself.
-    if (keyword === 'additionalProperties') return []
-    if (keyword === 'boolean') return [{ path: instancePath, message: 'is not a known field' }]
-    if (keyword === 'required') {
-      const missing = params.requiredProperties ?? []
-      return missing.map((name) => ({ path: `${instancePath}/${name}`, message: 'is required' }))
-    }
-    if (keyword === 'enum') {
-      return [{ path: instancePath, message: `must be one of ${params.allowedValues?.join(', ')}` }]
-    }
-    return [{ path: instancePath, message }]
+const messageOf = ({ keyword, message, params }: SchemaError): string =>
+  keyword === 'enum' ? `must be one of ${params.allowedValues?.join(', ')}` : message
+
+function withoutForm(schema: TSchema): TSchema {
+  if (READ_BY_HAND in schema) return Type.String()
+  if (!Type.IsArray(schema)) return schema
+  return { ...schema, items: withoutForm(schema.items) }
+}
+
+const pathOf = (part: Part, name: string): string =>
+  part === 'body' ? pointerStep(name) : `query.${pointerStep(name).slice(1)}`
+
+function refusal(errors: readonly FieldError[]): RivuletError {
+  const [{ path, message }] = errors
+  return new RivuletError('invalid_request', `${path === '' ? 'the body' : path} ${message}`, {
+    errors: errors.slice(0, ERRORS_SHOWN_MAX),
   })
-  const shown = named.slice(0, ERRORS_SHOWN_MAX)
-  if (part === 'body') return shown
-  return shown.map(({ path, message }) => ({ path: `query${path.replaceAll('/', '.')}`, message }))
 }
 
-function summaryOf(errors: readonly FieldError[]): string {
-  const [first] = errors
-  if (first === undefined) return 'the request does not match its schema'
-  return `${first.path === '' ? 'the body' : first.path} ${first.message}`
-}
-
-/** Query text → integers where the schema wants them; anything but plain digits stays text, and is refused. */
-export function withNumbers(
-  query: Record<string, unknown>,
-  numeric: readonly string[],
-): Record<string, unknown> {
-  let converted = query
-  for (const name of numeric) {
-    const text = query[name]
-    if (typeof text === 'string' && /^-?[0-9]{1,15}$/.test(text))
-      converted = { ...converted, [name]: Number(text) }
-  }
-  return converted
-}
+/** Written as JSON writes whole numbers; anything else stays text, and is refused. */
+const numberIn = (text: unknown): unknown =>
+  typeof text === 'string' && /^-?(0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text
 
 /** A decimal id that stands at `path`. */
 export function idAt(text: string, path: string): number {

@@ -165,11 +165,12 @@ test.each<[string, ConfigSources, string]>([
 test.each<[string, string, RegExp]>([
   ['a misspelt key', '{"prot": 1}', /^there is no setting in \S+ named prot; did you mean port\?$/],
   ['a key unlike any', '{"zzzzzzzz": 1}', /named zzzzzzzz; known are data, port, host, /],
+  ['no value at all', '{"data": null}', /has null, from \S+; allowed is a path$/],
   ['the file itself', '{"config": "other.json"}', /named config; known are /],
   [
     'a value of another kind',
     '{"port": true}',
-    /^the setting port \(.*\) has "true", from \S+; allowed is a whole/,
+    /^the setting port \(.*\) has true, from \S+; allowed is a whole/,
   ],
   ['no JSON', '{port: 1}', /^the config file \S+ is not JSON, from character 2 on; /],
   ['no object', '[1]', /^the config file \S+ holds no JSON object; give the path of a JSON file/],

@@ -10,7 +10,9 @@ import { onTestFinished } from 'vitest'
 import { openPorts } from '../../src/app/ports.ts'
 import type { OpenPorts } from '../../src/app/ports-parts.ts'
 import { csvSource, type CsvFiles } from '../../src/app/import/csv.ts'
-import { runImport, type ImportSource } from '../../src/app/import/import.ts'
+import { readAll, runImport, type ImportSource } from '../../src/app/import/import.ts'
+import { createNames } from '../../src/app/import/names.ts'
+import { createProblems } from '../../src/app/import/problems.ts'
 import { noProgress } from '../../src/app/import/progress.ts'
 import { idTimeMs } from '../../src/core/ids.ts'
 import { scanAll } from '../../src/engine/scan.ts'
@@ -63,28 +65,38 @@ export interface Imported {
   readonly accounts: { created: number; known: number }
   readonly edges: { added: number; known: number; unfollowed: number }
   readonly posts: { added: number; known: number }
+  /** Rows left out, by kind. */
   readonly bad: Record<string, number>
+  /** Rows that say nothing new, by kind. */
+  readonly noted: Record<string, number>
   readonly notices: string[]
 }
 
-export async function importSource(data: string, source: ImportSource): Promise<Imported> {
+export async function importSource(
+  data: string,
+  source: ImportSource,
+  options: { isStrict?: boolean } = {},
+): Promise<Imported> {
   const ports = await openFolder(data)
   const notices: string[] = []
   try {
-    const ui = { progress: noProgress, notice: (text: string) => void notices.push(text), onFatal: fail }
+    const ui = {
+      progress: noProgress,
+      notice: (text: string) => void notices.push(text),
+      onFatal: fail,
+      ...options,
+    }
     const { problems, ...summary } = await runImport(ports, source, ui)
-    return { ...summary, bad: Object.fromEntries(problems.byKind), notices }
+    const [bad, noted] = [problems.byKind, problems.notedByKind].map((kinds) => Object.fromEntries(kinds))
+    return { ...summary, bad, noted, notices }
   } finally {
     await ports.close()
   }
 }
 
-/** Imports what is given as text. */
-export async function importText(
-  data: string,
-  text: { edges?: string; posts?: string },
-  options: Partial<CsvFiles> = {},
-): Promise<Imported> {
+type Text = { edges?: string | Buffer; posts?: string | Buffer }
+
+async function sourceOf(text: Text, options: Partial<CsvFiles>): Promise<ImportSource> {
   const folder = tempFolder()
   const files: { edges?: string; posts?: string } = {}
   for (const name of ['edges', 'posts'] as const) {
@@ -93,7 +105,35 @@ export async function importText(
     files[name] = join(folder, name === 'edges' ? 'edges.csv' : 'posts.jsonl')
     await writeFile(files[name], content)
   }
-  return importSource(data, await csvSource({ mutual: false, header: 'auto', ...files, ...options }))
+  return csvSource({ mutual: false, header: 'auto', ...files, ...options })
+}
+
+/** Imports what is given as the content of files. */
+export async function importText(
+  data: string,
+  text: Text,
+  { isStrict = false, ...options }: Partial<CsvFiles> & { isStrict?: boolean } = {},
+): Promise<Imported> {
+  return importSource(data, await sourceOf(text, options), { isStrict })
+}
+
+export interface ReadText extends Pick<Imported, 'bad' | 'noted' | 'notices'> {
+  /** `follower>followee` */
+  readonly edges: string[]
+  readonly posts: number
+}
+
+/** Reads what is given as the content of files, as an import does before it writes anything. */
+export async function readText(text: Text, options: Partial<CsvFiles> = {}): Promise<ReadText> {
+  const notices: string[] = []
+  const notice = (line: string) => void notices.push(line)
+  const [problems, names] = [createProblems(notice), createNames()]
+  const reading = { names, problems, notice, progress: noProgress, nowMs: env.wallMs() }
+  const { rows, postsSeen: posts } = await readAll(await sourceOf(text, options), reading)
+  const { from, to } = rows ?? { from: [], to: [] }
+  const edges = Array.from(from, (one, row) => `${names.list[one]}>${names.list[to[row]]}`)
+  const [bad, noted] = [problems.byKind, problems.notedByKind].map((kinds) => Object.fromEntries(kinds))
+  return { edges, posts, bad, noted, notices }
 }
 
 /** Everything that an import makes, under names that do not depend on when and in which order it ran. */

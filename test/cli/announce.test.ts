@@ -1,6 +1,7 @@
 /** What a server says once it is ready: addresses that are there, and no secret. */
 
 import { expect, test } from 'vitest'
+import { urlOf } from '../../src/app/compose.ts'
 import { readConfig } from '../../src/app/config.ts'
 import { announcement, type Readiness } from '../../src/cli/announce.ts'
 
@@ -9,7 +10,7 @@ const keys = { serverKeyPlace: '/data/server.key', isNew: true }
 function said(environment: Record<string, string>, more: Partial<Readiness> = {}): string {
   const { config } = readConfig({ environment })
   const lines = announcement({
-    ...{ version: '1.2.3', place: '/data', port: 8_080, metricsPort: undefined },
+    ...{ version: '1.2.3', place: '/data', url: urlOf(config.host, 8_080), metricsUrl: undefined },
     ...{ config, keys },
     ...more,
   })
@@ -29,8 +30,7 @@ test('addresses that are not there are not named', () => {
   expect(said({})).toMatch(/documentation .*\/docs\n.*metrics {2}http:\/\/127.0.0.1:8080\/metrics/)
   expect(said({ RIVULET_DOCS: 'off' })).not.toContain('/docs')
   expect(said({ RIVULET_METRICS: 'off' })).not.toContain('metrics')
-  const apart = { RIVULET_METRICS_PORT: '9090', RIVULET_METRICS_HOST: '::1' }
-  expect(said(apart, { metricsPort: 9_090 })).toContain('metrics  http://[::1]:9090/metrics')
+  expect(said({}, { metricsUrl: urlOf('::1', 9_090) })).toContain('metrics  http://[::1]:9090/metrics')
 })
 
 test('where the server key is, in a folder and on engines', () => {

@@ -1,15 +1,6 @@
 /** The commands as processes: what they print, how they end, and what they refuse. */
 
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -18,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { env, pause, run, serve, SERVER_KEY, start } from './cli.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/rivulet.js', import.meta.url))
 const MUSAE = fileURLToPath(new URL('../../../shared/data/musae-github/edges.csv', import.meta.url))
 
 let root: string
@@ -97,14 +87,6 @@ test('--help and --version', async () => {
   for (const word of ['serve', 'import', 'doctor', 'bench', 'RIVULET_PORT'])
     expect(help.stdout).toContain(word)
   expect(version).toMatchObject({ code: 0, stdout: '0.1.0\n' })
-})
-
-test('the start file says how to build what is not built', () => {
-  const checkout = join(root, 'checkout')
-  cpSync(BIN, join(checkout, 'bin', 'rivulet.js'))
-  const ended = spawnSync(process.execPath, [join(checkout, 'bin', 'rivulet.js')], { encoding: 'utf8' })
-  expect(ended.stderr).toBe('rivulet: this checkout is not built yet; run: npm run build\n')
-  expect(ended.status).toBe(1)
 })
 
 test('serve says when it is ready, owns its folder, and ends cleanly', async () => {
@@ -348,8 +330,47 @@ test('import prints what it did; musae-github comes at speed', async (context) =
   expect(ended.stdout).toMatch(/^accounts +37,700 new, 0 known\nfollows +578,006 new, 0 known\n/)
   // Progress follows on a slow machine.
   expect(ended.stderr).toMatch(
-    /^into .*\nedges\.csv:1: taken for a header \(id_1,id_2\); --no-header makes it an edge\n/,
+    /^into .*\nedges\.csv:1: taken for a header: follower is "id_1", followee "id_2"; --no-header makes it an edge\n/,
   )
+})
+
+test('import ends with 0 when all was taken, 3 when rows were left out, 1 when nothing was, 2 for slips', async () => {
+  const files = { clean: 'ada,bob\n\nada,bob\n', mixed: 'ada,bob\n#\ncyd\n', none: 'ada\nbob\n', empty: '' }
+  const pathOf = (name: string) => join(root, `${name}.csv`)
+  for (const [name, text] of Object.entries(files)) writeFileSync(pathOf(name), text)
+  const ends = async (name: string, ...flags: string[]) =>
+    run(['import', '--data', newFolder(), '--edges', pathOf(name), ...flags])
+  const [clean, mixed, strict, none, empty] = await Promise.all([
+    ends('clean', '--strict'),
+    ends('mixed', '--comment', '#'),
+    ends('mixed', '--comment', '#', '--strict'),
+    ends('none'),
+    ends('empty'),
+  ])
+  expect(clean.code).toBe(0)
+  expect(clean.stdout).toMatch(/^left out +0 rows\nno matter +/m)
+  expect(mixed.code).toBe(3)
+  expect(mixed.stdout).toMatch(/^follows +1 new, 0 known$/m)
+  expect(mixed.stdout).toMatch(/^left out +1 row: 1 × wrong number of columns$/m)
+  expect(mixed.stderr).toMatch(/^mixed\.csv:3: wrong number of columns /m)
+  for (const [ended, told] of [
+    [strict, /mixed\.csv:3: /],
+    [none, /none\.csv:1: /],
+    [empty, /empty\.csv holds /],
+  ] as const) {
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).toMatch(/^rivulet: import_invalid: /m)
+    expect(ended.stderr).toMatch(told)
+  }
+  const slips = await Promise.all([
+    ends('clean', '--columns', 'ada,bob'),
+    ends('clean', '--columns', 'follower=ada,followee=ada'),
+    ends('clean', '--delimiter', 'ab'),
+    ends('clean', '--delimiter', '"'),
+    ends('clean', '--comment', ''),
+    run(['import', '--data', newFolder(), '--posts', pathOf('clean'), '--mutual']),
+  ])
+  for (const slip of slips) expect(slip).toMatchObject({ code: 2, stdout: '' })
 })
 
 test('an imported folder whose store is gone is refused, not served empty', async () => {

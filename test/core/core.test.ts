@@ -20,7 +20,15 @@ import {
 import { createCursorSeal } from '../../src/core/cursor.ts'
 import { RivuletError } from '../../src/core/errors.ts'
 import { createHmacSha256, HMAC_MESSAGE_BYTES_MAX } from '../../src/core/hmac.ts'
-import { createIdSource, createImportIds, idFloorAt, idTimeMs, ID_MAX, parseId } from '../../src/core/ids.ts'
+import {
+  createIdSource,
+  createImportIds,
+  idFloorAt,
+  idTimeMs,
+  ID_MAX,
+  ID_PATTERN,
+  parseId,
+} from '../../src/core/ids.ts'
 import { idKey, idKeyDesc, parseIdKeyDesc, parseKey, u32Key } from '../../src/core/keys.ts'
 import { includesSorted, insertSorted, lowerBound, removeSorted } from '../../src/core/sorted.ts'
 import { checkText, countGraphemes } from '../../src/core/text.ts'
@@ -78,6 +86,21 @@ test('graphemes are counted slice by slice as they are all at once', () => {
 })
 
 describe('ids', () => {
+  test('are what their pattern matches', () => {
+    const digits = fc.stringMatching(/^[0-9]{1,17}$/)
+    const nearTheEnd = fc.bigInt(-2_000n, 2_000n).map((away) => String(BigInt(ID_MAX) + away))
+    const sameBeginning = fc
+      .tuple(fc.nat(16), digits)
+      .map(([same, rest]) => (String(ID_MAX).slice(0, same) + rest).slice(0, 16))
+    const others = fc.constantFrom('', '0', '01', '-1', '+1', '1.0', '1e3', ' 1', '1 ', '1\n', '٣')
+    fc.assert(
+      fc.property(fc.oneof(digits, nearTheEnd, sameBeginning, others), (text) => {
+        expect(new RegExp(ID_PATTERN, 'u').test(text)).toBe(codeOf(() => parseId(text)) === undefined)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
   test('rise strictly, whatever the clock does', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -60_000, max: 60_000 }), { minLength: 1 }), (jumps) => {

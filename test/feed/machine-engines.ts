@@ -3,7 +3,7 @@
  * nothing any more; what it had sent is done.
  */
 
-import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'
 import { createRandom } from '../../src/ports/env/random.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import type { Views } from '../../src/ports/views/views.ts'

@@ -3,7 +3,7 @@
  * is then replaced. Whoever writes or reads does so through any of them.
  */
 
-import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'
 import { sleep } from '../../src/ports/env/sleep.ts'
 import { createRandom } from '../../src/ports/env/random.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'

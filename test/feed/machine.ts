@@ -1,6 +1,6 @@
 /** A whole engine over weak ports and a simulated clock: it may be killed, restarted, and lose its views. */
 
-import { createRivulet, type Rivulet } from '../../src/index.ts'
+import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'
 import { createSimulatedEnv, type SimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createRandom } from '../../src/ports/env/random.ts'
 import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'

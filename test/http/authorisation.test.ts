@@ -14,8 +14,8 @@ type Expected = Readonly<Record<Caller, number>>
 /** By who may call at all. Without an account, the application must say for whom it acts. */
 const OPEN: Expected = { owner: 200, other: 200, blocked: 200, anonymous: 200, server: 200 }
 const SERVER: Expected = { owner: 403, other: 403, blocked: 403, anonymous: 401, server: 200 }
-const ANY: Expected = { ...OPEN, anonymous: 401 }
-const ACCOUNT: Expected = { ...ANY, server: 400 }
+const AUTHENTICATED: Expected = { ...OPEN, anonymous: 401 }
+const ACCOUNT: Expected = { ...AUTHENTICATED, server: 400 }
 
 /** The owner is who the address or the post belongs to, and blocks `blocked`. */
 const EXPECTED: Readonly<Record<string, Expected>> = {
@@ -25,10 +25,10 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   putTier: SERVER,
   getPolicy: SERVER,
   patchPolicy: SERVER,
-  getAccount: ANY,
-  getFollowers: ANY,
-  getFollowing: ANY,
-  getAccountPosts: ANY,
+  getAccount: AUTHENTICATED,
+  getFollowers: AUTHENTICATED,
+  getFollowing: AUTHENTICATED,
+  getAccountPosts: AUTHENTICATED,
   follow: { ...ACCOUNT, owner: 400, blocked: 403 },
   unfollow: ACCOUNT,
   block: { ...ACCOUNT, owner: 400 },
@@ -36,11 +36,12 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   mute: { ...ACCOUNT, owner: 400 },
   unmute: { ...ACCOUNT, owner: 400 },
   createPost: { ...ACCOUNT, owner: 201, other: 201, blocked: 201 },
-  getPost: { ...ANY, blocked: 404 },
+  getPost: { ...AUTHENTICATED, blocked: 404 },
   deletePost: { ...ACCOUNT, other: 403, blocked: 404 },
-  lookupPosts: ANY,
-  getReceipt: { ...ANY, other: 404, blocked: 404 },
+  lookupPosts: AUTHENTICATED,
+  getReceipt: { ...AUTHENTICATED, other: 404, blocked: 404 },
   getFeed: ACCOUNT,
+  getIndex: OPEN,
   getHealth: OPEN,
   getReadiness: OPEN,
   getMetrics: OPEN,

@@ -2,13 +2,24 @@
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 
+/** A value, and how to make one. */
+export interface Described {
+  readonly schema: Readonly<Record<string, unknown>>
+  readonly example?: unknown
+}
+
+export interface Parameter extends Described {
+  readonly name: string
+  readonly in: 'path' | 'query' | 'header'
+}
+
 export interface Operation {
   readonly operationId: string
   readonly security: readonly Record<string, unknown>[]
   readonly tags: readonly string[]
   readonly summary: string
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[]
-  readonly requestBody?: unknown
+  readonly parameters?: readonly Parameter[]
+  readonly requestBody?: { readonly content: { readonly 'application/json': Described } }
   readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: object }> }>
 }
 

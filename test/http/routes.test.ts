@@ -48,6 +48,22 @@ describe('accounts', () => {
     expect((await v1('PUT', `/accounts/${alice.id}`, SERVER_KEY, {})).json.errors[0].path).toBe('params.id')
   })
 
+  it('have external ids of 128 characters, whatever these take', async () => {
+    for (const id of ['👋'.repeat(128), 'é'.repeat(128), 'x'.repeat(128), '👋'.repeat(65)]) {
+      const made = await v1('POST', '/accounts', SERVER_KEY, { external_id: id })
+      expect([made.status, made.json.external_id]).toEqual([201, id])
+      const path = `/accounts/ext:${encodeURIComponent(id)}`
+      expect((await v1('GET', path, alice.token)).json.id).toBe(made.json.id)
+      expect((await v1('PUT', path, SERVER_KEY, { bio: 'there' })).status).toBe(200)
+    }
+  })
+
+  it('lose their display name by an empty one', async () => {
+    await v1('PUT', '/accounts/ext:nameless', SERVER_KEY, { display_name: 'Named' })
+    const changed = await v1('PUT', '/accounts/ext:nameless', SERVER_KEY, { display_name: '' })
+    expect([changed.status, changed.json.display_name]).toEqual([200, ''])
+  })
+
   it('answer to `ext:` wherever an id stands', async () => {
     expect((await v1('GET', '/accounts/ext:alice', bob.token)).json.id).toBe(alice.id)
     expect((await v1('POST', '/tokens', SERVER_KEY, { account_id: 'ext:alice' })).status).toBe(201)
@@ -227,7 +243,7 @@ describe('operators', () => {
     for (const name of [
       'rivulet_visible_seconds_bucket{le="+Inf"}',
       'rivulet_feed_source_seconds_count{source="timeline"}',
-      'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="2xx"}',
+      'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="201"}',
       'rivulet_fanout_inserts_total',
       'rivulet_fanout_lag_events 0',
       'rivulet_log_append_seconds_bucket{le="+Inf"}',

@@ -1,5 +1,6 @@
 /** A listening server, in memory or on engines, with a few people in it, and a client that says what it sends. */
 
+import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import pino from 'pino'
 import { createApi, type Api, type ApiOptions } from '../../src/app/api.ts'
@@ -40,6 +41,8 @@ export interface World {
   readonly logged: string[]
   readonly contract: Contract
   call(method: string, path: string, sending?: Sending): Promise<Reply>
+  /** Sends text as it stands, a byte a character; gives what comes back, until it is enough or the server closes. */
+  raw(text: string, isEnough?: (got: string) => boolean): Promise<string>
   person(name: string): Promise<Person>
   close(): Promise<void>
 }
@@ -79,6 +82,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
     rivulet,
     logged,
     call,
+    raw: (text, isEnough = () => false) => rawCall(Number(new URL(url).port), text, isEnough),
     async person(name) {
       const account = await call('POST', '/api/v1/accounts', {
         as: SERVER_KEY,
@@ -144,4 +148,17 @@ function caller(url: string, contract: Contract): World['call'] {
     if (complaint !== undefined) throw new Error(complaint)
     return { status, headers: response.headers, text, json }
   }
+}
+
+function rawCall(port: number, text: string, isEnough: (got: string) => boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
+    let got = ''
+    socket.on('data', (bytes) => {
+      got += bytes.toString()
+      if (isEnough(got)) socket.destroy()
+    })
+    socket.on('close', () => resolve(got))
+    socket.on('error', reject)
+  })
 }

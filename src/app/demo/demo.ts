@@ -5,7 +5,7 @@
  */
 
 import { accountsTable } from '../../graph/index.ts'
-import type { Rivulet } from '../../index.ts'
+import type { Rivulet } from '../rivulet.ts'
 import type { Composed } from '../compose.ts'
 import { runImport } from '../import/import.ts'
 import type { Progress } from '../import/progress.ts'

@@ -8,8 +8,8 @@ export const IMPORT_NAME = 'demo'
 
 export const demoSource = ({ people, follows, posts }: DemoWorld): ImportSource => ({
   name: IMPORT_NAME,
-  async people({ names, call }) {
-    for (const { handle, displayName } of people) call(names.add(handle), displayName)
+  async people(names) {
+    for (const { handle, displayName } of people) names.displayNames.set(names.add(handle), displayName)
   },
   edges: {
     mutual: false,

@@ -2,7 +2,7 @@
 
 import type { Progress } from '../import/progress.ts'
 import type { OpenPorts } from '../ports-parts.ts'
-import type { Rivulet } from '../../index.ts'
+import type { Rivulet } from '../rivulet.ts'
 
 export interface Finding {
   readonly check: string

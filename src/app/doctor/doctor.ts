@@ -4,7 +4,7 @@
  */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { createRivulet } from '../../index.ts'
+import { createRivulet } from '../rivulet.ts'
 import { assertDataFolder } from '../data-folder.ts'
 import type { Progress } from '../import/progress.ts'
 import { openPorts } from '../ports.ts'

@@ -2,7 +2,7 @@
 
 import { accountsTable, externalIdsTable, numbersTable } from '../../graph/index.ts'
 import { createBulkWriter } from './bulk-writer.ts'
-import { createNames, type Names } from './names.ts'
+import type { Names } from './names.ts'
 import { U32List } from './numbers-list.ts'
 import type { ImportRun } from './run.ts'
 
@@ -10,8 +10,6 @@ export interface AccountBook {
   readonly names: Names
   /** Account numbers, in the order of `names.list`, as far as they were settled. */
   numbers(): Uint32Array
-  /** What a new account is called; those that exist keep their names. */
-  call(index: number, displayName: string): void
   /** Finds or makes the accounts of all names that are new since the last call. */
   settle(progress?: (done: number, total: number) => void): Promise<void>
   readonly counts: { created: number; known: number }
@@ -20,10 +18,8 @@ export interface AccountBook {
 /** Claims are synced a batch at a time. */
 const BATCH_NAMES = 8_192
 
-export function createAccountBook(run: ImportRun): AccountBook {
-  const names = createNames()
+export function createAccountBook(run: ImportRun, names: Names): AccountBook {
   const numbers = new U32List()
-  const displayNames = new Map<number, string>()
   const counts = { created: 0, known: 0 }
 
   async function settleBatch(from: number, to: number): Promise<void> {
@@ -43,7 +39,7 @@ export function createAccountBook(run: ImportRun): AccountBook {
       counts[known === undefined ? 'created' : 'known']++
       if (known !== undefined) continue
       const externalId = names.list[from + i]
-      const displayName = displayNames.get(from + i)
+      const displayName = names.displayNames.get(from + i)
       await writer.add(accountRows(run, { id, number, externalId, displayName }))
     }
     await writer.end()
@@ -53,14 +49,13 @@ export function createAccountBook(run: ImportRun): AccountBook {
     names,
     counts,
     numbers: () => numbers.view(),
-    call: (index, displayName) => void displayNames.set(index, displayName),
     async settle(progress) {
       const total = names.list.length
       while (numbers.length < total) {
         await settleBatch(numbers.length, Math.min(total, numbers.length + BATCH_NAMES))
         progress?.(numbers.length, total)
       }
-      displayNames.clear()
+      names.displayNames.clear()
     },
   }
 }

@@ -9,7 +9,7 @@ import { followingPackedTable, followingTable } from '../../graph/index.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { readCircleRows } from './circle-rows.ts'
 import type { Follows } from './edge-order.ts'
-import type { Problems } from './problems.ts'
+import { SHOWN_MAX } from './problems.ts'
 
 /** What the rows of one follower say. */
 interface Known {
@@ -23,6 +23,8 @@ export interface Choice {
   /** One flag per follow, in the order of `byFollower.values`. */
   readonly isKept: Uint8Array
   readonly counts: { known: number; unfollowed: number }
+  /** Follows that would be too many for their follower: how many, and the first of them by account numbers. */
+  readonly excess: { total: number; readonly first: { follower: number; followee: number }[] }
 }
 
 const BATCH_FOLLOWERS = 512
@@ -32,10 +34,10 @@ export async function chooseEdges(
   store: Store,
   { numberOf, byFollower: { starts, values } }: Follows,
   isFresh: boolean,
-  problems: Problems,
 ): Promise<Choice> {
   const isKept = new Uint8Array(values.length)
   const counts = { known: 0, unfollowed: 0 }
+  const excess: Choice['excess'] = { total: 0, first: [] }
   for (let first = 0; first < numberOf.length; first += BATCH_FOLLOWERS) {
     const followers = numberOf.subarray(first, first + BATCH_FOLLOWERS)
     const known = isFresh ? undefined : await readKnown(store, followers)
@@ -50,11 +52,11 @@ export async function chooseEdges(
         else if (isOn === true) counts.known++
         else if (isPacked) isKept[at] = 1
         else if (room-- > 0) isKept[at] = 1
-        else problems.count(`over the limit of ${LIMITS.followingMax} follows an account`)
+        else if (excess.total++ < SHOWN_MAX) excess.first.push({ follower: followers[i], followee })
       }
     }
   }
-  return { isKept, counts }
+  return { isKept, counts, excess }
 }
 
 /** An event about a pair goes before what an import packed of it. */

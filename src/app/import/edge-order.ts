@@ -23,7 +23,7 @@ export function orderEdges(
   const from = rows.from.map((index) => rankOf[index])
   const to = rows.to.map((index) => rankOf[index])
   const kept = withoutRepeats(from, to, numberOf.length, mutual, (row) =>
-    problems.add(rows.placeOf(row), 'duplicate'),
+    problems.note(rows.placeOf(row), 'duplicate'),
   )
   const edges = mutual ? kept.length * 2 : kept.length
   const [followers, followees] = [new Uint32Array(edges), new Uint32Array(edges)]

@@ -1,19 +1,14 @@
 /** Reads edge lists: two external ids a row, into columns of small numbers that remember their lines. */
 
-import { externalIdProblem, type Names } from './names.ts'
-import { isHeader, splitColumns } from './columns.ts'
+import { basename } from 'node:path'
+import { externalIdFault } from '../../graph/index.ts'
+import { createCsvRecords, type CsvRecords, type RecordSink } from './csv-records.ts'
+import { isBlankRow, type Layout } from './edge-layout.ts'
+import { quote } from './header.ts'
 import { readLines, type LineBatch } from './lines.ts'
+import type { Names } from './names.ts'
 import { U32List } from './numbers-list.ts'
-import type { Place, Problems } from './problems.ts'
-
-export type Header = 'auto' | 'yes' | 'no'
-
-export interface EdgeFormat {
-  readonly separator: string
-  readonly header: Header
-  /** Columns after the first two are for others. */
-  readonly moreColumns: boolean
-}
+import { nothingTaken, type Place, type Problems } from './problems.ts'
 
 export interface EdgeRows {
   readonly from: Uint32Array
@@ -28,30 +23,37 @@ export interface EdgeReading {
   readonly progress: (bytesRead: number, bytesTotal: number) => void
 }
 
-export async function readEdgeRows(
-  paths: readonly string[],
-  format: EdgeFormat,
-  reading: EdgeReading,
-): Promise<EdgeRows> {
+export interface EdgeFiles {
+  readonly paths: readonly string[]
+  /** What lines begin with that are no rows. */
+  readonly comment?: string | undefined
+  /** By the first lines of a file; `undefined` when there is no row among them. */
+  layoutOf(batch: LineBatch, notice: (text: string) => void): Layout | undefined
+  /** Files that hold no rows are no mistake. */
+  readonly mayBeEmpty: boolean
+}
+
+type AddRow = (from: number, to: number, line: number) => void
+
+/** Throws `import_invalid` for a file that cannot be read, or of which no row can be taken. */
+export async function readEdgeRows(files: EdgeFiles, reading: EdgeReading): Promise<EdgeRows> {
   const [from, to, lines] = [new U32List(), new U32List(), new U32List()]
-  const files: { name: string; firstRow: number }[] = []
-  const addRow = (one: number, other: number, line: number) => {
+  const starts: { file: string; firstRow: number }[] = []
+  const addRow: AddRow = (one, other, line) => {
     from.push(one)
     to.push(other)
     lines.push(line)
   }
-  for (const path of paths) {
-    let skipped = 0
-    for await (const batch of readLines(path)) {
-      if (batch.first === 1) {
-        files.push({ name: batch.file, firstRow: from.length })
-        skipped = headerLines(batch, format, reading.notice)
-      }
-      readBatch(batch, batch.first === 1 ? skipped : 0, format, reading, addRow)
-      reading.progress(batch.bytesRead, batch.bytesTotal)
-    }
+  for (const path of files.paths) {
+    const file = basename(path)
+    const firstRow = from.length
+    starts.push({ file, firstRow })
+    await readFile(path, files, reading, addRow)
+    const isNothing = from.length === firstRow
+    if (isNothing && !(files.mayBeEmpty && reading.problems.firstOf(file) === undefined))
+      throw nothingTaken(file, 'edge', reading.problems)
   }
-  const fileOf = (row: number) => files.findLast(({ firstRow }) => firstRow <= row)?.name ?? ''
+  const fileOf = (row: number) => starts.findLast(({ firstRow }) => firstRow <= row)?.file ?? ''
   return {
     from: from.view(),
     to: to.view(),
@@ -59,56 +61,60 @@ export async function readEdgeRows(
   }
 }
 
-function headerLines({ file, lines }: LineBatch, format: EdgeFormat, notice: (text: string) => void): number {
-  const { header, separator } = format
-  if (header === 'no') return 0
-  const [first, second] = lines.slice(0, 2).map((line) => splitColumns(line, separator))
-  if (header === 'auto' && (first === undefined || !isHeader(first, second))) return 0
-  if (header === 'auto') notice(`${file}:1: taken for a header (${lines[0]}); --no-header makes it an edge`)
-  return 1
+async function readFile(path: string, files: EdgeFiles, reading: EdgeReading, addRow: AddRow): Promise<void> {
+  const { comment, layoutOf } = files
+  let records: CsvRecords | undefined
+  for await (const batch of readLines(path)) {
+    const { file } = batch
+    if (records === undefined) {
+      const layout = layoutOf(batch, reading.notice)
+      const sink = sinkOf(file, layout ?? NO_ROWS, reading, addRow)
+      const begun = createCsvRecords(file, { delimiter: (layout ?? NO_ROWS).delimiter, comment }, sink)
+      begun.take(batch)
+      if (layout === undefined) begun.end()
+      else records = begun
+    } else records.take(batch)
+    reading.progress(batch.bytesRead, batch.bytesTotal)
+  }
+  records?.end()
 }
 
-function readBatch(
-  { file, first, lines }: LineBatch,
-  skipped: number,
-  { separator, moreColumns }: EdgeFormat,
-  { names, problems }: EdgeReading,
-  addRow: (from: number, to: number, line: number) => void,
-): void {
-  for (let i = skipped; i < lines.length; i++) {
-    const columns = splitColumns(lines[i], separator)
-    // Most rows are two names that were met before.
-    if (columns?.length === 2 && columns[0] !== columns[1]) {
-      const [from, to] = [names.find(columns[0]), names.find(columns[1])]
-      if (from !== undefined && to !== undefined) {
-        addRow(from, to, first + i)
-        continue
+/** Of lines among which no row is: they are blank, comments, or cannot be read. */
+const NO_ROWS: Layout = { delimiter: ',', width: 2, follower: 0, followee: 1, header: undefined }
+
+function sinkOf(file: string, layout: Layout, { names, problems }: EdgeReading, addRow: AddRow): RecordSink {
+  const { width, follower, followee, header } = layout
+  const headerLine = header?.line
+  const isHeader = (cells: readonly string[]) => header?.cells.every((cell, i) => cell === cells[i]) === true
+
+  function takeOther(cells: readonly string[], line: number, last: number): void {
+    const place = { file, line }
+    if (isBlankRow(cells)) return problems.note(place, 'blank line')
+    const span = last > line ? `, with line ends in quotes up to line ${last}` : ''
+    if (cells.length !== width)
+      return problems.add(place, 'wrong number of columns', `${cells.length} instead of ${width}${span}`)
+    if (isHeader(cells)) return problems.add(place, 'the header once more')
+    const [from, to] = [cells[follower], cells[followee]]
+    // Both ids are looked at before either becomes an account.
+    const bad = newNameProblem(from, names) ?? newNameProblem(to, names)
+    if (bad !== undefined) return problems.add(place, 'not an external id', bad + span)
+    if (from === to) return problems.add(place, 'self-loop', `${quote(from)} follows itself`)
+    addRow(names.find(from) ?? names.add(from), names.find(to) ?? names.add(to), line)
+  }
+  return {
+    record(cells, line, last) {
+      if (line === headerLine) return
+      // Most rows are two names that were met before.
+      if (cells.length === width && cells[follower] !== cells[followee]) {
+        const from = names.find(cells[follower])
+        const to = from === undefined ? undefined : names.find(cells[followee])
+        if (from !== undefined && to !== undefined) return addRow(from, to, line)
       }
-    }
-    const problem = columns === undefined ? ['quote left open'] : problemOf(columns, names, moreColumns)
-    if (problem !== undefined) problems.add({ file, line: first + i }, problem[0], problem[1])
-    else if (columns !== undefined) {
-      const [from, to] = columns
-      addRow(names.find(from) ?? names.add(from), names.find(to) ?? names.add(to), first + i)
-    }
+      takeOther(cells, line, last)
+    },
+    fault: (line, what) => problems.add({ file, line }, what),
   }
-}
-
-/** What is wrong with a row, and more about it. Both ids are looked at before either becomes an account. */
-function problemOf(
-  columns: readonly string[],
-  names: Names,
-  moreColumns: boolean,
-): [string, string?] | undefined {
-  const [from, to] = columns
-  if (columns.length === 1 && from === '') return ['blank line']
-  if (columns.length < 2 || (columns.length > 2 && !moreColumns)) {
-    return ['wrong number of columns', `${columns.length} instead of 2`]
-  }
-  const bad = newNameProblem(from, names) ?? newNameProblem(to, names)
-  if (bad !== undefined) return [bad]
-  return from === to ? ['self-loop', `${from} follows itself`] : undefined
 }
 
 const newNameProblem = (name: string, names: Names): string | undefined =>
-  names.find(name) === undefined ? externalIdProblem(name) : undefined
+  names.find(name) === undefined ? externalIdFault(name) : undefined

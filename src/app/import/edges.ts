@@ -1,9 +1,10 @@
 /** Imports follows: rows of a file → accounts → sorted runs → the rows of both sides. */
 
+import { LIMITS } from '../../core/limits.ts'
 import { followerTotalsTable, followingTable } from '../../graph/index.ts'
 import type { Store } from '../../ports/store/store.ts'
 import type { AccountBook } from './account-book.ts'
-import { chooseEdges } from './edge-choice.ts'
+import { chooseEdges, type Choice } from './edge-choice.ts'
 import { orderEdges, type Follows } from './edge-order.ts'
 import type { EdgeReading, EdgeRows } from './edge-rows.ts'
 import { groupBy, U32List, type Grouped } from './numbers-list.ts'
@@ -28,20 +29,19 @@ export interface EdgeCounts {
 
 export interface EdgeImport {
   readonly run: ImportRun
+  /** The accounts of all rows are settled. */
   readonly book: AccountBook
+  readonly mutual: boolean
   readonly problems: Problems
-  readonly notice: (text: string) => void
   readonly progress: Progress
 }
 
-export async function importEdges(source: EdgeSource, parts: EdgeImport): Promise<EdgeCounts> {
-  const { run, book, problems, notice, progress } = parts
-  const reading = { names: book.names, problems, notice, progress: progress('reading edges', 'bytes') }
-  const rows = await source.read(reading)
-  await book.settle(progress('accounts'))
-  const follows = orderEdges(rows, book.numbers(), source.mutual, problems)
+export async function importEdges(rows: EdgeRows, parts: EdgeImport): Promise<EdgeCounts> {
+  const { run, book, mutual, problems, progress } = parts
+  const follows = orderEdges(rows, book.numbers(), mutual, problems)
   const isFresh = await hasNoEdges(run.store)
-  const { isKept, counts } = await chooseEdges(run.store, follows, isFresh, problems)
+  const { isKept, counts, excess } = await chooseEdges(run.store, follows, isFresh)
+  tellExcess(excess, rows, parts)
   const { byFollower, byFollowee } = groupKept(follows, isKept)
   const { store, version, id } = run
   const writing = { store, version, id, numberOf: follows.numberOf, isFresh }
@@ -49,6 +49,18 @@ export async function importEdges(source: EdgeSource, parts: EdgeImport): Promis
   const added = await writeFollowers({ ...writing, progress: progress('followers') }, byFollowee)
   await writeFollowing({ ...writing, progress: progress('following') }, byFollower)
   return { added, known: counts.known + byFollower.values.length - added, unfollowed: counts.unfollowed }
+}
+
+function tellExcess(excess: Choice['excess'], rows: EdgeRows, { book, mutual, problems }: EdgeImport): void {
+  const kind = `over the limit of ${LIMITS.followingMax} follows an account`
+  const { from, to, placeOf } = rows
+  const numbers = book.numbers()
+  for (const { follower, followee } of excess.first) {
+    const isIt = (one: number, other: number) => numbers[one] === follower && numbers[other] === followee
+    const row = from.findIndex((one, row) => isIt(one, to[row]) || (mutual && isIt(to[row], one)))
+    problems.add(placeOf(row), kind)
+  }
+  problems.count(kind, excess.total - excess.first.length)
 }
 
 /** Circles hold more than follows: any of it counts, to be on the safe side. */

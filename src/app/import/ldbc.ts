@@ -4,16 +4,17 @@
  */
 
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { RivuletError } from '../../core/errors.ts'
-import type { AccountBook } from './account-book.ts'
+import { displayNameFault, externalIdFault } from '../../graph/index.ts'
+import type { Layout } from './edge-layout.ts'
 import { readEdgeRows } from './edge-rows.ts'
 import type { ImportSource } from './import.ts'
-import { readLines } from './lines.ts'
-import { externalIdProblem } from './names.ts'
+import { readLines, type LineBatch } from './lines.ts'
+import type { Names } from './names.ts'
 import { checkPost, type PostInput } from './post-input.ts'
-import type { PostReading } from './post-lines.ts'
-import type { Place, Problems } from './problems.ts'
+import type { PostReading } from './post-rows.ts'
+import { nothingTaken, type Place, type Problems } from './problems.ts'
 
 const SEPARATOR = '|'
 const PEOPLE = /^person_\d+_\d+\.csv$/
@@ -28,13 +29,26 @@ export async function ldbcSource(dir: string): Promise<ImportSource> {
     const message = `${dir} holds no files of the LDBC benchmark (person_0_0.csv, …), nor does its folder dynamic`
     throw new RivuletError('import_invalid', message)
   }
-  const format = { separator: SEPARATOR, header: 'yes', moreColumns: true } as const
   return {
     name: `ldbc:${dir}`,
-    people: (book, problems) => readPeople(people, book, problems),
-    edges: { mutual: true, read: (reading) => readEdgeRows(knows, format, reading) },
+    people: (names, problems) => readPeople(people, names, problems),
+    edges: {
+      mutual: true,
+      read: (reading) => readEdgeRows({ paths: knows, layoutOf, mayBeEmpty: true }, reading),
+    },
     posts: { read: (reading) => readPosts(posts, reading) },
   }
+}
+
+/** Two people come first, called the same, and then what is known of them. */
+function layoutOf({ file, lines }: LineBatch): Layout {
+  const cells = lines[0].split(SEPARATOR)
+  if (cells.length < 2) {
+    const message = `${file}:1: the header has no two columns separated by ${SEPARATOR}`
+    throw new RivuletError('import_invalid', message)
+  }
+  const header = { cells, line: 1 }
+  return { delimiter: SEPARATOR, width: cells.length, follower: 0, followee: 1, header }
 }
 
 async function listFiles(dir: string): Promise<{ name: string; path: string }[]> {
@@ -49,65 +63,75 @@ async function listFiles(dir: string): Promise<{ name: string; path: string }[]>
   }
 }
 
-/** One row as a record, by the names in its file's first line. */
-interface Record {
-  readonly place: Place
-  readonly fields: ReadonlyMap<string, string>
-}
+/** One row by the names in its file's first line. */
+type Fields = ReadonlyMap<string, string>
 
-async function* readRecords(
+/** What `take` makes of each row; it says itself what it leaves out. Files without rows are no mistake. */
+async function* readRecords<T>(
   paths: readonly string[],
-  problems: Problems,
-  progress?: (bytesRead: number, bytesTotal: number) => void,
-): AsyncGenerator<Record[]> {
+  { problems, progress }: Pick<PostReading, 'problems'> & Partial<PostReading>,
+  take: (fields: Fields, place: Place) => T | undefined,
+): AsyncGenerator<T[]> {
   for (const path of paths) {
     let header: string[] = []
-    for await (const { file, first, lines, bytesRead, bytesTotal } of readLines(path)) {
+    let taken = 0
+    for await (const { file, first, lines, faults, bytesRead, bytesTotal } of readLines(path)) {
       if (first === 1) header = lines[0].split(SEPARATOR)
-      const records: Record[] = []
+      const records: T[] = []
       for (let i = first === 1 ? 1 : 0; i < lines.length; i++) {
         const place = { file, line: first + i }
-        const columns = lines[i].split(SEPARATOR)
-        if (lines[i].trim() === '') problems.add(place, 'blank line')
+        const [columns, fault] = [lines[i].split(SEPARATOR), faults.get(i)]
+        if (fault !== undefined) problems.add(place, fault)
+        else if (lines[i].trim() === '') problems.note(place, 'blank line')
         else if (columns.length !== header.length) {
           problems.add(place, 'wrong number of columns', `${columns.length} instead of ${header.length}`)
-        } else records.push({ place, fields: new Map(header.map((name, at) => [name, columns[at]])) })
+        } else {
+          const record = take(new Map(header.map((name, at) => [name, columns[at]])), place)
+          if (record !== undefined) records.push(record)
+        }
       }
       progress?.(bytesRead, bytesTotal)
+      taken += records.length
       yield records
     }
+    const file = basename(path)
+    if (taken === 0 && problems.firstOf(file) !== undefined) throw nothingTaken(file, 'row', problems)
   }
 }
 
-async function readPeople(paths: readonly string[], { names, call }: AccountBook, problems: Problems) {
-  for await (const records of readRecords(paths, problems)) {
-    for (const { place, fields } of records) {
-      const id = fields.get('id') ?? ''
-      const problem = externalIdProblem(id)
-      if (problem !== undefined) problems.add(place, problem)
-      else if (names.find(id) !== undefined) problems.add(place, 'duplicate')
-      else call(names.add(id), `${fields.get('firstName') ?? ''} ${fields.get('lastName') ?? ''}`.trim())
+async function readPeople(paths: readonly string[], names: Names, problems: Problems): Promise<void> {
+  const take = (fields: Fields, place: Place): true | undefined => {
+    const id = fields.get('id') ?? ''
+    const displayName = `${fields.get('firstName') ?? ''} ${fields.get('lastName') ?? ''}`.trim()
+    const [badId, badName] = [externalIdFault(id), displayNameFault(displayName)]
+    if (badId !== undefined) problems.add(place, 'not an external id', badId)
+    else if (badName !== undefined) problems.add(place, 'not a display name', badName)
+    else if (names.find(id) !== undefined) problems.add(place, 'the same person once more')
+    else {
+      names.displayNames.set(names.add(id), displayName)
+      return true
     }
+    return undefined
   }
+  const people = readRecords(paths, { problems }, take)
+  while ((await people.next()).done !== true);
 }
 
-async function* readPosts(paths: readonly string[], reading: PostReading): AsyncGenerator<PostInput[]> {
-  const { problems, nowMs, progress } = reading
-  for await (const records of readRecords(paths, problems, progress)) {
-    const posts: PostInput[] = []
-    for (const { place, fields } of records) {
-      const [content, image] = [fields.get('content') ?? '', fields.get('imageFile') ?? '']
-      const raw = {
-        id: fields.get('id'),
-        author: fields.get('creator'),
-        created_at: fields.get('creationDate'),
-        ...(content === '' ? {} : { content }),
-        ...(image === '' ? {} : { custom: { image } }),
-      }
-      const post = checkPost(raw, place, nowMs)
-      if (typeof post === 'string') problems.add(place, 'not a post', post)
-      else posts.push(post)
+function readPosts(paths: readonly string[], reading: PostReading): AsyncGenerator<PostInput[]> {
+  const { problems, nowMs } = reading
+  return readRecords(paths, reading, (fields, place) => {
+    const [content, image] = [fields.get('content') ?? '', fields.get('imageFile') ?? '']
+    const raw = {
+      id: fields.get('id'),
+      author: fields.get('creator'),
+      // The benchmark writes +0000 where RFC 3339 has +00:00.
+      created_at: fields.get('creationDate')?.replace(/([+-][0-9]{2})([0-9]{2})$/, '$1:$2'),
+      ...(content === '' ? {} : { content }),
+      ...(image === '' ? {} : { custom: { image } }),
     }
-    yield posts
-  }
+    const post = checkPost(raw, place, nowMs)
+    if (typeof post !== 'string') return post
+    problems.add(place, 'not a post', post)
+    return undefined
+  })
 }

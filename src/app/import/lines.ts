@@ -1,81 +1,76 @@
 /** A text file in batches of lines: UTF-8, with or without a byte order mark, Unix or Windows line ends. */
 
-import { type FileHandle, open } from 'node:fs/promises'
+import { isUtf8 } from 'node:buffer'
 import { basename } from 'node:path'
-import { RivuletError } from '../../core/errors.ts'
+import { readWindows } from './bytes.ts'
 
-const WINDOW_BYTES = 1 << 20
-/** A longer line is not one of ours: it is cut here and its pieces are refused for what they then are. */
-const LINE_CHARS_MAX = 4 << 20
+/** More than a post with its content all in escapes. What is longer is left out whole, wherever it ends. */
+export const RECORD_BYTES_MAX = 4 << 20
+const LINE_END = 0x0a
+const BYTE_ORDER_MARK = '\ufeff'
 
 export interface LineBatch {
   readonly file: string
   /** Number of the first line. */
   readonly first: number
   readonly lines: readonly string[]
+  /** Lines that must not be taken for what they look like, by their place in `lines`, and why. */
+  readonly faults: ReadonlyMap<number, string>
   /** How far into the file. */
   readonly bytesRead: number
   readonly bytesTotal: number
 }
 
 export async function* readLines(path: string): AsyncGenerator<LineBatch> {
-  const handle = await openFile(path)
   const file = basename(path)
-  try {
-    const { size: bytesTotal } = await handle.stat()
-    const decoder = new TextDecoder()
-    const window = Buffer.allocUnsafe(WINDOW_BYTES)
-    let bytesRead = 0
-    let rest = ''
-    for (let first = 1; ;) {
-      const size = await readWindow(handle, window, path)
-      bytesRead += size
-      const text = rest + decoder.decode(window.subarray(0, size), { stream: size > 0 })
-      const lines = text.split('\n')
-      rest = size > 0 ? (lines.pop() ?? '') : ''
-      if (rest.length > LINE_CHARS_MAX) {
-        lines.push(rest)
-        rest = ''
-      }
-      // What follows the last line end is a line only if there is something.
-      if (size === 0 && lines.at(-1) === '') lines.pop()
-      for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1)
-      if (lines.length > 0) yield { file, first, lines, bytesRead, bytesTotal }
-      first += lines.length
-      if (size === 0) return
+  let rest: Buffer = Buffer.alloc(0)
+  /** Of a line that is too long already, no more is kept. */
+  let isCut = false
+  let first = 1
+  for await (const { bytes, bytesRead, bytesTotal } of readWindows(path)) {
+    const isLast = bytes.length === 0
+    const whole = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
+    const end = isLast ? whole.length : whole.lastIndexOf(LINE_END)
+    // A window without a line end, or the end of a file that ended with one.
+    const isNone = end < 0 || (isLast && whole.length === 0 && !isCut)
+    if (!isNone) {
+      const batch = splitLines(whole.subarray(0, end), isCut)
+      isCut = false
+      yield { file, first, ...batch, bytesRead, bytesTotal }
+      first += batch.lines.length
     }
-  } finally {
-    await handle.close()
+    rest = whole.subarray(end + 1)
+    if (rest.length > RECORD_BYTES_MAX) {
+      rest = Buffer.alloc(0)
+      isCut = true
+    }
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path)
-  } catch (error) {
-    throw unreadable(path, error)
+/** @param isCut the first line lacks its beginning */
+function splitLines(bytes: Buffer, isCut: boolean): Pick<LineBatch, 'lines' | 'faults'> {
+  const text = bytes.toString()
+  const lines = text.split('\n')
+  if (text.includes('\r'))
+    for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1)
+  const faults = new Map<number, string>()
+  // Left there where files were put together; it would become part of an id.
+  if (text.includes(BYTE_ORDER_MARK))
+    for (let i = 0; i < lines.length; i++)
+      if (lines[i].startsWith(BYTE_ORDER_MARK)) faults.set(i, 'a byte order mark inside the file')
+  if (!isUtf8(bytes)) {
+    let from = 0
+    for (let i = 0; i < lines.length; i++) {
+      const end = bytes.indexOf(LINE_END, from)
+      const to = end < 0 ? bytes.length : end
+      if (!isUtf8(bytes.subarray(from, to))) faults.set(i, 'bytes that are not UTF-8')
+      from = to + 1
+    }
   }
-}
-
-async function readWindow(handle: FileHandle, window: Buffer, path: string): Promise<number> {
-  try {
-    return (await handle.read(window, 0, window.length)).bytesRead
-  } catch (error) {
-    throw unreadable(path, error)
+  // Windows are smaller than the limit, so no line but the first can be above it.
+  if (isCut || lines[0].length > RECORD_BYTES_MAX || Buffer.byteLength(lines[0]) > RECORD_BYTES_MAX) {
+    lines[0] = ''
+    faults.set(0, `longer than ${RECORD_BYTES_MAX} bytes`)
   }
+  return { lines, faults }
 }
-
-/** Before anything is written: a name with a slip in it must not leave half an import behind. */
-export async function assertReadable(path: string): Promise<void> {
-  const handle = await openFile(path)
-  const isFile = (await handle.stat()).isFile()
-  await handle.close()
-  if (!isFile) throw unreadable(path, new Error('it is not a file'))
-}
-
-const unreadable = (path: string, error: unknown): RivuletError =>
-  new RivuletError(
-    'import_invalid',
-    `${path} cannot be read (${(error as Error).message}); check its name and rights`,
-    { cause: error },
-  )

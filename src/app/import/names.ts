@@ -1,7 +1,6 @@
 /** External ids → small numbers in the order in which they appear: what an import works with until it knows the accounts. */
 
 import { RivuletError } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
 
 /** What a `Map` holds. */
 const NAMES_MAX = 16_000_000
@@ -11,6 +10,8 @@ export interface Names {
   /** For a name that is not there, and is fit to be an external id. */
   add(name: string): number
   readonly list: readonly string[]
+  /** What those are called that become new accounts, by their places in `list`; those that exist keep their names. */
+  readonly displayNames: Map<number, string>
 }
 
 export function createNames(): Names {
@@ -18,6 +19,7 @@ export function createNames(): Names {
   const list: string[] = []
   return {
     list,
+    displayNames: new Map(),
     find: (name) => indexes.get(name),
     add(name) {
       if (list.length >= NAMES_MAX) {
@@ -30,13 +32,4 @@ export function createNames(): Names {
       return list.push(own) - 1
     },
   }
-}
-
-/** Why a text cannot be an external id: the rules of the API, and no U+FFFD, which here stands for damaged UTF-8. */
-export function externalIdProblem(text: string): string | undefined {
-  if (text === '') return 'empty id'
-  if (text.length > LIMITS.externalIdLengthMax) return 'id too long'
-  if (/[\p{Cc}\p{Surrogate}\ufffd]/u.test(text))
-    return 'id with control characters or bytes that are not UTF-8'
-  return undefined
 }

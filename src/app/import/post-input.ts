@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { EPOCH_MS } from '../../core/ids.ts'
-import { isRivuletError } from '../../core/errors.ts'
+import { isRivuletError, type RivuletError } from '../../core/errors.ts'
 import { invalid } from '../../core/text.ts'
+import { parseRfc3339 } from '../../core/time.ts'
 import { checkContent, checkCustom, VISIBILITIES, VISIBILITY, type Visibility } from '../../feed/index.ts'
-import { externalIdProblem } from './names.ts'
+import { externalIdFault } from '../../graph/index.ts'
 import type { Place } from './problems.ts'
 
 export interface PostInput {
@@ -34,24 +35,33 @@ export interface RawPost {
 }
 
 const FIELDS = new Set(['author', 'content', 'custom', 'visibility', 'created_at', 'id'])
-/** With a zone: a time without one means another moment on every machine. */
-const ISO_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d):?(\d\d)?$/
+/** Of a name that a row has and posts do not. */
+const SHOWN_CHARS_MAX = 60
 
 /** @returns the post, or what is wrong with it */
 export function checkPost(raw: unknown, place: Place, nowMs: number): PostInput | string {
   try {
     return readPost(raw, place, nowMs)
   } catch (error) {
-    if (isRivuletError(error)) return error.message
+    if (isRivuletError(error, 'invalid_request')) return faultOf(error)
     throw error
   }
+}
+
+/** What is wrong with a post, in the words of the API. */
+export function faultOf({ message, errors }: RivuletError): string {
+  const [first] = errors ?? []
+  if (first === undefined) return message
+  return `${first.path === '' ? 'the post' : first.path} ${first.message}`
 }
 
 function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw invalid('', 'is not a JSON object')
   const unknown = Object.keys(raw).find((name) => !FIELDS.has(name))
-  if (unknown !== undefined)
-    throw invalid(`/${unknown}`, `is not a field of a post: ${[...FIELDS].join(', ')}`)
+  if (unknown !== undefined) {
+    const shown = JSON.stringify(unknown.slice(0, SHOWN_CHARS_MAX))
+    throw invalid('', `has a field ${shown}, and posts have only ${[...FIELDS].join(', ')}`)
+  }
   const post = raw as RawPost
   const author = idText(post.author, '/author')
   const ref = post.id === undefined ? undefined : idText(post.id, '/id')
@@ -70,39 +80,33 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
 function idText(value: unknown, path: string): string {
   const text = Number.isSafeInteger(value) ? String(value) : value
   if (typeof text !== 'string') throw invalid(path, 'must be an external id: a string or a whole number')
-  const problem = externalIdProblem(text)
-  if (problem !== undefined) throw invalid(path, `is not an external id: ${problem}`)
+  const fault = externalIdFault(text)
+  if (fault !== undefined) throw invalid(path, fault)
   return text
 }
 
 function readContent(content: unknown): string | undefined {
-  if (content === undefined || content === null) return undefined
+  if (content === undefined) return undefined
   if (typeof content !== 'string') throw invalid('/content', 'must be a string')
   return checkContent(content)
 }
 
 function checkVisibility(value: unknown): number {
-  const visibility = value ?? 'public'
-  if (VISIBILITIES.includes(visibility as Visibility)) return VISIBILITY[visibility as Visibility]
+  if (value === undefined) return VISIBILITY.public
+  if (VISIBILITIES.includes(value as Visibility)) return VISIBILITY[value as Visibility]
   throw invalid('/visibility', `must be one of ${VISIBILITIES.join(', ')}`)
 }
 
+/** A time without a zone would mean another moment on every machine. */
 function checkTime(value: unknown, nowMs: number): number {
-  const timeMs = typeof value === 'string' ? parseTime(value) : value
-  if (!Number.isSafeInteger(timeMs)) {
-    throw invalid(
-      '/created_at',
-      'must be a time with its zone, such as 2024-05-01T12:00:00Z, or milliseconds since 1970',
-    )
+  const ms = typeof value === 'string' ? parseRfc3339(value) : value
+  if (typeof ms !== 'number' || !Number.isSafeInteger(ms)) {
+    const form = 'a time that exists, as RFC 3339 writes it (2024-05-01T12:00:00Z)'
+    throw invalid('/created_at', `must be ${form}, or whole milliseconds since 1970`)
   }
-  const ms = Number(timeMs)
-  if (ms < EPOCH_MS || ms > nowMs) throw invalid('/created_at', 'must lie between 2004 and now')
+  if (ms < EPOCH_MS || ms > nowMs) {
+    const asMs = `${new Date(EPOCH_MS).toISOString()} and now (in milliseconds: ${EPOCH_MS} to ${nowMs})`
+    throw invalid('/created_at', `must lie between ${asMs}`)
+  }
   return ms
-}
-
-function parseTime(text: string): number {
-  const parts = ISO_TIME.exec(text)
-  if (parts === null) return Number.NaN
-  const [, local, zone, minutes] = parts
-  return Date.parse(zone === 'Z' ? `${local}Z` : `${local}${zone}:${minutes ?? '00'}`)
 }

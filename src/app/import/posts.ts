@@ -5,10 +5,11 @@ import type { RowWrite } from '../../ports/store/store.ts'
 import type { AccountBook } from './account-book.ts'
 import { createPostIds } from './post-ids.ts'
 import type { PostInput } from './post-input.ts'
-import type { PostReading } from './post-lines.ts'
+import type { PostReading } from './post-rows.ts'
 import type { ImportRun } from './run.ts'
 
 export interface PostSource {
+  /** Called twice: what is there is checked before any of it is written. */
   read(reading: PostReading): AsyncIterable<readonly PostInput[]>
 }
 

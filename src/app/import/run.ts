@@ -11,7 +11,7 @@
 import { noTimelines, saveHighestId } from '../../engine/highest-id.ts'
 import { pastTable } from '../../feed/index.ts'
 import { graphEvents } from '../../graph/index.ts'
-import { createRivulet, type Rivulet, type RivuletPorts } from '../../index.ts'
+import { createRivulet, type Rivulet, type RivuletPorts } from '../rivulet.ts'
 import { rowVersion, type Store } from '../../ports/store/store.ts'
 import { importsTable } from './tables.ts'
 

@@ -7,7 +7,7 @@
 import { RivuletError } from '../../core/errors.ts'
 import { membersTable } from '../../engine/members.ts'
 import { nodeSpansTable } from '../../engine/node-lease.ts'
-import { createRivulet } from '../../index.ts'
+import { createRivulet } from '../rivulet.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryViews } from '../../ports/views/memory.ts'
 import { createClosers } from '../closers.ts'

@@ -1,4 +1,4 @@
-/** What every adapter of `bus` must do when nothing is lost. Adapters' tests call it; nothing else imports it. */
+/** What every adapter of `bus` must do when nothing is lost, as a vitest suite: adapters' tests call it. */
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Bus } from './bus.ts'

@@ -1,4 +1,4 @@
-/** What every adapter of `views` must do. Adapters' tests call it; nothing else imports it. */
+/** What every adapter of `views` must do, as a vitest suite: adapters' tests call it. */
 
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'

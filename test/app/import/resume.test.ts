@@ -37,12 +37,13 @@ test(`killed ${KILLS} times on its way, an import still ends whole`, { timeout: 
   let killed = 0
   for (let round = 0; round < KILLS; round++) {
     // From the second round on the store is there at once, and the process takes its time to get so far.
-    const delayMs = (round === 0 ? 40 : 300) + round * 120
+    const delayMs = (round === 0 ? 300 : 600) + round * 200
     if (await killAfter([...args, disturbed], disturbed, delayMs)) killed++
   }
   expect(killed).toBeGreaterThan(1)
   const [last, only] = [await run([...args, disturbed]), await run([...args, whole])]
-  expect([last.code, only.code]).toEqual([0, 0])
+  // Some of the rows follow themselves.
+  expect([last.code, only.code]).toEqual([3, 3])
   const [resumed, expected] = [await describeWorld(disturbed), await describeWorld(whole)]
   expect(resumed.posts).toEqual(expected.posts)
   expect(resumed).toEqual(expected)

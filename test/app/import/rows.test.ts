@@ -1,28 +1,9 @@
-/** Rows of files: what is a header, what is a bad row and where, and that the rest goes on. */
+/** Rows of edge lists: which are left out and where, and that the rest goes on. */
 
 import { expect, test } from 'vitest'
-import { isHeader, splitColumns } from '../../../src/app/import/columns.ts'
-import { describeWorld, importText, tempFolder } from '../folders.ts'
+import { describeWorld, importText, readText, tempFolder } from '../folders.ts'
 
-test.each([
-  [['id_1', 'id_2'], ['0', '23977'], true],
-  [['follower', 'followee'], ['ada', 'bob'], true],
-  [['Source', 'Target'], undefined, true],
-  [['this', 'that'], ['1', '2'], true],
-  [['ada', 'bob'], ['cem', 'dan'], false],
-  [['ada', 'bob'], ['1', 'dan'], false],
-  [['1', '2'], ['3', '4'], false],
-  [['12a', '34'], ['3', '4'], false],
-  [['1a', '2b'], ['3', '4'], false],
-  [['id_1', 'id_2', 'weight'], ['1', '2', '3'], false],
-])('%j before %j: a header? %s', (first, second, expected) => expect(isHeader(first, second)).toBe(expected))
-
-test('columns are trimmed, quotes hold separators and quotes', () => {
-  expect(splitColumns(' a , b ', ',')).toEqual(['a', 'b'])
-  expect(splitColumns('"a,b","say ""hi"""', ',')).toEqual(['a,b', 'say "hi"'])
-  expect(splitColumns('a,"b', ',')).toBeUndefined()
-  expect(splitColumns('', ',')).toEqual([''])
-})
+const peopleOf = async (data: string) => Object.keys((await describeWorld(data)).people)
 
 test('bad rows are told with their lines, the rest is imported', async () => {
   const data = tempFolder()
@@ -39,85 +20,183 @@ test('bad rows are told with their lines, the rest is imported', async () => {
     '"a, b",1',
     `${'x'.repeat(129)},1`,
     '1,bell\u0007',
+    '2,"o"ps',
+    '2,o"ps',
+    '2,"two',
+    'lines"',
+    'id_1,id_2',
+    `${'👋'.repeat(128)},1`,
     '2,1',
   ].join('\r\n')
-  const { edges: counts, accounts, bad, notices } = await importText(data, { edges })
-  expect(counts).toEqual({ added: 4, known: 0, unfollowed: 0 })
-  expect(accounts).toEqual({ created: 5, known: 0 })
-  expect(notices).toEqual([
-    'edges.csv:1: taken for a header (id_1,id_2); --no-header makes it an edge',
+  const { edges: counts, accounts, bad, noted, notices } = await importText(data, { edges })
+  expect(counts).toEqual({ added: 5, known: 0, unfollowed: 0 })
+  expect(accounts).toEqual({ created: 6, known: 0 })
+  expect(notices.map((notice) => /^edges\.csv:\d+: (taken|[^(]*[^ (])/.exec(notice)?.[0])).toEqual([
+    'edges.csv:1: taken',
     'edges.csv:3: blank line',
-    'edges.csv:4: wrong number of columns (3 instead of 2)',
-    'edges.csv:5: wrong number of columns (1 instead of 2)',
-    'edges.csv:7: self-loop (7 follows itself)',
-    'edges.csv:8: empty id',
-    'edges.csv:11: id too long',
-    'edges.csv:12: id with control characters or bytes that are not UTF-8',
+    'edges.csv:4: wrong number of columns',
+    'edges.csv:5: wrong number of columns',
+    'edges.csv:7: self-loop',
+    'edges.csv:8: not an external id',
+    'edges.csv:11: not an external id',
+    'edges.csv:12: not an external id',
+    'edges.csv:13: text behind a closing quote',
+    'edges.csv:14: a quote inside a cell that is not in quotes',
+    'edges.csv:15: not an external id',
+    'edges.csv:17: the header once more',
     'edges.csv:6: duplicate',
   ])
-  expect(bad).toMatchObject({ 'wrong number of columns': 2, 'self-loop': 1, duplicate: 1 })
+  expect(bad).toMatchObject({ 'wrong number of columns': 2, 'not an external id': 4, 'self-loop': 1 })
+  expect(noted).toEqual({ 'blank line': 1, duplicate: 1 })
   const { people } = await describeWorld(data)
-  expect(Object.keys(people).sort()).toEqual(['1', '2', '2a', '3', 'a, b'])
-  expect(people['1']).toMatchObject({ follows: ['2'], followers: ['2', 'a, b'], followersCount: 2 })
+  expect(Object.keys(people).sort()).toEqual(['1', '2', '2a', '3', 'a, b', '👋'.repeat(128)])
+  expect(people['1']).toMatchObject({ follows: ['2'], followersCount: 3 })
 })
 
-test('twenty bad rows are shown, all are counted', async () => {
-  const edges = `1,2\n${'x\n'.repeat(50)}`
-  const { bad, notices } = await importText(tempFolder(), { edges })
-  expect(bad).toEqual({ 'wrong number of columns': 50 })
-  expect(notices).toHaveLength(21)
-  expect(notices.at(-1)).toBe('more such rows are counted, but not shown')
+test('twenty bad rows are shown, all are counted; what is no matter does not hide them', async () => {
+  const edges = `1,2\n${'1,2\n'.repeat(50)}${'\n'.repeat(50)}${'x\n'.repeat(50)}`
+  const { bad, noted, notices } = await importText(tempFolder(), { edges })
+  expect([bad, noted]).toEqual([{ 'wrong number of columns': 50 }, { duplicate: 50, 'blank line': 50 }])
+  expect(notices).toHaveLength(42)
+  expect(notices.filter((notice) => notice.includes('wrong number of columns'))).toHaveLength(20)
 })
 
 test('with --mutual, a row and its reverse are one', async () => {
-  const data = tempFolder()
-  const { edges, bad } = await importText(data, { edges: 'a,b\nb,a\nb,c\n' }, { mutual: true })
+  const { edges, noted } = await importText(tempFolder(), { edges: 'a,b\nb,a\nb,c\n' }, { mutual: true })
   expect(edges.added).toBe(4)
-  expect(bad).toEqual({ duplicate: 1 })
+  expect(noted).toEqual({ duplicate: 1 })
 })
 
-test('a header can be said to be none', async () => {
-  const data = tempFolder()
-  await importText(data, { edges: 'from,to\nada,bob\n' }, { header: 'no' })
-  expect(Object.keys((await describeWorld(data)).people)).toEqual(['ada', 'bob', 'from', 'to'])
+const edgesOf = async (...args: Parameters<typeof readText>) => (await readText(...args)).edges
+
+test('a header says which column is which, whether it is found or named', async () => {
+  const expected = ['bob>ada', 'cyd>ada']
+  const wide = 'when,whom,who\n2020,ada,bob\n"two\nlines, both ignored",ada,cyd\n'
+  const columns = { follower: 'who', followee: 'whom' }
+  expect(await edgesOf({ edges: 'followee;follower\nada;bob\nada;cyd\n' })).toEqual(expected)
+  expect(await edgesOf({ edges: wide }, { columns })).toEqual(expected)
+  const byNumber = { header: 'no', columns: { follower: '3', followee: '2' } } as const
+  expect(await edgesOf({ edges: 'x|ada|bob\ny|ada|cyd\n' }, byNumber)).toEqual(expected)
 })
 
-test('posts that are none are told with their lines', async () => {
+test.each([
+  [{ follower: 'who', followee: 'whose' }, 'auto'],
+  [{ follower: 'WHO', followee: 'whom' }, 'yes'],
+  [{ follower: 'when', followee: 'whom' }, 'yes'],
+  [{ follower: 'who', followee: 'whom' }, 'no'],
+  [{ follower: '0', followee: '1' }, 'no'],
+  [{ follower: '1', followee: '5' }, 'no'],
+] as const)('columns that are not there, or twice, are refused: %j, header %s', async (columns, header) => {
+  const edges = 'when,whom,who,when\n2020,ada,bob,2021\n'
+  await expect(readText({ edges }, { columns, header })).rejects.toMatchObject({ code: 'import_invalid' })
+})
+
+test('a header can be said to be none, and a row to be one', async () => {
+  expect(await edgesOf({ edges: 'from,to\nada,bob\n' }, { header: 'no' })).toEqual(['from>to', 'ada>bob'])
+  expect(await edgesOf({ edges: 'who,whom\nada,bob\n' }, { header: 'yes' })).toEqual(['ada>bob'])
+})
+
+test('a header is found behind blank lines and a title', async () => {
+  const { edges, bad, noted } = await readText({ edges: '\nMy network\n\nfrom,to\nada,bob\n' })
+  expect([edges, bad, noted]).toEqual([['ada>bob'], { 'wrong number of columns': 1 }, { 'blank line': 2 }])
+})
+
+test('ids that look like names of columns are edges where they are ids further down', async () => {
+  const { edges, notices } = await readText({ edges: 'user1,user2\nuser2,user3\nu,v\n' })
+  expect([edges, notices]).toEqual([['user1>user2', 'user2>user3', 'u>v'], []])
+})
+
+test('words that nothing tells from names are an edge, and that is said', async () => {
+  const { edges, notices } = await readText({ edges: 'ada,bob\ncyd,dan\n' })
+  expect(edges).toHaveLength(2)
+  expect(notices.map((notice) => notice.slice(0, 11))).toEqual(['edges.csv:1'])
+})
+
+test.each([
+  ['a;b\nb;a\n', undefined],
+  ['a\tb\nb\ta\n', undefined],
+  ['a|b\nb|a\n', undefined],
+  ['"a";"b"\n"b";"a"\n', undefined],
+  ['a,;b,\nb,;a,\n', ';'],
+  ['a b\nb a\n', ' '],
+  ['a:b\nb:a\n', ':'],
+])('what separates cells is found or said: %j', async (edges, delimiter) => {
+  expect(await edgesOf({ edges }, { delimiter })).toHaveLength(2)
+})
+
+test('cells lose blanks around them, and nothing else', async () => {
+  const edges = ' ada \t,\u00a0bob\n" cyd ",d\u200be\n'
+  expect(await edgesOf({ edges }, { header: 'no' })).toEqual(['ada>\u00a0bob', ' cyd >d\u200be'])
+})
+
+test('lines that are comments are passed over', async () => {
+  const edges = '# "Directed\n# FromNodeId\tToNodeId\n0\t1\n# 5\t6\n1\t0\n'
+  await expect(readText({ edges })).rejects.toMatchObject({ code: 'import_invalid' })
+  const read = await readText({ edges }, { comment: '#' })
+  expect([read.edges, read.bad]).toEqual([['0>1', '1>0'], {}])
+})
+
+test.each<[string, string]>([
+  ['nothing', ''],
+  ['blank lines', '\n\r\n \n'],
+  ['a header alone', 'follower,followee\n'],
+  ['bad rows alone', 'follower,followee\nada\nbob,\n'],
+  ['who follow themselves alone', 'ada,ada\nbob,bob\n'],
+  ['one cell a row', 'ada\nbob\n'],
+  ['blanks between cells', '1 2\n2 3\n'],
+  ['three cells a row', 'source,target,weight\n1,2,0.5\n2,3,1\n'],
+  ['cells that two characters may separate', 'a,b;c\nd,e;f\n'],
+  ['lines that end with CR alone', 'ada,bob\rbob,ada\r'],
+  ['a quote that does not close', 'ada,bob\n"cyd,dan\neve,fay\n'],
+  ['a quote that closes far down, with text behind', 'ada,bob\n"cyd,dan\neve,fay"gil\n'],
+  ['what may be a header', 'user,weight\nada,bob\n'],
+])('a file is refused whole: %s', async (_name, edges) => {
+  await expect(readText({ edges })).rejects.toMatchObject({ code: 'import_invalid' })
+})
+
+test('a file that is refused changes nothing', async () => {
   const data = tempFolder()
-  const at = '"created_at":"2020-05-01T12:00:00Z"'
-  const posts = [
-    `{"author":"ada","content":"one",${at}}`,
-    '{"author":',
-    '[]',
-    `{"author":"ada","content":"  ",${at}}`,
-    `{"author":"","content":"x",${at}}`,
-    `{"author":"ada","content":"x","created_at":"2020-05-01T12:00:00"}`,
-    `{"author":"ada","content":"x","created_at":"1999-01-01T00:00:00Z"}`,
-    `{"author":"ada","content":"x","created_at":"2999-01-01T00:00:00Z"}`,
-    `{"author":"ada","content":"x","likes":3,${at}}`,
-    `{"author":"ada",${at}}`,
-    `{"author":"ada","content":"${'y'.repeat(5_001)}",${at}}`,
-    `{"author":"ada","custom":"${'y'.repeat(9_000)}",${at}}`,
-    `{"author":"ada","custom":${'['.repeat(10_000)}${']'.repeat(10_000)},${at}}`,
-    `{"author":"ada","content":"nul \\u0000",${at}}`,
-    `{"author":"ada","content":"half \\ud800",${at}}`,
-    '',
-    `{"author":"ada","custom":{"__proto__":1},"visibility":"followers","created_at":1588334400000}`,
-    `{"author":7,"content":"by number","created_at":"2020-05-01T14:00:00.5+02:00"}`,
-  ].join('\n')
-  const { posts: counts, bad, notices } = await importText(data, { posts })
-  expect(counts).toEqual({ added: 3, known: 0 })
-  expect(bad).toEqual({ 'not JSON': 1, 'not a post': 13, 'blank line': 1 })
-  expect(notices.slice(0, 4)).toEqual([
-    'posts.jsonl:2: not JSON',
-    'posts.jsonl:3: not a post (the body is not a JSON object)',
-    'posts.jsonl:4: not a post (/content must not be empty)',
-    'posts.jsonl:5: not a post (/author is not an external id: empty id)',
+  await importText(data, { edges: 'x1,y1\n' })
+  const before = await describeWorld(data)
+  await expect(importText(data, { edges: 'ada,bob\n"cyd,dan\n' })).rejects.toMatchObject({
+    code: 'import_invalid',
+  })
+  expect(await describeWorld(data)).toEqual(before)
+})
+
+test('an open quote is told by the line where it begins', async () => {
+  const edges = `ada,bob\n${'bob,ada\n'.repeat(10)}"cyd,dan\n${'x,y\n'.repeat(100)}`
+  await expect(readText({ edges })).rejects.toThrow('edges.csv:12:')
+  const endless = `ada,bob\n"${'x,y\n'.repeat(20_000)}"`
+  await expect(readText({ edges: endless })).rejects.toThrow('edges.csv:2:')
+})
+
+test('the first bad row ends a strict import, and nothing is written', async () => {
+  const data = tempFolder()
+  const posts = '{"author":"ada","content":"x","created_at":1600000000000}\n{}\n'
+  const strict = { isStrict: true }
+  await expect(importText(data, { edges: 'ada,bob\nada,bob\n\n', posts }, strict)).rejects.toThrow(
+    'posts.jsonl:2:',
+  )
+  await expect(importText(data, { edges: 'ada,bob\ncyd\n' }, strict)).rejects.toThrow('edges.csv:2:')
+  expect(await peopleOf(data)).toEqual([])
+  const { edges, noted } = await importText(data, { edges: 'ada,bob\nada,bob\n\n' }, strict)
+  expect([edges.added, noted]).toEqual([1, { duplicate: 1, 'blank line': 1 }])
+})
+
+test('who follows too many is told by the rows that are left out', async () => {
+  const data = tempFolder()
+  const many = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `star,fan${from + i}\n`).join('')
+  await importText(data, { edges: many(0, 9_990) })
+  const { edges, bad, notices } = await importText(data, { edges: `ada,bob\n${many(9_980, 10_030)}` })
+  expect([edges.added, edges.known, bad]).toEqual([
+    11,
+    10,
+    { 'over the limit of 10000 follows an account': 30 },
   ])
-  const { posts: stored } = await describeWorld(data)
-  expect(stored).toEqual([
-    '["7",1588334400500,"by number",null,0,false,null]',
-    '["ada",1588334400000,"one",null,0,false,null]',
-    '["ada",1588334400000,null,"{\\"__proto__\\":1}",1,false,null]',
-  ])
+  const lines = notices.map((notice) => Number(/^edges\.csv:(\d+): over/.exec(notice)?.[1]))
+  expect(lines.filter((line) => line >= 22 && line <= 51)).toHaveLength(20)
+  const strict = importText(data, { edges: 'star,one\n' }, { isStrict: true })
+  await expect(strict).rejects.toThrow('edges.csv:1:')
 })

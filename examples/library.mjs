@@ -1,0 +1,39 @@
+/** Rivulet within a program: `node library.mjs [FOLDER]`. The folder is made if it is not there. */
+
+import { openRivulet, RivuletError } from 'rivulet'
+
+const rivulet = await openRivulet({ data: process.argv[2] ?? './data' })
+
+// Accounts are named by the ids that the application has for them. With a key, a repeated call makes nothing twice.
+await rivulet.accounts.put('ext:ada', { handle: 'ada', display_name: 'Ada' })
+await rivulet.accounts.put('ext:bob', { handle: 'bob' })
+const ada = rivulet.as('ext:ada')
+const bob = rivulet.as('ext:bob')
+
+await ada.follow('ext:bob')
+const post = await bob.posts.create({ content: 'Hello, Ada' }, { idempotencyKey: 'bob-hello' })
+
+const page = await ada.feed({ limit: 10 })
+for (const { author, content } of page.posts) console.log(`${author.handle}: ${content}`)
+console.log(`complete up to ${page.as_of}: ${page.complete}`)
+
+// What came since that page.
+await bob.posts.create({ reply_to: post.id, content: 'Nice to see you' })
+const { posts } = await ada.feed({ after: page.after })
+console.log(`${posts.length} new since then`)
+
+try {
+  await rivulet.accounts.get('ext:nobody')
+} catch (error) {
+  if (!(error instanceof RivuletError)) throw error
+  console.log(`nobody: ${error.code}`)
+}
+
+// The same data over HTTP, as long as it is open.
+const { url } = await rivulet.listen({ port: 0 })
+const response = await fetch(`${url}/api/v1/posts/${post.id}`, {
+  headers: { authorization: `Bearer ${rivulet.serverKey}` },
+})
+console.log(`over HTTP: ${(await response.json()).content}`)
+
+await rivulet.close()

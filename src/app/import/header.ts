@@ -1,0 +1,135 @@
+/**
+ * Whether the first row of an edge list names its columns. Any text may be an external id, so a row is taken for a
+ * header only if both of its cells are names that such columns are known to have, and for an edge only if nothing
+ * speaks for a header: a header taken for an edge makes two accounts that are nobody, an edge taken for a header is
+ * lost. Whatever lies between is left to whoever knows the file.
+ */
+
+export type Pair = readonly [string, string]
+
+export type Verdict =
+  /** `follower` and `followee` are places in the row. */
+  | { readonly kind: 'header'; readonly follower: 0 | 1; readonly followee: 0 | 1 }
+  /** `isPlain`: its cells are words, so that only whoever knows the file can tell. */
+  | { readonly kind: 'edge'; readonly isPlain: boolean }
+  | { readonly kind: 'unclear'; readonly why: string }
+
+/** What may stand around the words below: `source_id`, `FromNodeId`, `user.name`. */
+const NOUN =
+  '(?:ids?|uids?|users?|accounts?|persons?|people|members?|profiles?|nodes?|vertex|vertices|actors?|names?|handles?|logins?)'
+const named = (words: string) => new RegExp(`^${NOUN}*(?:${words})${NOUN}*$`)
+const ROLES = {
+  follower: named('followers?|subscribers?|fans?'),
+  followee: named('followees?|followed|following|follows|friends?'),
+  from: named('source|src|from|start|origin|sender'),
+  to: named('target|tgt|destination|dest|dst|to|end|receiver|recipient'),
+  noun: new RegExp(`^${NOUN}+$`),
+} as const
+type Role = keyof typeof ROLES
+
+/** Names are short; nothing longer is looked at. */
+const NAME_CHARS_MAX = 40
+/** How mathematics calls the ends of an edge. */
+const ENDS: readonly Pair[] = [
+  ['u', 'v'],
+  ['i', 'j'],
+  ['s', 't'],
+]
+
+/** `From-Node ID` → `fromnodeid` */
+const compact = (cell: string): string => cell.toLowerCase().replace(/[\s_.:-]+/g, '')
+
+function roleOf(cell: string): Role | undefined {
+  if (cell.length > NAME_CHARS_MAX) return undefined
+  const word = compact(cell)
+  return (Object.keys(ROLES) as Role[]).find((role) => ROLES[role].test(word))
+}
+
+/** @param rest some of the rows that follow */
+export function judgeFirstRow(first: Pair, rest: readonly Pair[]): Verdict {
+  // Files that were put together from several have their header several times.
+  const others = rest.filter(([one, other]) => one !== first[0] || other !== first[1])
+  const known = knownHeader(first, others)
+  const recurring = first.find((cell) => others.some((row) => row.includes(cell)))
+  if (known !== undefined && recurring === undefined) return known
+  if (known !== undefined)
+    return {
+      kind: 'unclear',
+      why: `it has the names of columns, but ${quote(recurring)} is an id further down`,
+    }
+  if (recurring !== undefined) return { kind: 'edge', isPlain: false }
+  const name = first.find((cell) => roleOf(cell) !== undefined)
+  if (name !== undefined) return { kind: 'unclear', why: `${quote(name)} may be the name of a column` }
+  if (ENDS.some(([u, v]) => compact(first[0]) === u && compact(first[1]) === v))
+    return { kind: 'unclear', why: 'both may be names of columns' }
+  const difference = differenceOf(first, others.flat())
+  if (difference !== undefined) return { kind: 'unclear', why: difference }
+  return { kind: 'edge', isPlain: first.every((cell) => /^[\p{L}\s_.-]+$/u.test(cell)) }
+}
+
+/** Pairs of names that are taken for a header; the roles say which column is which. */
+function knownHeader(first: Pair, others: readonly Pair[]): Verdict | undefined {
+  const [one, other] = [roleOf(first[0]), roleOf(first[1])]
+  const asGiven = { kind: 'header', follower: 0, followee: 1 } as const
+  const turned = { kind: 'header', follower: 1, followee: 0 } as const
+  const isLeft = (role: Role | undefined) => role === 'follower' || role === 'from'
+  const isRight = (role: Role | undefined) => role === 'followee' || role === 'to'
+  if (isLeft(one) && isRight(other)) return asGiven
+  if (isRight(one) && isLeft(other)) return turned
+  // `user_id,follower_id` is whom the follower follows first.
+  if (one === 'noun' && (other === 'followee' || other === 'follower'))
+    return other === 'followee' ? asGiven : turned
+  if (other === 'noun' && (one === 'followee' || one === 'follower'))
+    return one === 'follower' ? asGiven : turned
+  // Twice the same name would be somebody who follows itself.
+  if (one === 'noun' && first[0] === first[1]) return asGiven
+  return areNumbered(first, others) ? asGiven : undefined
+}
+
+/** `id_1,id_2`, `node1,node2`, `Person1Id,Person2Id`; unless ids are of that form, as `user1,user2` always may be. */
+function areNumbered(first: Pair, others: readonly Pair[]): boolean {
+  const [one, other] = [markedName(first[0]), markedName(first[1])]
+  if (one === undefined || one.stem !== other?.stem) return false
+  const marks = one.mark + other.mark
+  if (!/^([0-9]{2}|ab|ij|uv|xy)$/.test(marks) || one.mark === other.mark) return false
+  const isAlike = (cell: string) =>
+    markedName(cell)?.stem === one.stem || compact(cell).replace(/[0-9]+/, '') === one.stem
+  return !others.some((row) => row.some(isAlike))
+}
+
+/** A name with a digit, or with a letter behind a separator, that tells it from the other one. */
+function markedName(cell: string): { stem: string; mark: string } | undefined {
+  if (cell.length > NAME_CHARS_MAX) return undefined
+  const parts = /^(\D*)([0-9])(\D*)$/.exec(cell) ?? /^(.*[\s_.:-])([a-z])()$/i.exec(cell)
+  if (parts === null) return undefined
+  const stem = compact(parts[1] + parts[3])
+  const isName = ROLES.noun.test(stem) && /id|node|vertex/.test(stem)
+  return isName ? { stem, mark: parts[2].toLowerCase() } : undefined
+}
+
+/** Signs that all ids of a list have, or none; a name of a column begins with a letter. */
+const SIGNS: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/^[0-9]+$/, 'numbers'],
+  [/[0-9]/, 'with digits'],
+  [/@/, 'with @'],
+  [/[/:]/, 'addresses'],
+  [/\p{Lu}/u, 'with capitals'],
+]
+
+/** How both cells of the first row differ from all cells of the other rows; `undefined` when they do not. */
+function differenceOf(first: Pair, cells: readonly string[]): string | undefined {
+  if (cells.length === 0 || !first.every((cell) => /^[\p{L}_:]/u.test(cell))) return undefined
+  for (const [pattern, what] of SIGNS) {
+    const has = (cell: string) => pattern.test(cell)
+    if (cells.every(has) && !first.some(has)) return `the rows that follow are ${what}, and it is not`
+  }
+  const hasCapital = (cell: string) => /\p{Lu}/u.test(cell)
+  if (first.every(hasCapital) && !cells.some(hasCapital))
+    return 'it has capitals, and the rows that follow have none'
+  return undefined
+}
+
+/** Cells come from strangers: short, and without line ends. */
+export function quote(cell = ''): string {
+  return JSON.stringify(cell.length > NAME_CHARS_MAX ? `${cell.slice(0, NAME_CHARS_MAX)}…` : cell)
+}

@@ -1,0 +1,183 @@
+/**
+ * The operations of the API as methods. What goes in and comes out is what HTTP has as JSON: ids are decimal strings,
+ * times ISO 8601 in UTC, and wherever an account is named, its id or `ext:` and its external id will do. Every method
+ * rejects with a `RivuletError`; decide by its `code`. docs/api.md says what each does.
+ */
+
+import type {
+  Account,
+  AccountPage,
+  AnswerOf,
+  BodyOf,
+  DeletedPost,
+  FeedIds,
+  FeedPage,
+  FeedQuery,
+  ListQuery,
+  Lookup,
+  NewAccount,
+  NewPost,
+  NewTier,
+  OperationName,
+  Policy,
+  PolicyChange,
+  Post,
+  PostPage,
+  Profile,
+  QueryOf,
+  Receipt,
+  Relationship,
+  Tier,
+  Token,
+} from './operations.ts'
+
+/** Of every write. */
+export interface WriteOptions {
+  /**
+   * 1 to 255 visible ASCII characters. For 24 hours, the same call with the same key does nothing and gives what the
+   * first one made; over HTTP, too. Another call with it is `idempotency_key_reused`.
+   */
+  readonly idempotencyKey?: string
+}
+
+/** What the application and accounts can do; an account sees what it is entitled to, the application everything. */
+export interface AccountReads {
+  /** With `viewer`, how the account that asks stands to it. Rejects with `not_found`, `invalid_id`. */
+  get(account: string): Promise<Account>
+  /** Its posts, latest first, 20 unless `limit` (1 to 100) says otherwise. */
+  posts(account: string, query?: ListQuery): Promise<PostPage>
+  followers(account: string, query?: ListQuery): Promise<AccountPage>
+  following(account: string, query?: ListQuery): Promise<AccountPage>
+}
+export interface PostReads {
+  /** Rejects with `not_found` also for what must not be seen. */
+  get(post: string): Promise<Post>
+  /** Up to 100, in the order asked for; `missing` names the others. */
+  lookup(posts: readonly string[]): Promise<Lookup>
+  /** How far a post has travelled: for its author and for the application. */
+  receipt(post: string): Promise<Receipt>
+}
+
+/** What the application does in its own name. */
+export interface ApplicationCalls {
+  readonly accounts: AccountReads & {
+    /** Rejects with `handle_taken`, `external_id_taken`. */
+    create(account: NewAccount, options?: WriteOptions): Promise<Account>
+    /** Creates the account of `ext:<external id>`, or changes it: fields left out stay as they are. */
+    put(account: `ext:${string}`, profile: Profile, options?: WriteOptions): Promise<Account>
+  }
+  readonly posts: PostReads
+  readonly tokens: {
+    /** A bearer token for the HTTP API. */
+    create(account: string, options?: WriteOptions): Promise<Token>
+  }
+  readonly tiers: {
+    /** Pushes or pulls the posts of one account, whatever the policy says. */
+    put(account: string, tier: NewTier, options?: WriteOptions): Promise<Tier>
+  }
+  /** When posts are pushed and when they are pulled. */
+  readonly policy: {
+    get(): Promise<Policy>
+    patch(change: PolicyChange, options?: WriteOptions): Promise<Policy>
+  }
+}
+
+/** What the application does for an account, with the rights of that account. */
+export interface AccountCalls {
+  readonly accounts: AccountReads
+  readonly posts: PostReads & {
+    /** Posts, replies or reposts. Resolves once the post is durable and its author can read it. */
+    create(post: NewPost, options?: WriteOptions): Promise<Post>
+    /** One's own, at once and for good; doing it again gives the same. */
+    delete(post: string, options?: WriteOptions): Promise<DeletedPost>
+  }
+  /**
+   * The home feed, latest first: the newest page; what is older, by `cursor: next_cursor`; or what came since, by
+   * `after: after`. 20 posts unless `limit` (1 to 100) says otherwise. Rejects with `invalid_cursor`.
+   */
+  feed(query?: FeedQuery): Promise<FeedPage>
+  feed(query: FeedQuery & { fields: 'ids' }): Promise<FeedIds>
+  /** How one stands to another account. */
+  relationship(account: string): Promise<Relationship>
+  /** Rejects with `follow_self`, `follow_refused` (a block), `follow_limit` (10,000). */
+  follow(account: string, options?: WriteOptions): Promise<Relationship>
+  unfollow(account: string, options?: WriteOptions): Promise<Relationship>
+  /** Ends follows in both directions. */
+  block(account: string, options?: WriteOptions): Promise<Relationship>
+  unblock(account: string, options?: WriteOptions): Promise<Relationship>
+  mute(account: string, options?: WriteOptions): Promise<Relationship>
+  unmute(account: string, options?: WriteOptions): Promise<Relationship>
+}
+
+/** What is put into one operation. */
+export interface Ask<N extends OperationName> {
+  readonly params?: Readonly<Record<string, string>> | undefined
+  readonly query?: QueryOf<N> | undefined
+  readonly body?: BodyOf<N>
+}
+
+/** Calls an operation for one caller. */
+export type Call = <N extends OperationName>(
+  name: N,
+  ask: Ask<N>,
+  options?: WriteOptions,
+) => Promise<AnswerOf<N>>
+
+const accountReads = (call: Call): AccountReads => ({
+  get: (id) => call('getAccount', { params: { id } }),
+  posts: (id, query) => call('getAccountPosts', { params: { id }, query }),
+  followers: (id, query) => call('getFollowers', { params: { id }, query }),
+  following: (id, query) => call('getFollowing', { params: { id }, query }),
+})
+
+const postReads = (call: Call): PostReads => ({
+  get: (id) => call('getPost', { params: { id } }),
+  lookup: (ids) => call('lookupPosts', { body: { ids: [...ids] } }),
+  receipt: (id) => call('getReceipt', { params: { id } }),
+})
+
+export const applicationCalls = (call: Call): ApplicationCalls => ({
+  accounts: {
+    ...accountReads(call),
+    create: (body, options) => call('createAccount', { body }, options),
+    put: (id, body, options) => call('putAccount', { params: { id }, body }, options),
+  },
+  posts: postReads(call),
+  tokens: {
+    create: (account, options) => call('createToken', { body: { account_id: account } }, options),
+  },
+  tiers: {
+    put: (account, body, options) => call('putTier', { params: { account_id: account }, body }, options),
+  },
+  policy: {
+    get: () => call('getPolicy', {}),
+    patch: (body, options) => call('patchPolicy', { body }, options),
+  },
+})
+
+export function accountCalls(call: Call): AccountCalls {
+  type Verb = 'follow' | 'unfollow' | 'block' | 'unblock' | 'mute' | 'unmute'
+  const change = (verb: Verb) => (id: string, options?: WriteOptions) =>
+    call(verb, { params: { id } }, options)
+  return {
+    accounts: accountReads(call),
+    posts: {
+      ...postReads(call),
+      create: (body, options) => call('createPost', { body }, options),
+      delete: (id, options) => call('deletePost', { params: { id } }, options),
+    },
+    // What its posts hold depends on `fields` alone.
+    feed: (query?: QueryOf<'getFeed'>) => call('getFeed', { query }) as Promise<FeedPage & FeedIds>,
+    async relationship(id) {
+      const { viewer } = await call('getAccount', { params: { id } })
+      // Only the application itself stands to nobody.
+      return viewer as Relationship
+    },
+    follow: change('follow'),
+    unfollow: change('unfollow'),
+    block: change('block'),
+    unblock: change('unblock'),
+    mute: change('mute'),
+    unmute: change('unmute'),
+  }
+}

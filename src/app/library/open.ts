@@ -1,0 +1,127 @@
+/** A whole Rivulet within a program: its data, the calls of its API, and the HTTP server if it is wanted. */
+
+import { RivuletError } from '../../core/errors.ts'
+import { invalid } from '../../core/text.ts'
+import { asRivuletError } from '../../http/problems.ts'
+import type { Address, Composed, Listening } from '../compose.ts'
+import { readConfig } from '../config.ts'
+import { createRealEnv } from '../ports.ts'
+import type { Config, SettingKey } from '../settings.ts'
+import { createTelemetry, type Logger } from '../telemetry.ts'
+import { readVersion } from '../version.ts'
+import {
+  accountCalls,
+  applicationCalls,
+  type AccountCalls,
+  type ApplicationCalls,
+  type Ask,
+  type WriteOptions,
+} from './calls.ts'
+import { createGate, type Gate } from './gate.ts'
+import type { AnswerOf, OperationName } from './operations.ts'
+import { completed, type OwnPorts } from './own-ports.ts'
+
+/** Settings by name, as docs/operating.md has them, without the environment: `data` is `./data` unless it says otherwise. */
+export interface OpenOptions extends Partial<Config> {
+  /** Takes the place of JSON lines on stderr, from `logLevel` on (`warn` by default). */
+  readonly logger?: Logger
+  /** Adapters of one's own, instead of a data folder or engines. */
+  readonly ports?: OwnPorts
+  /**
+   * The disk failed, or an invariant is broken: every call is refused from now on, and HTTP is not answered any more.
+   * End the process; what was acknowledged is in the log.
+   */
+  readonly onFatal?: (error: unknown) => void
+}
+
+/** The calls of the application itself. They are not rate-limited. */
+export interface OpenRivulet extends ApplicationCalls {
+  /** The calls of one account, `<id>` or `ext:<external id>`, that exists by the time it calls. */
+  as(account: string): AccountCalls
+  /** Serves the HTTP API, too. Rejects with `unavailable` where the address cannot be had, with `conflict` the second time. */
+  listen(at?: Partial<Address>): Promise<Listening>
+  /** With which HTTP requests are made in the name of the application. */
+  readonly serverKey: string
+  /** Resolves when nothing is left to do: all that was written is fanned out. */
+  settle(): Promise<void>
+  /** Waits for calls under way, at most 10 seconds, and gives the data back. Later calls reject with `shutting_down`. */
+  close(): Promise<void>
+}
+
+const CLOSE_WITHIN_MS = 10_000
+/** Where data is, said in another way than by ports. */
+const PLACES: readonly SettingKey[] = ['data', 'kafka', 'cassandra', 'redis']
+
+/**
+ * Opens a data folder, which is made if it is not there and belongs to one process at a time, or engines.
+ * Rejects with `config_invalid`, `data_locked`, `data_newer_format`, `data_corrupt` or `disk_error`.
+ */
+export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivulet> {
+  const { logger: ownLogger, ports: own, onFatal, ...settings } = options
+  const env = own?.env ?? createRealEnv()
+  const { config, given } = readConfig({ options: settings })
+  const doubled = own === undefined ? undefined : PLACES.find((key) => given.has(key))
+  if (doubled !== undefined) throw new RivuletError('config_invalid', `give either ports or ${doubled}`)
+  const telemetry =
+    ownLogger === undefined
+      ? createTelemetry(env, given.has('logLevel') ? config.logLevel : 'warn')
+      : { logger: ownLogger, close: () => undefined }
+  const { logger } = telemetry
+  const gate = createGate(env)
+  let composed: Composed | undefined
+
+  function failed(error: unknown): void {
+    gate.refuse(asRivuletError(error instanceof Error ? error : new Error(String(error))))
+    logger.fatal({ err: error }, 'cannot go on; every call is refused from now on')
+    void composed?.app.close().catch(() => undefined)
+    onFatal?.(error)
+  }
+  try {
+    const ports = own === undefined ? {} : { ports: await completed(own, env, config) }
+    // Only now: who wants no more than an error's class does without the HTTP server.
+    const { compose } = await import('../compose.ts')
+    composed = await compose({ env, config, version: readVersion(), logger, onFatal: failed, ...ports })
+  } catch (error) {
+    telemetry.close()
+    throw error
+  }
+  return facade(composed, config, gate, async () => {
+    await gate.close(CLOSE_WITHIN_MS)
+    await composed.close().finally(() => telemetry.close())
+  })
+}
+
+function facade(composed: Composed, config: Config, gate: Gate, end: () => Promise<void>): OpenRivulet {
+  const { rivulet, keys, auth, operations } = composed
+  let closing: Promise<void> | undefined
+
+  const callsOf =
+    (account: string | undefined) =>
+    <N extends OperationName>(name: N, ask: Ask<N>, { idempotencyKey }: WriteOptions = {}) =>
+      gate.pass(async () => {
+        const caller = () => auth.application(account)
+        return (await operations.call(name, { caller, ...ask, idempotencyKey })) as AnswerOf<N>
+      })
+
+  return {
+    ...applicationCalls(callsOf(undefined)),
+    as(account) {
+      if (typeof account !== 'string') throw invalid('account', 'must be a string')
+      return accountCalls(callsOf(account))
+    },
+    listen: (at) => gate.pass(() => listen(composed, { host: config.host, port: config.port, ...at })),
+    serverKey: keys.serverKey,
+    settle: () => gate.pass(() => rivulet.settle()),
+    close: () => (closing ??= end()),
+  }
+}
+
+async function listen({ app, listen }: Composed, at: Address): Promise<Listening> {
+  if (app.server.listening) throw new RivuletError('conflict', 'it listens already')
+  try {
+    return await listen(at)
+  } catch (error) {
+    const message = `cannot listen on ${at.host}:${at.port}: ${error instanceof Error ? error.message : String(error)}`
+    throw new RivuletError('unavailable', message, { cause: error })
+  }
+}

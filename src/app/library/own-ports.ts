@@ -1,0 +1,51 @@
+/** Ports that the program brings itself, completed to those that a process works with. */
+
+import { createMemoryBus } from '../../ports/bus/memory.ts'
+import type { Bus } from '../../ports/bus/bus.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Ephemeral } from '../../ports/ephemeral/ephemeral.ts'
+import { createMemoryEphemeral } from '../../ports/ephemeral/memory.ts'
+import type { Log } from '../../ports/log/log.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { createMemoryViews } from '../../ports/views/memory.ts'
+import type { Views } from '../../ports/views/views.ts'
+import { createStoreNotes } from '../notes.ts'
+import type { OpenPorts } from '../ports-parts.ts'
+import { assertSamePast } from '../same-past.ts'
+import { MIB, type Config } from '../settings.ts'
+
+/**
+ * Log and store are the truth, and belong together; what is left out of the rest is in memory. They serve this
+ * process alone, and are not closed with it.
+ */
+export interface OwnPorts {
+  readonly log: Log
+  readonly store: Store
+  /** With as many lanes as the log has partitions. */
+  readonly views?: Views
+  readonly ephemeral?: Ephemeral
+  readonly bus?: Bus
+  readonly env?: Env
+}
+
+const PLACE = 'the ports of this program'
+
+export async function completed(own: OwnPorts, env: Env, { timelinesMib }: Config): Promise<OpenPorts> {
+  const { log, store } = own
+  await assertSamePast(PLACE, log, store)
+  const notes = createStoreNotes(store, PLACE)
+  const id = await notes.keep('deployment.id', () => Buffer.from(env.randomBytes(12)).toString('hex'))
+  return {
+    env,
+    log,
+    store,
+    views: own.views ?? createMemoryViews({ bytesMax: timelinesMib * MIB, lanes: log.partitions }),
+    ephemeral: own.ephemeral ?? createMemoryEphemeral({ env }),
+    bus: own.bus ?? createMemoryBus({ env }),
+    notes,
+    id: id.text,
+    place: PLACE,
+    figures: [],
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,12 @@
+/** The port `log` for programs: its contract, what any adapter refuses, the log in a folder and the one in memory. */
+
+export * from './append-checks.ts'
+export * from './log.ts'
+export {
+  createMemoryDisk,
+  createMemoryLog,
+  type MemoryDisk,
+  type MemoryLog,
+  type MemoryLogOptions,
+} from './memory.ts'
+export { openSegmentLog, type SegmentLogOptions } from './segments.ts'

@@ -1,0 +1,280 @@
+/**
+ * The document says exactly what is accepted: requests that its schemas take are not refused for their form, and those
+ * that they refuse are. Left out is what JSON Schema cannot say: graphemes, bytes, how two numbers relate, whether a
+ * cursor is genuine.
+ */
+
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isInvisible } from '../../src/core/text.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { SEEN_TEXT_PATTERN } from '../../src/http/schemas.ts'
+import type { OpenApi, Operation, Parameter } from './contract.ts'
+import { createWorld, SERVER_KEY, type Person, type Reply, type World } from './world.ts'
+
+let world: World
+let alice: Person
+let document: OpenApi
+const ajv = new Ajv2020({ strict: false, validateFormats: false })
+
+beforeAll(async () => {
+  world = await createWorld()
+  alice = await world.person('alice')
+  document = world.api.app.swagger() as unknown as OpenApi
+})
+afterAll(() => world.close())
+
+const operationOf = (method: string, path: string): Operation =>
+  document.paths[`/api/v1${path}`][method.toLowerCase()]
+
+/** Refused for what it is, whatever there is in the world. */
+const isRefused = ({ status, json }: Reply): boolean =>
+  status === 414 || (status === 400 && ['invalid_request', 'invalid_id'].includes(json.code))
+
+const IDS = [
+  '1',
+  '9007199254740991',
+  '9007199254740992',
+  '9007199254741000',
+  '9999999999999999',
+  '10000000000000000',
+  '0',
+  '01',
+  '-1',
+  '1.0',
+  '1e3',
+  '+1',
+  'abc',
+  '',
+]
+const NAMES = [
+  'ext:',
+  'ext:a',
+  'ext: ',
+  'ext:a/b',
+  'ext:ext:',
+  'ext:日本',
+  'ext:a\u0000',
+  'ext:a\n',
+  'ext:\u0085',
+  'ext:\u007f',
+  `ext:${'x'.repeat(LIMITS.externalIdCodePointsMax)}`,
+  `ext:${'x'.repeat(LIMITS.externalIdCodePointsMax + 1)}`,
+  `ext:${'🦊'.repeat(LIMITS.externalIdCodePointsMax)}`,
+  `ext:${'🦊'.repeat(LIMITS.externalIdCodePointsMax + 1)}`,
+  'EXT:a',
+  'ext',
+  ' ext:a',
+]
+const TEXTS = [
+  '',
+  ' ',
+  '\t\n',
+  '\ufeff',
+  '\u0085',
+  '\u200b',
+  '\u3164',
+  '\u0301\u0302',
+  '\u2800 \u00ad',
+  'a',
+  ' a ',
+  'a\u0000',
+  '\u0000',
+  'é',
+  '🦊'.repeat(100),
+]
+const HANDLES = ['ada', 'A.b-c_9', '.a', '-a', '_a', 'a b', 'é', 'x'.repeat(30), 'x'.repeat(31)]
+const NUMBERS = [0, 1, 8, 9, -1, 1.5, 24, 3_650, 3_651, 1e9, 1e9 + 1, 1e300]
+const OTHERS = [null, true, {}, [], ['1'], [''], [null], Array.from({ length: 101 }, () => '1')]
+const VALUES: readonly unknown[] = [
+  ...IDS,
+  ...NAMES,
+  ...TEXTS,
+  ...HANDLES,
+  ...NUMBERS,
+  ...OTHERS,
+  'public',
+  'everybody',
+  'push',
+  'auto',
+  'x'.repeat(LIMITS.clientRefCodePointsMax),
+  'x'.repeat(LIMITS.clientRefCodePointsMax + 1),
+]
+
+/** Objects with some of the fields, and now and then another one; mostly with values that a field takes. */
+function bodiesOf(schema: Record<string, unknown>, validateField: (name: string) => ValidateFunction) {
+  const names = Object.keys(schema.properties as object)
+  const fields = names.map((name) => {
+    const good = VALUES.filter((value) => validateField(name)(value))
+    return [name, fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...good) }, fc.constantFrom(...VALUES))]
+  })
+  const known = fc.record(Object.fromEntries(fields), { requiredKeys: [] })
+  const unknown = fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, fc.constant({ unknown: 1 }))
+  return fc.oneof(
+    { weight: 30, arbitrary: fc.tuple(known, unknown).map(([some, more]) => ({ ...some, ...more })) },
+    fc.constantFrom(...VALUES),
+  )
+}
+
+/** What no schema can say: two numbers that do not go together, and what people count as characters. */
+function isBeyondSchemas(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false
+  const { active_hours: hours, inactive_days: days, display_name: name } = body as Record<string, unknown>
+  if (typeof name === 'string' && name.length > LIMITS.displayNameGraphemesMax) return true
+  return typeof hours === 'number' && typeof days === 'number' && hours > days * 24
+}
+
+describe('bodies', () => {
+  it.each<[string, string, string?]>([
+    ['POST', '/accounts'],
+    ['PUT', '/accounts/{id}', '/accounts/ext:alice'],
+    ['POST', '/tokens'],
+    ['POST', '/posts'],
+    ['POST', '/posts/lookup'],
+    ['PUT', '/admin/tiers/{account_id}', '/admin/tiers/ext:alice'],
+    ['PATCH', '/admin/policy'],
+  ])('%s %s', async (method, path, address = path) => {
+    const { security, requestBody } = operationOf(method, path)
+    const schema = requestBody?.content['application/json'].schema ?? {}
+    const validate = ajv.compile(schema)
+    const validators = new Map<string, ValidateFunction>()
+    for (const [name, field] of Object.entries(schema.properties as Record<string, object>))
+      validators.set(name, ajv.compile(field))
+    const as = security.some((option) => 'account' in option) ? alice.token : SERVER_KEY
+    const validateField = (name: string) => validators.get(name) ?? validate
+    let accepted = 0
+    await fc.assert(
+      fc.asyncProperty(bodiesOf(schema, validateField), async (body) => {
+        fc.pre(!isBeyondSchemas(body))
+        const isGood = validate(body)
+        if (isGood) accepted++
+        const reply = await world.call(method, `/api/v1${address}`, { as, raw: JSON.stringify(body) })
+        expect({ isRefused: isRefused(reply), why: reply.json }).toMatchObject({ isRefused: !isGood })
+      }),
+      { numRuns: 200 },
+    )
+    expect(accepted).toBeGreaterThan(10)
+  })
+
+  it('are required where they are described', async () => {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      for (const [method, { requestBody }] of Object.entries(operations)) {
+        if (requestBody === undefined) continue
+        const reply = await world.call(method.toUpperCase(), path.replace(/\{[^}]+\}/, 'ext:alice'), {
+          as: SERVER_KEY,
+          headers: path.endsWith('/posts') ? { 'rivulet-account': 'ext:alice' } : {},
+        })
+        expect([path, isRefused(reply)]).toEqual([path, true])
+      }
+    }
+  })
+
+  it('of posts are blank where nothing can be seen, in the basic plane', () => {
+    const seen = new RegExp(SEEN_TEXT_PATTERN, 'u')
+    for (let code = 1; code <= 0xffff; code++) {
+      const character = String.fromCharCode(code)
+      if (character.isWellFormed() && seen.test(character) === isInvisible(character))
+        throw new Error(`U+${code.toString(16)}`)
+    }
+  })
+})
+
+/** Every operation that has such a parameter, with the rest of its request as the examples say. */
+function* withParameters(place: Parameter['in']): Generator<[string, string, Operation, Parameter]> {
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      for (const parameter of operation.parameters ?? [])
+        if (parameter.in === place) yield [method.toUpperCase(), path, operation, parameter]
+    }
+  }
+}
+
+/** Not for anybody that is there, so that all can be asked for without changing much. */
+async function send(
+  method: string,
+  path: string,
+  operation: Operation,
+  headers: Record<string, string> = {},
+) {
+  const isServers = !operation.security.some((option) => 'account' in option)
+  const body = operation.requestBody?.content['application/json'].example
+  const acting = isServers || 'rivulet-account' in headers ? {} : { 'rivulet-account': alice.id }
+  return world.call(method, path, { as: SERVER_KEY, body, headers: { ...acting, ...headers } })
+}
+
+describe('parameters', () => {
+  it('of addresses', async () => {
+    for (const [method, path, operation, { name, schema }] of withParameters('path')) {
+      const validate = ajv.compile(schema)
+      // An address without it is another one.
+      for (const value of [...IDS, ...NAMES].filter((text) => text !== '')) {
+        const address = path.replace(`{${name}}`, encodeURIComponent(value))
+        const reply = await send(method, address, operation)
+        expect([method, path, value, isRefused(reply)]).toEqual([method, path, value, !validate(value)])
+      }
+    }
+  })
+
+  it('of queries', async () => {
+    const texts = [
+      '1',
+      '20',
+      '100',
+      '0',
+      '101',
+      '-1',
+      '05',
+      '+5',
+      '5.5',
+      '1e1',
+      ' 5',
+      '',
+      'ids',
+      'all',
+      'x'.repeat(30),
+    ]
+    const cursors = ['a b', 'ä', '=', 'x'.repeat(19), 'x'.repeat(4_097)]
+    for (const [method, path, operation, { name, schema }] of withParameters('query')) {
+      const validate = ajv.compile(schema)
+      const isNumber = schema.type === 'integer'
+      const isCursor = name === 'cursor' || name === 'after'
+      const address = path.replace('{id}', 'ext:alice')
+      for (const value of [...texts, ...(isCursor ? cursors : [])]) {
+        const asJson = isNumber && /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/.test(value) ? Number(value) : value
+        const reply = await send(method, `${address}?${name}=${encodeURIComponent(value)}`, operation)
+        if (isCursor && validate(asJson)) expect(reply.json.code).toBe('invalid_cursor')
+        else expect([path, name, value, reply.status === 400]).toEqual([path, name, value, !validate(asJson)])
+      }
+      const twice = await send(method, `${address}?${name}=20&${name}=20`, operation)
+      expect(isRefused(twice)).toBe(true)
+    }
+  })
+
+  it('of heads', async () => {
+    const keys = ['a', '!~', 'x'.repeat(255), 'x'.repeat(256), 'a b', 'a\tb', '\xfc']
+    const encoded = ['ext:%C3%BC', 'ext%3Aa', 'ext:a b', 'ext:a%2', 'ext:%', 'ext:\xc3(']
+    const ascii = [...IDS, ...NAMES].filter((text) => text !== '' && /^[!-~]*$/.test(text))
+    const short = ascii.filter((text) => text.length <= LIMITS.externalIdCodePointsMax + 'ext:'.length)
+    const values: Record<string, string[]> = {
+      'idempotency-key': keys,
+      'rivulet-account': [...short, ...encoded],
+    }
+    for (const [method, path, operation, { name, schema }] of withParameters('header')) {
+      const validate = ajv.compile(schema)
+      for (const value of values[name]) {
+        const address = path.replace(/\{[^}]+\}/, path.includes('/posts/{') ? '5' : 'ext:nobody')
+        const reply = await send(method, address, operation, {
+          [name]: value,
+        })
+        expect([method, path, name, value, isRefused(reply)]).toEqual([
+          method,
+          path,
+          name,
+          value,
+          !validate(value),
+        ])
+      }
+    }
+  })
+})

@@ -1,0 +1,143 @@
+/** Timelines that a clean stop leaves to the next process: the same ones, or none. */
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createRandom } from '../../../src/ports/env/random.ts'
+import { openMemoryViews, type MemoryViews } from '../../../src/ports/views/memory.ts'
+
+const CAPACITY = 20
+const OWNERS = [1, 2, 3, 8_191, 8_192, 500_000, 2 ** 32 - 1]
+const BYTES = 64 * 2 ** 20
+
+let folder: string
+let notices: string[]
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rivulet-snapshot-'))
+  notices = []
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const file = () => join(folder, 'timelines')
+const open = (lanes = 2, bytesMax = BYTES) =>
+  openMemoryViews({
+    bytesMax,
+    capacity: CAPACITY,
+    lanes,
+    file: file(),
+    onNotice: (text) => notices.push(text),
+  })
+
+/** Some settled, of which some were trimmed; one that a rebuild left open. */
+async function fill(views: MemoryViews): Promise<void> {
+  const random = createRandom(5)
+  const epochs = await views.open(OWNERS)
+  for (const [i, owner] of OWNERS.entries()) {
+    for (let n = 0; n < i * 8; n++) {
+      const id = Math.floor(random() * 2 ** 50) + 1
+      await views.insert([{ id, author: i, kind: n, owners: Uint32Array.of(owner) }])
+    }
+    if (i > 0) await views.settle(owner, epochs[i], i)
+  }
+  await views.advance(
+    new Map([
+      [0, 100],
+      [1, 200],
+    ]),
+  )
+}
+
+async function contents(views: MemoryViews) {
+  const found = []
+  for (const owner of OWNERS) {
+    const page = await views.range(owner, Infinity, CAPACITY)
+    found.push(
+      page && {
+        floor: page.header.floor,
+        horizons: [...Array.from(page.header.horizons)],
+        ids: [...page.entries.ids],
+        authors: [...page.entries.authors],
+        kinds: [...page.entries.kinds],
+      },
+    )
+  }
+  return found
+}
+
+async function saved(): Promise<ReturnType<typeof contents>> {
+  const views = await open()
+  await fill(views)
+  const before = await contents(views)
+  await views.close()
+  return before
+}
+
+test('the next process has the same timelines, but for one that was not finished', async () => {
+  const before = await saved()
+  const views = await open()
+  expect(
+    await views.adopt(
+      new Map([
+        [0, 100],
+        [1, 200],
+      ]),
+    ),
+  ).toBe(true)
+  expect(await contents(views)).toEqual([undefined, ...before.slice(1)])
+  expect(notices).toEqual([])
+})
+
+test('what was told since makes them be given up', async () => {
+  await saved()
+  const views = await open()
+  expect(
+    await views.adopt(
+      new Map([
+        [0, 100],
+        [1, 201],
+      ]),
+    ),
+  ).toBe(false)
+  expect(views.stats().timelines).toBe(0)
+})
+
+test('they are taken once', async () => {
+  await saved()
+  await open()
+  expect((await open()).stats().timelines).toBe(0)
+})
+
+test('another number of lanes is another log', async () => {
+  await saved()
+  expect((await open(3)).stats().timelines).toBe(0)
+  expect(notices).toEqual([])
+})
+
+test('every truncation and every damaged byte is noticed', { timeout: 60_000 }, async () => {
+  await saved()
+  const whole = await readFile(file())
+  const spoilt: Buffer[] = []
+  for (let at = 0; at < whole.length; at += 31) {
+    spoilt.push(whole.subarray(0, at))
+    const flipped = Buffer.from(whole)
+    flipped[at] ^= 0x10
+    spoilt.push(flipped)
+  }
+  spoilt.push(Buffer.concat([whole, Buffer.of(0)]))
+  for (const bytes of spoilt) {
+    await writeFile(file(), bytes)
+    const views = await open()
+    expect(views.stats().timelines).toBe(0)
+    expect(await contents(views)).toEqual(OWNERS.map(() => undefined))
+  }
+})
+
+test('a folder that is gone keeps nothing, and says so', async () => {
+  const views = await open()
+  await fill(views)
+  await rm(folder, { recursive: true })
+  await views.close()
+  expect(notices).toHaveLength(1)
+  folder = await mkdtemp(join(tmpdir(), 'rivulet-snapshot-'))
+})
