@@ -175,7 +175,8 @@ function postRoutes(parts: Parts): void {
     name: 'deletePost',
     summary: "Delete a post of one's own",
     description:
-      'Nobody sees it from then on, and it does not come back; doing it again answers the same. Its text stays on ' +
+      'Nobody sees it from then on (through other processes of a deployment, from a moment later on), and it does ' +
+      'not come back; doing it again answers the same. Its text stays on ' +
       'the disk for a while: in the log until its retention ends, 168 hours by default, or later.',
     tag: 'posts',
     access: 'account',
