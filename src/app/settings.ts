@@ -94,7 +94,7 @@ export const SETTINGS = {
   logRetentionHours: setting({
     of: whole(1, 87_600),
     fallback: 168,
-    help: 'how long the log keeps what every consumer has read',
+    help: 'how long the log keeps, at least, what every consumer has read',
   }),
   tokenTtlHours: setting({ of: whole(1, 87_600), fallback: 168, help: 'life of a token' }),
   corsOrigins: setting({

@@ -153,7 +153,7 @@ export function createHome(
     keep: ({ circle }, { original }) =>
       original === undefined || (!isBlocked(circle, original.author) && !isMuted(circle, original.author)),
   }
-  /** A reply is shown to who follows its target, is its target or wrote it; a reply to oneself to everyone. */
+  /** Of those who see its author's posts, a reply is shown to who follows the author of its target too, or is that; one to oneself to all. */
   const replyRule: Filter<HomeQuery, Item> = {
     name: 'reply_rule',
     keep: ({ reader, circle }, { post }) =>

@@ -55,7 +55,8 @@ function homeRoute({ router, feed, renderer }: Parts): void {
     name: 'getFeed',
     summary: 'The home feed, latest first',
     description:
-      'Posts of those one follows and of oneself. `cursor` goes on to older ones, down to the very first; `after` ' +
+      'Posts of those one follows and of oneself; of replies by others, those to posts of somebody one follows, to ' +
+      'oneself, or to a post of their own author. `cursor` goes on to older ones, down to the very first; `after` ' +
       'gives exactly what came since an earlier page, or says `gap` and starts over.',
     tag: 'feed',
     access: 'account',
@@ -173,7 +174,10 @@ function postRoutes(parts: Parts): void {
     path: '/posts/:id',
     name: 'deletePost',
     summary: "Delete a post of one's own",
-    description: 'At once and for good; doing it again answers the same.',
+    description:
+      'Nobody sees it from then on (through other processes of a deployment, from a moment later on), and it does ' +
+      'not come back; doing it again answers the same. Its text stays on ' +
+      'the disk for a while: in the log until its retention ends, 168 hours by default, or later.',
     tag: 'posts',
     access: 'account',
     params: postId,

@@ -56,7 +56,7 @@ export const AccountPageSchema = Type.Object(
 const profile = {
   handle: Type.Optional(
     Type.String({
-      description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-".`,
+      description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-". One given up stays taken.`,
       pattern: HANDLE_PATTERN,
       [READ_BY_HAND]: true,
     }),

@@ -175,7 +175,8 @@ function listRoute({ router, graph, refs, lists }: GraphRouteParts, list: Accoun
     path: `/accounts/:id/${list}`,
     name: list === 'followers' ? 'getFollowers' : 'getFollowing',
     summary: list === 'followers' ? 'Who follows an account' : 'Whom an account follows',
-    description: 'In no order that means anything, but always the same one.',
+    description:
+      'In the order of account numbers, which are not shown: always the same one, not that of the follows.',
     tag: 'accounts',
     access: 'authenticated',
     params: { id },

@@ -21,7 +21,7 @@ const DRILLS: readonly Drill[] = [
   ...kafkaDrills,
   ...cassandraDrills,
 ]
-/** One after the other on the same single engines, for those who have three minutes. */
+/** One after the other on the same single engines, for those who have two or three minutes. */
 const SHORT: readonly string[] = ['api-killed', 'redis-killed', 'kafka-frozen', 'worker-killed']
 const SHORT_SECONDS = 4
 const NAME_WIDTH = Math.max(...DRILLS.map(({ name }) => name.length)) + 2
@@ -106,7 +106,7 @@ const program = new Command('drill')
   .description('Faults on real engines under load, and whether every promise held.')
   .addArgument(new Argument('[names...]', 'which ones').choices(DRILLS.map(({ name }) => name)))
   .option('--all', 'every drill, one after the other')
-  .option('--short', 'four of them on one deployment of single engines, in about three minutes')
+  .option('--short', 'four of them on one deployment of single engines, in about two or three minutes')
   .option('--seconds <number>', 'of load beside the fault: half before it, half after the recovery', '12')
   .option(
     '--from <folder>',
