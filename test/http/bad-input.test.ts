@@ -322,7 +322,14 @@ describe('operators', () => {
 
 describe('addresses and methods', () => {
   it('that do not exist', async () => {
-    for (const path of ['/index.html', '/api/v1', '/api/v1/nothing', '/api/v2/feed', '/api/v1/feed/', '/.env'])
+    for (const path of [
+      '/index.html',
+      '/api/v1',
+      '/api/v1/nothing',
+      '/api/v2/feed',
+      '/api/v1/feed/',
+      '/.env',
+    ])
       refused(await world.call('GET', path), 'not_found')
     refused(await world.call('POST', '/nothing', { raw: 'not json' }), 'not_found')
     refused(await world.call('GET', '/api/v1/accounts/%zz'), 'invalid_request')
