@@ -9,9 +9,10 @@ import { FORMAT, openDataFolder } from '../../src/app/data-folder.ts'
 import { RivuletError } from '../../src/core/errors.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { bundled } from '../support/bundle.ts'
 
 const env = createRealEnv()
-const CHILD = join(import.meta.dirname, 'data-folder-child.ts')
+const CHILD = await bundled(join(import.meta.dirname, 'data-folder-child.ts'))
 
 let root: string
 let folder: string
@@ -34,7 +35,7 @@ const children = new Set<ChildProcess>()
 afterAll(() => children.forEach((child) => child.kill('SIGKILL')))
 
 async function startChild() {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, folder], {
+  const child = spawn(process.execPath, [CHILD, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.add(child)

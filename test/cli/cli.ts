@@ -1,12 +1,13 @@
 /** The command as a process of its own, in an environment without anybody's settings. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { bundleCli } from './bundle.ts'
+import { bundled } from '../support/bundle.ts'
 
-const MAIN = await bundleCli()
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MAIN = await bundled(join(ROOT, 'src', 'cli', 'main.ts'))
 const env = createRealEnv()
 
 export interface Ended {

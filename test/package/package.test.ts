@@ -173,7 +173,7 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
 
 /** The server of that folder, once it says where it is, whoever started it. */
 async function readyAt(file: () => string): Promise<string> {
-  const url = await until(async () => /is ready: (http:\S+)\/api\/v1/.exec(file())?.[1])
+  const url = await until(async () => /is ready: (http:\S+)/.exec(file())?.[1])
   const response = await fetch(`${url}/readyz`)
   expect([response.status, await response.json()]).toEqual([
     200,

@@ -8,15 +8,16 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { openSegmentLog } from '../../../src/ports/log/segments.ts'
+import { bundled } from '../../support/bundle.ts'
 
 const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 20)
-const CHILD = fileURLToPath(new URL('crash-child.ts', import.meta.url))
+const CHILD = await bundled(fileURLToPath(new URL('crash-child.ts', import.meta.url)))
 const env = createRealEnv()
 
 /** Lets a child append for a while after its first answer, then kills it. @returns what it acknowledged */
 function appendUntilKilled(folder: string, firstNumber: number, lifeMs: number): Promise<number[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, folder, String(firstNumber)])
+    const child = spawn(process.execPath, [CHILD, folder, String(firstNumber)])
     let [output, errors] = ['', '']
     child.stdout.on('data', (chunk: Buffer) => {
       if (output === '') env.timer(lifeMs, () => child.kill('SIGKILL'))

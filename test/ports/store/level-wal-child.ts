@@ -3,7 +3,7 @@
  * cannot finish the table for the rows of the older one, because a named pipe that nobody reads stands in
  * its place. For each batch it says on standard output where it ends.
  *
- *   node --import tsx level-wal-child.ts FOLDER CHECKPOINT_AFTER_VERSION
+ *   node level-wal-child.ts FOLDER CHECKPOINT_AFTER_VERSION
  */
 
 import { execFileSync } from 'node:child_process'

@@ -26,6 +26,7 @@ import { findWalDamage, mendWal } from '../../../src/ports/store/level-wal.ts'
 import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
 import type { Store } from '../../../src/ports/store/store.ts'
 import { posts, rowsOf } from './leveldb-rows.ts'
+import { bundled } from '../../support/bundle.ts'
 
 const BLOCK_BYTES = 32_768
 const HEADER_BYTES = 7
@@ -60,8 +61,8 @@ interface Fixture {
 
 async function createFixture(checkpointAfter: number): Promise<Fixture> {
   const folder = join(root, `intact-${checkpointAfter}`)
-  const script = join(import.meta.dirname, 'level-wal-child.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, folder, String(checkpointAfter)], {
+  const script = await bundled(join(import.meta.dirname, 'level-wal-child.ts'))
+  const child = spawn(process.execPath, [script, folder, String(checkpointAfter)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((resolve) => child.on('close', resolve))

@@ -2,7 +2,7 @@
  * A process of its own for the tests that kill it, lock it out or fill its disk. It says on standard
  * output, a line each, what a store acknowledged.
  *
- *   node --import tsx leveldb-child.ts hold|write FOLDER [FIRST_VERSION]
+ *   node leveldb-child.ts hold|write FOLDER [FIRST_VERSION]
  */
 
 import { RivuletError } from '../../../src/core/errors.ts'

@@ -14,6 +14,7 @@ import { expectCode, scanAll, storeConformance } from '../../../src/ports/store/
 import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
 import type { Row, Store } from '../../../src/ports/store/store.ts'
 import { claimOf, hasGroup, heads, posts, rowsOf } from './leveldb-rows.ts'
+import { bundled } from '../../support/bundle.ts'
 
 let root: string
 beforeAll(async () => {
@@ -34,7 +35,7 @@ storeConformance({
 const children = new Set<ChildProcess>()
 afterAll(() => children.forEach((child) => child.kill('SIGKILL')))
 
-const CHILD = join(import.meta.dirname, 'leveldb-child.ts')
+const CHILD = await bundled(join(import.meta.dirname, 'leveldb-child.ts'))
 
 /** Runs a child until it has said `untilLine`, or to its end; `kill` sends SIGKILL and waits. */
 async function startChild(
@@ -43,7 +44,7 @@ async function startChild(
   untilLine?: RegExp,
   fileBlocksMax?: number,
 ) {
-  const node = [process.execPath, '--import', 'tsx', CHILD, mode, ...args]
+  const node = [process.execPath, CHILD, mode, ...args]
   const limited = ['-c', `trap '' XFSZ; ulimit -f ${fileBlocksMax}; exec "$@"`, 'bash', ...node]
   const child =
     fileBlocksMax === undefined

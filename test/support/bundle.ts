@@ -1,8 +1,8 @@
 /**
- * The command in one file, made from the sources as they are now: a process starts from it in a third of the
- * time that it takes to compile them on the way. Beside other modules, so that packages and package.json are
- * found; named by its content, so that test files that run at once can share it, and by the checkout, so that two
- * which share their packages do not remove each other's.
+ * A program in one file, made from the sources as they are now: a process starts from it in a third of the time that it
+ * takes to compile them on the way. Beside other modules, so that packages and package.json are found; named by its
+ * content, so that test files that run at once can share it, and by the checkout, so that two which share their
+ * packages do not remove each other's.
  */
 
 import { createHash } from 'node:crypto'
@@ -13,13 +13,14 @@ import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MODULES = join(ROOT, 'node_modules')
-const PREFIX = `.rivulet-cli-${createHash('sha256').update(ROOT).digest('hex').slice(0, 8)}-`
+const CHECKOUT = createHash('sha256').update(ROOT).digest('hex').slice(0, 8)
 
 /** @returns the path of the file to run */
-export async function bundleCli(): Promise<string> {
+export async function bundled(entry: string): Promise<string> {
+  const prefix = `.rivulet-${createHash('sha256').update(entry).digest('hex').slice(0, 8)}-${CHECKOUT}-`
   const { outputFiles } = await build({
-    entryPoints: { main: join(ROOT, 'src', 'cli', 'main.ts') },
-    outdir: join(MODULES, PREFIX),
+    entryPoints: { main: entry },
+    outdir: join(MODULES, prefix),
     bundle: true,
     splitting: true,
     packages: 'external',
@@ -32,13 +33,13 @@ export async function bundleCli(): Promise<string> {
   })
   const hash = createHash('sha256')
   for (const { hash: content } of outputFiles) hash.update(content)
-  const name = PREFIX + hash.digest('hex').slice(0, 16)
+  const name = prefix + hash.digest('hex').slice(0, 16)
   const folder = join(MODULES, name)
   if (!existsSync(folder)) {
     const draft = `${folder}-${process.pid}`
     mkdirSync(draft, { recursive: true })
     for (const { path, contents } of outputFiles) writeFileSync(join(draft, basename(path)), contents)
-    removeOthers(name)
+    removeOthers(prefix, name)
     // Another test file may have been faster: its files are the same.
     if (existsSync(folder)) rmSync(draft, { recursive: true })
     else renameSync(draft, folder)
@@ -46,9 +47,9 @@ export async function bundleCli(): Promise<string> {
   return join(folder, 'main.js')
 }
 
-function removeOthers(name: string): void {
+function removeOthers(prefix: string, name: string): void {
   for (const other of readdirSync(MODULES)) {
-    const isOurs = other.startsWith(PREFIX) && !other.startsWith(name)
+    const isOurs = other.startsWith(prefix) && !other.startsWith(name)
     if (isOurs) rmSync(join(MODULES, other), { recursive: true, force: true })
   }
 }
