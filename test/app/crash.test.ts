@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 import { pause, serve, SERVER_KEY, type Server } from '../cli/cli.ts'
 import { env, tempFolder } from './folders.ts'
 
-const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 8)
+const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 4)
 const WRITERS = 12
 const DAMAGED_BYTES_MAX = 40_000
 

@@ -12,7 +12,7 @@ const RUNS = Number(process.env.RIVULET_HISTORY_RUNS ?? 60)
 const SEED = process.env.RIVULET_HISTORY_SEED ?? '20261121'
 
 /** Four processes take their time. */
-const SHARED_RUNS_FEWER = 6
+const SHARED_RUNS_FEWER = 12
 
 const replay = (seed: number, path: string | null, world: string) =>
   `replay with: npx tsx test/feed/replay.ts ${world} ${seed} ${path ?? ''}`

@@ -1,4 +1,4 @@
-/** An import that is killed and run again ends as one that was never disturbed. */
+/** An import that is killed and run again ends as one that was never disturbed. RIVULET_CRASH_ROUNDS sets how often. */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { createRandom } from '../../../src/ports/env/random.ts'
 import { pause, run, start } from '../../cli/cli.ts'
 import { describeWorld, tempFolder } from '../folders.ts'
 
-const KILLS = 4
+const KILLS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 2)
 const ACCOUNTS = 4_000
 
 function writeFiles(folder: string): string[] {
@@ -40,7 +40,7 @@ test(`killed ${KILLS} times on its way, an import still ends whole`, { timeout: 
     const delayMs = (round === 0 ? 300 : 600) + round * 200
     if (await killAfter([...args, disturbed], disturbed, delayMs)) killed++
   }
-  expect(killed).toBeGreaterThan(1)
+  expect(killed).toBeGreaterThan(0)
   const [last, only] = [await run([...args, disturbed]), await run([...args, whole])]
   // Some of the rows follow themselves.
   expect([last.code, only.code]).toEqual([3, 3])

@@ -10,7 +10,7 @@ import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { openSegmentLog } from '../../../src/ports/log/segments.ts'
 import { bundled } from '../../support/bundle.ts'
 
-const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 20)
+const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 8)
 const CHILD = await bundled(fileURLToPath(new URL('crash-child.ts', import.meta.url)))
 const env = createRealEnv()
 
