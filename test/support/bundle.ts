@@ -6,13 +6,18 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MODULES = join(ROOT, 'node_modules')
+const { dependencies, devDependencies } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+) as Record<string, Record<string, string>>
+/** All but TypeBox, whose several hundred modules take half of a start. */
+const EXTERNAL = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== 'typebox')
 const CHECKOUT = createHash('sha256').update(ROOT).digest('hex').slice(0, 8)
 
 /** @returns the path of the file to run */
@@ -23,7 +28,7 @@ export async function bundled(entry: string): Promise<string> {
     outdir: join(MODULES, prefix),
     bundle: true,
     splitting: true,
-    packages: 'external',
+    external: EXTERNAL,
     platform: 'node',
     format: 'esm',
     target: 'node20',
