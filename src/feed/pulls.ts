@@ -11,7 +11,7 @@ import type { Outboxes } from './outboxes.ts'
 import { pull, type PullRequest, type Slice } from './pull.ts'
 
 /** Outboxes that are read from the store at a time: enough to keep it busy, few enough to end soon. */
-const AUTHORS_AT_ONCE = 4_000
+const AUTHORS_AT_ONCE = 1_000
 const MERGED_FOR_ONE_READ = 50
 /** So few cost less than to wait for a turn. */
 const AUTHORS_AT_LIBERTY = 64

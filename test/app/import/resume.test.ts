@@ -13,8 +13,8 @@ const ACCOUNTS = 4_000
 function writeFiles(folder: string): string[] {
   const random = createRandom(7)
   const one = () => `u${Math.floor(ACCOUNTS * random() ** 2)}`
-  const edges = Array.from({ length: 60_000 }, () => `${one()},${one()}`)
-  const posts = Array.from({ length: 12_000 }, (_, i) =>
+  const edges = Array.from({ length: 30_000 }, () => `${one()},${one()}`)
+  const posts = Array.from({ length: 6_000 }, (_, i) =>
     JSON.stringify({ author: one(), content: `post ${i}`, created_at: 1_500_000_000_000 + i * 60_000 }),
   )
   writeFileSync(join(folder, 'edges.csv'), edges.join('\n'))
@@ -37,7 +37,7 @@ test(`killed ${KILLS} times on its way, an import still ends whole`, { timeout: 
   let killed = 0
   for (let round = 0; round < KILLS; round++) {
     // From the second round on the store is there at once, and the process takes its time to get so far.
-    const delayMs = (round === 0 ? 300 : 600) + round * 200
+    const delayMs = (round === 0 ? 200 : 500) + (round % 4) * 150
     if (await killAfter([...args, disturbed], disturbed, delayMs)) killed++
   }
   expect(killed).toBeGreaterThan(0)
