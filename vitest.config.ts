@@ -6,8 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/left-out.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // One more than cores that are promised: many tests wait for processes that they have started.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // Modules are loaded once a worker and not once a file, which saves a minute: no test may change what one keeps.
     isolate: false,
   },
