@@ -179,6 +179,6 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
     'graph/accounts.ts',
     'last !== undefined && !isShared',
     'last !== undefined',
-    5,
+    7,
   ),
 ]

@@ -25,7 +25,7 @@ const idle: EngineDefinition = {
 }
 
 const purpose = `engines-of-test-${process.pid}`
-const folders = ['/home/ada/one', '/home/ada/two'].map((root) => folderOfCheckout(purpose, root))
+const folders = ['/srv/one', '/srv/two'].map((root) => folderOfCheckout(purpose, root))
 afterAll(async () => {
   for (const path of folders) {
     await openEngineFolder(path).find(idle)?.stop()
@@ -47,6 +47,6 @@ test('two checkouts neither find, end nor wipe each other’s engines', async ()
 })
 
 test('a checkout finds its own again', () => {
-  expect(folderOfCheckout(purpose, '/home/ada/one')).toBe(folders[0])
+  expect(folderOfCheckout(purpose, '/srv/one')).toBe(folders[0])
   expect(openEngineFolder(folderOfCheckout('engines')).path).toBe(folderOfCheckout('engines'))
 })
