@@ -15,7 +15,7 @@ import { outboxTable } from './tables.ts'
 
 /**
  * A stretch of one outbox: every post of it with an id in [`lower`, below), as the columns `ids` and `kinds` have them
- * from `start` to `end`, oldest first. Valid until the caller's next await: they are the arrays in memory.
+ * from `start` to `end`, oldest first. They are the arrays in memory, in which what stands is never changed.
  */
 export interface OutboxSlice {
   readonly ids: readonly number[]

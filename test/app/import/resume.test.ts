@@ -40,7 +40,7 @@ test(`killed ${KILLS} times on its way, an import still ends whole`, { timeout: 
     const delayMs = (round === 0 ? 200 : 500) + (round % 4) * 150
     if (await killAfter([...args, disturbed], disturbed, delayMs)) killed++
   }
-  expect(killed).toBeGreaterThan(0)
+  expect(killed).toBeGreaterThanOrEqual(Math.min(2, KILLS))
   const [last, only] = [await run([...args, disturbed]), await run([...args, whole])]
   // Some of the rows follow themselves.
   expect([last.code, only.code]).toEqual([3, 3])

@@ -203,7 +203,7 @@ describe('damage', () => {
   test('a write-ahead file cut anywhere costs at most what came after the checkpoint', async () => {
     const random = createRandom(1)
     const lengths = [0, 1, 6, 7, 8, 60, 32_768, walBytes - 1]
-    while (lengths.length < 36) lengths.push(Math.floor(random() * walBytes))
+    while (lengths.length < 60) lengths.push(Math.floor(random() * walBytes))
     const survivors: number[] = []
     for (const length of lengths.sort((a, b) => a - b)) {
       const folder = await copyIntact()
@@ -217,7 +217,7 @@ describe('damage', () => {
 
   test('a bit flipped anywhere in it costs some groups, each as a whole', async () => {
     const random = createRandom(2)
-    const places = Array.from({ length: 55 }, (_, index) =>
+    const places = Array.from({ length: 80 }, (_, index) =>
       index < 30 ? index : Math.floor(random() * walBytes),
     )
     let fewest = WRITTEN
