@@ -15,7 +15,8 @@ import { dirname, join, resolve } from 'node:path'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import { type FolderLock, lockFolder } from '../ports/store/folder-lock.ts'
-import { draftOf, syncFolder, writeFileDurably } from './durable-file.ts'
+import { syncFolder } from '../ports/folder.ts'
+import { draftOf, writeFileDurably } from './durable-file.ts'
 
 export const FORMAT = 1
 

@@ -2,6 +2,7 @@
 
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '../ports/folder.ts'
 
 const OWNER_ONLY = 0o600
 
@@ -19,14 +20,4 @@ export async function writeFileDurably(path: string, content: string): Promise<v
   }
   await rename(draft, path)
   await syncFolder(dirname(path))
-}
-
-/** A new name is durable only when its folder is. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

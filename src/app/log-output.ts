@@ -1,7 +1,8 @@
 /**
  * Where log lines go: a file descriptor, written to in the background and never waited for. Lines are gathered and
- * written a few times a second. A reader that has gone away ends the log, not the process; one that stands still holds
- * up one write, while lines wait up to a bound and are then left out, and counted.
+ * written a few times a second. A reader that has gone away ends the log, not the process. While one stands still, or
+ * a disk is full, lines wait up to a bound; those beyond it, and those that could not be written, are left out and
+ * counted.
  *
  * (The destination that comes with the logger writes its last lines synchronously, for as long as that fails: at the
  * end of a process whose reader has gone, that is for ever.)
@@ -15,6 +16,8 @@ export interface LogOutput {
   write(line: string): void
   /** Begins to write what was gathered. */
   flush(): void
+  /** Lines of which the writing has not begun, for a process that must end at once. */
+  take(): string
   /** Resolves once everything was written, or cannot be. */
   drained(): Promise<void>
 }
@@ -22,44 +25,69 @@ export interface LogOutput {
 export interface LogOutputOptions {
   readonly env: Env
   readonly fd: number
-  /** So much is gathered before it is written by itself. */
-  readonly gatheredBytes: number
-  /** Lines beyond that are left out, until there is room again. */
-  readonly waitingBytesMax: number
+  /** In characters: so much is gathered before it is written by itself. */
+  readonly gatheredMax: number
+  /** In characters: lines beyond that are left out, until there is room again. */
+  readonly waitingMax: number
 }
 
-export function createLogOutput({ env, fd, gatheredBytes, waitingBytesMax }: LogOutputOptions): LogOutput {
+/** Between two tries to write to a pipe that is full. */
+const FULL_WAIT_MS_MIN = 10
+const FULL_WAIT_MS_MAX = 250
+const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
+const NEWLINE = 10
+
+/** Lines on their way. */
+interface Batch {
+  readonly bytes: Buffer
+  /** How many left-out lines it tells of. */
+  readonly told: number
+}
+
+export function createLogOutput({ env, fd, gatheredMax, waitingMax }: LogOutputOptions): LogOutput {
   let gathered = ''
   let isWriting = false
   let isOver = false
   let leftOut = 0
   let waiters: (() => void)[] = []
 
-  function next(): void {
-    if (isWriting || isOver || gathered === '') return
-    const bytes = Buffer.from(gathered + noteOf(leftOut))
+  function take(): string {
+    const lines = gathered + noteOf(leftOut)
     gathered = ''
     leftOut = 0
-    isWriting = true
-    writeFrom(bytes, 0)
+    return lines
   }
 
-  function writeFrom(bytes: Buffer, at: number): void {
+  function next(): void {
+    if (isWriting || isOver || gathered === '') return
+    isWriting = true
+    const told = leftOut
+    writeFrom({ bytes: Buffer.from(take()), told }, 0, FULL_WAIT_MS_MIN)
+  }
+
+  function writeFrom(batch: Batch, at: number, waitMs: number): void {
+    const { bytes } = batch
     write(fd, bytes, at, bytes.length - at, null, (error, written) => {
-      if (error !== null && error.code !== 'EAGAIN') return end()
-      const from = error === null ? at + written : at
-      if (from < bytes.length) return void env.yield().then(() => writeFrom(bytes, from))
+      if (error === null && at + written < bytes.length)
+        return writeFrom(batch, at + written, FULL_WAIT_MS_MIN)
+      if (error?.code === 'EAGAIN') {
+        const longer = Math.min(2 * waitMs, FULL_WAIT_MS_MAX)
+        return void env.timer(waitMs, () => writeFrom(batch, at, longer))
+      }
       isWriting = false
-      if (gathered === '') tell()
-      else next()
+      if (error === null && gathered !== '') return next()
+      if (error !== null) fail(error, batch, at)
+      tell()
     })
   }
 
-  /** Nobody reads any more. */
-  function end(): void {
-    isOver = true
-    gathered = ''
-    tell()
+  function fail({ code = '' }: NodeJS.ErrnoException, { bytes, told }: Batch, at: number): void {
+    if (GONE.has(code)) {
+      isOver = true
+      gathered = ''
+    } else {
+      leftOut += told + bytes.subarray(at).filter((byte) => byte === NEWLINE).length - Math.min(told, 1)
+    }
   }
 
   function tell(): void {
@@ -70,11 +98,12 @@ export function createLogOutput({ env, fd, gatheredBytes, waitingBytesMax }: Log
   return {
     write(line) {
       if (isOver) return
-      if (gathered.length + line.length > waitingBytesMax) leftOut++
+      if (gathered.length + line.length > waitingMax) leftOut++
       else gathered += line
-      if (gathered.length >= gatheredBytes) next()
+      if (gathered.length >= gatheredMax) next()
     },
     flush: next,
+    take,
     drained() {
       next()
       return isWriting ? new Promise((resolve) => void waiters.push(resolve)) : Promise.resolve()
@@ -85,4 +114,4 @@ export function createLogOutput({ env, fd, gatheredBytes, waitingBytesMax }: Log
 const noteOf = (lines: number): string =>
   lines === 0
     ? ''
-    : `${JSON.stringify({ level: 40, msg: `${lines} lines were left out here: the log is not read fast enough` })}\n`
+    : `${JSON.stringify({ level: 40, msg: `${lines} lines were left out here: the log is not read fast enough, or cannot be written` })}\n`

@@ -64,8 +64,8 @@ export function measureEngine(
   )
   metrics.number(
     'rivulet_cold_reads_waiting',
-    'Pages without a timeline that wait for their turn.',
-    () => feed.pulls.admission.waiting,
+    'Pages that wait for their turn to read authors from the store.',
+    () => feed.pulls.waiting,
   )
   total(
     'rivulet_feed_not_ready_total',
@@ -74,8 +74,8 @@ export function measureEngine(
   )
   measureViews(metrics, engine.views)
 
-  total('rivulet_outbox_cache_hits_total', 'Pulls answered from memory.', () => outboxes.stats.hits)
-  total('rivulet_outbox_loads_total', 'Pulls that read the store.', () => outboxes.stats.loads)
+  total('rivulet_outbox_cache_hits_total', 'Outboxes that pages found in memory.', () => outboxes.stats.hits)
+  total('rivulet_outbox_loads_total', 'Outboxes that were read from the store.', () => outboxes.stats.loads)
   metrics.number('rivulet_hot_authors', 'Authors with posts that are pulled.', () => graph.marks.size)
 
   if (limits === undefined) return

@@ -1,6 +1,6 @@
 /**
  * Logs: JSON lines on stderr, so that stdout is free for what people read. Lines are gathered and written a
- * few times a second; what is an error is written at once.
+ * few times a second, and before a process ends.
  */
 
 import { writeSync } from 'node:fs'
@@ -21,9 +21,9 @@ export interface Telemetry {
 }
 
 const STDERR = 2
-/** A request logs about 300 bytes. */
-const GATHERED_BYTES = 8_192
-const WAITING_BYTES_MAX = 16 * 2 ** 20
+/** In characters. A request logs about 300. */
+const GATHERED_MAX = 8_192
+const WAITING_MAX = 16 * 2 ** 20
 const FLUSH_INTERVAL_MS = 250
 const LAST_LINES_WITHIN_MS = 1_000
 
@@ -43,8 +43,8 @@ export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry 
   const out = createLogOutput({
     env,
     fd: STDERR,
-    gatheredBytes: GATHERED_BYTES,
-    waitingBytesMax: WAITING_BYTES_MAX,
+    gatheredMax: GATHERED_MAX,
+    waitingMax: WAITING_MAX,
   })
   const logger = pino({ level, base: null, timestamp: createTimestamps(env) }, out)
   let timer = env.timer(FLUSH_INTERVAL_MS, tick)
@@ -56,7 +56,7 @@ export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry 
   return {
     logger,
     fatal(error) {
-      const write = (line: string) => void writeSync(STDERR, line)
+      const write = (line: string) => void writeSync(STDERR, out.take() + line)
       try {
         pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write }).fatal(
           { err: error },

@@ -50,10 +50,14 @@ for (const command of [program, ...program.commands]) command.exitOverride()
 // Whoever read the output may go: what is done goes on, and ends as it would have.
 for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined)
 
+// Timers of a command do not keep its process: one that waits for nothing else would end in the middle, with 0.
+const untilEnded = setInterval(() => undefined, 60_000)
 try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = reportFailure(error)
+} finally {
+  clearInterval(untilEnded)
 }
 process.exitCode ??= EXIT.ok
 // Everything is closed by now; a driver that left a connection behind keeps nobody.

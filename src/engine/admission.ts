@@ -1,7 +1,8 @@
 /**
  * Admission of expensive reads: each has a cost, and only so much of it is worked on at a time, the oldest first. So
  * however many come at once, each that is begun goes on at full speed and ends, instead of all of them ending late.
- * What runs in the background is begun only while nobody waits.
+ * What runs in the background is begun only while nobody waits. Several tasks are begun in the same moment: what they do at once should be short,
+ * or take turns (pace.ts).
  */
 
 import { RivuletError } from '../core/errors.ts'
@@ -38,8 +39,6 @@ interface Waiting {
 
 /** How much the newest task counts for the rate at which work is done. */
 const RATE_WEIGHT = 0.05
-/** Work between two pauses. */
-const WORK_MS = 4
 
 export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions): Admission {
   /** In the order of their ages. */
@@ -47,19 +46,15 @@ export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions):
   const background: Waiting[] = []
   let running = 0
   let waitingCost = 0
-  let isPausing = false
   /** Of one unit, with as many at a time as there are; 0 while nothing is known. */
   let msACost = 0
 
   const fits = (cost: number) => running === 0 || running + cost <= costMax
 
   function pump(): void {
-    if (isPausing) return
-    const startMs = env.monotonicMs()
     for (let next = takeNext(); next !== undefined; next = takeNext()) {
       running += next.cost
       next.start()
-      if (env.monotonicMs() - startMs > WORK_MS) return pause()
     }
   }
 
@@ -70,15 +65,6 @@ export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions):
     const next = list.shift() as Waiting
     if (list === waiting) waitingCost -= next.cost
     return next
-  }
-
-  /** Tasks that find all in memory do their work at once: other requests are served between them. */
-  function pause(): void {
-    isPausing = true
-    void env.yield().then(() => {
-      isPausing = false
-      pump()
-    })
   }
 
   function enqueue<T>(list: Waiting[], cost: number, sinceMs: number, task: () => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import { idFloorAt, idTimeMs, TICK_MS } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { isBehind } from '../engine/horizon.ts'
+import type { Pace } from '../engine/pace.ts'
 import { definePipeline, readRound, type Filter, type Maybe, type Source } from '../engine/pipeline.ts'
 import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
 import { cachedItems, hydrateItems, type Item } from './items.ts'
@@ -15,7 +16,6 @@ import type { Posts } from './posts.ts'
 import type { Candidate } from './pull.ts'
 import type { Pulls } from './pulls.ts'
 import { KIND, VISIBILITY, repostHash } from './tables.ts'
-import type { Timelines } from './timelines.ts'
 
 /** One read of one reader's feed. */
 export interface HomeQuery {
@@ -24,11 +24,14 @@ export interface HomeQuery {
   /** What the views had been told when the read began, by lane: a header below it lost entries. */
   readonly published: Float64Array
   readonly reposts: RepostsSeen
-  readonly stats: { entries: number; dead: number }
+  /** Of the timeline. */
+  readonly stats: { entries: number; dead: number; isTimelineLost: boolean }
   /** The timeline, where it was done without, on the way of the page or beside it. */
   readonly failed: string[]
   /** When it was asked for. */
   readonly sinceMs: number
+  /** Little of what it needs is in memory: after a start there are very many of these. */
+  readonly isCold: boolean
 }
 
 /** Entitled reposts met so far, by original. */
@@ -41,30 +44,23 @@ interface RepostsSeen {
 }
 
 export function newHomeQuery(
-  reader: number,
-  circle: Circle,
+  { reader, circle, sinceMs, isCold }: Pick<HomeQuery, 'reader' | 'circle' | 'sinceMs' | 'isCold'>,
   published: Float64Array,
   below: number,
-  sinceMs: number,
 ): HomeQuery {
   return {
     reader,
     circle,
     published,
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
-    stats: { entries: 0, dead: 0 },
+    stats: { entries: 0, dead: 0, isTimelineLost: false },
     failed: [],
     sinceMs,
+    isCold,
   }
 }
 
-export function createHome(
-  context: EngineContext,
-  graph: Graph,
-  posts: Posts,
-  pulls: Pulls,
-  timelines: Timelines,
-) {
+export function createHome(context: EngineContext, pace: Pace, graph: Graph, posts: Posts, pulls: Pulls) {
   const { env, views } = context
   const pulledOf = createPulledLists(graph)
 
@@ -75,12 +71,12 @@ export function createHome(
       const nothing = { candidates: [], lower: atLeast }
       const page = await views.range(query.reader, below, limit)
       if (page === undefined || isBehind(page.header, query.published)) {
-        timelines.rebuild(query.reader)
+        query.stats.isTimelineLost = true
         return nothing
       }
       const { entries, header } = page
       // An unsettled header belongs to a rebuild under way; one that was left so asks for another.
-      if (header.floor === Infinity) timelines.rebuild(query.reader)
+      if (header.floor === Infinity) query.stats.isTimelineLost = true
       if (header.floor + 1 >= below) return nothing
       const candidates: Candidate[] = []
       for (let i = 0; i < entries.length && entries.ids[i] > header.floor; i++) {
@@ -97,25 +93,21 @@ export function createHome(
   const pulledOutboxes: Source<HomeQuery, Candidate> = {
     name: 'outboxes',
     latency: new Histogram(LATENCY_BOUNDS_MS),
-    read({ reader, circle, sinceMs }, { below, atLeast, limit, covered = false }) {
+    read(query, { below, atLeast, limit, covered = false }) {
+      const { circle } = query
       // Where the timeline does not answer for the window, everybody is pulled.
       const all = covered ? pulledOf(circle, atLeast) : circle.following
       // Whom one mutes would be read to the very first post, and all of it left out.
       const authors = circle.muted.length === 0 ? all : Array.from(all).filter((one) => !isMuted(circle, one))
-      const page = { reader, changeId: circle.changeId, sinceMs }
-      return pulls.forPage(page, { authors, below, atLeast, limit }, !covered)
+      return pulls.forPage(query, { authors, below, atLeast, limit }, !covered)
     },
   }
 
   const ownPosts: Source<HomeQuery, Candidate> = {
     name: 'own_posts',
     latency: new Histogram(LATENCY_BOUNDS_MS),
-    read: ({ reader, circle, sinceMs }, { below, atLeast, limit }) =>
-      pulls.forPage(
-        { reader, changeId: circle.changeId, sinceMs },
-        { authors: [reader], below, atLeast, limit },
-        false,
-      ),
+    read: (query, { below, atLeast, limit }) =>
+      pulls.forPage(query, { authors: [query.reader], below, atLeast, limit }, false),
   }
 
   const ofMyPeople: Filter<HomeQuery, Candidate> = {
@@ -185,6 +177,7 @@ export function createHome(
 
   async function hydrateSlowly(query: HomeQuery, candidates: readonly Candidate[]): Promise<Item[]> {
     const items = await hydrateItems(posts, candidates)
+    if (query.isCold) await pace.turn()
     rememberReposts(query, items)
     const newest = items.find(({ post }) => post.repostOf > 0)
     if (newest !== undefined) await lookAbove(query, items, repostWindowEnd(newest.id))
@@ -194,7 +187,7 @@ export function createHome(
   function rememberReposts(query: HomeQuery, items: readonly Item[]): void {
     const { reposts } = query
     // They are met again on the way of the page, and counted there.
-    const uncounted = { ...query, stats: { entries: 0, dead: 0 } }
+    const uncounted = { ...query, stats: { entries: 0, dead: 0, isTimelineLost: false } }
     for (const item of items) {
       const original = item.post.repostOf
       if (original === 0 || !entitled.every((filter) => filter.keep(uncounted, item))) continue
@@ -215,7 +208,7 @@ export function createHome(
     )
     for (const hash of hashes) if (lookedFor.has(hash)) hashes.delete(hash)
     if (until < start || hashes.size === 0) return
-    const above: HomeQuery = { ...query, stats: { entries: 0, dead: 0 } }
+    const above: HomeQuery = { ...query, stats: { entries: 0, dead: 0, isTimelineLost: false } }
     for (let below = until + 1; below > start;) {
       const round = await readRound(env, pipeline, above, { below, atLeast: start, limit: 200 }, query.failed)
       const reposts = round.candidates.filter(

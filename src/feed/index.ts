@@ -7,6 +7,7 @@ import type { CursorSeal } from '../core/cursor.ts'
 import { isEvent, type Domain } from '../engine/domain.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import type { Event } from '../engine/events.ts'
+import { createPace } from '../engine/pace.ts'
 import { defineTable } from '../engine/tables.ts'
 import { graphEvents, type Graph } from '../graph/index.ts'
 import { createFeedCommands, type FeedCommands } from './commands.ts'
@@ -54,18 +55,20 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   const { store } = context
   const posts = createPosts(store, options.postCacheBytesMax)
   const outboxes = createOutboxes(store)
-  const pulls = createPulls(context.env, outboxes)
+  const pace = createPace(context.env)
+  const pulls = createPulls(context.env, pace, outboxes)
   const timelines = createTimelines(context, graph, pulls)
   const warmer = createWarmer(context, graph, timelines)
   const fanout = createFanout(context, graph)
   const reveals = createReveals(context.env, store)
-  const home = createHome(context, graph, posts, pulls, timelines)
+  const home = createHome(context, pace, graph, posts, pulls)
   const commands = createFeedCommands(context, graph, posts)
   let imports = 0
   const past = () => imports
   const { seal } = options
   const reads = createFeedReads({
     context,
+    pace,
     graph,
     posts,
     outboxes,

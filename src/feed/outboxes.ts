@@ -43,17 +43,20 @@ interface Recent {
 export interface Outboxes {
   /** In the order of the requests. No promise where all of it is in memory. */
   read(requests: readonly OutboxRequest[]): readonly OutboxSlice[] | Promise<readonly OutboxSlice[]>
-  /** Of how many of these nothing is in memory. */
-  missing(authors: ArrayLike<number>): number
+  /** Of how many of these nothing below that id is in memory, though there may be something. */
+  missing(authors: ArrayLike<number>, below: number): number
   posted(author: number, id: number, kind: number): void
   deleted(author: number, id: number): void
   clear(): void
+  /** Outboxes that were found in memory, and such that were read from the store. */
   readonly stats: { hits: number; loads: number }
 }
 
 /** Of all cached outboxes, at 16 bytes each; most authors have few. */
 const ENTRIES_MAX = 5_000_000
 const ENTRIES_AN_AUTHOR = 16
+/** An outbox that grows is counted anew after so many posts. */
+const COUNTED_ENTRIES = 16
 const CACHED_ENTRIES = LIMITS.outboxCacheEntries
 /** Of an outbox that nobody has asked for yet: what a seek costs anyway, and enough for nearly every page. */
 const FIRST_ENTRIES = 64
@@ -63,10 +66,12 @@ interface Load {
   promise: Promise<void>
 }
 
-export function createOutboxes(store: Store): Outboxes {
+/** @param entriesMax posts in memory, each author counted as 16 more; 16 bytes each */
+export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes {
   const cache = new LRUCache<number, Recent>({
-    maxSize: ENTRIES_MAX,
-    sizeCalculation: ({ ids }) => ENTRIES_AN_AUTHOR + ids.length,
+    maxSize: entriesMax,
+    sizeCalculation: ({ ids }) =>
+      ENTRIES_AN_AUTHOR + Math.ceil(ids.length / COUNTED_ENTRIES) * COUNTED_ENTRIES,
   })
   const loading = new Map<number, Load>()
   const stats = { hits: 0, loads: 0 }
@@ -77,7 +82,6 @@ export function createOutboxes(store: Store): Outboxes {
     const end = below > ID_MAX ? recent.ids.length : lowerBound(recent.ids, below)
     const start = Math.max(0, end - limit)
     if (start === 0 && recent.from > 0 && end - start < limit) return undefined
-    stats.hits++
     const { ids, kinds } = recent
     return { ids, kinds, start, end, lower: start === 0 && recent.from === 0 ? 0 : ids[start] }
   }
@@ -148,13 +152,17 @@ export function createOutboxes(store: Store): Outboxes {
 
   return {
     stats,
-    missing(authors) {
+    missing(authors, below) {
       let missing = 0
-      for (let i = 0; i < authors.length; i++) if (!cache.has(authors[i])) missing++
+      for (let i = 0; i < authors.length; i++) {
+        const recent = cache.peek(authors[i])
+        if (recent === undefined || (recent.from > 0 && recent.from >= below)) missing++
+      }
       return missing
     },
     read(requests) {
       const known = requests.map(fromCache)
+      for (const slice of known) if (slice !== undefined) stats.hits++
       return known.includes(undefined) ? readMissing(requests, known) : (known as OutboxSlice[])
     },
     clear() {
@@ -163,20 +171,23 @@ export function createOutboxes(store: Store): Outboxes {
     },
     posted(author, id, kind) {
       loading.delete(author)
-      const recent = cache.get(author)
+      const recent = cache.peek(author)
       if (recent === undefined) return
       const last = recent.ids[recent.ids.length - 1] ?? 0
       if (id <= last) return void (recent.ids.includes(id) || cache.delete(author))
       recent.ids.push(id)
       recent.kinds.push(kind)
-      if (recent.ids.length < 2 * CACHED_ENTRIES) return
-      recent.ids = recent.ids.slice(-CACHED_ENTRIES)
-      recent.kinds = recent.kinds.slice(-CACHED_ENTRIES)
-      recent.from = recent.ids[0]
+      if (recent.ids.length >= 2 * CACHED_ENTRIES) {
+        recent.ids = recent.ids.slice(-CACHED_ENTRIES)
+        recent.kinds = recent.kinds.slice(-CACHED_ENTRIES)
+        recent.from = recent.ids[0]
+      }
+      // Another object, or the cache would not ask again how large it is.
+      if (recent.ids.length % COUNTED_ENTRIES === 1) cache.set(author, { ...recent })
     },
     deleted(author, id) {
       loading.delete(author)
-      const recent = cache.get(author)
+      const recent = cache.peek(author)
       const at = recent?.ids.indexOf(id) ?? -1
       if (recent === undefined || at < 0) return
       // In new arrays: a slice that somebody holds says where in the old ones its posts are.

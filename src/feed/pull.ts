@@ -41,7 +41,7 @@ interface Found {
 
 const ROUND_AUTHORS_MAX = 1_000
 
-export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<Slice> {
+export function pull(outboxes: Pick<Outboxes, 'read'>, request: PullRequest): Slice | Promise<Slice> {
   const { authors, below, limit } = request
   if (authors.length === 0 || request.atLeast >= below) return { candidates: [], lower: request.atLeast }
   const perAuthor = Math.min(limit, Math.max(4, Math.ceil((2 * limit) / authors.length)))
@@ -58,7 +58,7 @@ export function pull(outboxes: Outboxes, request: PullRequest): Slice | Promise<
 
 /** Reads on in the outboxes that hold the merge back, until there is enough above what is known of all. */
 async function pullRounds(
-  outboxes: Outboxes,
+  outboxes: Pick<Outboxes, 'read'>,
   request: PullRequest,
   cursors: readonly Cursor[],
   found: Found,

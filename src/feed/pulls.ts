@@ -4,7 +4,8 @@
  * oldest first, pages before rebuilds. A page that is asked for again while its pull is under way waits for that one.
  */
 
-import { createAdmission, type Admission } from '../engine/admission.ts'
+import { createAdmission } from '../engine/admission.ts'
+import type { Pace } from '../engine/pace.ts'
 import type { Maybe } from '../engine/pipeline.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Outboxes } from './outboxes.ts'
@@ -12,52 +13,93 @@ import { pull, type PullRequest, type Slice } from './pull.ts'
 
 /** Outboxes that are read from the store at a time: enough to keep it busy, few enough to end soon. */
 const AUTHORS_AT_ONCE = 1_000
+/** The same for pages whose timelines answer. They read few more, and do not wait behind those that read all. */
+const AUTHORS_AT_ONCE_BESIDE = 250
 const MERGED_FOR_ONE_READ = 50
-/** So few cost less than to wait for a turn. */
-const AUTHORS_AT_LIBERTY = 64
+/** So few that are in memory are merged in less time than a turn takes. */
+const MERGED_AT_LIBERTY = 64
 const WAITING_MAX = 10_000
 
 export interface PageOf {
   readonly reader: number
-  /** The newest change of whom the reader follows: another one is another pull. */
-  readonly changeId: number
+  /** Another circle is another pull. */
+  readonly circle: { readonly changeId: number }
   /** When the page was asked for. */
   readonly sinceMs: number
+  /** One of very many, perhaps, which all go on at the same moment. */
+  readonly isCold: boolean
 }
 
 export interface Pulls {
   /**
-   * @param isAll everybody is pulled, for want of a timeline: it waits for its turn. Rejects with `overloaded` when too
-   * many do.
+   * @param isAll everybody is pulled, for want of a timeline. Rejects with `overloaded` when too many pages wait for
+   * their turn.
    */
   forPage(page: PageOf, request: PullRequest, isAll: boolean): Maybe<Slice>
   inBackground(request: PullRequest): Promise<Slice>
-  readonly admission: Admission
+  /** How many wait for their turn. */
+  readonly waiting: number
+  /** About how long it takes until all that waits now is done. */
+  backlogMs(): number
 }
 
-export function createPulls(env: Env, outboxes: Outboxes): Pulls {
-  const admission = createAdmission({ env, costMax: AUTHORS_AT_ONCE, waitingMax: WAITING_MAX })
-  const underWay = new Map<string, Promise<Slice>>()
-  const run = async (request: PullRequest) => pull(outboxes, request)
+export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
+  const whole = createAdmission({ env, costMax: AUTHORS_AT_ONCE, waitingMax: WAITING_MAX })
+  const beside = createAdmission({ env, costMax: AUTHORS_AT_ONCE_BESIDE, waitingMax: WAITING_MAX })
+  const waiting = new Map<string, Promise<Slice>>()
+  const paced: Pick<Outboxes, 'read'> = {
+    read(requests) {
+      const slices = outboxes.read(requests)
+      return slices instanceof Promise ? slices.then((read) => pace.turn().then(() => read)) : slices
+    },
+  }
+  async function run(request: PullRequest): Promise<Slice> {
+    await pace.turn()
+    return pull(paced, request)
+  }
   /** In outboxes that are read from the store; merging those in memory is about so much cheaper. */
-  const costOf = (authors: ArrayLike<number>) =>
-    1 + outboxes.missing(authors) + Math.floor(authors.length / MERGED_FOR_ONE_READ)
+  const costOf = (missing: number, authors: ArrayLike<number>) =>
+    1 + missing + Math.floor(authors.length / MERGED_FOR_ONE_READ)
+
+  /**
+   * A page that is asked for again joins its pull while that waits for its turn. Not later: one that has begun may lack
+   * a post that is older than what the page asked for now claims to hold.
+   */
+  function joinOrRun(page: PageOf, request: PullRequest, cost: number): Promise<Slice> {
+    const { below, atLeast, limit } = request
+    const key = [page.reader, page.circle.changeId, below, atLeast, limit].join(':')
+    const known = waiting.get(key)
+    if (known !== undefined) return known
+    let hasBegun = false
+    const pulled = whole.run(cost, page.sinceMs, () => {
+      hasBegun = true
+      waiting.delete(key)
+      return run(request)
+    })
+    if (hasBegun) return pulled
+    waiting.set(key, pulled)
+    // Refused: there is nothing to be joined.
+    pulled.catch(() => waiting.get(key) === pulled && waiting.delete(key))
+    return pulled
+  }
 
   return {
-    admission,
-    forPage({ reader, changeId, sinceMs }, request, isAll) {
-      const { authors, below, atLeast, limit } = request
-      const cost = costOf(authors)
-      if (authors.length <= AUTHORS_AT_LIBERTY || (!isAll && cost <= AUTHORS_AT_LIBERTY)) {
-        return pull(outboxes, request)
-      }
-      const key = [reader, changeId, authors.length, below, atLeast, limit].join(':')
-      const known = underWay.get(key)
-      if (known !== undefined) return known
-      const pulled = admission.run(cost, sinceMs, () => run(request)).finally(() => underWay.delete(key))
-      underWay.set(key, pulled)
-      return pulled
+    forPage(page, request, isAll) {
+      const { authors, below } = request
+      // Of one alone a read costs as much as to wait for a turn.
+      if (authors.length <= 1) return pull(page.isCold ? paced : outboxes, request)
+      const missing = outboxes.missing(authors, below)
+      if (missing === 0 && authors.length <= MERGED_AT_LIBERTY) return pull(outboxes, request)
+      const cost = costOf(missing, authors)
+      return isAll ? joinOrRun(page, request, cost) : beside.run(cost, page.sinceMs, () => run(request))
     },
-    inBackground: (request) => admission.runInBackground(costOf(request.authors), () => run(request)),
+    inBackground: (request) =>
+      whole.runInBackground(costOf(outboxes.missing(request.authors, request.below), request.authors), () =>
+        run(request),
+      ),
+    get waiting() {
+      return whole.waiting + beside.waiting
+    },
+    backlogMs: () => Math.max(whole.backlogMs(), beside.backlogMs()),
   }
 }

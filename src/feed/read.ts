@@ -4,6 +4,7 @@ import type { CursorSeal } from '../core/cursor.ts'
 import { LRUCache } from 'lru-cache'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
 import type { EngineContext } from '../engine/engine.ts'
+import type { Pace } from '../engine/pace.ts'
 import { runPipeline } from '../engine/pipeline.ts'
 import { createDeadlines } from '../ports/env/deadlines.ts'
 import { follows, type Circle, type Graph } from '../graph/index.ts'
@@ -65,6 +66,7 @@ export interface FeedReads {
 
 export interface FeedReadParts {
   readonly context: EngineContext
+  readonly pace: Pace
   readonly graph: Graph
   readonly posts: Posts
   readonly outboxes: Outboxes
@@ -83,6 +85,7 @@ interface Asked {
   readonly circle: Circle
   readonly limit: number
   readonly sinceMs: number
+  readonly isCold: boolean
 }
 
 /** Clients and proxies commonly wait for longer. What was read by then is kept for the next try. */
@@ -97,7 +100,7 @@ const DEAD_SHARE_MIN = 0.25
 const DEAD_SAMPLE_MIN = 40
 
 export function createFeedReads(parts: FeedReadParts): FeedReads {
-  const { context, graph, posts, pulls, timelines, home, fanout, reveals, seal, past } = parts
+  const { context, pace, graph, posts, pulls, timelines, home, fanout, reveals, seal, past } = parts
   const { env, store, horizon } = context
   const stats = { notReady: 0 }
   /** Since when readers ask who were put off: who waits longest is served first, whenever they come back. */
@@ -117,9 +120,11 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       })
     }
     graph.activity.touch(reader)
-    const circled = graph.circles.of(reader)
-    const circle = circled instanceof Promise ? await circled : circled
-    const asked = { reader, circle, limit: request.limit, sinceMs }
+    const known = graph.circles.of(reader)
+    const isCold = known instanceof Promise
+    const circle = isCold ? await known : known
+    if (isCold) await pace.turn()
+    const asked = { reader, circle, limit: request.limit, sinceMs, isCold }
     if (request.after !== undefined) return pageAfter(asked, request.after)
     if (request.cursor === undefined) return pageFrom(asked, Infinity, newSession(circle))
     const { position, session } = openHome(seal, 'next', reader, request.cursor)
@@ -127,8 +132,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
   }
 
   function notReady(): RivuletError {
-    stats.notReady++
-    const backlogMs = pulls.admission.backlogMs()
+    const backlogMs = pulls.backlogMs()
     const retryAfterMs = Math.min(Math.max(backlogMs, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX)
     return new RivuletError('not_ready', 'this feed is still being put together; ask again', { retryAfterMs })
   }
@@ -140,7 +144,10 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
       if (putOff.size > 0) putOff.delete(reader)
       return page
     } catch (error) {
-      if (isRivuletError(error, 'not_ready')) putOff.set(reader, sinceMs)
+      if (isRivuletError(error, 'not_ready')) {
+        stats.notReady++
+        putOff.set(reader, sinceMs)
+      }
       throw error
     }
   }
@@ -153,11 +160,12 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     overflow: false,
   })
 
-  async function pageFrom({ reader, circle, limit, sinceMs }: Asked, below: number, session: Session) {
+  async function pageFrom(asked: Asked, below: number, session: Session) {
+    const { reader, circle, limit } = asked
     const complete = below === Infinity ? session.horizon : horizon.claimable()
-    const query = newHomeQuery(reader, circle, horizon.published, below, sinceMs)
+    const query = newHomeQuery(asked, horizon.published, below)
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
-    rebuildIfDead(query)
+    rebuildIfDue(query)
     if (circle.unbackfilled.length > 0) timelines.finish(circle)
     const isFull = found.selected.length > limit
     const items = isFull ? found.selected.slice(0, limit) : found.selected
@@ -187,7 +195,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   /** What came since: everything above the session's horizon but what was served. */
   async function pageAfter(asked: Asked, after: string): Promise<HomePage> {
-    const { reader, circle, limit, sinceMs } = asked
+    const { reader, circle, limit } = asked
     const { session } = openHome(seal, 'after', reader, after)
     const startOver = async () => ({
       ...(await pageFrom(asked, Infinity, newSession(circle))),
@@ -195,9 +203,10 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     })
     if (pastChanged(session, circle)) return startOver()
     const now = newSession(circle)
-    const query = newHomeQuery(reader, circle, horizon.published, Infinity, sinceMs)
+    const query = newHomeQuery(asked, horizon.published, Infinity)
     const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
     const found = await runPipeline(env, home, query, window, query.failed)
+    rebuildIfDue(query)
     const served = new Set(session.served)
     const items = found.selected.filter(({ id }) => !served.has(id))
     if (items.length > limit || found.isCut) return startOver()
@@ -223,10 +232,13 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     session.changeId !== circle.changeId ||
     reveals.since(session.horizon, (author) => author === circle.number || follows(circle, author))
 
-  /** Entries of unfollowed authors and deleted posts are filtered at once; too many are worth a rebuild. */
-  function rebuildIfDead({ reader, stats }: HomeQuery): void {
-    if (stats.entries >= DEAD_SAMPLE_MIN && stats.dead >= stats.entries * DEAD_SHARE_MIN)
-      timelines.rebuild(reader)
+  /**
+   * Once the page is made, which would wait for it otherwise. Entries of unfollowed authors and deleted posts are
+   * filtered at once; too many are worth a rebuild.
+   */
+  function rebuildIfDue({ reader, stats }: HomeQuery): void {
+    const isDead = stats.entries >= DEAD_SAMPLE_MIN && stats.dead >= stats.entries * DEAD_SHARE_MIN
+    if (stats.isTimelineLost || isDead) timelines.rebuild(reader)
   }
 
   return {

@@ -10,7 +10,12 @@ import type { Timelines } from './timelines.ts'
 export interface Warmer {
   /** Resolves when there is nothing left to warm; returns at once where timelines live outside of this process. */
   run(): Promise<void>
-  readonly stats: { /** Timelines that are still to be made. */ left: number; made: number }
+  readonly stats: {
+    /** Timelines that are still to be made. */
+    left: number
+    /** Timelines that stand, made here or by a reader who came meanwhile. */
+    warm: number
+  }
   stop(): void
 }
 
@@ -23,35 +28,36 @@ const TOLD_READERS_MIN = 1_000
 
 export function createWarmer(context: EngineContext, graph: Graph, timelines: Timelines): Warmer {
   const { env, views } = context
-  const stats = { left: 0, made: 0 }
+  const stats = { left: 0, warm: 0 }
   let isStopped = false
 
   function tell(readers: Uint32Array, text: string): void {
     if (readers.length >= TOLD_READERS_MIN && !isStopped) context.onNotice(text)
   }
 
-  const isFull = () => {
+  const evicted = () => views.stats()?.evictedTotal ?? 0
+  const isFull = (evictedBefore: number) => {
     const memory = views.stats()
-    return (
-      memory === undefined || memory.bytes > memory.bytesMax * MEMORY_SHARE_MAX || memory.evictedTotal > 0
-    )
+    if (memory === undefined) return true
+    return memory.bytes > memory.bytesMax * MEMORY_SHARE_MAX || memory.evictedTotal > evictedBefore
   }
 
   async function warm(readers: Uint32Array): Promise<void> {
     const startMs = env.monotonicMs()
+    const evictedBefore = evicted()
     let told = TOLD_EVERY_SHARE
-    for (let i = 0; i < readers.length && !isStopped && !isFull(); i++) {
+    for (let i = 0; i < readers.length && !isStopped && !isFull(evictedBefore); i++) {
       stats.left = readers.length - i
       // A store that is away for a while fails them all alike.
       if (!(await timelines.ensure(readers[i]))) await new Promise<void>((go) => void env.timer(RETRY_MS, go))
-      else stats.made++
+      else stats.warm++
       if ((i + 1) / readers.length < told || told >= 1) continue
       tell(readers, `${Math.round(told * 100)} % of the timelines of active readers are warm`)
       told += TOLD_EVERY_SHARE
     }
     stats.left = 0
     const seconds = ((env.monotonicMs() - startMs) / 1_000).toFixed(1)
-    tell(readers, `${stats.made} timelines of ${readers.length} active readers were made in ${seconds} s`)
+    tell(readers, `timelines of ${stats.warm} of ${readers.length} active readers stand after ${seconds} s`)
   }
 
   return {

@@ -32,7 +32,7 @@ export interface Activity {
   /** Minute in which it was last seen; 0 when nothing is known. */
   minuteOf(number: number): number
   minuteAgo(ageMs: number): number
-  /** Who was seen in that minute or later, the latest first. */
+  /** Who was seen in that minute or later, the latest first; counted and not sorted, for these may be millions. */
   seenSince(minute: number): Uint32Array
   load(): Promise<void>
   flush(): Promise<void>
@@ -114,13 +114,26 @@ export function createActivity({ env, store, ids, isShared, tell }: EngineContex
     minuteOf: known,
     minuteAgo: (ageMs) => minuteOf(nowMs() - ageMs),
     seenSince(minute) {
-      const found: number[] = []
-      blocks.forEach((minutes, b) => {
-        minutes?.forEach((seenAt, i) => {
-          if (seenAt > 0 && seenAt >= minute) found.push(b * ACTIVITY_BLOCK + i)
-        })
-      })
-      return Uint32Array.from(found).sort((a, b) => known(b) - known(a))
+      const first = Math.max(1, minute)
+      const last = Math.max(first, minuteOf(nowMs()))
+      /** At first how many were seen in each minute, later where the next of them goes. */
+      const places = new Uint32Array(last - first + 1)
+      const eachSeen = (visit: (number: number, place: number) => void) =>
+        blocks.forEach((minutes, b) =>
+          minutes?.forEach((seenAt, i) => {
+            if (seenAt >= first) visit(b * ACTIVITY_BLOCK + i, Math.min(seenAt, last) - first)
+          }),
+        )
+      eachSeen((_, place) => void places[place]++)
+      let seen = 0
+      for (let place = places.length - 1; place >= 0; place--) {
+        const count = places[place]
+        places[place] = seen
+        seen += count
+      }
+      const found = new Uint32Array(seen)
+      eachSeen((number, place) => void (found[places[place]++] = number))
+      return found
     },
     async load() {
       for await (const { block: b, minutes } of scanAll(store, activityTable)) {

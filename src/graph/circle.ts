@@ -65,7 +65,7 @@ export interface Circles {
 const CACHED_EDGES_MAX = 4_000_000
 const RANGE_LIMIT = 10_000
 /** Each may have as many rows as an account may follow others: after a start, very many come at once. */
-const LOADS_AT_ONCE = 32
+const LOADS_AT_ONCE = 16
 
 export function createCircles(store: Store): Circles {
   const cache = new LRUCache<number, Circle>({

@@ -1,6 +1,11 @@
 /** The command as a process of its own, in an environment without anybody's settings. */
 
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  spawn,
+  type StdioOptions,
+} from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRealEnv } from '../../src/ports/env/real.ts'
@@ -24,12 +29,22 @@ export interface Started {
   says(text: string): Promise<string>
 }
 
-export function start(args: readonly string[], settings: Record<string, string> = {}): Started {
+/** With these settings alone, whatever is set here. */
+export function launch<C extends ChildProcess>(
+  args: readonly string[],
+  settings: Record<string, string>,
+  stdio: StdioOptions,
+): C {
   const clean = Object.entries(process.env).filter(([name]) => !/^(RIVULET_|VITEST|NODE_OPTIONS)/.test(name))
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
+  return spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
     cwd: ROOT,
     env: { ...Object.fromEntries(clean), ...settings },
-  })
+    stdio,
+  }) as ChildProcess as C
+}
+
+export function start(args: readonly string[], settings: Record<string, string> = {}): Started {
+  const child = launch<ChildProcessWithoutNullStreams>(args, settings, 'pipe')
   let [stdout, stderr] = ['', '']
   const listeners = new Set<() => void>()
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,10 +1,12 @@
 /** A server that is told to end does, whatever has become of those who read its log, and of its folder. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, openSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { pause, start, type Started } from './cli.ts'
+import { launch, pause, start, type Started } from './cli.ts'
 
 let root: string
 beforeAll(() => void (root = mkdtempSync(join(tmpdir(), 'rivulet-end-'))))
@@ -56,4 +58,23 @@ test('the reader of its log stands still', async () => {
   await exited(server)
   expect(server.child.exitCode === 0 || server.child.signalCode === 'SIGKILL').toBe(true)
   server.child.stderr.destroy()
+})
+
+test.each<[string, number | 'pipe']>([
+  ['a disk that is full', openSync('/dev/full', 'w')],
+  ['a reader that has gone', 'pipe'],
+])('a start that fails ends with 1, whatever its log has: %s', async (_, stderr) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const port = String((taken.address() as AddressInfo).port)
+  // A variable that is none of ours is told of, so that there is something to log.
+  const child = launch(
+    ['serve', '--data', join(root, `failed-${String(stderr)}`), '--port', port],
+    { RIVULET_SERVICE_HOST: '10.0.0.1', RIVULET_LOG_LEVEL: 'info' },
+    ['ignore', 'ignore', stderr],
+  )
+  child.stderr?.destroy()
+  const [code] = (await once(child, 'exit')) as [number | null]
+  expect(code).toBe(1)
+  taken.close()
 })

@@ -6,12 +6,14 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { isRivuletError, RivuletError } from '../../src/core/errors.ts'
 import { outboxTable } from '../../src/feed/index.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import type { Store } from '../../src/ports/store/store.ts'
-import { openMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews, openMemoryViews } from '../../src/ports/views/memory.ts'
 import { openColdWorld, type ColdWorld } from './cold-world.ts'
 import { createDriver } from './machine.ts'
 
+const env = createRealEnv()
 const opened: ColdWorld[] = []
 async function open(...args: Parameters<typeof openColdWorld>): Promise<ColdWorld> {
   const world = await openColdWorld(...args)
@@ -97,6 +99,72 @@ test('a page that is late is put off, and what was read for it is not read again
   await driven(rivulet.stop())
 })
 
+test('a page that is asked for again claims nothing that a pull under way does not hold', async () => {
+  const held: (() => void)[] = []
+  let isHolding = false
+  let told = () => {}
+  const isHeld = new Promise<void>((resolve) => (told = resolve))
+  // More of one outbox: the second round of a pull.
+  const slow = (store: Store): Store => ({
+    ...store,
+    async range(ranges) {
+      const rows = await store.range(ranges)
+      if (!isHolding || !readsOutboxes(ranges) || (ranges[0].limit ?? 0) <= 64) return rows
+      await new Promise<void>((resolve) => {
+        held.push(resolve)
+        told()
+      })
+      return rows
+    },
+  })
+  const size = { authors: 300, postsAnAuthor: 2, readers: 1, follows: 300 }
+  const { rivulet, readers } = await open(size, { wrap: slow })
+  const [reader] = readers
+  const home = (after?: string) => rivulet.feed.reads.home(reader, { limit: 100, after })
+  for (let i = 0; i < 200; i++) await rivulet.feed.commands.post(1, { content: 'x' })
+  await rivulet.settle()
+  rivulet.feed.outboxes.clear()
+  isHolding = true
+  const first = home()
+  await isHeld
+  const post = await rivulet.feed.commands.post(2, { content: 'between the two' })
+  while (rivulet.engine.horizon.claimable() < post.id) await env.yield()
+  const second = home()
+  for (let turns = 0; turns < 10; turns++) await env.yield()
+  isHolding = false
+  for (const goOn of held) goOn()
+  for (const page of [await first, await second]) {
+    if (page.horizon < post.id || page.items.some(({ id }) => id === post.id)) continue
+    const { items, gap } = await home(page.after)
+    expect({ gap, items: items.map(({ id }) => id) }).toEqual({ gap: false, items: [post.id] })
+  }
+  expect((await second).horizon).toBeGreaterThanOrEqual(post.id)
+})
+
+test('the page does not wait for the timeline that is made for the next one', async () => {
+  const order: string[] = []
+  const noting = (store: Store): Store => ({
+    ...store,
+    async range(ranges) {
+      if (readsOutboxes(ranges)) order.push('read')
+      return store.range(ranges)
+    },
+  })
+  const views = createMemoryViews({ bytesMax: 64 * 2 ** 20 })
+  const openThem = views.open.bind(views)
+  views.open = async (owners) => {
+    order.push('rebuild')
+    return openThem(owners)
+  }
+  const { rivulet, readers } = await open(
+    { authors: 300, postsAnAuthor: 2, readers: 1, follows: 300 },
+    { wrap: noting, views },
+  )
+  await rivulet.feed.reads.home(readers[0], { limit: 20 })
+  await rivulet.settle()
+  expect(order.indexOf('rebuild')).toBeGreaterThan(order.indexOf('read'))
+})
+
 test('a store that fails further down ends a page where it is whole, and the next one goes on there', async () => {
   let isDown = false
   const failing = (store: Store): Store => ({
@@ -177,7 +245,7 @@ test('after a crash the timelines of active readers are made before they come', 
   const active = readers.slice(0, 5)
   for (const reader of active) rivulet.graph.activity.touch(reader)
   await rivulet.feed.warmer.run()
-  expect(rivulet.feed.warmer.stats).toEqual({ left: 0, made: active.length })
+  expect(rivulet.feed.warmer.stats).toEqual({ left: 0, warm: active.length })
   const { rebuilds } = rivulet.feed.timelines.stats
   expect(rebuilds).toBe(active.length)
   for (const reader of active) {

@@ -133,7 +133,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/alone.ts',
     'await loadHighestId(store, ids, views.lanes)',
     'await loadHighestId(store, { ...ids, observe: () => undefined }, views.lanes)',
-    29,
+    3,
   ),
   fault(
     'a follow before a block counts again after it',

@@ -31,10 +31,12 @@ export function createDeadlines(
     isArmed = true
     env.timer(deadlineMs / 4, () => {
       const nowMs = env.monotonicMs()
+      // One for all that are late now: where very many are, to make each would hold up everything else.
+      let reason: RivuletError | undefined
       for (const watched of watching) {
         if (watched.atMs > nowMs) break
         watching.delete(watched)
-        watched.late(error())
+        watched.late((reason ??= error()))
       }
       isArmed = false
       if (watching.size > 0) arm()

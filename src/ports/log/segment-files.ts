@@ -4,6 +4,7 @@
  */
 
 import * as fs from 'node:fs'
+import { syncFolder } from '../folder.ts'
 import { promisify } from 'node:util'
 
 export interface SegmentFile {
@@ -54,12 +55,7 @@ export const nodeFiles: SegmentFiles = {
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path, { force: true }),
   modifiedMs: async (path) => (await fs.promises.stat(path)).mtimeMs,
-  async syncFolder(folder) {
-    // Windows cannot sync a folder, and needs no such call: its metadata is journalled in order
-    if (process.platform === 'win32') return
-    const descriptor = await open(folder, 'r')
-    await fsync(descriptor).finally(() => close(descriptor))
-  },
+  syncFolder,
 }
 
 const segmentFile = (descriptor: number): SegmentFile => ({

@@ -195,7 +195,7 @@ class PackedViews implements MemoryViews {
   /** Nothing is lost here; but an earlier process had timelines of its own, and these are not they. */
   async adopt(horizons: LaneHorizons): Promise<boolean> {
     const isBehind = [...horizons].some(([lane, id]) => this.horizons[lane] < id)
-    if (isBehind) for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.evictChunk(chunk)
+    if (isBehind) this.removeAll()
     await this.advance(new Map([...horizons].filter(([, id]) => id !== ID_MAX)))
     return this.headers.timelines > 0
   }
@@ -236,12 +236,13 @@ class PackedViews implements MemoryViews {
       return true
     }
     const read = await readSnapshot(file, accept, (timeline) => this.restore(timeline)).catch(
-      (): 'damaged' => 'damaged',
+      (error: Error) => error,
     )
-    if (read !== 'damaged') return
-    for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.evictChunk(chunk)
+    if (read === 'whole' || read === undefined) return
+    this.removeAll()
     this.horizons = new Float64Array(this.lanes)
-    onNotice(`${file} is damaged: timelines are made anew`)
+    const what = read === 'damaged' ? 'is damaged' : `cannot be read (${read.message})`
+    onNotice(`${file} ${what}: timelines are made anew`)
   }
 
   /** Others belong to rebuilds that never came to an end. */
@@ -324,17 +325,25 @@ class PackedViews implements MemoryViews {
       this.headers.bytes + CHUNK_BYTES <= DIRECTORY_BYTES + this.bytesMax * HEADER_SHARE_MAX
     if (fits || this.headers.words.length === 0) return this.headers.addChunk(owner)
     const chunk = this.headers.emptiestChunk()
-    this.evictChunk(chunk)
+    this.evictedTotal += this.removeChunk(chunk)
     this.headers.moveChunk(chunk, owner)
     return chunk
   }
 
-  private evictChunk(chunk: number): void {
+  /** Given up, and not evicted: there is room for all of them. */
+  private removeAll(): void {
+    for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.removeChunk(chunk)
+  }
+
+  /** @returns how many timelines it held */
+  private removeChunk(chunk: number): number {
+    let removed = 0
     for (let index = 0; index < CHUNK_ACCOUNTS; index++) {
       if (this.headers.words[chunk][(index << HEADER_SHIFT) + STATE] === 0) continue
       this.remove(chunk, index)
-      this.evictedTotal++
+      removed++
     }
+    return removed
   }
 }
 

@@ -8,10 +8,13 @@
  * first, each as three u32 (headers.ts says what stands in them). At the end a CRC-32 of all that.
  */
 
+import { existsSync } from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { endianness } from 'node:os'
+import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/errors.ts'
+import { syncFolder } from '../folder.ts'
 import { ENTRY_WORDS } from './slabs.ts'
 
 /** A timeline as the file has it. Its entries are valid until the next one is asked for. */
@@ -36,13 +39,25 @@ const BUFFER_BYTES = 4 * 2 ** 20
 const CRC_BYTES = 4
 const OWNER_ONLY = 0o600
 
-/** Replaces the file as a whole, and has it on the disk before it returns. */
+const draftOf = (path: string): string => `${path}.tmp`
+
+/** The file is there as a whole or not at all: of one that cannot be written nothing is left. */
 export async function writeSnapshot(
   path: string,
   head: SavedHead,
   timelines: Iterable<SavedTimeline>,
 ): Promise<void> {
-  const draft = `${path}.tmp`
+  const draft = draftOf(path)
+  try {
+    await writeDraft(draft, head, timelines)
+    await rename(draft, path)
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+async function writeDraft(draft: string, head: SavedHead, timelines: Iterable<SavedTimeline>): Promise<void> {
   const file = await open(draft, 'w', OWNER_ONLY)
   try {
     const out = new Output(file)
@@ -60,7 +75,6 @@ export async function writeSnapshot(
   } finally {
     await file.close()
   }
-  await rename(draft, path)
 }
 
 /**
@@ -73,13 +87,20 @@ export async function readSnapshot(
   accept: (head: SavedHead) => boolean,
   take: (timeline: SavedTimeline) => void,
 ): Promise<'whole' | 'damaged' | undefined> {
-  const file = await open(path, 'r').catch(() => undefined)
-  if (file === undefined) return undefined
+  // Of a process that was killed while it wrote.
+  await rm(draftOf(path), { force: true })
+  if (!existsSync(path)) return undefined
   try {
-    return await readFrom(new Input(file), accept, take)
+    const file = await open(path, 'r')
+    try {
+      return await readFrom(new Input(file), accept, take)
+    } finally {
+      await file.close()
+    }
   } finally {
-    await file.close()
     await rm(path, { force: true })
+    // After a failure of power, too, it must not be there again.
+    await syncFolder(dirname(path))
   }
 }
 

@@ -1,6 +1,6 @@
 /** Timelines that a clean stop leaves to the next process: the same ones, or none. */
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -131,6 +131,37 @@ test('every truncation and every damaged byte is noticed', { timeout: 60_000 }, 
     expect(views.stats().timelines).toBe(0)
     expect(await contents(views)).toEqual(OWNERS.map(() => undefined))
   }
+})
+
+test('what is given up is not evicted: there is room for all of it', async () => {
+  await saved()
+  const views = await open()
+  await views.adopt(new Map([[1, 201]]))
+  await saved()
+  await truncate(file(), 60)
+  const others = await open()
+  expect([views.stats().evictedTotal, others.stats().evictedTotal]).toEqual([0, 0])
+})
+
+test('a file that cannot be read is said to be', async () => {
+  await mkdir(file())
+  const views = await open()
+  expect(views.stats().timelines).toBe(0)
+  expect(notices).toEqual([expect.stringMatching(/cannot be read \(.*EISDIR.*timelines are made anew/)])
+})
+
+test('of one that cannot be written, or whose process was killed, nothing is left', async () => {
+  const views = await open()
+  await fill(views)
+  // What takes the file's place is not replaced by it.
+  await mkdir(join(file(), 'x'), { recursive: true })
+  await views.close()
+  expect(await readdir(folder)).toEqual(['timelines'])
+  expect(notices).toHaveLength(1)
+  await rm(file(), { recursive: true })
+  await writeFile(`${file()}.tmp`, 'of an end that was cut short')
+  await open()
+  expect(await readdir(folder)).toEqual([])
 })
 
 test('a folder that is gone keeps nothing, and says so', async () => {

@@ -1,0 +1,43 @@
+/** Pieces of work one a turn of the event loop, with everything else between them. */
+
+import { expect, test } from 'vitest'
+import { createPace } from '../../src/engine/pace.ts'
+import { createRealEnv } from '../../src/ports/env/real.ts'
+
+test('what else is to be done is done between two pieces, which keep their order', async () => {
+  const pace = createPace(createRealEnv())
+  const done: string[] = []
+  const pieces = ['a', 'b', 'c'].map((name) =>
+    pace.turn().then(async () => {
+      done.push(name)
+      // What follows of it in the same turn is a part of it.
+      await Promise.resolve()
+      done.push(`${name} to its end`)
+    }),
+  )
+  const beside = (async () => {
+    for (let i = 1; i <= 3; i++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      done.push(`beside ${i}`)
+    }
+  })()
+  await Promise.all([...pieces, beside])
+  expect(done.filter((name) => !name.startsWith('beside'))).toEqual([
+    'a',
+    'a to its end',
+    'b',
+    'b to its end',
+    'c',
+    'c to its end',
+  ])
+  const between = (from: string, to: string) => done.slice(done.indexOf(from), done.indexOf(to)).join(' ')
+  expect(between('a', 'b')).toContain('beside')
+  expect(between('b', 'c')).toContain('beside')
+})
+
+test('who asks while nothing waits is next', async () => {
+  const pace = createPace(createRealEnv())
+  await pace.turn()
+  await pace.turn()
+  await Promise.all([pace.turn(), pace.turn()])
+})
