@@ -122,8 +122,11 @@ function isSharedBy({ kafka, redis, role }: Config): boolean {
   throw new RivuletError('config_invalid', message)
 }
 
+/** Connections that the system holds until they are accepted: after a start very many come at once. It may hold fewer. */
+const BACKLOG = 4_096
+
 async function listenAt(app: FastifyInstance, { host, port }: Address): Promise<Listening> {
-  await app.listen({ host, port })
+  await app.listen({ host, port, backlog: BACKLOG })
   const address = app.server.address()
   const taken = typeof address === 'object' && address !== null ? address.port : port
   return { url: urlOf(host, taken), port: taken }

@@ -1,6 +1,6 @@
 /** `rivulet import`: accounts, follows and posts from files into a data folder that nobody else uses. */
 
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { csvSource } from '../app/import/csv.ts'
 import { delimiterOf, type EdgeColumns, type EdgeFormat, type Header } from '../app/import/edge-layout.ts'
 import { runImport, type ImportSource, type ImportSummary } from '../app/import/import.ts'
@@ -46,24 +46,36 @@ interface ImportFlags extends Partial<Record<SettingKey, string>> {
   readonly format: 'csv' | 'ldbc'
 }
 
+/** The last of several would be taken without a word about the others. */
+function once(value: string, before: string | undefined): string {
+  if (before === undefined) return value
+  throw new InvalidArgumentError('it is given twice; import one after the other')
+}
+
 export const importCommand = (): Command =>
   addSettings(
     new Command('import')
       .description('take accounts, follows and posts from files (not while the data is being served)')
-      .option('--edges <file>', 'CSV file of follows')
+      .option('--edges <file>', 'CSV file of follows', once)
       .option('--mutual', 'each row of the edge list is two follows, one in each direction')
       .option('--header', 'the first row of the edge list names its columns (default: what it looks like)')
       .option('--no-header', 'the first row of the edge list is an edge')
       .option(
         '--columns <names>',
         'the two columns that count, by the names in the header: follower=NAME,followee=NAME; with --no-header, by their numbers from 1',
+        once,
       )
       .option(
         '--delimiter <character>',
         'what separates columns: one character, or comma, semicolon, tab, pipe, space (default: what it looks like)',
+        once,
       )
-      .option('--comment <text>', 'lines of the edge list that begin with it are passed over, such as #')
-      .option('--posts <file>', 'JSON Lines file, or JSON array, of posts')
+      .option(
+        '--comment <text>',
+        'lines of the edge list that begin with it are passed over, such as #',
+        once,
+      )
+      .option('--posts <file>', 'JSON Lines file, or JSON array, of posts', once)
       .option(
         '--strict',
         'end with exit code 1 at the first row that would be left out, with nothing written',
@@ -73,7 +85,7 @@ export const importCommand = (): Command =>
           .choices(['csv', 'ldbc'])
           .default('csv'),
       )
-      .option('--dir <folder>', 'folder with the files of --format ldbc')
+      .option('--dir <folder>', 'folder with the files of --format ldbc', once)
       .addHelpText('after', HELP),
     SETTINGS,
   ).action(importFiles)

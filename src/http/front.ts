@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { html, type Html } from './html.ts'
 import { LOGO_SVG } from './logo.ts'
+import { problemResponses } from './schemas.ts'
 
 export interface FrontPage {
   readonly title: string
@@ -53,6 +54,7 @@ export function frontRoute(app: FastifyInstance, page: FrontPage, index: FrontIn
           'application/json': { schema: IndexSchema },
         },
       },
+      ...problemResponses([], {}),
     },
   }
   app.get('/', { schema }, async (request, reply) => {

@@ -17,7 +17,7 @@ export function metricsRoute(app: FastifyInstance, metrics: Metrics, guard: Guar
     summary: 'Numbers for Prometheus',
     response: {
       200: { description: 'Text.', content: { 'text/plain': { schema: { type: 'string' } } } },
-      ...(guard === undefined ? {} : problemResponses(['unauthorized'], {})),
+      ...problemResponses(guard === undefined ? [] : ['unauthorized'], {}),
     },
   }
   const onRequest = [probe(metrics, '/metrics'), ...(guard === undefined ? [] : [guard])]

@@ -96,7 +96,7 @@ export function serveOpenApi(app: FastifyInstance, guard: Guard | undefined): vo
     security: guard === undefined ? [] : [{ server: [] }],
     response: {
       200: { description: 'OpenAPI 3.1.', type: 'object' },
-      ...(guard === undefined ? {} : problemResponses(['unauthorized'], {})),
+      ...problemResponses(guard === undefined ? [] : ['unauthorized'], {}),
     },
   }
   app.get(

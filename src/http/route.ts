@@ -210,7 +210,6 @@ function schemaOf<B extends TObject, Q extends TObject>(spec: RouteSpec<B, Q>, k
   const { access, params, query, body, answers } = spec
   const kinds: ProblemKinds = {
     callers: true,
-    acting: access !== 'server',
     params: params !== undefined,
     body: spec.method !== 'GET',
     writes: kind === 'write',

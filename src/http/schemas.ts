@@ -91,18 +91,18 @@ export const ProblemSchema = Type.Object(
   { additionalProperties: false, title: 'Problem', description: 'Problem details (RFC 9457).' },
 )
 
-/** What any route may answer, whatever it does. */
-const COMMON: readonly ErrorCode[] = ['internal']
+/** What any route may answer, whatever it does: a head may lack its `Host`, or expect what nobody here meets. */
+const COMMON: readonly ErrorCode[] = ['internal', 'invalid_request', 'expectation_failed']
+/** The account in `Rivulet-Account` may be nobody. */
 const OF_CALLERS: readonly ErrorCode[] = [
-  'invalid_request',
+  'invalid_id',
+  'not_found',
   'unauthorized',
   'forbidden',
   'rate_limited',
   'overloaded',
   'unavailable',
 ]
-/** The account in `Rivulet-Account` may be nobody. */
-const OF_ACTING: readonly ErrorCode[] = ['invalid_id', 'not_found']
 const OF_PARAMS: readonly ErrorCode[] = ['uri_too_long']
 const OF_BODIES: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type', 'request_timeout']
 const OF_WRITES: readonly ErrorCode[] = [
@@ -115,8 +115,6 @@ const OF_WRITES: readonly ErrorCode[] = [
 export interface ProblemKinds {
   /** Needs a token or the server key. */
   readonly callers?: boolean
-  /** The server key may act for an account. */
-  readonly acting?: boolean
   /** Has parameters in its address. */
   readonly params?: boolean
   readonly body?: boolean
@@ -125,11 +123,10 @@ export interface ProblemKinds {
 
 /** The problem answers of a route, by status: each names the codes it may carry. */
 export function problemResponses(codes: readonly ErrorCode[], kinds: ProblemKinds): Record<number, object> {
-  const { callers = false, acting = false, params = false, body = false, writes = false } = kinds
+  const { callers = false, params = false, body = false, writes = false } = kinds
   const all = [
     ...COMMON,
     ...(callers ? OF_CALLERS : []),
-    ...(acting ? OF_ACTING : []),
     ...(params ? OF_PARAMS : []),
     ...(body ? OF_BODIES : []),
     ...(writes ? OF_WRITES : []),

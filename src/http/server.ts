@@ -3,7 +3,7 @@
  */
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { notFound } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -13,7 +13,7 @@ import { acceptJsonOnly } from './content.ts'
 import { corsHook } from './cors.ts'
 import type { Metrics } from './metrics.ts'
 import { asRivuletError, errorHandler, sendProblem } from './problems.ts'
-import { receive, refuseConnection, watchWire } from './wire.ts'
+import { openWire, receive, refuseConnection } from './wire.ts'
 
 const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
@@ -46,22 +46,13 @@ const SECURITY_HEADERS = {
 
 export function createServer({ env, log, metrics, corsOrigins }: ServerOptions): FastifyInstance {
   const record = recorder(log, metrics)
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
     bodyLimit: LIMITS.bodyBytesMax,
-    connectionTimeout: HTTP_LIMITS.connectionTimeoutMs,
-    requestTimeout: HTTP_LIMITS.requestTimeoutMs,
-    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
-    http: {
-      headersTimeout: HTTP_LIMITS.headersTimeoutMs,
-      maxHeaderSize: HTTP_LIMITS.headerBytesMax,
-      connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckIntervalMs,
-      // It is asked for in wire.ts, whose refusal says what is missing.
-      requireHostHeader: false,
-    },
+    serverFactory: (handle) => openServer(env, handle),
     routerOptions: { maxParamLength: HTTP_LIMITS.paramCharsMax },
     genReqId: requestIds(env),
     return503OnClosing: false,
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: (error, socket) => refuseConnection(app.server, error, socket),
     // An address that cannot be routed: no hook is run for it.
     frameworkErrors(error, request, reply) {
       introduce(request, reply)
@@ -69,8 +60,6 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
       sendProblem(reply, asRivuletError(error))
     },
   })
-  watchWire(app.server)
-  app.server.maxConnections = HTTP_LIMITS.connectionsMax
   app.decorateRequest('caller', undefined)
   app.decorateRequest('stats', undefined)
   app.decorateRequest('sent', undefined)
@@ -94,10 +83,29 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   return app
 }
 
+function openServer(env: Env, handle: RequestListener): Server {
+  const server = openWire(
+    env,
+    {
+      headersTimeout: HTTP_LIMITS.headersTimeoutMs,
+      requestTimeout: HTTP_LIMITS.requestTimeoutMs,
+      keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
+      maxHeaderSize: HTTP_LIMITS.headerBytesMax,
+      connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckIntervalMs,
+      // It is asked for in wire.ts, whose refusal says what is missing.
+      requireHostHeader: false,
+    },
+    handle,
+  )
+  server.setTimeout(HTTP_LIMITS.connectionTimeoutMs)
+  server.maxConnections = HTTP_LIMITS.connectionsMax
+  return server
+}
+
 /** Before a body is looked at: headers that every answer has; and no address, no further questions. */
 function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   introduce(request, reply)
-  done(receive(request.raw, reply.raw) ?? (request.is404 ? notFound() : undefined))
+  done(receive(request.raw) ?? (request.is404 ? notFound() : undefined))
 }
 
 function introduce(request: FastifyRequest, reply: FastifyReply): void {

@@ -32,7 +32,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
         ...common,
         operationId: 'getHealth',
         summary: 'The process answers',
-        response: { 200: status('ok') },
+        response: { 200: status('ok'), ...problemResponses([], {}) },
       },
     },
     (_request, reply) => reply.send({ status: 'ok', version }),
@@ -45,7 +45,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
         ...common,
         operationId: 'getReadiness',
         summary: 'The log and the store can be reached, and requests are taken',
-        response: { 200: status('ready'), 503: problemResponses(['unavailable'], {})[503] },
+        response: { 200: status('ready'), ...problemResponses(['unavailable'], {}) },
       },
     },
     (_request, reply) => {

@@ -3,30 +3,47 @@
  * without `Host`, an expectation that nobody here meets, a tunnel.
  */
 
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERROR_CODES, RivuletError, type ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
+import type { Env } from '../ports/env/env.ts'
+import { createInOrder, type InOrder } from './in-order.ts'
 import { PROBLEM_TYPE, problemOf } from './problems.ts'
 
-/** The newest answer on a connection, which may still be worked on. */
-const lastAnswers = new WeakMap<Duplex, ServerResponse>()
+const inOrderOf = new WeakMap<Server, InOrder>()
 
-export function watchWire(server: Server): void {
+/** A server whose every connection is told what is wrong, after the answers to what came before. */
+export function openWire(env: Env, options: ServerOptions, handle: RequestListener): Server {
+  const inOrder = createInOrder(env, handle, (socket) => {
+    const refusal = new RivuletError('overloaded', 'too many requests came ahead of their answers')
+    inOrder.close(socket, () => answer(socket, refusal, refusal.status))
+  })
+  const server = createServer(options, inOrder.listener)
+  inOrderOf.set(server, inOrder)
+  // A client may say that it has nothing more to ask, and wait for the answer. (Of Node, without a type.)
+  Object.assign(server, { httpAllowHalfOpen: true })
   // Node would answer these two itself, without a body or not at all.
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)
   })
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     const refusal = new RivuletError('method_not_allowed', 'this is no proxy')
-    answer(socket, refusal, refusal.status, ['Allow: '])
+    inOrder.close(socket, () => answer(socket, refusal, refusal.status, ['Allow: ']))
   })
+  return server
 }
 
 /** @returns what is wrong with the head of a request, wherever it goes */
-export function receive(request: IncomingMessage, response: ServerResponse): RivuletError | undefined {
-  lastAnswers.set(request.socket, response)
-  const { httpVersion, rawHeaders, headers } = request
+export function receive({ httpVersion, rawHeaders, headers }: IncomingMessage): RivuletError | undefined {
   if (httpVersion !== '1.1') return undefined
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -47,26 +64,17 @@ const FAULTS: Readonly<Record<string, string>> = {
 }
 
 /** What the HTTP parser refuses never becomes a request; it gets its answer on the bare socket. */
-export function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
+export function refuseConnection(server: Server, error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_request'
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : ERROR_CODES[code]
   const refusal = new RivuletError(code, FAULTS[error.code ?? ''] ?? 'this is not HTTP')
-  const last = lastAnswers.get(socket)
-  if (last === undefined || !isAwaited(last)) refuse()
-  // The client would take this for the answer to an earlier request, which may be a write that is carried out.
-  else last.once('close', refuse)
-
-  function refuse(): void {
+  inOrderOf.get(server)?.close(socket, () => {
     answer(socket, refusal, status)
     // It may have arrived, unread, while this process stood still: what was refused must not be carried out.
     if (code === 'request_timeout') socket.destroy()
-  }
+  })
 }
-
-/** For a request that came whole, or behind others that are not answered yet. */
-const isAwaited = ({ writableFinished, req, socket }: ServerResponse): boolean =>
-  !writableFinished && (req.complete || socket === null)
 
 function answer(socket: Duplex, error: RivuletError, status: number, headers: readonly string[] = []): void {
   if (!socket.writable) return

@@ -290,3 +290,40 @@ describe('parameters', () => {
     }
   })
 })
+
+describe('whatever an address is for', () => {
+  it('a head that expects what nobody meets is refused, as documented', async () => {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      const address = path.replace(/\{[^}]+\}/, 'ext:alice')
+      for (const method of Object.keys(operations)) {
+        const text = await world.raw(
+          `${method.toUpperCase()} ${address} HTTP/1.1\r\nhost: x\r\nexpect: tea\r\nconnection: close\r\n\r\n`,
+        )
+        expect([method, path, text.slice(0, 12)]).toEqual([method, path, 'HTTP/1.1 417'])
+        expect(document.paths[path][method].responses['417']).toBeDefined()
+      }
+    }
+  })
+
+  it('nobody is acted for who is not there, as documented', async () => {
+    for (const [method, path, operation] of operationsForCallers()) {
+      for (const [account, status] of [
+        ['ext:nobody-at-all', 404],
+        ['ext:', 400],
+        ['%', 400],
+      ] as const) {
+        const reply = await send(method, path.replace(/\{[^}]+\}/, 'ext:alice'), operation, {
+          'rivulet-account': account,
+        })
+        expect([method, path, account, reply.status]).toEqual([method, path, account, status])
+        expect(operation.responses[String(status)]).toBeDefined()
+      }
+    }
+  })
+})
+
+function* operationsForCallers(): Generator<[string, string, Operation]> {
+  for (const [path, operations] of Object.entries(document.paths))
+    for (const [method, operation] of Object.entries(operations))
+      if (operation.tags[0] !== 'system') yield [method.toUpperCase(), path, operation]
+}

@@ -118,8 +118,8 @@ describe('what the server cannot take as a request', () => {
     expect(answers.map(({ status }) => status)).toEqual([201, 400])
     expect(JSON.parse(answers[0].body)).toMatchObject({ external_id: 'earlier' })
     const broken = putOf('broken').replace(/content-length[^]*/, 'transfer-encoding: chunked\r\n\r\nzz\r\n')
-    const behind = await world.raw(`${putOf('earlier2')}${broken}`, (got) => got.includes('"earlier2"'))
-    expect(answersIn(behind).map(({ status }) => status)).toEqual([201])
+    const behind = await world.raw(`${putOf('earlier2')}${broken}`)
+    expect(answersIn(behind).map(({ status }) => status)).toEqual([201, 400])
   })
 
   it('for being late is not carried out when it arrives after all', async () => {

@@ -110,6 +110,7 @@ function findDelimiter(batch: LineBatch, format: EdgeFormat): string | undefined
   if (best > 0 && found.length === 1) return found[0]
   const [row] = samples.find(({ length }) => length === longest) ?? []
   const say = 'say which with --delimiter'
+  if (best === 0) assertQuotesClose(batch, format.comment)
   if (best > 0) {
     const names = found.map(delimiterName).join(' or ')
     throw invalidAt(file, row.line, `the rows can be separated by ${names}; ${say}`)
@@ -121,6 +122,16 @@ function findDelimiter(batch: LineBatch, format: EdgeFormat): string | undefined
   const none = `no row has two cells, whether ${tried} separates them`
   const shown = quote(row.cells.join(' '))
   throw invalidAt(file, row.line, `${none} (the first one is ${shown}); ${say}, such as --delimiter space`)
+}
+
+/** A quote that stays open swallows what would have been rows. */
+function assertQuotesClose(batch: LineBatch, comment: string | undefined): void {
+  const sink: RecordSink = { record: () => undefined, fault: () => undefined }
+  for (const delimiter of DELIMITERS) {
+    const records = createCsvRecords(batch.file, { delimiter, comment }, sink)
+    records.take(batch)
+    records.end()
+  }
 }
 
 function scoreOf(rows: readonly Row[], { columns, header }: EdgeFormat): number {

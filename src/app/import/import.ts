@@ -41,7 +41,7 @@ export interface ImportSummary {
 }
 
 const NO_EDGES: EdgeCounts = { added: 0, known: 0, unfollowed: 0 }
-const NO_POSTS: PostCounts = { added: 0, known: 0 }
+const NO_POSTS: PostCounts = { added: 0, known: 0, conflicting: 0 }
 
 /** Throws `import_invalid` for a file that cannot be read as what it should be, or of which nothing can be taken. */
 export async function runImport(
@@ -64,8 +64,8 @@ export async function runImport(
   if (source.posts !== undefined) {
     // What is wrong with them has been said.
     const reading = { problems: createProblems(() => undefined), nowMs, progress: progress('posts', 'bytes') }
-    posts = await importPosts(source.posts, reading, run, book)
-    if (posts.added + posts.known !== postsSeen) throw changed(source.name)
+    posts = await importPosts(source.posts, reading, run, book, problems)
+    if (posts.added + posts.known + posts.conflicting !== postsSeen) throw changed(source.name)
   }
   await markActive(run, book.numbers())
   await run.finish()

@@ -17,9 +17,9 @@ import type { PostReading } from './post-rows.ts'
 import { nothingTaken, type Place, type Problems } from './problems.ts'
 
 const SEPARATOR = '|'
-const PEOPLE = /^person_\d+_\d+\.csv$/
-const KNOWS = /^person_knows_person_\d+_\d+\.csv$/
-const POSTS = /^post_\d+_\d+\.csv$/
+const PEOPLE = /^person_\d+_\d+\.csv(?:\.gz)?$/
+const KNOWS = /^person_knows_person_\d+_\d+\.csv(?:\.gz)?$/
+const POSTS = /^post_\d+_\d+\.csv(?:\.gz)?$/
 
 export async function ldbcSource(dir: string): Promise<ImportSource> {
   const files = await listFiles(dir)

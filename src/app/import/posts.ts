@@ -6,6 +6,7 @@ import type { AccountBook } from './account-book.ts'
 import { createPostIds } from './post-ids.ts'
 import type { PostInput } from './post-input.ts'
 import type { PostReading } from './post-rows.ts'
+import type { Problems } from './problems.ts'
 import type { ImportRun } from './run.ts'
 
 export interface PostSource {
@@ -16,6 +17,8 @@ export interface PostSource {
 export interface PostCounts {
   added: number
   known: number
+  /** Left out: others have their ids. */
+  conflicting: number
 }
 
 const BATCH_POSTS = 2_048
@@ -25,18 +28,22 @@ export async function importPosts(
   reading: PostReading,
   run: ImportRun,
   book: AccountBook,
+  problems: Problems,
 ): Promise<PostCounts> {
   const ids = createPostIds(run.store)
-  const counts = { added: 0, known: 0 }
+  const counts = { added: 0, known: 0, conflicting: 0 }
   for await (const batch of source.read(reading)) {
     for (let from = 0; from < batch.length; from += BATCH_POSTS) {
       const posts = batch.slice(from, from + BATCH_POSTS)
       const authors = await authorsOf(posts, book)
       const postIds = await ids.of(posts)
       const rows = postIds.map((id, i) => rowOf(id, authors[i], posts[i]))
-      const added = await writePosts(run, rows)
+      const { added, conflicting } = await writePosts(run, rows)
+      for (const i of conflicting)
+        problems.add(posts[i].place, 'another post of this author has this id', posts[i].ref)
       counts.added += added
-      counts.known += posts.length - added
+      counts.conflicting += conflicting.length
+      counts.known += posts.length - added - conflicting.length
     }
   }
   return counts
@@ -63,16 +70,31 @@ const rowOf = (id: number, author: number, post: PostInput): PostRow => ({
   deleted: false,
 })
 
+/** The same id was given for the same author and the same name elsewhere; one that was deleted says nothing more. */
+const saysTheSame = (known: PostRow, post: PostRow): boolean =>
+  known.deleted ||
+  (known.content === post.content && known.custom === post.custom && known.visibility === post.visibility)
+
+interface Written {
+  readonly added: number
+  /** Which of them say something else than the post that has their id. */
+  readonly conflicting: readonly number[]
+}
+
 /** A row that is there stays: an earlier run wrote it, and the post may have been deleted since. */
-async function writePosts({ store, version }: ImportRun, posts: readonly PostRow[]): Promise<number> {
+async function writePosts({ store, version }: ImportRun, posts: readonly PostRow[]): Promise<Written> {
   const keys = posts.flatMap(({ id, author }) => [postsTable.key(id), outboxTable.key(author, id)])
   const found = await store.get(keys)
   const rows: RowWrite[] = []
   const addedBy = new Map<number, { posts: number; hidden: number }>()
-  const seen = new Set<number>()
+  const seen = new Map<number, PostRow>()
+  const conflicting: number[] = []
   posts.forEach((post, i) => {
+    const stored = found[2 * i]
+    const known = seen.get(post.id) ?? (stored === undefined ? undefined : postsTable.decode(stored))
+    if (known !== undefined && !saysTheSame(known, post)) return void conflicting.push(i)
     if (seen.has(post.id)) return
-    seen.add(post.id)
+    seen.set(post.id, post)
     const { id, author } = post
     if (found[2 * i] === undefined) rows.push(postsTable.row(keys[2 * i], version, post))
     if (found[2 * i + 1] !== undefined) return
@@ -80,7 +102,7 @@ async function writePosts({ store, version }: ImportRun, posts: readonly PostRow
     const { posts: before, hidden } = addedBy.get(author) ?? { posts: 0, hidden: 0 }
     addedBy.set(author, { posts: before + 1, hidden: hidden + (isHidden(post) ? 1 : 0) })
   })
-  if (rows.length === 0) return 0
+  if (rows.length === 0) return { added: 0, conflicting }
   const authors = [...addedBy.keys()]
   const totals = await store.get(authors.map((author) => postTotalsTable.key(author)))
   let added = 0
@@ -93,5 +115,5 @@ async function writePosts({ store, version }: ImportRun, posts: readonly PostRow
     added += by.posts
   })
   await store.write(rows)
-  return added
+  return { added, conflicting }
 }

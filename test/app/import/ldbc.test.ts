@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { ldbcSource } from '../../../src/app/import/ldbc.ts'
 import { describeWorld, importSource, tempFolder } from '../folders.ts'
@@ -77,4 +78,14 @@ test.each<[string, Record<string, string[]>]>([
   const imported = (async () => importSource(data, await ldbcSource(writeWorld(files))))()
   await expect(imported).rejects.toMatchObject({ code: 'import_invalid' })
   expect((await describeWorld(data)).people).toEqual({})
+})
+
+test('its files may be gzipped, and be called so', async () => {
+  const folder = writeWorld({ 'person_knows_person_0_0.csv': [KNOWS, `1|2|${AT}`] })
+  const gzipped = (name: string, lines: readonly string[]) =>
+    writeFileSync(join(folder, 'dynamic', name), gzipSync(lines.join('\n')))
+  gzipped('person_0_0.csv.gz', [PERSON, `1|Ada|L|${AT}`, `2|Bob|M|${AT}`])
+  gzipped('post_0_0.csv.gz', [POST, `10||${AT}|yes|1`])
+  const { accounts, edges, posts } = await importSource(tempFolder(), await ldbcSource(folder))
+  expect([accounts.created, edges.added, posts.added]).toEqual([2, 2, 1])
 })

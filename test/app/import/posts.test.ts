@@ -204,3 +204,21 @@ test('an element that is too long is left out, the next one is read', () => {
   expect(elements.map(([, line]) => line)).toEqual([1, 3])
   expect(faults).toEqual([2])
 })
+
+test('an id that another post of the author has is no reason to lose a post without a word', async () => {
+  const data = await tempFolder()
+  const line = (id: string, content: string, more = '') =>
+    `{"author":"ada","id":"${id}","content":"${content}",${AT}${more}}`
+  const posts = [line('1', 'first'), line('1', 'second'), line('2', 'third'), line('2', 'third')].join('\n')
+  const kind = 'another post of this author has this id'
+  expect(await importText(data, { posts })).toMatchObject({
+    posts: { added: 2, known: 1, conflicting: 1 },
+    bad: { [kind]: 1 },
+  })
+  // Nor is one that came with an earlier import.
+  const again = [line('1', 'first'), line('2', 'changed'), line('1', 'first', ',"visibility":"self"')].join('\n')
+  expect(await importText(data, { posts: again })).toMatchObject({
+    posts: { added: 0, known: 1, conflicting: 2 },
+    bad: { [kind]: 2 },
+  })
+})
