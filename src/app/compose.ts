@@ -77,6 +77,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     const ports = options.ports ?? closers.add(await openPorts(opening))
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
+    await warnOfLostSecret(keys, ports, logger)
     const rivulet = createRivulet(ports, {
       secret: keys.cursorSecret,
       postCacheBytesMax: config.postCacheMib * MIB,
@@ -109,6 +110,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     await closers.close().catch(() => undefined)
     throw error
   }
+}
+
+async function warnOfLostSecret(
+  { isSecretNew }: Keys,
+  { log, notes }: OpenPorts,
+  logger: Logger,
+): Promise<void> {
+  if (!isSecretNew || (await log.bounds()).every(({ end }) => end === 0)) return
+  const place = notes.placeOf('secret.key')
+  logger.warn(`${place} was gone, and another one was made: tokens and cursors given out before are refused`)
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Keys {
   readonly serverKeyPlace: string | undefined
   /** The server key was made just now. */
   readonly isNew: boolean
+  /** The secret was: nothing is known here of what another one may have sealed. */
+  readonly isSecretNew: boolean
 }
 
 const SECRET_BYTES = 32
@@ -29,7 +31,8 @@ export async function openKeys(notes: Notes, env: Env, configuredKey: string | u
   )
   const purpose = (name: string) =>
     new Uint8Array(hkdfSync('sha256', Buffer.from(secret.text, 'hex'), '', `rivulet ${name}`, SECRET_BYTES))
-  const sealed = { cursorSecret: purpose('cursors'), tokenSecret: purpose('tokens') }
+  const [cursorSecret, tokenSecret] = [purpose('cursors'), purpose('tokens')]
+  const sealed = { cursorSecret, tokenSecret, isSecretNew: secret.isNew }
   if (configuredKey !== undefined) {
     return { ...sealed, serverKey: configuredKey, serverKeyPlace: undefined, isNew: false }
   }

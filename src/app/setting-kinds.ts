@@ -22,7 +22,7 @@ export const choice = <const T extends string>(...values: readonly T[]): Kind<T>
 
 export const path: Kind<string> = {
   allowed: 'a path',
-  parse: (text) => (text.includes('\0') ? undefined : text),
+  parse: (text) => (text.includes('\0') || text.trim() === '' ? undefined : text),
 }
 
 export const host: Kind<string> = {

@@ -109,7 +109,7 @@ function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): 
   if (repostOf !== undefined && (content !== undefined || custom !== undefined)) {
     throw invalid('/repost_of', 'stands alone: a repost has no content or custom of its own')
   }
-  if (repostOf === undefined && content === undefined && (custom === undefined || custom === null)) {
+  if (repostOf === undefined && content === undefined && custom === undefined) {
     throw invalid('', 'needs content, custom or repost_of')
   }
   if (content !== undefined) checkContent(content)

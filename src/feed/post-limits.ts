@@ -12,6 +12,7 @@ export function checkContent(content: string): string {
 
 /** @returns any JSON value as text; throws `invalid_request` for one that is too deep, too long, or none */
 export function checkCustom(custom: unknown): string {
+  if (custom === null) throw invalid('/custom', 'must not be null; leave it out')
   if (depthOf(custom) > LIMITS.customDepthMax) {
     throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
   }

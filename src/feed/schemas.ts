@@ -103,7 +103,7 @@ export const DeletedSchema = Type.Object(
 const together = {
   anyOf: [
     { required: ['content'] },
-    { required: ['custom'], properties: { custom: { not: { type: 'null' } } } },
+    { required: ['custom'] },
     { required: ['repost_of'] },
   ],
   dependentSchemas: { repost_of: { properties: { content: false, custom: false, reply_to: false } } },
@@ -123,7 +123,8 @@ export const NewPostBody = Type.Object(
     ),
     custom: Type.Optional(
       Type.Unknown({
-        description: `Any JSON, at most ${LIMITS.customBytesMax} bytes and ${LIMITS.customDepthMax} levels; comes back as it was.`,
+        not: { type: 'null' },
+        description: `Any JSON but null, at most ${LIMITS.customBytesMax} bytes and ${LIMITS.customDepthMax} levels; comes back as it was.`,
       }),
     ),
     visibility: Type.Optional(visibility),

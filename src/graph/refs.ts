@@ -7,6 +7,7 @@ import type { Accounts, GraphReads } from './index.ts'
 import type { Account } from './tables.ts'
 
 export const EXTERNAL_PREFIX = 'ext:'
+const NO_ACCOUNT = `an account is named by its id, a decimal string, or by ${EXTERNAL_PREFIX} and its external id`
 
 export interface AccountRefs {
   /** `undefined` for nobody; throws for what is no reference at all, naming `path`. */
@@ -25,7 +26,7 @@ export function createAccountRefs({
   reads: GraphReads
 }): AccountRefs {
   async function find(ref: string, path: string): Promise<Account | undefined> {
-    if (!ref.startsWith(EXTERNAL_PREFIX)) return accounts.byId(idAt(ref, path))
+    if (!ref.startsWith(EXTERNAL_PREFIX)) return accounts.byId(idAt(ref, path, NO_ACCOUNT))
     return reads.byExternalId(externalIdIn(ref, path))
   }
   return {

@@ -125,12 +125,12 @@ function refusal(errors: readonly FieldError[]): RivuletError {
 const numberIn = (text: unknown): unknown =>
   typeof text === 'string' && /^-?(0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text
 
-/** A decimal id that stands at `path`. */
-export function idAt(text: string, path: string): number {
+/** A decimal id that stands at `path`; `wrong` says what should, where that may be something else, too. */
+export function idAt(text: string, path: string, wrong?: string): number {
   try {
     return parseId(text)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wrong ?? (error instanceof Error ? error.message : String(error))
     throw new RivuletError('invalid_id', message, { errors: [{ path, message }] })
   }
 }

@@ -141,6 +141,11 @@ test.each<[string, ConfigSources, string]>([
     'the setting port (--port, RIVULET_PORT, "port" in a config file) has "65536", from the environment (RIVULET_PORT); allowed is a whole number from 0 to 65535',
   ],
   [
+    'a folder without a name, as of a variable that is not set',
+    { flags: { data: '' } },
+    'the setting data (--data, RIVULET_DATA, "data" in a config file) has "", from --data; allowed is a path',
+  ],
+  [
     'a choice that is none',
     { environment: { RIVULET_RATE_LIMIT: 'no' } },
     'the setting rate_limit (--rate-limit, RIVULET_RATE_LIMIT, "rate_limit" in a config file) has "no", from the environment (RIVULET_RATE_LIMIT); allowed is one of on, off',

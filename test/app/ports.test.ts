@@ -43,7 +43,7 @@ test('the keys of a folder are made once, for its owner alone', async () => {
     expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600)
   }
   const again = await openKeys(createFolderNotes(folder), env, undefined)
-  expect(again).toEqual({ ...first, isNew: false })
+  expect(again).toEqual({ ...first, isNew: false, isSecretNew: false })
   const configured = await openKeys(createFolderNotes(folder), env, 'a key of the operator')
   expect(configured).toMatchObject({
     serverKey: 'a key of the operator',

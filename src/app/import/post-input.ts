@@ -67,7 +67,7 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
   const ref = post.id === undefined ? undefined : idText(post.id, '/id')
   const content = readContent(post.content)
   const custom = post.custom === undefined ? undefined : checkCustom(post.custom)
-  if (content === undefined && (custom === undefined || custom === 'null'))
+  if (content === undefined && custom === undefined)
     throw invalid('', 'needs content or custom')
   const visibility = checkVisibility(post.visibility)
   const createdAtMs = checkTime(post.created_at, nowMs)

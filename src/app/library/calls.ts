@@ -132,7 +132,7 @@ const accountReads = (call: Call): AccountReads => ({
 
 const postReads = (call: Call): PostReads => ({
   get: (id) => call('getPost', { params: { id } }),
-  lookup: (ids) => call('lookupPosts', { body: { ids: [...ids] } }),
+  lookup: (ids) => call('lookupPosts', { body: { ids: ids as string[] } }),
   receipt: (id) => call('getReceipt', { params: { id } }),
 })
 

@@ -97,8 +97,9 @@ function facade(composed: Composed, config: Config, gate: Gate, end: () => Promi
 
   const callsOf =
     (account: string | undefined) =>
-    <N extends OperationName>(name: N, ask: Ask<N>, { idempotencyKey }: WriteOptions = {}) =>
+    <N extends OperationName>(name: N, ask: Ask<N>, options: WriteOptions = {}) =>
       gate.pass(async () => {
+        const { idempotencyKey } = writeOptions(options)
         const caller = () => auth.application(account)
         return (await operations.call(name, { caller, ...ask, idempotencyKey })) as AnswerOf<N>
       })
@@ -109,11 +110,28 @@ function facade(composed: Composed, config: Config, gate: Gate, end: () => Promi
       if (typeof account !== 'string') throw invalid('account', 'must be a string')
       return accountCalls(callsOf(account))
     },
-    listen: (at) => gate.pass(() => listen(composed, { host: config.host, port: config.port, ...at })),
+    listen: (at) => gate.pass(async () => listen(composed, addressOf(config, at))),
     serverKey: keys.serverKey,
     settle: () => gate.pass(() => rivulet.settle()),
     close: () => (closing ??= end()),
   }
+}
+
+/** A key that is misspelt would protect nothing. */
+function writeOptions(options: unknown): WriteOptions {
+  const isObject = typeof options === 'object' && options !== null
+  const unknown = isObject ? Object.keys(options).find((name) => name !== 'idempotencyKey') : undefined
+  if (isObject && unknown === undefined) return options
+  const what = unknown === undefined ? 'must be an object' : `has no option ${JSON.stringify(unknown)}`
+  throw invalid('options', `${what}: writes take { idempotencyKey: '…' }`)
+}
+
+/** Held to what the settings of these names are. */
+function addressOf({ host, port }: Config, at: Partial<Address> = {}): Address {
+  const unknown = Object.keys(at).find((name) => name !== 'host' && name !== 'port')
+  if (unknown !== undefined)
+    throw new RivuletError('config_invalid', `listen takes host and port, and no ${JSON.stringify(unknown)}`)
+  return readConfig({ options: { host, port, ...at } }).config
 }
 
 async function listen({ app, listen }: Composed, at: Address): Promise<Listening> {

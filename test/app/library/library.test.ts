@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pino from 'pino'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
   isRivuletError,
@@ -148,6 +149,13 @@ test('what is refused has the code that HTTP has', async () => {
     ['not_found', () => rivulet.accounts.get('ext:nobody')],
     ['not_found', () => rivulet.as('ext:nobody').feed()],
     ['invalid_id', () => rivulet.accounts.get('nobody')],
+    ['invalid_request', () => rivulet.posts.lookup(anything('47'))],
+    ['invalid_request', () => rivulet.posts.lookup(anything(undefined))],
+    ['invalid_request', () => rivulet.posts.lookup(anything({ ids: ['1'] }))],
+    ['invalid_request', () => ann.posts.create({ content: 'x' }, anything({ idempotency_key: 'k' }))],
+    ['invalid_request', () => ann.posts.create({ content: 'x' }, anything('k'))],
+    ['invalid_request', () => ann.posts.create({ content: 'x' }, anything(null))],
+    ['invalid_request', () => ann.posts.create({ content: 'x', custom: null })],
     ['invalid_id', () => ann.posts.get('x/../y')],
     ['invalid_request', () => rivulet.accounts.get(anything(undefined))],
     ['invalid_request', () => rivulet.accounts.get('ext:\ud800')],
@@ -297,4 +305,32 @@ test('when it cannot go on, it says so once, and every call is refused', async (
   expect(told).toEqual([broken])
   expect(await codeOf(() => rivulet.accounts.get('ext:ann'))).toBe('disk_error')
   await expect(fetch(`${url}/readyz`)).rejects.toThrow()
+})
+
+test('an address is held to what the settings are, and one that cannot be had does no harm', async () => {
+  const rivulet = await openWorld()
+  const anything = (value: unknown) => value as never
+  for (const at of [{ port: 99_999 }, { port: 'x' }, { host: 'a b' }, { prt: 1 }, { data: './elsewhere' }])
+    expect(await codeOf(() => rivulet.listen(anything(at)))).toBe('config_invalid')
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const { port } = taken.address() as { port: number }
+  for (let i = 0; i < 2; i++) expect(await codeOf(() => rivulet.listen({ port }))).toBe('unavailable')
+  taken.close()
+  const { url } = await rivulet.listen({ port: 0 })
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+})
+
+test('a folder whose secret is gone says so', async () => {
+  const data = newFolder()
+  const first = await openRivulet({ data })
+  await first.accounts.put('ext:ann', {})
+  await first.close()
+  rmSync(join(data, 'secret.key'))
+  const warned: unknown[] = []
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void warned.push(JSON.parse(line)) })
+  await open({ data, logger })
+  expect(warned).toEqual([
+    expect.objectContaining({ msg: expect.stringMatching(/secret\.key was gone, .* are refused$/) }),
+  ])
 })
