@@ -10,6 +10,7 @@ import { importCommand } from './import.ts'
 import { migrateCommand } from './migrate.ts'
 import { moveCommand } from './move.ts'
 import { serveCommand } from './serve.ts'
+import { keepProcess } from '../ports/env/keep.ts'
 import { readVersion } from '../app/version.ts'
 
 const HELP = `
@@ -50,14 +51,13 @@ for (const command of [program, ...program.commands]) command.exitOverride()
 // Whoever read the output may go: what is done goes on, and ends as it would have.
 for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined)
 
-// Timers of a command do not keep its process: one that waits for nothing else would end in the middle, with 0.
-const untilEnded = setInterval(() => undefined, 60_000)
+const kept = keepProcess()
 try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = reportFailure(error)
 } finally {
-  clearInterval(untilEnded)
+  kept.release()
 }
 process.exitCode ??= EXIT.ok
 // Everything is closed by now; a driver that left a connection behind keeps nobody.

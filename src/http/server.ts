@@ -97,7 +97,7 @@ function openServer(env: Env, handle: RequestListener): Server {
     },
     handle,
   )
-  server.setTimeout(HTTP_LIMITS.connectionTimeoutMs)
+  server.timeout = HTTP_LIMITS.connectionTimeoutMs
   server.maxConnections = HTTP_LIMITS.connectionsMax
   return server
 }

@@ -134,8 +134,8 @@ test(
       await check(server, truth)
       const before = truth.posts.size
       const writing = Promise.all(writers.map((writer) => write(server, truth, writer)))
-      while (truth.posts.size === before) await pause(5)
-      await pause(30 + random(200))
+      const acknowledged = 10 + random(150)
+      while (truth.posts.size < before + acknowledged) await pause(2)
       await server.kill()
       await writing
       if (round % 2 === 1) await damageStore(data)
@@ -143,6 +143,5 @@ test(
     const last = await serve(data)
     await check(last, truth)
     expect(await last.stop()).toMatchObject({ code: 0 })
-    expect(truth.posts.size).toBeGreaterThan(ROUNDS * 10)
   },
 )

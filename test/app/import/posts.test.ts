@@ -96,7 +96,7 @@ test('what the API takes is taken', async () => {
   expect(await importText(data, { posts })).toMatchObject({ posts: { added: 4, known: 0 }, bad: {} })
   expect((await describeWorld(data)).posts).toEqual([
     '["7",1588334400500,"by number",null,0,false,null]',
-    '["ada",1588334400000,"mine","null",2,false,"17"]',
+    '["ada",1588334400000,"mine",null,2,false,"17"]',
     '["ada",1588334400000,null,"{\\"constructor\\":1,\\"prototype\\":2}",1,false,null]',
     `["${'👋'.repeat(128)}",1588334400000,"${'👨‍👩‍👧'.repeat(5_000)}",null,0,false,null]`,
   ])

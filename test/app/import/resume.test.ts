@@ -1,13 +1,16 @@
 /** An import that is killed and run again ends as one that was never disturbed. RIVULET_CRASH_ROUNDS sets how often. */
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createRandom } from '../../../src/ports/env/random.ts'
-import { pause, run, start } from '../../cli/cli.ts'
+import { unfinishedImports } from '../../../src/app/import/run.ts'
+import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
+import { env, pause, run, start } from '../../cli/cli.ts'
 import { describeWorld, tempFolder } from '../folders.ts'
 
 const KILLS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 2)
+const KILLS_A_FOLDER = 2
 const ACCOUNTS = 4_000
 
 function writeFiles(folder: string): string[] {
@@ -22,31 +25,55 @@ function writeFiles(folder: string): string[] {
   return ['import', '--edges', join(folder, 'edges.csv'), '--posts', join(folder, 'posts.jsonl'), '--data']
 }
 
-async function killAfter(args: readonly string[], data: string, delayMs: number): Promise<boolean> {
+const sizeOf = (folder: string): number =>
+  existsSync(folder)
+    ? readdirSync(folder).reduce(
+        (bytes, name) => bytes + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+        0,
+      )
+    : 0
+
+/** Kills it once it has written so much. @returns whether it was still there */
+async function killOnItsWay(args: readonly string[], data: string, bytes: number): Promise<boolean> {
+  const store = join(data, 'store')
+  const before = sizeOf(store)
   const { child, ended } = start(args)
-  while (!existsSync(join(data, 'store', 'CURRENT')) && child.exitCode === null) await pause(5)
-  await pause(delayMs)
+  while (sizeOf(store) < before + bytes && child.exitCode === null) await pause(2)
   child.kill('SIGKILL')
   return (await ended).signal === 'SIGKILL'
 }
 
-test(`killed ${KILLS} times on its way, an import still ends whole`, { timeout: 120_000 }, async () => {
-  const folder = tempFolder()
-  const args = writeFiles(folder)
-  const [disturbed, whole] = [join(folder, 'disturbed'), join(folder, 'whole')]
-  let killed = 0
-  for (let round = 0; round < KILLS; round++) {
-    // From the second round on the store is there at once, and the process takes its time to get so far.
-    const delayMs = (round === 0 ? 200 : 500) + (round % 4) * 150
-    if (await killAfter([...args, disturbed], disturbed, delayMs)) killed++
-  }
-  expect(killed).toBeGreaterThanOrEqual(Math.min(2, KILLS))
-  const [last, only] = [await run([...args, disturbed]), await run([...args, whole])]
-  // Some of the rows follow themselves.
-  expect([last.code, only.code]).toEqual([3, 3])
-  const [resumed, expected] = [await describeWorld(disturbed), await describeWorld(whole)]
-  expect(resumed.posts).toEqual(expected.posts)
-  expect(resumed).toEqual(expected)
-  const doctor = await run(['doctor', '--data', disturbed, '--readers', '2'])
-  expect(doctor.stdout).toContain('all is well')
-})
+async function unfinished(data: string): Promise<readonly string[]> {
+  const store = await openLevelStore({ env, folder: join(data, 'store'), onFatal: () => undefined })
+  return unfinishedImports(store).finally(() => store.close())
+}
+
+test(
+  `killed ${KILLS} times on its way, an import still ends whole`,
+  { timeout: 60_000 * KILLS },
+  async () => {
+    const folder = tempFolder()
+    const args = writeFiles(folder)
+    const whole = join(folder, 'whole')
+    // Some of the rows follow themselves.
+    expect((await run([...args, whole])).code).toBe(3)
+    const expected = await describeWorld(whole)
+    for (let kills = 0; kills < KILLS;) {
+      const disturbed = join(folder, `disturbed-${kills}`)
+      for (let round = 0; round < KILLS_A_FOLDER; round++) {
+        const bytes = 20_000 + ((kills * 137_000) % 900_000)
+        const isKilled = await killOnItsWay([...args, disturbed], disturbed, bytes)
+        // What is left of one that was killed before may be done in less.
+        if (!isKilled && round > 0) break
+        expect([isKilled, await unfinished(disturbed)]).toEqual([true, [expect.any(String)]])
+        kills++
+      }
+      expect((await run([...args, disturbed])).code).toBe(3)
+      const resumed = await describeWorld(disturbed)
+      expect(resumed.posts).toEqual(expected.posts)
+      expect(resumed).toEqual(expected)
+      const doctor = await run(['doctor', '--data', disturbed, '--readers', '2'])
+      expect(doctor.stdout).toContain('all is well')
+    }
+  },
+)
