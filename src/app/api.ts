@@ -2,7 +2,7 @@
 
 import { createHmac } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import type { Logger, LoggerOptions } from 'pino'
+import type { Logger } from 'pino'
 import { createCursorSeal } from '../core/cursor.ts'
 import { LISTS, openList, sealList } from '../feed/index.ts'
 import { feedRoutes } from '../feed/routes.ts'
@@ -49,7 +49,7 @@ export interface ApiOptions {
   readonly rateLimit: 'on' | 'off'
   /** Per account and minute; others than the defaults of http/limits.ts. */
   readonly rates?: Rates
-  readonly logger: Logger | LoggerOptions
+  readonly logger: Logger
   readonly tokenTtlMs: number
   /** Exact origins of browsers that may call; none by default. */
   readonly corsOrigins: readonly string[]

@@ -1,17 +1,11 @@
 /**
- * One line a request, as JSON, buffered: a line is cheap, a write is not. Neither tokens nor bodies nor query
+ * One line a request, as JSON. Neither tokens nor bodies nor query
  * strings are logged; JSON escapes whatever a path may hold.
  */
 
-import pino, { type Logger, type LoggerOptions } from 'pino'
+import type { Logger } from 'pino'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RivuletError } from '../core/errors.ts'
-
-/** Below Node's high-water mark for streams, so that a full buffer is one write. */
-const BUFFER_BYTES = 8_192
-const FLUSH_INTERVAL_MS = 1_000
-/** stdout is for what people read. */
-const STDERR = 2
 
 export interface AccessLog {
   readonly logger: Logger
@@ -20,8 +14,7 @@ export interface AccessLog {
   flush(): void
 }
 
-export function createAccessLog(logger: Logger | LoggerOptions): AccessLog {
-  const log = isLogger(logger) ? logger : pino(logger, bufferedOutput())
+export function createAccessLog(log: Logger): AccessLog {
   return {
     logger: log,
     served(request, reply, route, elapsedMs) {
@@ -52,9 +45,3 @@ export const pathOf = (request: Pick<FastifyRequest, 'url'>): string => {
   const end = url.indexOf('?')
   return end < 0 ? url : url.slice(0, end)
 }
-
-const bufferedOutput = () =>
-  pino.destination({ dest: STDERR, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_INTERVAL_MS })
-
-const isLogger = (logger: Logger | LoggerOptions): logger is Logger =>
-  'info' in logger && typeof logger.info === 'function'

@@ -165,7 +165,7 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
     'engine/shared.ts',
     'horizon.sampled({ low, ends })',
     'horizon.sampled({ low: low > 0 ? ids.fence() : 0, ends })',
-    15,
+    22,
   ),
   fault(
     'an owner begins at the end',

@@ -4,6 +4,7 @@
  * bytes in both.
  */
 
+import pino from 'pino'
 import { expect, test } from 'vitest'
 import { createApi } from '../../src/app/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
@@ -99,7 +100,7 @@ async function answers(secret: Secret | undefined): Promise<Record<string, strin
     tokenSecret: TOKEN_SECRET,
     version: 'test',
     rateLimit: 'off',
-    logger: { level: 'silent' },
+    logger: pino({ level: 'silent' }),
     tokenTtlMs: 1e9,
     corsOrigins: [],
     notReady: () => undefined,
