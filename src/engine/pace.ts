@@ -5,28 +5,37 @@
 
 import type { Env } from '../ports/env/env.ts'
 
+/** What a piece belongs to. What is nearly done goes first, so that some are answered early instead of all late. */
+export const STAGES = ['background', 'begun', 'read', 'found'] as const
+export type Stage = (typeof STAGES)[number]
+
 export interface Pace {
-  /** Resolves when the caller may do its next piece of work, in the order of asking; it should take no more than a few milliseconds. */
-  turn(): Promise<void>
+  /**
+   * Resolves when the caller may do its next piece of work, which should take no more than a few milliseconds: the
+   * furthest stage first, and within one in the order of asking.
+   */
+  turn(stage: Stage): Promise<void>
 }
 
 export function createPace(env: Env): Pace {
-  const waiting: (() => void)[] = []
+  const waiting = STAGES.map((): (() => void)[] => [])
   let isRunning = false
+
+  const furthest = () => waiting.findLast((list) => list.length > 0)
 
   async function run(): Promise<void> {
     isRunning = true
-    while (waiting.length > 0) {
+    while (furthest() !== undefined) {
       await env.yield()
-      waiting.shift()?.()
+      furthest()?.shift()?.()
     }
     isRunning = false
   }
 
   return {
-    turn: () =>
+    turn: (stage) =>
       new Promise((resolve) => {
-        waiting.push(resolve)
+        waiting[STAGES.indexOf(stage)].push(resolve)
         if (!isRunning) void run()
       }),
   }

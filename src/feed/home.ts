@@ -177,7 +177,7 @@ export function createHome(context: EngineContext, pace: Pace, graph: Graph, pos
 
   async function hydrateSlowly(query: HomeQuery, candidates: readonly Candidate[]): Promise<Item[]> {
     const items = await hydrateItems(posts, candidates)
-    if (query.isCold) await pace.turn()
+    if (query.isCold) await pace.turn('found')
     rememberReposts(query, items)
     const newest = items.find(({ post }) => post.repostOf > 0)
     if (newest !== undefined) await lookAbove(query, items, repostWindowEnd(newest.id))

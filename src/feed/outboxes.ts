@@ -76,8 +76,11 @@ export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes
   const loading = new Map<number, Load>()
   const stats = { hits: 0, loads: 0 }
 
-  function fromCache({ author, below, limit }: OutboxRequest): OutboxSlice | undefined {
-    const recent = cache.get(author)
+  /** Whoever reads it keeps it from being driven out. */
+  const touched = (request: OutboxRequest) => sliceIn(cache.get(request.author), request)
+  const peeked = (request: OutboxRequest) => sliceIn(cache.peek(request.author), request)
+
+  function sliceIn(recent: Recent | undefined, { below, limit }: OutboxRequest): OutboxSlice | undefined {
     if (recent === undefined) return undefined
     const end = below > ID_MAX ? recent.ids.length : lowerBound(recent.ids, below)
     const start = Math.max(0, end - limit)
@@ -142,11 +145,13 @@ export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes
     if (first.size > 0) awaited.add(load([...first], FIRST_ENTRIES))
     if (more.size > 0) awaited.add(load([...more], CACHED_ENTRIES))
     await Promise.all(awaited)
-    const rest = requests.filter((request) => fromCache(request) === undefined)
+    const found = requests.map(peeked)
+    if (!found.includes(undefined)) return found as OutboxSlice[]
+    const rest = requests.filter((_, i) => found[i] === undefined)
     const loaded = new Map<OutboxRequest, OutboxSlice>()
-    if (rest.length > 0) (await fromStore(rest)).forEach((slice, i) => loaded.set(rest[i], slice))
+    ;(await fromStore(rest)).forEach((slice, i) => loaded.set(rest[i], slice))
     // Of the same moment, all of them: what was in memory before may have changed, or gone to make room.
-    const slices = requests.map((request) => loaded.get(request) ?? fromCache(request))
+    const slices = requests.map((request) => loaded.get(request) ?? peeked(request))
     return slices.includes(undefined) ? readMissing(requests, slices) : (slices as OutboxSlice[])
   }
 
@@ -161,7 +166,7 @@ export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes
       return missing
     },
     read(requests) {
-      const known = requests.map(fromCache)
+      const known = requests.map(touched)
       for (const slice of known) if (slice !== undefined) stats.hits++
       return known.includes(undefined) ? readMissing(requests, known) : (known as OutboxSlice[])
     },

@@ -50,28 +50,37 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
   const paced: Pick<Outboxes, 'read'> = {
     read(requests) {
       const slices = outboxes.read(requests)
-      return slices instanceof Promise ? slices.then((read) => pace.turn().then(() => read)) : slices
+      return slices instanceof Promise ? slices.then((read) => pace.turn('read').then(() => read)) : slices
     },
   }
   async function run(request: PullRequest): Promise<Slice> {
-    await pace.turn()
+    await pace.turn('begun')
+    return pull(paced, request)
+  }
+  async function runInBackground(request: PullRequest): Promise<Slice> {
+    await pace.turn('background')
     return pull(paced, request)
   }
   /** In outboxes that are read from the store; merging those in memory is about so much cheaper. */
   const costOf = (missing: number, authors: ArrayLike<number>) =>
     1 + missing + Math.floor(authors.length / MERGED_FOR_ONE_READ)
 
+  const isAtLiberty = (missing: number, authors: ArrayLike<number>) =>
+    missing === 0 && authors.length <= MERGED_AT_LIBERTY
+
   /**
    * A page that is asked for again joins its pull while that waits for its turn. Not later: one that has begun may lack
    * a post that is older than what the page asked for now claims to hold.
    */
-  function joinOrRun(page: PageOf, request: PullRequest, cost: number): Promise<Slice> {
-    const { below, atLeast, limit } = request
+  function joinOrRun(page: PageOf, request: PullRequest): Maybe<Slice> {
+    const { authors, below, atLeast, limit } = request
     const key = [page.reader, page.circle.changeId, below, atLeast, limit].join(':')
     const known = waiting.get(key)
     if (known !== undefined) return known
+    const missing = outboxes.missing(authors, below)
+    if (isAtLiberty(missing, authors)) return pull(outboxes, request)
     let hasBegun = false
-    const pulled = whole.run(cost, page.sinceMs, () => {
+    const pulled = whole.run(costOf(missing, authors), page.sinceMs, () => {
       hasBegun = true
       waiting.delete(key)
       return run(request)
@@ -88,14 +97,14 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
       const { authors, below } = request
       // Of one alone a read costs as much as to wait for a turn.
       if (authors.length <= 1) return pull(page.isCold ? paced : outboxes, request)
+      if (isAll) return joinOrRun(page, request)
       const missing = outboxes.missing(authors, below)
-      if (missing === 0 && authors.length <= MERGED_AT_LIBERTY) return pull(outboxes, request)
-      const cost = costOf(missing, authors)
-      return isAll ? joinOrRun(page, request, cost) : beside.run(cost, page.sinceMs, () => run(request))
+      if (isAtLiberty(missing, authors)) return pull(outboxes, request)
+      return beside.run(costOf(missing, authors), page.sinceMs, () => run(request))
     },
     inBackground: (request) =>
       whole.runInBackground(costOf(outboxes.missing(request.authors, request.below), request.authors), () =>
-        run(request),
+        runInBackground(request),
       ),
     get waiting() {
       return whole.waiting + beside.waiting

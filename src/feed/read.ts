@@ -93,6 +93,8 @@ const PAGE_WITHIN_MS = 5_000
 const RETRY_AFTER_MS_MIN = 1_000
 /** Asking again costs little, and holds the place in the queue. */
 const RETRY_AFTER_MS_MAX = 5_000
+/** By up to so much earlier: those who are put off together do not all come back at once. */
+const RETRY_EARLIER_SHARE = 0.3
 const PUT_OFF_KEPT_MAX = 20_000
 const PUT_OFF_KEPT_MS = 60_000
 
@@ -123,7 +125,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     const known = graph.circles.of(reader)
     const isCold = known instanceof Promise
     const circle = isCold ? await known : known
-    if (isCold) await pace.turn()
+    if (isCold) await pace.turn('begun')
     const asked = { reader, circle, limit: request.limit, sinceMs, isCold }
     if (request.after !== undefined) return pageAfter(asked, request.after)
     if (request.cursor === undefined) return pageFrom(asked, Infinity, newSession(circle))
@@ -133,7 +135,8 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
 
   function notReady(): RivuletError {
     const backlogMs = pulls.backlogMs()
-    const retryAfterMs = Math.min(Math.max(backlogMs, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX)
+    const soonMs = Math.min(Math.max(backlogMs, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX)
+    const retryAfterMs = Math.max(RETRY_AFTER_MS_MIN, soonMs * (1 - RETRY_EARLIER_SHARE * env.random()))
     return new RivuletError('not_ready', 'this feed is still being put together; ask again', { retryAfterMs })
   }
 

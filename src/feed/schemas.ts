@@ -101,11 +101,7 @@ export const DeletedSchema = Type.Object(
 
 /** What the fields must be together, which feed/commands.ts sees to: something to say, or something to repeat. */
 const together = {
-  anyOf: [
-    { required: ['content'] },
-    { required: ['custom'] },
-    { required: ['repost_of'] },
-  ],
+  anyOf: [{ required: ['content'] }, { required: ['custom'] }, { required: ['repost_of'] }],
   dependentSchemas: { repost_of: { properties: { content: false, custom: false, reply_to: false } } },
 }
 

@@ -8,7 +8,7 @@ test('what else is to be done is done between two pieces, which keep their order
   const pace = createPace(createRealEnv())
   const done: string[] = []
   const pieces = ['a', 'b', 'c'].map((name) =>
-    pace.turn().then(async () => {
+    pace.turn('read').then(async () => {
       done.push(name)
       // What follows of it in the same turn is a part of it.
       await Promise.resolve()
@@ -37,7 +37,15 @@ test('what else is to be done is done between two pieces, which keep their order
 
 test('who asks while nothing waits is next', async () => {
   const pace = createPace(createRealEnv())
-  await pace.turn()
-  await pace.turn()
-  await Promise.all([pace.turn(), pace.turn()])
+  await pace.turn('read')
+  await pace.turn('read')
+  await Promise.all([pace.turn('read'), pace.turn('read')])
+})
+
+test('what is nearly done goes before what has just begun, and that before the background', async () => {
+  const pace = createPace(createRealEnv())
+  const done: string[] = []
+  const stages = ['background', 'begun', 'found', 'read', 'begun', 'found'] as const
+  await Promise.all(stages.map((stage, i) => pace.turn(stage).then(() => done.push(`${stage} ${i}`))))
+  expect(done).toEqual(['found 2', 'found 5', 'read 3', 'begun 1', 'begun 4', 'background 0'])
 })

@@ -17,6 +17,9 @@ interface Watched {
   readonly late: (error: RivuletError) => void
 }
 
+/** Where very many are late at once, an error for each would hold up everything else. */
+const LATE_TOLD_ALIKE = 32
+
 /** @param error what a late task is answered with; `unavailable` unless told otherwise */
 export function createDeadlines(
   env: Env,
@@ -31,12 +34,13 @@ export function createDeadlines(
     isArmed = true
     env.timer(deadlineMs / 4, () => {
       const nowMs = env.monotonicMs()
-      // One for all that are late now: where very many are, to make each would hold up everything else.
+      let late = 0
       let reason: RivuletError | undefined
       for (const watched of watching) {
         if (watched.atMs > nowMs) break
         watching.delete(watched)
-        watched.late((reason ??= error()))
+        if (late++ % LATE_TOLD_ALIKE === 0) reason = error()
+        watched.late(reason as RivuletError)
       }
       isArmed = false
       if (watching.size > 0) arm()
