@@ -85,12 +85,17 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   return copy
 }
 
+/** Asked some ten thousand times: an `expect` for each would take as long as what it asks about. */
 function expectRefusal({ error }: Outcome, what: string, file = FIRST): number {
-  expect(error?.code, what).toBe('data_corrupt')
-  expect(error?.message, what).toContain(file)
   const offset = /at byte (\d+)/.exec(error?.message ?? '')?.[1]
-  expect(offset, what).toBeDefined()
-  return Number(offset)
+  if (error?.code === 'data_corrupt' && error.message.includes(file) && offset !== undefined)
+    return Number(offset)
+  throw new Error(`${what} is not refused as it should be: ${error?.code} ${error?.message}`)
+}
+
+function expectValues(found: readonly string[], expected: readonly string[]): void {
+  if (found.length !== expected.length || found.some((value, i) => value !== expected[i]))
+    expect(found).toEqual(expected)
 }
 
 describe('a segment file that is damaged', () => {
@@ -116,8 +121,8 @@ describe('a segment file that is damaged', () => {
       if (length < FILE_HEADER_BYTES) {
         expect(expectRefusal(outcome, `length ${length}`)).toBe(0)
       } else {
-        expect(outcome.error, `length ${length}`).toBeUndefined()
-        expect(outcome.values).toEqual(values.slice(0, ends.filter((end) => end <= length).length))
+        if (outcome.error !== undefined) expect(outcome.error, `length ${length}`).toBeUndefined()
+        expectValues(outcome.values, values.slice(0, ends.filter((end) => end <= length).length))
       }
     }
   })
@@ -147,8 +152,8 @@ describe('a segment file that is damaged', () => {
       const garbage = Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)))
       for (const tail of [garbage, Buffer.alloc(length)]) {
         const outcome = await recover(withSegment(Buffer.concat([written.segment, tail]), state))
-        expect(outcome.values).toEqual(written.values)
-        expect(outcome.notices.join()).toContain(`cut ${length} bytes`)
+        expectValues(outcome.values, written.values)
+        if (!outcome.notices.join().includes(`cut ${length} bytes`)) expect(outcome.notices).toEqual([length])
       }
     }
   })
@@ -161,7 +166,7 @@ describe('a segment file that is damaged', () => {
       const to = from + 1 + Math.floor(random() * 200)
       for (let at = from; at < Math.min(to, segment.length); at++) segment[at] = Math.floor(random() * 256)
       const { values } = await recover(withSegment(segment))
-      expect(values).toEqual(written.values.slice(0, values.length))
+      expectValues(values, written.values.slice(0, values.length))
     }
   })
 
@@ -214,9 +219,9 @@ describe('a torn last batch', () => {
       const written = await write([3, 5, 9], shape)
       for (let round = 0; round < 500; round++) {
         const outcome = await recover(withSegment(tear(written, random)))
-        expect(outcome.error, `round ${round}`).toBeUndefined()
-        expect(outcome.values.length).toBeGreaterThanOrEqual(8)
-        expect(outcome.values).toEqual(written.values.slice(0, outcome.values.length))
+        if (outcome.error !== undefined) expect(outcome.error, `round ${round}`).toBeUndefined()
+        if (outcome.values.length < 8) expect(outcome.values.length).toBeGreaterThanOrEqual(8)
+        expectValues(outcome.values, written.values.slice(0, outcome.values.length))
       }
     }
   })
@@ -264,7 +269,7 @@ describe('several segments', () => {
         const damaged = new Map(contents).set(name, flipped(bytes, byte * 8 + (byte % 8)))
         const outcome = await recover(damaged)
         expectRefusal(outcome, `${name} byte ${byte}`, name)
-        expect(outcome.values).toEqual(values.slice(0, outcome.values.length))
+        expectValues(outcome.values, values.slice(0, outcome.values.length))
       }
       for (const length of [0, 40, 64, bytes.length - 1]) {
         expectRefusal(await recover(new Map(contents).set(name, bytes.subarray(0, length))), name, name)

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import {
   appendFile,
   cp,
-  mkdtemp,
   readdir,
   readFile,
   rename,
@@ -13,10 +12,10 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { memoryFolder } from '../../support/memory-folder.ts'
 import type { RivuletError } from '../../../src/core/errors.ts'
 import { createRandom } from '../../../src/ports/env/random.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
@@ -34,7 +33,7 @@ const HEADER_BYTES = 7
 let root: string
 let copies = 0
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'rivulet-wal-'))
+  root = await memoryFolder('rivulet-wal-')
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 

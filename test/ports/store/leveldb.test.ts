@@ -1,11 +1,11 @@
 /** The LevelDB store: the suite, and what only a store on a disk can get wrong. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { memoryFolder } from '../../support/memory-folder.ts'
 import type { RivuletError } from '../../../src/core/errors.ts'
 import { createRandom } from '../../../src/ports/env/random.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
@@ -18,7 +18,7 @@ import { bundled } from '../../support/bundle.ts'
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'rivulet-store-'))
+  root = await memoryFolder('rivulet-store-')
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
