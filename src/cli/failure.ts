@@ -34,8 +34,9 @@ export function listenFailure(error: unknown, host: string, port: number, flags:
   if (code === 'EADDRINUSE')
     return new RivuletError('unavailable', `${at} is in use by another program; ${next}`)
   if (code === 'EACCES') return new RivuletError('unavailable', `${at} is not open to this user; ${next}`)
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+  if (code === 'EADDRNOTAVAIL')
     return new RivuletError('unavailable', `${host} is not an address of this machine; ${next}`)
-  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new RivuletError('unavailable', `${host} is a name that nobody knows here; ${next}`)
   return error instanceof Error ? error : new Error(String(error))
 }

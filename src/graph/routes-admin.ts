@@ -73,7 +73,7 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
 function checkPolicy({ active_hours, inactive_days }: Policy, change: Partial<Policy>): void {
   if (active_hours <= inactive_days * 24) return
   const path = change.active_hours === undefined ? '/inactive_days' : '/active_hours'
-  const message = 'must not leave active_hours above inactive_days: who is active is not inactive'
+  const message = 'must not leave active_hours above 24 times inactive_days: who is active is not inactive'
   const isWhole = change.active_hours !== undefined && change.inactive_days !== undefined
   if (isWhole) throw invalid(path, message)
   throw new RivuletError('conflict', `${path} ${message}`, { errors: [{ path, message }] })

@@ -11,7 +11,7 @@ import { checkAccess, type Caller } from './auth.ts'
 import { giveBack } from './bytes.ts'
 import { IDEMPOTENCY_HEADER, type IdempotentRequests, type KeyedRequest } from './idempotency.ts'
 import { parseJson } from './json.ts'
-import { asRivuletError } from './problems.ts'
+import { asRivuletError, BODY_TOO_LARGE } from './problems.ts'
 import {
   callReader,
   type Answer,
@@ -143,7 +143,7 @@ function bodyOf(body: unknown): unknown {
   }
   const bytes = Buffer.from(text ?? '')
   if (bytes.length > LIMITS.bodyBytesMax) {
-    throw new RivuletError('payload_too_large', 'the body is too large')
+    throw new RivuletError('payload_too_large', BODY_TOO_LARGE)
   }
   return parseJson(bytes)
 }

@@ -6,6 +6,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, RivuletError, isRivuletError, type ErrorCode, type FieldError } from '../core/errors.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { AccessLog } from './access-log.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -93,9 +94,10 @@ const CODE_OF_STATUS = new Map<number, ErrorCode>(
   ),
 )
 
+export const BODY_TOO_LARGE = `a body has at most ${LIMITS.bodyBytesMax} bytes`
 const BAD_ADDRESS = 'the address is not percent-encoded UTF-8'
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
-  payload_too_large: 'the body is too large',
+  payload_too_large: BODY_TOO_LARGE,
   unsupported_media_type: 'a body must be application/json',
   uri_too_long: 'the address is too long',
   request_timeout: 'the request did not arrive in time',

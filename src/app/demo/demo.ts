@@ -98,7 +98,7 @@ async function newestPost(rivulet: Rivulet, handle: string): Promise<number | un
 /** What to try. */
 export async function demoHints({ app, keys, notes }: Composed, url: string): Promise<string[]> {
   const token = await guestToken({ app, notes, serverKey: keys.serverKey })
-  if (token === undefined) return ['', 'This folder held data before: the demo world was not added to it.']
+  if (token === undefined) return ['', 'This folder held data before: the demo world was not added to it. For one, name a new folder with --data.']
   const steps = demoSteps(url, STAR.handle).flatMap(({ what, commands }) => [
     `${what}:`,
     ...commands.map((command) => `  ${command}`),
