@@ -15,7 +15,7 @@ const LAYERS = ['core', 'ports', 'engine', 'http', 'graph', 'feed', 'app', 'cli'
 const rank = (layer: string) => LAYERS.indexOf(layer)
 
 const ADAPTERS =
-  /ports\/(drivers\/.*|env\/(real|simulated)|log\/(memory|segments|kafka(-[a-z]+)?)|store\/(memory|leveldb|cassandra(-[a-z]+)?)|(views|ephemeral|bus)\/(memory|redis(-[a-z]+)?))\.ts$/
+  /ports\/(drivers\/.*|env\/(real|simulated)|(log|store|views)\/(memory|segments|leveldb|kafka|cassandra|redis)\/.*|log\/(memory|segments|kafka(-[a-z]+)?)|store\/(memory|leveldb|cassandra(-[a-z]+)?)|(views|ephemeral|bus)\/(memory|redis(-[a-z]+)?))\.ts$/
 const DRIVERS = ['classic-level', 'redis', '@platformatic/kafka', 'cassandra-driver']
 const AMBIENT =
   /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.env|process\.hrtime|performance\.now)\b/

@@ -4,7 +4,7 @@ import { createMembers } from '../../src/engine/members.ts'
 import { RivuletError } from '../../src/core/errors.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { Store } from '../../src/ports/store/store.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)

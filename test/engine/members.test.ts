@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createMembers, awaitNobody, membersTable } from '../../src/engine/members.ts'
 import type { Env } from '../../src/ports/env/env.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

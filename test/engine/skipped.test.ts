@@ -5,7 +5,7 @@ import { createRivulet, type Rivulet } from '../../src/index.ts'
 import type { Role } from '../../src/engine/shared.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory.ts'
 
 const PARTITIONS = 4

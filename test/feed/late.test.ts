@@ -6,7 +6,7 @@ import { posted } from '../../src/feed/events.ts'
 import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory.ts'
 
 const PARTITIONS = 2

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { createOutboxes } from '../../src/feed/outboxes.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 
 const ENTRIES_MAX = 100_000
 const open = () => createOutboxes(createMemoryStore({ env: createRealEnv() }), ENTRIES_MAX)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createRivulet } from '../../src/index.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory.ts'
 
 test('since a minute, the latest first; who is said to come from the future counts as seen now', () => {

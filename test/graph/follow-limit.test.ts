@@ -6,7 +6,7 @@ import { createRivulet } from '../../src/index.ts'
 import { followingPackedTable } from '../../src/graph/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { rowVersion } from '../../src/ports/store/store.ts'
 import { createMemoryViews } from '../../src/ports/views/memory.ts'
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createGraphReads } from '../../src/graph/read.ts'
 import { followerHeadsTable, followerLeavesTable, packFollowers } from '../../src/graph/index.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory.ts'
+import { createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { RowWrite, Store } from '../../src/ports/store/store.ts'
 
 const AUTHOR = 7

@@ -15,7 +15,7 @@ import { createRedisEphemeral } from '../../src/ports/ephemeral/redis.ts'
 import { migrateKafka, openKafkaLog, type KafkaLog } from '../../src/ports/log/kafka.ts'
 import { cqlName } from '../../src/ports/store/cassandra-tables.ts'
 import { migrateCassandra, openCassandraStore } from '../../src/ports/store/cassandra.ts'
-import { createRedisViews } from '../../src/ports/views/redis.ts'
+import { createRedisViews } from '../../src/ports/views/redis/redis.ts'
 
 /** `host:port` of the nodes of each. */
 export interface EngineAddresses {

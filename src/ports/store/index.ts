@@ -2,5 +2,10 @@
 
 export { checked } from './checks.ts'
 export { openLevelStore, type LevelStoreOptions } from './leveldb.ts'
-export { createMemoryDisk, createMemoryStore, type MemoryDisk, type MemoryStoreOptions } from './memory.ts'
+export {
+  createMemoryDisk,
+  createMemoryStore,
+  type MemoryDisk,
+  type MemoryStoreOptions,
+} from './memory/memory.ts'
 export * from './store.ts'

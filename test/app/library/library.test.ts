@@ -17,7 +17,7 @@ import {
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../../src/ports/log/memory.ts'
 import type { Store } from '../../../src/ports/store/store.ts'
-import { createMemoryStore } from '../../../src/ports/store/memory.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 
 let root: string
 beforeAll(() => void (root = mkdtempSync(join(tmpdir(), 'rivulet-library-'))))

@@ -2,16 +2,16 @@
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRandom } from '../../../src/ports/env/random.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { expectCode, storeConformance } from '../../../src/ports/store/conformance.ts'
+import { createRandom } from '../../../../src/ports/env/random.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { expectCode, storeConformance } from '../../../../src/ports/store/conformance.ts'
 import {
   crash,
   createMemoryDisk,
   createMemoryStore,
   type MemoryDisk,
-} from '../../../src/ports/store/memory.ts'
-import type { RowWrite, Table } from '../../../src/ports/store/store.ts'
+} from '../../../../src/ports/store/memory/memory.ts'
+import type { RowWrite, Table } from '../../../../src/ports/store/store.ts'
 
 const disks = new Map<string, MemoryDisk>()
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { ID_MAX } from '../../../src/core/ids.ts'
-import type { Redis } from '../../../src/ports/drivers/redis.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { fromEntries, toEntries } from '../../../src/ports/views/conformance-model.ts'
-import { viewsConformance } from '../../../src/ports/views/conformance.ts'
-import { createRedisViews, GROUPS } from '../../../src/ports/views/redis.ts'
-import type { ViewPage, Views } from '../../../src/ports/views/views.ts'
-import { freshPrefix, useRedis } from '../../support/redis.ts'
+import { ID_MAX } from '../../../../src/core/ids.ts'
+import type { Redis } from '../../../../src/ports/drivers/redis.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { fromEntries, toEntries } from '../../../../src/ports/views/conformance-model.ts'
+import { viewsConformance } from '../../../../src/ports/views/conformance.ts'
+import { createRedisViews, GROUPS } from '../../../../src/ports/views/redis/redis.ts'
+import type { ViewPage, Views } from '../../../../src/ports/views/views.ts'
+import { freshPrefix, useRedis } from '../../../support/redis.ts'
 
 const env = createRealEnv()
 const engines = useRedis()

@@ -3,8 +3,8 @@
  * opened again, and can crash the way an embedded store does.
  */
 
-import { areRemainsDue, expiryHour, firstHourNotDue } from './expiry.ts'
-import type { RowKey, RowWrite } from './store.ts'
+import { areRemainsDue, expiryHour, firstHourNotDue } from '../expiry.ts'
+import type { RowKey, RowWrite } from '../store.ts'
 
 export interface StoredRow {
   readonly sort: string

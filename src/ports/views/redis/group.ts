@@ -8,12 +8,12 @@
  * the first thing that it hears again is the new generation.
  */
 
-import { isRetriable, RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { sleep } from '../env/sleep.ts'
-import type { Redis, RedisScript, Reply } from '../drivers/redis.ts'
-import type { Lanes } from './redis-lanes.ts'
-import { ADVANCE, LOST, MISMATCH, REPEATED, RESET } from './redis-scripts.ts'
+import { isRetriable, RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { sleep } from '../../env/sleep.ts'
+import type { Redis, RedisScript, Reply } from '../../drivers/redis.ts'
+import type { Lanes } from './lanes.ts'
+import { ADVANCE, LOST, MISMATCH, REPEATED, RESET } from './scripts.ts'
 
 type Arg = string | Buffer
 

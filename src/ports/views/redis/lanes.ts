@@ -3,10 +3,10 @@
  * shows of a lane is never below what it was told, unless it lost something.
  */
 
-import { ID_MAX } from '../../core/ids.ts'
-import { assert } from '../../core/errors.ts'
-import { horizonOf } from './redis-layout.ts'
-import type { LaneHorizons } from './views.ts'
+import { ID_MAX } from '../../../core/ids.ts'
+import { assert } from '../../../core/errors.ts'
+import { horizonOf } from './layout.ts'
+import type { LaneHorizons } from '../views.ts'
 
 export interface Lanes {
   /** Those of `asked` in which another process was further, or nobody of whom this one knows. */

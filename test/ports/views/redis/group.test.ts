@@ -1,13 +1,13 @@
 /** What a group says to Redis, on one that answers as the test likes. */
 
 import { expect, it } from 'vitest'
-import { RivuletError } from '../../../src/core/errors.ts'
-import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
-import type { Redis, Reply } from '../../../src/ports/drivers/redis.ts'
-import { createGroup } from '../../../src/ports/views/redis-group.ts'
-import { createLanes } from '../../../src/ports/views/redis-lanes.ts'
-import { groupBytesOf } from '../../../src/ports/views/redis-layout.ts'
-import { ADVANCE, EVICT, INSERT, LOST, MISMATCH, RESET } from '../../../src/ports/views/redis-scripts.ts'
+import { RivuletError } from '../../../../src/core/errors.ts'
+import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
+import type { Redis, Reply } from '../../../../src/ports/drivers/redis.ts'
+import { createGroup } from '../../../../src/ports/views/redis/group.ts'
+import { createLanes } from '../../../../src/ports/views/redis/lanes.ts'
+import { groupBytesOf } from '../../../../src/ports/views/redis/layout.ts'
+import { ADVANCE, EVICT, INSERT, LOST, MISMATCH, RESET } from '../../../../src/ports/views/redis/scripts.ts'
 
 const NAMES = new Map([
   [ADVANCE, 'advance'],

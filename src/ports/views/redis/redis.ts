@@ -3,12 +3,12 @@
  * group goes in one call (redis-group.ts); a full timeline is read, made shorter and put back.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import type { Redis, Reply } from '../drivers/redis.ts'
-import { createGroup, type Group, type GroupStats } from './redis-group.ts'
-import { createInsertBatch } from './redis-insert.ts'
-import { createLanes } from './redis-lanes.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import type { Redis, Reply } from '../../drivers/redis.ts'
+import { createGroup, type Group, type GroupStats } from './group.ts'
+import { createInsertBatch } from './insert.ts'
+import { createLanes } from './lanes.ts'
 import {
   compact,
   encodeEntries,
@@ -20,9 +20,9 @@ import {
   readPage,
   trimBoundsOf,
   u32Bytes,
-} from './redis-layout.ts'
-import { ADVANCE, EVICT, INSERT, MERGE, OPEN, REPLACE, SETTLE } from './redis-scripts.ts'
-import type { LaneHorizons, Views } from './views.ts'
+} from './layout.ts'
+import { ADVANCE, EVICT, INSERT, MERGE, OPEN, REPLACE, SETTLE } from './scripts.ts'
+import type { LaneHorizons, Views } from '../views.ts'
 
 export interface RedisViewsOptions {
   readonly env: Env

@@ -1,7 +1,7 @@
 /** Packs the spreads of one batch by group: an entry, how many owners it goes to there, and these. */
 
-import { ENTRY_BYTES, writeEntry } from './redis-layout.ts'
-import type { Spread } from './views.ts'
+import { ENTRY_BYTES, writeEntry } from './layout.ts'
+import type { Spread } from '../views.ts'
 
 export interface InsertPart {
   readonly group: number

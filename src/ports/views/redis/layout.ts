@@ -10,8 +10,8 @@
  * group that has another length.
  */
 
-import { Pages } from './pages.ts'
-import type { Entries, ViewPage } from './views.ts'
+import { Pages } from '../pages.ts'
+import type { Entries, ViewPage } from '../views.ts'
 
 export const ENTRY_BYTES = 12
 export const HEADER_BYTES = 24

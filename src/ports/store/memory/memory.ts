@@ -3,10 +3,10 @@
  * Against: holds everything in memory, and nothing outlives the process but a `disk` within it.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { checked } from './checks.ts'
-import { isExpired } from './expiry.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { checked } from '../checks.ts'
+import { isExpired } from '../expiry.ts'
 import {
   checkpointDisk,
   createMemoryDisk,
@@ -18,10 +18,10 @@ import {
   partitionsFrom,
   type StoredRow,
   writeGroup,
-} from './memory-disk.ts'
-import type { Row, RowKey, RowRange, RowWrite, ScannedRow, Store, Table } from './store.ts'
+} from './disk.ts'
+import type { Row, RowKey, RowRange, RowWrite, ScannedRow, Store, Table } from '../store.ts'
 
-export { crash, createMemoryDisk, type MemoryDisk } from './memory-disk.ts'
+export { crash, createMemoryDisk, type MemoryDisk } from './disk.ts'
 
 export interface MemoryStoreOptions {
   readonly env: Env

@@ -9,7 +9,7 @@
  * Gives MISMATCH with the number that stands here, REPEATED for a change whose answer was lost, or its result.
  */
 
-import { defineScript, type RedisScript } from '../drivers/redis.ts'
+import { defineScript, type RedisScript } from '../../drivers/redis.ts'
 
 export const MISMATCH = -1
 export const REPEATED = -2

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { groupBytesOf, HEADER_BYTES, readPage, writeEntry } from '../../../src/ports/views/redis-layout.ts'
+import { groupBytesOf, HEADER_BYTES, readPage, writeEntry } from '../../../../src/ports/views/redis/layout.ts'
 
 const ENTRY_BYTES = 12
 const LANES = 2
