@@ -7,7 +7,7 @@
 import { freemem } from 'node:os'
 import { ID_MAX } from '../src/core/ids.ts'
 import { LIMITS } from '../src/core/limits.ts'
-import { createMemoryViews, type MemoryViews } from '../src/ports/views/memory.ts'
+import { createMemoryViews, type MemoryViews } from '../src/ports/views/memory/memory.ts'
 import type { Spread, Views } from '../src/ports/views/views.ts'
 import { type Graph, generatePowerLaw, loadMusae } from './graph.ts'
 import {

@@ -4,7 +4,7 @@
  */
 
 import { LIMITS } from '../src/core/limits.ts'
-import { createMemoryViews } from '../src/ports/views/memory.ts'
+import { createMemoryViews } from '../src/ports/views/memory/memory.ts'
 import type { Views } from '../src/ports/views/views.ts'
 import { type Bench, type BenchContext, type BenchResult, format } from './harness.ts'
 import { RawPipeline, type RedisServer, redisVersion, startRedis, zaddTail, zaddTo } from './redis.ts'

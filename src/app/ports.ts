@@ -6,7 +6,7 @@
 import { RivuletError } from '../core/errors.ts'
 import { createMemoryBus } from '../ports/bus/memory.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
-import { createMemoryViews, openMemoryViews } from '../ports/views/memory.ts'
+import { createMemoryViews, openMemoryViews } from '../ports/views/memory/memory.ts'
 import { createClosers } from './closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
 import { movesTable } from './move/tables.ts'

@@ -6,7 +6,7 @@ import type { Role } from '../../src/engine/shared.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
 const PARTITIONS = 4
 const started: Rivulet[] = []

@@ -9,7 +9,7 @@ import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { rowVersion, type RowWrite, type Store } from '../../src/ports/store/store.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
 export interface ColdSize {

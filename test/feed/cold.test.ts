@@ -9,7 +9,7 @@ import { outboxTable } from '../../src/feed/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import type { Store } from '../../src/ports/store/store.ts'
-import { createMemoryViews, openMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews, openMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import { openColdWorld, type ColdWorld } from './cold-world.ts'
 import { createDriver } from './machine.ts'
 

@@ -5,7 +5,7 @@ import { createSimulatedEnv, type SimulatedEnv } from '../../src/ports/env/simul
 import { createRandom } from '../../src/ports/env/random.ts'
 import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'
 import { crash, createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory.ts'
+import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 import { weaken, type WeakPorts } from '../support/weak.ts'
 

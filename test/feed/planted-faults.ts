@@ -37,7 +37,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a trim is off by one',
-    'ports/views/headers.ts',
+    'ports/views/memory/headers.ts',
     'Math.max(settledFloorOf(words, base), trimmedOf(words, base))',
     'Math.max(settledFloorOf(words, base), trimmedOf(words, base) > 0 ? trimmedOf(words, base) - 1 : 0)',
     1,

@@ -5,7 +5,7 @@ import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
 test('a replay after a crash leaves finished receipts as they were', async () => {
   const env = createRealEnv()

@@ -5,7 +5,7 @@ import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createRivulet } from '../../src/index.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
 test('since a minute, the latest first; who is said to come from the future counts as seen now', () => {
   const env = createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })

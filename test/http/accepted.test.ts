@@ -7,7 +7,7 @@ import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { Store } from '../../src/ports/store/store.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import { createWorld } from './world.ts'
 
 test('what was accepted is never told as failed', async () => {

@@ -8,7 +8,7 @@ import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { OpenApi, Operation, Parameter } from './contract.ts'
 import { createWorld, SERVER_KEY, type Person, type World } from './world.ts'
 

@@ -12,7 +12,7 @@ import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory.ts'
+import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory/memory.ts'
 import { createDriver } from '../feed/machine.ts'
 import { SERVER_KEY, TOKEN_SECRET } from './world.ts'
 

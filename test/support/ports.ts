@@ -8,7 +8,7 @@ import { createMemoryLog } from '../../src/ports/log/memory.ts'
 import type { Log } from '../../src/ports/log/log.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { Store } from '../../src/ports/store/store.ts'
-import { createMemoryViews } from '../../src/ports/views/memory.ts'
+import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
 export interface TestPorts {

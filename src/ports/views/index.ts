@@ -5,5 +5,5 @@ export {
   memoryViewsBytesMin,
   type MemoryViews,
   type MemoryViewsOptions,
-} from './memory.ts'
+} from './memory/memory.ts'
 export * from './views.ts'

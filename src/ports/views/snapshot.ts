@@ -15,7 +15,7 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { assert } from '../../core/errors.ts'
 import { syncFolder } from '../folder.ts'
-import { ENTRY_WORDS } from './slabs.ts'
+import { ENTRY_WORDS } from './memory/slabs.ts'
 
 /** A timeline as the file has it. Its entries are valid until the next one is asked for. */
 export interface SavedTimeline {

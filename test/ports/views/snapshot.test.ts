@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createRandom } from '../../../src/ports/env/random.ts'
-import { openMemoryViews, type MemoryViews } from '../../../src/ports/views/memory.ts'
+import { openMemoryViews, type MemoryViews } from '../../../src/ports/views/memory/memory.ts'
 
 const CAPACITY = 20
 const OWNERS = [1, 2, 3, 8_191, 8_192, 500_000, 2 ** 32 - 1]

@@ -21,7 +21,7 @@ import {
 import { packHigh } from './merger.ts'
 import { type Rings, slotWord } from './rings.ts'
 import { BLOCK_ENTRIES, SLAB_SHIFT, type Slabs } from './slabs.ts'
-import type { InsertCounts, Spread } from './views.ts'
+import type { InsertCounts, Spread } from '../views.ts'
 
 /** Enough to overlap; few enough that all of it is still in a near cache when it is used. */
 const GROUP_OWNERS = 256

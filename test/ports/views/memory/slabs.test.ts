@@ -7,7 +7,7 @@ import {
   SLAB_MASK,
   SLAB_SHIFT,
   Slabs,
-} from '../../../src/ports/views/slabs.ts'
+} from '../../../../src/ports/views/memory/slabs.ts'
 
 function takeAll(slabs: Slabs): number[] {
   const taken: number[] = []

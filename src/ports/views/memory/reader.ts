@@ -1,7 +1,7 @@
 /** Reads a ring from its newest entry down, whole blocks at a time, into a page. */
 
 import { COUNT_MASK, END_SHIFT, HIGH_BITS, HIGH_MASK, NEWEST, SLOT_MASK, STATE, TWO_32 } from './headers.ts'
-import type { Page, Pages } from './pages.ts'
+import type { Page, Pages } from '../pages.ts'
 import { slotWord } from './rings.ts'
 import { BLOCK_ENTRIES, BLOCK_NONE, ENTRY_WORDS, LINK_WORD, SLAB_SHIFT } from './slabs.ts'
 

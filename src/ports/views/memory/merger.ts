@@ -6,7 +6,7 @@
 import { HIGH_BITS, HIGH_MASK, TWO_32, raiseTrimmed } from './headers.ts'
 import type { Rings } from './rings.ts'
 import { ENTRY_WORDS } from './slabs.ts'
-import type { Entries } from './views.ts'
+import type { Entries } from '../views.ts'
 
 export class Merger {
   private readonly rings: Rings

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Clock } from '../../../src/ports/views/clock.ts'
-import { CLOCK_WARM, HEADER_SHIFT, Headers, NEWEST } from '../../../src/ports/views/headers.ts'
+import { Clock } from '../../../../src/ports/views/memory/clock.ts'
+import { CLOCK_WARM, HEADER_SHIFT, Headers, NEWEST } from '../../../../src/ports/views/memory/headers.ts'
 
 const SECOND_CHUNK = 8_192
 

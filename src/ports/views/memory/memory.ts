@@ -6,9 +6,9 @@
  * Only pages handed out by `range` and the copy of a slab being enlarged (10 MB at most) stand outside the budget.
  */
 
-import { RivuletError, assert } from '../../core/errors.ts'
-import { ID_MAX } from '../../core/ids.ts'
-import { LIMITS } from '../../core/limits.ts'
+import { RivuletError, assert } from '../../../core/errors.ts'
+import { ID_MAX } from '../../../core/ids.ts'
+import { LIMITS } from '../../../core/limits.ts'
 import { Clock } from './clock.ts'
 import {
   CHUNK_ACCOUNTS,
@@ -27,13 +27,13 @@ import {
   lowerFloor,
 } from './headers.ts'
 import { Merger } from './merger.ts'
-import { Pages } from './pages.ts'
+import { Pages } from '../pages.ts'
 import { Reader } from './reader.ts'
 import { Rings, blocksMax } from './rings.ts'
 import { BLOCK_BYTES, ENTRY_WORDS, Slabs } from './slabs.ts'
-import { readSnapshot, writeSnapshot, type SavedHead, type SavedTimeline } from './snapshot.ts'
+import { readSnapshot, writeSnapshot, type SavedHead, type SavedTimeline } from '../snapshot.ts'
 import { Spreader } from './spreader.ts'
-import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from './views.ts'
+import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from '../views.ts'
 
 const KIND_END = 1 << (32 - HIGH_BITS)
 /** Headers may take up to half of the budget, and a 32nd is kept for them, so that neither starves the other. */
