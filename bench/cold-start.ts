@@ -14,7 +14,7 @@ import { kindOf, newPostRow, outboxTable, postsTable } from '../src/feed/index.t
 import { createRivulet, type Rivulet } from '../src/index.ts'
 import { openSegmentLog } from '../src/ports/log/segments.ts'
 import { createRealEnv } from '../src/ports/env/real.ts'
-import { openLevelStore } from '../src/ports/store/leveldb.ts'
+import { openLevelStore } from '../src/ports/store/leveldb/leveldb.ts'
 import { rowVersion, type RowWrite, type Store } from '../src/ports/store/store.ts'
 import { openMemoryViews } from '../src/ports/views/memory/memory.ts'
 import { writeFollowing } from './engine-world.ts'

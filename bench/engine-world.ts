@@ -15,7 +15,7 @@ import {
 import type { Log } from '../src/ports/log/log.ts'
 import { openSegmentLog } from '../src/ports/log/segments.ts'
 import { createRealEnv } from '../src/ports/env/real.ts'
-import { openLevelStore } from '../src/ports/store/leveldb.ts'
+import { openLevelStore } from '../src/ports/store/leveldb/leveldb.ts'
 import { rowVersion, type RowWrite, type Store } from '../src/ports/store/store.ts'
 import { createMemoryViews } from '../src/ports/views/memory/memory.ts'
 import type { Views } from '../src/ports/views/views.ts'

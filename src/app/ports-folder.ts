@@ -1,7 +1,7 @@
 /** The log and the rows of a single process in one data folder, checked against each other. */
 
 import { openSegmentLog } from '../ports/log/segments.ts'
-import { openLevelStore } from '../ports/store/leveldb.ts'
+import { openLevelStore } from '../ports/store/leveldb/leveldb.ts'
 import type { Store } from '../ports/store/store.ts'
 import { createClosers } from './closers.ts'
 import { openDataFolder } from './data-folder.ts'

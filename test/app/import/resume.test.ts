@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createRandom } from '../../../src/ports/env/random.ts'
 import { unfinishedImports } from '../../../src/app/import/run.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
+import { openLevelStore } from '../../../src/ports/store/leveldb/leveldb.ts'
 import { env, pause, run, start } from '../../cli/cli.ts'
 import { describeWorld, tempFolder } from '../folders.ts'
 

@@ -10,7 +10,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
+import { openLevelStore } from '../../../src/ports/store/leveldb/leveldb.ts'
 import { posts, rowsOf } from './leveldb-rows.ts'
 
 const [folder, checkpointText] = process.argv.slice(2)

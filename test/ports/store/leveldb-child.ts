@@ -7,7 +7,7 @@
 
 import { RivuletError } from '../../../src/core/errors.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
+import { openLevelStore } from '../../../src/ports/store/leveldb/leveldb.ts'
 import type { Store } from '../../../src/ports/store/store.ts'
 import { claimOf, rowsOf } from './leveldb-rows.ts'
 

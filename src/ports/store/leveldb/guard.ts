@@ -6,7 +6,7 @@
  * replays everything after the restart.
  */
 
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { isRivuletError, RivuletError } from '../../../core/errors.ts'
 
 export interface Guard {
   /** The store was opened and has neither failed nor been closed. */

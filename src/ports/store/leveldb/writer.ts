@@ -11,8 +11,8 @@
  * no row that survived is above the highest version that did.
  */
 
-import type { LevelDb } from './level-open.ts'
-import { createSerialQueue, QueuedTask } from './serial-queue.ts'
+import type { LevelDb } from './open.ts'
+import { createSerialQueue, QueuedTask } from '../serial-queue.ts'
 import {
   createValueEncoder,
   expiryKey,
@@ -23,8 +23,8 @@ import {
   tableOfHighestVersionKey,
   type ValueEncoder,
   versionOf,
-} from './level-codec.ts'
-import type { RowWrite } from './store.ts'
+} from './codec.ts'
+import type { RowWrite } from '../store.ts'
 
 export interface LevelWriter {
   /** Atomic as a whole. The rows may be reused once it resolves. */

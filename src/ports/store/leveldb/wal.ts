@@ -18,9 +18,9 @@
 
 import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { levelCode } from './level-guard.ts'
-import { type Manifest, readManifest } from './level-manifest.ts'
-import { readRecords } from './level-records.ts'
+import { levelCode } from './guard.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { readRecords } from './records.ts'
 
 export interface WalDamage {
   readonly name: string

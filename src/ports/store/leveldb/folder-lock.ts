@@ -6,8 +6,8 @@
  * file LOCK in that folder, gives it up.
  */
 
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { openLevelDb } from './level-open.ts'
+import { isRivuletError, RivuletError } from '../../../core/errors.ts'
+import { openLevelDb } from './open.ts'
 
 export interface FolderLock {
   release(): Promise<void>

@@ -3,12 +3,12 @@
  * no caller notices.
  */
 
-import type { Env } from '../env/env.ts'
-import { areRemainsDue, firstHourNotDue } from './expiry.ts'
-import { expiryOf, expiryRange, rowKeyOfExpiryKey } from './level-codec.ts'
-import type { Guard } from './level-guard.ts'
-import type { LevelDb } from './level-open.ts'
-import type { LevelWriter } from './level-writer.ts'
+import type { Env } from '../../env/env.ts'
+import { areRemainsDue, firstHourNotDue } from '../expiry.ts'
+import { expiryOf, expiryRange, rowKeyOfExpiryKey } from './codec.ts'
+import type { Guard } from './guard.ts'
+import type { LevelDb } from './open.ts'
+import type { LevelWriter } from './writer.ts'
 
 const ROUND_EVERY_MS = 60_000
 const ROWS_PER_STEP = 256

@@ -3,9 +3,9 @@
 import { link, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { corruptMessage, levelCode } from './level-guard.ts'
-import { findWalDamage, mendWal } from './level-wal.ts'
+import { isRivuletError, RivuletError } from '../../../core/errors.ts'
+import { corruptMessage, levelCode } from './guard.ts'
+import { findWalDamage, mendWal } from './wal.ts'
 
 export type LevelDb = ClassicLevel<string, Buffer>
 

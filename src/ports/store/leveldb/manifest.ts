@@ -6,7 +6,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readRecords } from './level-records.ts'
+import { readRecords } from './records.ts'
 
 export interface Manifest {
   /** The oldest write-ahead file whose rows may not be in tables; all with a higher number are live, too. */

@@ -6,10 +6,10 @@
  * are in a synced table. What `level-wal.ts` may cut nevertheless, it says itself.
  */
 
-import type { LevelDb } from './level-open.ts'
-import { createValueEncoder, rowKey, type ValueEncoder, valueOf } from './level-codec.ts'
-import { createSerialQueue, QueuedTask } from './serial-queue.ts'
-import type { Inserted, RowInsert } from './store.ts'
+import type { LevelDb } from './open.ts'
+import { createValueEncoder, rowKey, type ValueEncoder, valueOf } from './codec.ts'
+import { createSerialQueue, QueuedTask } from '../serial-queue.ts'
+import type { Inserted, RowInsert } from '../store.ts'
 
 export interface LevelInserter {
   insert(rows: readonly RowInsert[]): Promise<readonly Inserted[]>

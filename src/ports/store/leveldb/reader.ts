@@ -10,10 +10,10 @@ import {
   startOfTable,
   valueOf,
   versionOf,
-} from './level-codec.ts'
-import type { LevelDb } from './level-open.ts'
-import { isExpired } from './expiry.ts'
-import type { Row, RowKey, RowRange, ScannedRow, Table } from './store.ts'
+} from './codec.ts'
+import type { LevelDb } from './open.ts'
+import { isExpired } from '../expiry.ts'
+import type { Row, RowKey, RowRange, ScannedRow, Table } from '../store.ts'
 
 /** Node has four threads for all files and databases; more ranges at a time would only wait for each other. */
 const RANGES_AT_A_TIME = 4

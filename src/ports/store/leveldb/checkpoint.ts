@@ -7,9 +7,9 @@
  * do nothing else. It does not report a failed flush there; the synced write that follows fails then.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import { WATERMARK_KEY } from './level-codec.ts'
-import type { LevelDb } from './level-open.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { WATERMARK_KEY } from './codec.ts'
+import type { LevelDb } from './open.ts'
 
 export interface Checkpoints {
   write(positions: readonly number[]): Promise<void>

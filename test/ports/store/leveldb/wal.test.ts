@@ -1,31 +1,21 @@
 /** Whatever happens to the write-ahead files: what is there after opening is a prefix of what was written. */
 
 import { spawn } from 'node:child_process'
-import {
-  appendFile,
-  cp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { appendFile, cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { memoryFolder } from '../../support/memory-folder.ts'
-import type { RivuletError } from '../../../src/core/errors.ts'
-import { createRandom } from '../../../src/ports/env/random.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { expectCode, scanAll } from '../../../src/ports/store/conformance.ts'
-import { crc32c } from '../../../src/ports/store/crc32c.ts'
-import { findWalDamage, mendWal } from '../../../src/ports/store/level-wal.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb.ts'
-import type { Store } from '../../../src/ports/store/store.ts'
-import { posts, rowsOf } from './leveldb-rows.ts'
-import { bundled } from '../../support/bundle.ts'
+import { memoryFolder } from '../../../support/memory-folder.ts'
+import type { RivuletError } from '../../../../src/core/errors.ts'
+import { createRandom } from '../../../../src/ports/env/random.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { expectCode, scanAll } from '../../../../src/ports/store/conformance.ts'
+import { crc32c } from '../../../../src/ports/store/leveldb/crc32c.ts'
+import { findWalDamage, mendWal } from '../../../../src/ports/store/leveldb/wal.ts'
+import { openLevelStore } from '../../../../src/ports/store/leveldb/leveldb.ts'
+import type { Store } from '../../../../src/ports/store/store.ts'
+import { posts, rowsOf } from '../leveldb-rows.ts'
+import { bundled } from '../../../support/bundle.ts'
 
 const BLOCK_BYTES = 32_768
 const HEADER_BYTES = 7

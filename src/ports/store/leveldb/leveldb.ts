@@ -6,17 +6,17 @@
  * Writes are not synced; `checkpoint` makes everything before it durable.
  */
 
-import type { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { checked } from './checks.ts'
-import { createCheckpoints } from './level-checkpoint.ts'
-import { createGuard, toFailure } from './level-guard.ts'
-import { createLevelInserter } from './level-inserter.ts'
-import { type LevelDb, type LevelTuning, openLevelDb } from './level-open.ts'
-import { readKeys, readPage, readRanges } from './level-reader.ts'
-import { startSweep } from './level-sweep.ts'
-import { createLevelWriter } from './level-writer.ts'
-import type { Store } from './store.ts'
+import type { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { checked } from '../checks.ts'
+import { createCheckpoints } from './checkpoint.ts'
+import { createGuard, toFailure } from './guard.ts'
+import { createLevelInserter } from './inserter.ts'
+import { type LevelDb, type LevelTuning, openLevelDb } from './open.ts'
+import { readKeys, readPage, readRanges } from './reader.ts'
+import { startSweep } from './sweep.ts'
+import { createLevelWriter } from './writer.ts'
+import type { Store } from '../store.ts'
 
 export interface LevelStoreOptions {
   readonly env: Env

@@ -11,10 +11,10 @@
  *   NUL w                        the watermark
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import { u32Key } from '../../core/keys.ts'
-import { expiryHour } from './expiry.ts'
-import type { RowKey } from './store.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { u32Key } from '../../../core/keys.ts'
+import { expiryHour } from '../expiry.ts'
+import type { RowKey } from '../store.ts'
 
 /** Just above NUL: where the range of a partition or a table ends. */
 const AFTER_NUL = '\x01'
