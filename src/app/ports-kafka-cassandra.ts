@@ -11,7 +11,7 @@ import {
   type KafkaLogOptions,
 } from '../ports/log/kafka.ts'
 import type { Log } from '../ports/log/log.ts'
-import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../ports/store/cassandra.ts'
+import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../ports/store/cassandra/cassandra.ts'
 import type { Views } from '../ports/views/views.ts'
 import { createClosers } from './closers.ts'
 import { guarded, passLeases, takeLease } from './lease.ts'

@@ -13,8 +13,8 @@ import type { Env } from '../../src/ports/env/env.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createRedisEphemeral } from '../../src/ports/ephemeral/redis.ts'
 import { migrateKafka, openKafkaLog, type KafkaLog } from '../../src/ports/log/kafka.ts'
-import { cqlName } from '../../src/ports/store/cassandra-tables.ts'
-import { migrateCassandra, openCassandraStore } from '../../src/ports/store/cassandra.ts'
+import { cqlName } from '../../src/ports/store/cassandra/tables.ts'
+import { migrateCassandra, openCassandraStore } from '../../src/ports/store/cassandra/cassandra.ts'
 import { createRedisViews } from '../../src/ports/views/redis/redis.ts'
 
 /** `host:port` of the nodes of each. */

@@ -2,7 +2,7 @@
 
 import { Client } from 'cassandra-driver'
 import { inject } from 'vitest'
-import type { CassandraOptions } from '../../../src/ports/store/cassandra.ts'
+import type { CassandraOptions } from '../../../src/ports/store/cassandra/cassandra.ts'
 import { ONCE, OTHER, VERSIONED } from '../../../src/ports/store/conformance-model.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 

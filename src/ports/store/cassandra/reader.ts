@@ -1,10 +1,10 @@
 /** Reads of a partition: keys, which of one partition are asked for together, and ranges, by pages. */
 
 import type { types } from 'cassandra-driver'
-import type { CassandraClient, Statement } from './cassandra-client.ts'
-import { mapBounded } from './cassandra-slots.ts'
-import { type Statements, toCqlPartition, toRow } from './cassandra-tables.ts'
-import type { Row, RowKey, RowRange, Table } from './store.ts'
+import type { CassandraClient, Statement } from './client.ts'
+import { mapBounded } from './slots.ts'
+import { type Statements, toCqlPartition, toRow } from './tables.ts'
+import type { Row, RowKey, RowRange, Table } from '../store.ts'
 
 export interface CassandraReader {
   get(keys: readonly RowKey[], nowMs: number): Promise<(Row | undefined)[]>

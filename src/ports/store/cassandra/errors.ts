@@ -1,7 +1,7 @@
 /** The driver's errors in our terms: what may pass is `unavailable`, what an operator must mend says where. */
 
 import { errors, types } from 'cassandra-driver'
-import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { isRivuletError, RivuletError } from '../../../core/errors.ts'
 
 /** The settings an operator is sent to. */
 export const CASSANDRA_SETTINGS = {

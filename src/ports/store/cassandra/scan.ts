@@ -4,10 +4,10 @@
  */
 
 import type { types } from 'cassandra-driver'
-import type { CassandraClient, Statement } from './cassandra-client.ts'
-import { readRows } from './cassandra-reader.ts'
-import { fromCqlPartition, endOf, type Statements, toCqlPartition, toRow } from './cassandra-tables.ts'
-import type { RowKey, ScannedRow, Table } from './store.ts'
+import type { CassandraClient, Statement } from './client.ts'
+import { readRows } from './reader.ts'
+import { fromCqlPartition, endOf, type Statements, toCqlPartition, toRow } from './tables.ts'
+import type { RowKey, ScannedRow, Table } from '../store.ts'
 
 /** Partitions of one token; a table has two at all only by design of whoever chose their names. */
 const TWINS_PAGE_ROWS = 1_000

@@ -2,16 +2,16 @@
 
 import type { Client } from 'cassandra-driver'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { isRivuletError } from '../../../src/core/errors.ts'
+import { isRivuletError } from '../../../../src/core/errors.ts'
 import {
   type CassandraOptions,
   migrateCassandra,
   openCassandraStore,
-} from '../../../src/ports/store/cassandra.ts'
-import { OTHER, VERSIONED } from '../../../src/ports/store/conformance-model.ts'
-import { expectCode } from '../../../src/ports/store/conformance.ts'
-import { startCassandraLogin } from './cassandra-login.ts'
-import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from './cassandra-place.ts'
+} from '../../../../src/ports/store/cassandra/cassandra.ts'
+import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { expectCode } from '../../../../src/ports/store/conformance.ts'
+import { startCassandraLogin } from '../cassandra-login.ts'
+import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from '../cassandra-place.ts'
 
 const KEYSPACE = 'suite_schema'
 const options = optionsOf(KEYSPACE)

@@ -3,8 +3,8 @@
  * would only move the queue into the servers, where nobody sees it.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
 
 export interface Slots {
   /** Nothing runs and nothing waits. */

@@ -1,9 +1,9 @@
 /** The bound on what runs at once, and on who waits for it. */
 
 import { expect, test } from 'vitest'
-import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
-import { createSlots, mapBounded } from '../../../src/ports/store/cassandra-slots.ts'
-import { expectCode } from '../../../src/ports/store/conformance.ts'
+import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
+import { createSlots, mapBounded } from '../../../../src/ports/store/cassandra/slots.ts'
+import { expectCode } from '../../../../src/ports/store/conformance.ts'
 
 const setUp = (count: number, waitingMax: number) => {
   const env = createSimulatedEnv({ seed: 1, startMs: 0 })

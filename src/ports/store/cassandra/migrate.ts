@@ -4,9 +4,9 @@
  * once; two nodes could each make a table of that name. A migration that broke off is finished by the next.
  */
 
-import type { CassandraClient, CassandraOptions } from './cassandra-client.ts'
-import { connectCassandra } from './cassandra-client.ts'
-import { CASSANDRA_SETTINGS, configInvalid, unavailable } from './cassandra-errors.ts'
+import type { CassandraClient, CassandraOptions } from './client.ts'
+import { connectCassandra } from './client.ts'
+import { CASSANDRA_SETTINGS, configInvalid, unavailable } from './errors.ts'
 import {
   assertDeployment,
   assertKeyspaceName,
@@ -20,9 +20,9 @@ import {
   readKeyspace,
   readMeta,
   SCHEMA_VERSION,
-} from './cassandra-schema.ts'
-import { mapBounded } from './cassandra-slots.ts'
-import { WATERMARK_TABLE } from './cassandra-watermark.ts'
+} from './schema.ts'
+import { mapBounded } from './slots.ts'
+import { WATERMARK_TABLE } from './watermark.ts'
 
 export interface MigrationOptions extends CassandraOptions {
   /** Of a keyspace that is made now; one that is there keeps its own. */

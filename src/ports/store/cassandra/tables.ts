@@ -9,9 +9,9 @@
  */
 
 import { types } from 'cassandra-driver'
-import { assert } from '../../core/errors.ts'
-import { isExpired } from './expiry.ts'
-import type { Row, RowKey, Table } from './store.ts'
+import { assert } from '../../../core/errors.ts'
+import { isExpired } from '../expiry.ts'
+import type { Row, RowKey, Table } from '../store.ts'
 
 const NAME = /^[a-z][a-z0-9_]{0,45}$/
 const PREFIX = 't_'

@@ -10,20 +10,20 @@
  * A reader may see a write that was not acknowledged, and of its tables one before the other.
  */
 
-import { assert, RivuletError } from '../../core/errors.ts'
-import { checked } from './checks.ts'
-import { type CassandraOptions, connectCassandra } from './cassandra-client.ts'
-import { createCassandraInserter } from './cassandra-inserter.ts'
-import { createCassandraReader } from './cassandra-reader.ts'
-import { scanCassandra } from './cassandra-scan.ts'
-import { assertKeyspaceName, assertMigrated } from './cassandra-schema.ts'
-import { createStatementsOf } from './cassandra-tables.ts'
-import { createCassandraWatermark } from './cassandra-watermark.ts'
-import { createCassandraWriter } from './cassandra-writer.ts'
-import type { Store } from './store.ts'
+import { assert, RivuletError } from '../../../core/errors.ts'
+import { checked } from '../checks.ts'
+import { type CassandraOptions, connectCassandra } from './client.ts'
+import { createCassandraInserter } from './inserter.ts'
+import { createCassandraReader } from './reader.ts'
+import { scanCassandra } from './scan.ts'
+import { assertKeyspaceName, assertMigrated } from './schema.ts'
+import { createStatementsOf } from './tables.ts'
+import { createCassandraWatermark } from './watermark.ts'
+import { createCassandraWriter } from './writer.ts'
+import type { Store } from '../store.ts'
 
-export type { CassandraOptions } from './cassandra-client.ts'
-export { keyspaceOwner, migrateCassandra, type MigrationOptions } from './cassandra-migrate.ts'
+export type { CassandraOptions } from './client.ts'
+export { keyspaceOwner, migrateCassandra, type MigrationOptions } from './migrate.ts'
 
 export async function openCassandraStore(options: CassandraOptions): Promise<Store> {
   const { env, keyspace, tables } = options

@@ -4,9 +4,9 @@
  */
 
 import { Client, errors, policies, types, type Host, type QueryOptions } from 'cassandra-driver'
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { sleep } from '../env/sleep.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { sleep } from '../../env/sleep.ts'
 import {
   CASSANDRA_SETTINGS,
   configInvalid,
@@ -15,9 +15,9 @@ import {
   rootOf,
   toStoreError,
   unavailable,
-} from './cassandra-errors.ts'
-import { createSlots } from './cassandra-slots.ts'
-import type { Table } from './store.ts'
+} from './errors.ts'
+import { createSlots } from './slots.ts'
+import type { Table } from '../store.ts'
 
 export interface CassandraOptions {
   readonly env: Env

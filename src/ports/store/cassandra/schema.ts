@@ -3,12 +3,12 @@
  * version of the schema and the deployment it belongs to; only transactions write it.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { CassandraClient, CassandraOptions } from './cassandra-client.ts'
-import { CASSANDRA_SETTINGS, configInvalid } from './cassandra-errors.ts'
-import { COLUMNS, cqlName, isOurTable } from './cassandra-tables.ts'
-import { WATERMARK_COLUMNS, WATERMARK_TABLE } from './cassandra-watermark.ts'
-import type { Table } from './store.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { CassandraClient, CassandraOptions } from './client.ts'
+import { CASSANDRA_SETTINGS, configInvalid } from './errors.ts'
+import { COLUMNS, cqlName, isOurTable } from './tables.ts'
+import { WATERMARK_COLUMNS, WATERMARK_TABLE } from './watermark.ts'
+import type { Table } from '../store.ts'
 
 export const SCHEMA_VERSION = 1
 export const META_TABLE = 'rivulet_meta'

@@ -4,8 +4,8 @@
  * is replicated already, so a checkpoint has nothing to flush.
  */
 
-import { assert } from '../../core/errors.ts'
-import type { CassandraClient } from './cassandra-client.ts'
+import { assert } from '../../../core/errors.ts'
+import type { CassandraClient } from './client.ts'
 
 export interface CassandraWatermark {
   raise(positions: readonly number[]): Promise<void>

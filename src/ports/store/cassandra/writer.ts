@@ -7,12 +7,12 @@
  * over three tables. That holds only while the partition key is the partition string alone.
  */
 
-import type { Env } from '../env/env.ts'
-import type { CassandraClient, Statement } from './cassandra-client.ts'
-import { RivuletError } from '../../core/errors.ts'
-import { mapBounded } from './cassandra-slots.ts'
-import { type Statements, toCqlEnd, toCqlPartition } from './cassandra-tables.ts'
-import type { RowWrite, Table } from './store.ts'
+import type { Env } from '../../env/env.ts'
+import type { CassandraClient, Statement } from './client.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { mapBounded } from './slots.ts'
+import { type Statements, toCqlEnd, toCqlPartition } from './tables.ts'
+import type { RowWrite, Table } from '../store.ts'
 
 export interface CassandraWriter {
   write(rows: readonly RowWrite[]): Promise<void>

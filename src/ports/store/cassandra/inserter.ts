@@ -6,14 +6,14 @@
  */
 
 import { types } from 'cassandra-driver'
-import { isRivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { sleep } from '../env/sleep.ts'
-import type { CassandraClient } from './cassandra-client.ts'
-import { unavailable } from './cassandra-errors.ts'
-import { createSlots, mapBounded, type Slots } from './cassandra-slots.ts'
-import { type Statements, toCqlPartition } from './cassandra-tables.ts'
-import type { Inserted, RowInsert, Table } from './store.ts'
+import { isRivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { sleep } from '../../env/sleep.ts'
+import type { CassandraClient } from './client.ts'
+import { unavailable } from './errors.ts'
+import { createSlots, mapBounded, type Slots } from './slots.ts'
+import { type Statements, toCqlPartition } from './tables.ts'
+import type { Inserted, RowInsert, Table } from '../store.ts'
 
 export interface CassandraInserter {
   insert(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
