@@ -13,7 +13,7 @@ import {
   packFollowers,
 } from '../src/graph/index.ts'
 import type { Log } from '../src/ports/log/log.ts'
-import { openSegmentLog } from '../src/ports/log/segments.ts'
+import { openSegmentLog } from '../src/ports/log/segments/segments.ts'
 import { createRealEnv } from '../src/ports/env/real.ts'
 import { openLevelStore } from '../src/ports/store/leveldb/leveldb.ts'
 import { rowVersion, type RowWrite, type Store } from '../src/ports/store/store.ts'

@@ -1,6 +1,6 @@
 /** The log and the rows of a single process in one data folder, checked against each other. */
 
-import { openSegmentLog } from '../ports/log/segments.ts'
+import { openSegmentLog } from '../ports/log/segments/segments.ts'
 import { openLevelStore } from '../ports/store/leveldb/leveldb.ts'
 import type { Store } from '../ports/store/store.ts'
 import { createClosers } from './closers.ts'

@@ -9,4 +9,4 @@ export {
   type MemoryLog,
   type MemoryLogOptions,
 } from './memory.ts'
-export { openSegmentLog, type SegmentLogOptions } from './segments.ts'
+export { openSegmentLog, type SegmentLogOptions } from './segments/segments.ts'

@@ -2,7 +2,7 @@
 
 import { writeSync } from 'node:fs'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments.ts'
+import { openSegmentLog } from '../../../src/ports/log/segments/segments.ts'
 
 const [folder, firstNumber] = process.argv.slice(2)
 /** Whole, and before anything else happens: a pipe that is full takes a part, or nothing for a moment. */

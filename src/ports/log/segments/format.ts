@@ -13,8 +13,8 @@
  */
 
 import { crc32 } from 'node:zlib'
-import { LIMITS } from '../../core/limits.ts'
-import type { LogRecord } from './log.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { LogRecord } from '../log.ts'
 
 export const FORMAT_VERSION = 1
 export const FILE_HEADER_BYTES = 64

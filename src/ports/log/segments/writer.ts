@@ -6,11 +6,11 @@
  * being written; the last ones stay for readers that are close behind, and are then used again.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { checkAppend, logClosed } from './append-checks.ts'
-import type { LogRecord } from './log.ts'
-import { BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, encodeBatchHeader, encodeRecord } from './segment-format.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { checkAppend, logClosed } from '../append-checks.ts'
+import type { LogRecord } from '../log.ts'
+import { BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, encodeBatchHeader, encodeRecord } from './format.ts'
 
 /** More than the largest record with its headers, so that a record is always in one batch. */
 const ARENA_BYTES = 4 * 1024 * 1024

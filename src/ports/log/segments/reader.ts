@@ -6,12 +6,12 @@
  * The log keeps what consumers need; a follower may find that the segment it is in has been removed.
  */
 
-import { assert } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
-import type { FollowReader } from './consumer.ts'
-import type { LogBatch } from './log.ts'
-import { damaged } from './segment-examine.ts'
-import type { SegmentFile, SegmentFiles } from './segment-files.ts'
+import { assert } from '../../../core/errors.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { FollowReader } from '../consumer.ts'
+import type { LogBatch } from '../log.ts'
+import { damaged } from './examine.ts'
+import type { SegmentFile, SegmentFiles } from './files.ts'
 import {
   BATCH_HEADER_BYTES,
   FILE_HEADER_BYTES,
@@ -19,8 +19,8 @@ import {
   batchBytesAt,
   isRecordIntact,
   recordEndAt,
-} from './segment-format.ts'
-import type { Segment } from './segment-set.ts'
+} from './format.ts'
+import type { Segment } from './set.ts'
 
 /** Any record, with a batch header before it, fits. */
 const WINDOW_BYTES = LIMITS.logRecordBytesMax + 64 * 1024

@@ -1,12 +1,12 @@
 /** Opens the folder of a segment log: checks what is there, cuts a torn tail, makes the first segment. */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { damaged, examineLastSegment, type Tail } from './segment-examine.ts'
-import type { SegmentFile, SegmentFiles } from './segment-files.ts'
-import { FILE_HEADER_BYTES, encodeBatchHeader } from './segment-format.ts'
-import { createSegment, listSegments, segmentPath, type Segment } from './segment-set.ts'
-import { loadState, type LogState } from './segment-state.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { damaged, examineLastSegment, type Tail } from './examine.ts'
+import type { SegmentFile, SegmentFiles } from './files.ts'
+import { FILE_HEADER_BYTES, encodeBatchHeader } from './format.ts'
+import { createSegment, listSegments, segmentPath, type Segment } from './set.ts'
+import { loadState, type LogState } from './state.ts'
 
 export interface RecoveryOptions {
   readonly env: Env

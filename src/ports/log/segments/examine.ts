@@ -16,7 +16,7 @@
  * - bytes behind the last batch in which no record can be made out.
  */
 
-import { RivuletError } from '../../core/errors.ts'
+import { RivuletError } from '../../../core/errors.ts'
 import {
   BATCH_HEADER_BYTES,
   BATCH_MARKER,
@@ -25,7 +25,7 @@ import {
   batchBytesAt,
   isRecordIntact,
   recordEndAt,
-} from './segment-format.ts'
+} from './format.ts'
 
 const SECTOR_BYTES = 512
 const BATCH_BYTES_MIN = BATCH_HEADER_BYTES + RECORD_HEADER_BYTES

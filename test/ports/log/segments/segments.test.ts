@@ -2,11 +2,11 @@ import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { logConformance } from '../../../src/ports/log/conformance.ts'
-import type { LogCursor } from '../../../src/ports/log/log.ts'
-import { nodeFiles } from '../../../src/ports/log/segment-files.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { logConformance } from '../../../../src/ports/log/conformance.ts'
+import type { LogCursor } from '../../../../src/ports/log/log.ts'
+import { nodeFiles } from '../../../../src/ports/log/segments/files.ts'
+import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
 
 const env = createRealEnv()
 const newFolder = () => mkdtemp(join(tmpdir(), 'rivulet-log-'))

@@ -4,7 +4,7 @@
  */
 
 import * as fs from 'node:fs'
-import { syncFolder } from '../folder.ts'
+import { syncFolder } from '../../folder.ts'
 import { promisify } from 'node:util'
 
 export interface SegmentFile {

@@ -11,18 +11,18 @@
  * Does not promise: that only one process has the folder open; whoever opens it must hold a lock.
  */
 
-import { RivuletError, isRivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
-import { nodeFiles, type SegmentFile, type SegmentFiles } from './segment-files.ts'
-import { FILE_HEADER_BYTES } from './segment-format.ts'
-import { SegmentReader, type ReadableLog } from './segment-reader.ts'
-import { recoverLog, type RecoveredLog } from './segment-recovery.ts'
-import { createSegment, removeOldSegments, type Segment } from './segment-set.ts'
-import { createStateSaver, saveState, type StateSaver } from './segment-state.ts'
-import { SegmentWriter } from './segment-writer.ts'
+import { RivuletError, isRivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { checkPosition, groupTaken, logClosed } from '../append-checks.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from '../consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from '../log.ts'
+import { nodeFiles, type SegmentFile, type SegmentFiles } from './files.ts'
+import { FILE_HEADER_BYTES } from './format.ts'
+import { SegmentReader, type ReadableLog } from './reader.ts'
+import { recoverLog, type RecoveredLog } from './recovery.ts'
+import { createSegment, removeOldSegments, type Segment } from './set.ts'
+import { createStateSaver, saveState, type StateSaver } from './state.ts'
+import { SegmentWriter } from './writer.ts'
 
 export interface SegmentLogOptions {
   readonly env: Env

@@ -6,9 +6,9 @@
 
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import type { SegmentFiles } from './segment-files.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import type { SegmentFiles } from './files.ts'
 
 const FORMAT_VERSION = 1
 const NAME = 'consumers.json'

@@ -1,10 +1,10 @@
 /** The segment files of a folder, oldest first: opening, beginning a new one, and letting old ones go. */
 
 import { join } from 'node:path'
-import { RivuletError } from '../../core/errors.ts'
-import { damaged } from './segment-examine.ts'
-import type { SegmentFile, SegmentFiles } from './segment-files.ts'
-import { FILE_HEADER_BYTES, decodeFileHeader, encodeFileHeader, type FileHeader } from './segment-format.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { damaged } from './examine.ts'
+import type { SegmentFile, SegmentFiles } from './files.ts'
+import { FILE_HEADER_BYTES, decodeFileHeader, encodeFileHeader, type FileHeader } from './format.ts'
 
 export interface Segment extends FileHeader {
   readonly path: string
