@@ -3,7 +3,7 @@ import { guarded, passLeases, takeLease } from '../../src/app/lease.ts'
 import { createMembers } from '../../src/engine/members.ts'
 import { RivuletError } from '../../src/core/errors.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { Store } from '../../src/ports/store/store.ts'
 

@@ -5,7 +5,7 @@ import { listDeadLetters, replayDeadLetters } from '../../src/app/dead-letters.t
 import { deadLettersTable, type DeadLetter } from '../../src/engine/dead-letters.ts'
 import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { rowVersion, type Store } from '../../src/ports/store/store.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'

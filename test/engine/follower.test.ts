@@ -6,7 +6,7 @@ import { defineEvent, defineNotice, encodeEvent, eventDecoder, type Event } from
 import { createFollower } from '../../src/engine/follower.ts'
 import { progressed, type LaneProgress } from '../../src/engine/progress.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 
 const happened = defineEvent(1, 'happened', struct({ n: u32 }))
 const noticed = defineNotice(2, 'noticed', struct({ n: u32 }))

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import type { Role } from '../../src/engine/shared.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 

@@ -3,7 +3,7 @@
 import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'
 import { createSimulatedEnv, type SimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createRandom } from '../../src/ports/env/random.ts'
-import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { crash, createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews, memoryViewsBytesMin } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'

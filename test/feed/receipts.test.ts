@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { createRivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createRivulet } from '../../src/index.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 

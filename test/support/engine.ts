@@ -3,7 +3,7 @@
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import type { Env } from '../../src/ports/env/env.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'

@@ -8,5 +8,5 @@ export {
   type MemoryDisk,
   type MemoryLog,
   type MemoryLogOptions,
-} from './memory.ts'
+} from './memory/memory.ts'
 export { openSegmentLog, type SegmentLogOptions } from './segments/segments.ts'

@@ -15,7 +15,7 @@ import {
   type OpenRivulet,
 } from '../../../src/index.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../../src/ports/log/memory.ts'
+import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
 import type { Store } from '../../../src/ports/store/store.ts'
 import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 

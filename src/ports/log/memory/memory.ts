@@ -4,12 +4,12 @@
  * records, and the commits of the last second.
  */
 
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
-import { checkAppend, checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
-import { MemoryReader } from './memory-reader.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
+import { checkAppend, checkPosition, groupTaken, logClosed } from '../append-checks.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from '../consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from '../log.ts'
+import { MemoryReader } from './reader.ts'
 
 export interface MemoryLogOptions {
   readonly env: Env

@@ -1,8 +1,8 @@
 /** One position per partition over the records of a memory log; partitions take turns. */
 
-import { LIMITS } from '../../core/limits.ts'
-import type { FollowReader } from './consumer.ts'
-import type { LogBatch } from './log.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { FollowReader } from '../consumer.ts'
+import type { LogBatch } from '../log.ts'
 import type { MemoryPartition, MemoryRecord } from './memory.ts'
 
 /** The position in a partition that is not read: behind all there will ever be. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
-import { logConformance } from '../../../src/ports/log/conformance.ts'
-import { createMemoryDisk, createMemoryLog, type MemoryLog } from '../../../src/ports/log/memory.ts'
+import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
+import { logConformance } from '../../../../src/ports/log/conformance.ts'
+import { createMemoryDisk, createMemoryLog, type MemoryLog } from '../../../../src/ports/log/memory/memory.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
