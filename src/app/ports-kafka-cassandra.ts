@@ -9,7 +9,7 @@ import {
   openKafkaLog,
   type KafkaLog,
   type KafkaLogOptions,
-} from '../ports/log/kafka.ts'
+} from '../ports/log/kafka/kafka.ts'
 import type { Log } from '../ports/log/log.ts'
 import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../ports/store/cassandra/cassandra.ts'
 import type { Views } from '../ports/views/views.ts'

@@ -1,7 +1,7 @@
 /** A Kafka log that several clients share: partitions that move between the consumers of a group, and followers. */
 
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import type { KafkaLog } from '../../../src/ports/log/kafka.ts'
+import type { KafkaLog } from '../../../src/ports/log/kafka/kafka.ts'
 import type { LogConsumer } from '../../../src/ports/log/log.ts'
 import { kafka } from '../../../tools/engines/kafka.ts'
 import { testEngines } from '../../support/engines-up.ts'

@@ -2,8 +2,8 @@
 
 import { Admin } from '@platformatic/kafka'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openKafkaLog, type KafkaLog, type KafkaLogOptions } from '../../../src/ports/log/kafka.ts'
-import { migrateKafka } from '../../../src/ports/log/kafka-topics.ts'
+import { openKafkaLog, type KafkaLog, type KafkaLogOptions } from '../../../src/ports/log/kafka/kafka.ts'
+import { migrateKafka } from '../../../src/ports/log/kafka/topics.ts'
 import type { Log } from '../../../src/ports/log/log.ts'
 
 export const env = createRealEnv()

@@ -4,7 +4,7 @@
  * does not skip an answer that comes too late).
  */
 
-import { within } from '../env/deadlines.ts'
+import { within } from '../../env/deadlines.ts'
 import {
   apiVersionsV3,
   ConnectionPool,
@@ -30,8 +30,8 @@ import {
   type Broker,
   type Connection,
 } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type KafkaSettings } from './kafka-settings.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type KafkaSettings } from './settings.ts'
 
 type Callback = (error: Error | null, response?: unknown) => void
 interface Api<A extends unknown[], R> {

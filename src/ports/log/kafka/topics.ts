@@ -3,22 +3,15 @@
  * its partitions decide where a key is, and its settings whether an acknowledged record can be lost.
  */
 
-import { sleep } from '../env/sleep.ts'
-import { assert } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
-import type { Env } from '../env/env.ts'
-import { readConfig, withAdmin } from './kafka-admin.ts'
-import { KafkaCluster } from './kafka-cluster.ts'
-import type { TopicState } from './kafka-leaders.ts'
-import { BATCH_BYTES_MAX } from './kafka-lane.ts'
-import {
-  CODE,
-  codeOf,
-  settingsOf,
-  wrongKafka,
-  type KafkaAddress,
-  type KafkaSettings,
-} from './kafka-settings.ts'
+import { sleep } from '../../env/sleep.ts'
+import { assert } from '../../../core/errors.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { Env } from '../../env/env.ts'
+import { readConfig, withAdmin } from './admin.ts'
+import { KafkaCluster } from './cluster.ts'
+import type { TopicState } from './leaders.ts'
+import { BATCH_BYTES_MAX } from './lane.ts'
+import { CODE, codeOf, settingsOf, wrongKafka, type KafkaAddress, type KafkaSettings } from './settings.ts'
 
 export interface MigrateKafkaOptions extends KafkaAddress {
   readonly env: Env

@@ -8,8 +8,8 @@ import {
   type Broker,
   type ConnectionOptions,
 } from '@platformatic/kafka'
-import { assert, RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
+import { assert, RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
 
 /** How the brokers are reached. */
 export interface KafkaAddress {

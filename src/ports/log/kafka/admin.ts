@@ -1,9 +1,9 @@
 /** What is asked of the cluster now and then, through the client's admin; each time with connections of its own. */
 
-import { within } from '../env/deadlines.ts'
+import { within } from '../../env/deadlines.ts'
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import type { KafkaCluster } from './kafka-cluster.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { KafkaCluster } from './cluster.ts'
 import {
   CODE,
   codeOf,
@@ -14,7 +14,7 @@ import {
   unreachable,
   wrongKafka,
   type KafkaSettings,
-} from './kafka-settings.ts'
+} from './settings.ts'
 
 const ADMIN_TIMEOUT_MS = 10_000
 

@@ -4,15 +4,15 @@
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import { checkAppend, logClosed } from './append-checks.ts'
-import type { LogRecord } from './log.ts'
-import { Calls, type Call, type Piece } from './kafka-calls.ts'
-import type { KafkaCluster, ProducerId } from './kafka-cluster.ts'
-import { BATCH_BYTES_MAX, Lane, RECORD_OVERHEAD_BYTES } from './kafka-lane.ts'
-import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
-import { KafkaSender } from './kafka-sender.ts'
-import type { KafkaSettings } from './kafka-settings.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { checkAppend, logClosed } from '../append-checks.ts'
+import type { LogRecord } from '../log.ts'
+import { Calls, type Call, type Piece } from './calls.ts'
+import type { KafkaCluster, ProducerId } from './cluster.ts'
+import { BATCH_BYTES_MAX, Lane, RECORD_OVERHEAD_BYTES } from './lane.ts'
+import { encodeKey, partitionOfKey } from './partitioner.ts'
+import { KafkaSender } from './sender.ts'
+import type { KafkaSettings } from './settings.ts'
 
 export interface ProducerOptions {
   readonly settings: KafkaSettings

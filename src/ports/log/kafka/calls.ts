@@ -4,8 +4,8 @@
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import type { Env } from '../env/env.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Env } from '../../env/env.ts'
 
 export interface Call {
   readonly positions: number[]

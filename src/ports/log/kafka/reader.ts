@@ -4,13 +4,13 @@
  * group's committed position; the oldest record.
  */
 
-import { within } from '../env/deadlines.ts'
-import type { LogReader } from './consumer.ts'
-import type { LogBatch, OnAssigned } from './log.ts'
-import type { KafkaCluster } from './kafka-cluster.ts'
-import { KafkaFetcher } from './kafka-fetcher.ts'
-import { GroupMember } from './kafka-member.ts'
-import { backoffMs, describeError, type KafkaSettings } from './kafka-settings.ts'
+import { within } from '../../env/deadlines.ts'
+import type { LogReader } from '../consumer.ts'
+import type { LogBatch, OnAssigned } from '../log.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { KafkaFetcher } from './fetcher.ts'
+import { GroupMember } from './member.ts'
+import { backoffMs, describeError, type KafkaSettings } from './settings.ts'
 
 export interface ReaderOptions {
   readonly settings: KafkaSettings

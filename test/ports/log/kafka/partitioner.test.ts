@@ -1,6 +1,6 @@
 import { compatibilityPartitioner } from '@platformatic/kafka'
 import { expect, it } from 'vitest'
-import { encodeKey, murmur2, partitionOfKey } from '../../../src/ports/log/kafka-partitioner.ts'
+import { encodeKey, murmur2, partitionOfKey } from '../../../../src/ports/log/kafka/partitioner.ts'
 
 /** Of Kafka's own tests (UtilsTest.testMurmur2). */
 const KNOWN: readonly (readonly [string, number])[] = [

@@ -8,20 +8,13 @@
  */
 
 import { NumericMap, type Connection } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import type { Piece } from './kafka-calls.ts'
-import type { KafkaCluster, ProducerId } from './kafka-cluster.ts'
-import type { Lane } from './kafka-lane.ts'
-import type { Leader } from './kafka-leaders.ts'
-import { KafkaLink } from './kafka-link.ts'
-import {
-  backoffMs,
-  CODE,
-  describeError,
-  nameOf,
-  PRODUCE_TIMEOUT_MS,
-  type KafkaSettings,
-} from './kafka-settings.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { Piece } from './calls.ts'
+import type { KafkaCluster, ProducerId } from './cluster.ts'
+import type { Lane } from './lane.ts'
+import type { Leader } from './leaders.ts'
+import { KafkaLink } from './link.ts'
+import { backoffMs, CODE, describeError, nameOf, PRODUCE_TIMEOUT_MS, type KafkaSettings } from './settings.ts'
 
 export interface SenderOptions {
   readonly settings: KafkaSettings

@@ -1,8 +1,8 @@
 /** Where a consumer is in one partition: what has been fetched and not yet handed over. */
 
 import type { RecordsBatch } from '@platformatic/kafka'
-import { LIMITS } from '../../core/limits.ts'
-import type { LogBatch } from './log.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { LogBatch } from '../log.ts'
 
 /** The bit of a batch that holds no records of ours, such as the mark of a transaction. */
 const IS_CONTROL = 1 << 5

@@ -5,13 +5,13 @@
  */
 
 import type { fetchV17 } from '@platformatic/kafka'
-import type { FollowReader } from './consumer.ts'
-import type { LogBatch } from './log.ts'
-import type { KafkaCluster } from './kafka-cluster.ts'
-import { groupByLeader, type Leader } from './kafka-leaders.ts'
-import { KafkaLink } from './kafka-link.ts'
-import { backoffMs, CODE, describeError, type KafkaSettings } from './kafka-settings.ts'
-import { Track } from './kafka-track.ts'
+import type { FollowReader } from '../consumer.ts'
+import type { LogBatch } from '../log.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { groupByLeader, type Leader } from './leaders.ts'
+import { KafkaLink } from './link.ts'
+import { backoffMs, CODE, describeError, type KafkaSettings } from './settings.ts'
+import { Track } from './track.ts'
 
 export interface FetcherOptions {
   readonly settings: KafkaSettings

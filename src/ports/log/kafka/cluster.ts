@@ -3,13 +3,13 @@
  * answers, in turn, so that a dead or frozen one is passed over; asked again when a request went wrong.
  */
 
-import { sleep } from '../env/sleep.ts'
+import { sleep } from '../../env/sleep.ts'
 import type { Broker } from '@platformatic/kafka'
-import { RivuletError } from '../../core/errors.ts'
-import type { LogBounds } from './log.ts'
-import { groupByLeader, type Leader, type TopicState } from './kafka-leaders.ts'
-import { KafkaLink } from './kafka-link.ts'
-import { backoffMs, brokerOf, CODE, nameOf, unreachable, type KafkaSettings } from './kafka-settings.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import type { LogBounds } from '../log.ts'
+import { groupByLeader, type Leader, type TopicState } from './leaders.ts'
+import { KafkaLink } from './link.ts'
+import { backoffMs, brokerOf, CODE, nameOf, unreachable, type KafkaSettings } from './settings.ts'
 
 export interface ProducerId {
   readonly id: bigint

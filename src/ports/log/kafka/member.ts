@@ -6,9 +6,9 @@
  * for ever) and is followed by another under the same member id, which costs no rebalance if it comes in time.
  */
 
-import { within } from '../env/deadlines.ts'
+import { within } from '../../env/deadlines.ts'
 import { Consumer, type ConsumerOptions } from '@platformatic/kafka'
-import { CONNECT_TIMEOUT_MS, guarded, type KafkaSettings } from './kafka-settings.ts'
+import { CONNECT_TIMEOUT_MS, guarded, type KafkaSettings } from './settings.ts'
 
 export interface MemberOptions {
   readonly settings: KafkaSettings

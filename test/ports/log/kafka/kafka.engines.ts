@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import type { RivuletError } from '../../../src/core/errors.ts'
-import { logConformance } from '../../../src/ports/log/conformance.ts'
-import { migrateKafka } from '../../../src/ports/log/kafka-topics.ts'
-import type { LogConsumer } from '../../../src/ports/log/log.ts'
-import { kafka } from '../../../tools/engines/kafka.ts'
-import { testEngines } from '../../support/engines-up.ts'
-import { checkLoad, startLoad } from './kafka-load.ts'
-import { createTopic, env, pause, readAll, withAdmin, type TestTopic } from './kafka-support.ts'
+import type { RivuletError } from '../../../../src/core/errors.ts'
+import { logConformance } from '../../../../src/ports/log/conformance.ts'
+import { migrateKafka } from '../../../../src/ports/log/kafka/topics.ts'
+import type { LogConsumer } from '../../../../src/ports/log/log.ts'
+import { kafka } from '../../../../tools/engines/kafka.ts'
+import { testEngines } from '../../../support/engines-up.ts'
+import { checkLoad, startLoad } from '../kafka-load.ts'
+import { createTopic, env, pause, readAll, withAdmin, type TestTopic } from '../kafka-support.ts'
 
 const brokers = inject('engines').kafka ?? []
 
@@ -228,7 +228,7 @@ describe('the Kafka log', () => {
 
   it('says who does not answer, within its time', async () => {
     const options = { env, topic: 'any', epoch: 1, brokers: ['127.0.0.1:1'] }
-    const { openKafkaLog } = await import('../../../src/ports/log/kafka.ts')
+    const { openKafkaLog } = await import('../../../../src/ports/log/kafka/kafka.ts')
     await expect(openKafkaLog(options)).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringMatching(/Kafka.*127\.0\.0\.1:1.*RIVULET_KAFKA/),

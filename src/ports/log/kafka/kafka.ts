@@ -12,21 +12,21 @@
  * up to a mebibyte for a partition is in one piece there; a larger one may be parted by what another process writes.
  */
 
-import { within } from '../env/deadlines.ts'
-import { RivuletError } from '../../core/errors.ts'
-import { checkPosition, groupTaken, logClosed } from './append-checks.ts'
-import { ReaderConsumer, type ReaderCursor, ReaderFollower } from './consumer.ts'
-import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from './log.ts'
-import { groupLag } from './kafka-admin.ts'
-import { KafkaCluster } from './kafka-cluster.ts'
-import { KafkaFetcher } from './kafka-fetcher.ts'
-import { encodeKey, partitionOfKey } from './kafka-partitioner.ts'
-import { KafkaProducer } from './kafka-producer.ts'
-import { KafkaReader } from './kafka-reader.ts'
-import { settingsOf, unreachable, type KafkaAddress, type KafkaSettings } from './kafka-settings.ts'
-import { checkTopic, noTopic } from './kafka-topics.ts'
+import { within } from '../../env/deadlines.ts'
+import { RivuletError } from '../../../core/errors.ts'
+import { checkPosition, groupTaken, logClosed } from '../append-checks.ts'
+import { ReaderConsumer, type ReaderCursor, ReaderFollower } from '../consumer.ts'
+import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from '../log.ts'
+import { groupLag } from './admin.ts'
+import { KafkaCluster } from './cluster.ts'
+import { KafkaFetcher } from './fetcher.ts'
+import { encodeKey, partitionOfKey } from './partitioner.ts'
+import { KafkaProducer } from './producer.ts'
+import { KafkaReader } from './reader.ts'
+import { settingsOf, unreachable, type KafkaAddress, type KafkaSettings } from './settings.ts'
+import { checkTopic, noTopic } from './topics.ts'
 
-export { kafkaTopicId, migrateKafka } from './kafka-topics.ts'
+export { kafkaTopicId, migrateKafka } from './topics.ts'
 
 export interface KafkaLogOptions extends KafkaAddress, Pick<KafkaSettings, 'env'> {
   /** To be raised when the topic is another one than before. */

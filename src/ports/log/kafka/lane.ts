@@ -10,8 +10,8 @@
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
-import { LIMITS } from '../../core/limits.ts'
-import type { Piece } from './kafka-calls.ts'
+import { LIMITS } from '../../../core/limits.ts'
+import type { Piece } from './calls.ts'
 
 /** Of a record beyond its value, at most: key, lengths, offset, timestamp. */
 export const RECORD_OVERHEAD_BYTES = 64
