@@ -16,7 +16,7 @@ import type { Mode, ModeParts, ModePorts } from './mode.ts'
 import { holdNodeLease } from './node-lease.ts'
 import { createOwnIds } from './own-ids.ts'
 import { createProgressTeller, type LaneProgress } from './progress.ts'
-import { retrying } from './retry.ts'
+import { retrying } from '../ports/env/retry.ts'
 import { createSavePoints } from './save-points.ts'
 import { createWorkerWatch } from './worker-watch.ts'
 

@@ -16,7 +16,7 @@ import type { Domain } from './domain.ts'
 import type { Event } from './events.ts'
 import { createHandover, type Projected } from './handover.ts'
 import { createIntake, type IntakeOptions, type TakenIn } from './intake.ts'
-import { retrying } from './retry.ts'
+import { retrying } from '../ports/env/retry.ts'
 import type { Waiters } from './waiters.ts'
 
 /** Who reads the log. */

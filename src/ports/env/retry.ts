@@ -1,8 +1,8 @@
 /** Tries again what failed for a while only, with growing, jittered pauses. For work that is idempotent. */
 
-import { isRetriable } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
+import { isRetriable } from '../../core/errors.ts'
+import type { Env } from './env.ts'
+import { sleep } from './sleep.ts'
 
 const DELAYS_MS = [10, 50, 250, 1_000, 5_000]
 
