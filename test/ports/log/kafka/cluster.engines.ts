@@ -9,8 +9,8 @@ import type { KafkaLog } from '../../../../src/ports/log/kafka/kafka.ts'
 import type { LogCursor } from '../../../../src/ports/log/log.ts'
 import { openEngineFolder, type Engine } from '../../../../tools/engines/engine.ts'
 import { kafka } from '../../../../tools/engines/kafka.ts'
-import { checkLoad, startLoad, type Load } from '../kafka-load.ts'
-import { createTopic, pause, readAll, withAdmin, type Stored, type TestTopic } from '../kafka-support.ts'
+import { checkLoad, startLoad, type Load } from './load.ts'
+import { createTopic, pause, readAll, withAdmin, type Stored, type TestTopic } from './support.ts'
 
 const GROUP = 'follower'
 const path = mkdtempSync(join(tmpdir(), 'rivulet-kafka-cluster-'))

@@ -5,8 +5,8 @@ import { migrateKafka } from '../../../../src/ports/log/kafka/topics.ts'
 import type { LogConsumer } from '../../../../src/ports/log/log.ts'
 import { kafka } from '../../../../tools/engines/kafka.ts'
 import { testEngines } from '../../../support/engines-up.ts'
-import { checkLoad, startLoad } from '../kafka-load.ts'
-import { createTopic, env, pause, readAll, withAdmin, type TestTopic } from '../kafka-support.ts'
+import { checkLoad, startLoad } from './load.ts'
+import { createTopic, env, pause, readAll, withAdmin, type TestTopic } from './support.ts'
 
 const brokers = inject('engines').kafka ?? []
 

@@ -6,8 +6,8 @@ import { migrateCassandra, openCassandraStore } from '../../../../src/ports/stor
 import { HOUR_MS, ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
 import { expectCode, scanAll, storeConformance } from '../../../../src/ports/store/conformance.ts'
 import type { RowWrite, Store, Table } from '../../../../src/ports/store/store.ts'
-import { bytes, connectAdmin, env, optionsOf } from '../cassandra-place.ts'
-import { twinsOf } from '../cassandra-twins.ts'
+import { bytes, connectAdmin, env, optionsOf } from './place.ts'
+import { twinsOf } from './twins.ts'
 
 const KEYSPACE = 'suite'
 const options = optionsOf(KEYSPACE)

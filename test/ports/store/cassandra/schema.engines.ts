@@ -10,8 +10,8 @@ import {
 } from '../../../../src/ports/store/cassandra/cassandra.ts'
 import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
 import { expectCode } from '../../../../src/ports/store/conformance.ts'
-import { startCassandraLogin } from '../cassandra-login.ts'
-import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from '../cassandra-place.ts'
+import { startCassandraLogin } from './login.ts'
+import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from './place.ts'
 
 const KEYSPACE = 'suite_schema'
 const options = optionsOf(KEYSPACE)

@@ -13,7 +13,7 @@ import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
 import { expectCode, scanAll, storeConformance } from '../../../../src/ports/store/conformance.ts'
 import { openLevelStore } from '../../../../src/ports/store/leveldb/leveldb.ts'
 import type { Row, Store } from '../../../../src/ports/store/store.ts'
-import { claimOf, hasGroup, heads, posts, rowsOf } from '../leveldb-rows.ts'
+import { claimOf, hasGroup, heads, posts, rowsOf } from './rows.ts'
 import { bundled } from '../../../support/bundle.ts'
 
 let root: string
@@ -35,7 +35,7 @@ storeConformance({
 const children = new Set<ChildProcess>()
 afterAll(() => children.forEach((child) => child.kill('SIGKILL')))
 
-const CHILD = await bundled(join(import.meta.dirname, 'leveldb-child.ts'))
+const CHILD = await bundled(join(import.meta.dirname, 'child.ts'))
 
 /** Runs a child until it has said `untilLine`, or to its end; `kill` sends SIGKILL and waits. */
 async function startChild(

@@ -14,7 +14,7 @@ import { crc32c } from '../../../../src/ports/store/leveldb/crc32c.ts'
 import { findWalDamage, mendWal } from '../../../../src/ports/store/leveldb/wal.ts'
 import { openLevelStore } from '../../../../src/ports/store/leveldb/leveldb.ts'
 import type { Store } from '../../../../src/ports/store/store.ts'
-import { posts, rowsOf } from '../leveldb-rows.ts'
+import { posts, rowsOf } from './rows.ts'
 import { bundled } from '../../../support/bundle.ts'
 
 const BLOCK_BYTES = 32_768
@@ -50,7 +50,7 @@ interface Fixture {
 
 async function createFixture(checkpointAfter: number): Promise<Fixture> {
   const folder = join(root, `intact-${checkpointAfter}`)
-  const script = await bundled(join(import.meta.dirname, 'level-wal-child.ts'))
+  const script = await bundled(join(import.meta.dirname, 'wal-child.ts'))
   const child = spawn(process.execPath, [script, folder, String(checkpointAfter)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

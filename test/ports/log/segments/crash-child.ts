@@ -1,8 +1,8 @@
 /** Appends under load until it is killed; prints the number of each record once it is acknowledged. */
 
 import { writeSync } from 'node:fs'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments/segments.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
 
 const [folder, firstNumber] = process.argv.slice(2)
 /** Whole, and before anything else happens: a pipe that is full takes a part, or nothing for a moment. */

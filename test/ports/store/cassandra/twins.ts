@@ -7,7 +7,7 @@
  * values differ in the right bit and which are ASCII, and any number of such texts can be made of more blocks.
  */
 
-import { createRandom } from '../../../src/ports/env/random.ts'
+import { createRandom } from '../../../../src/ports/env/random.ts'
 
 const MASK = 2n ** 64n - 1n
 const C1 = 0x87c37b91114253d5n

@@ -2,14 +2,14 @@
  * A process of its own for the tests that kill it, lock it out or fill its disk. It says on standard
  * output, a line each, what a store acknowledged.
  *
- *   node leveldb-child.ts hold|write FOLDER [FIRST_VERSION]
+ *   node child.ts hold|write FOLDER [FIRST_VERSION]
  */
 
-import { RivuletError } from '../../../src/core/errors.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb/leveldb.ts'
-import type { Store } from '../../../src/ports/store/store.ts'
-import { claimOf, rowsOf } from './leveldb-rows.ts'
+import { RivuletError } from '../../../../src/core/errors.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { openLevelStore } from '../../../../src/ports/store/leveldb/leveldb.ts'
+import type { Store } from '../../../../src/ports/store/store.ts'
+import { claimOf, rowsOf } from './rows.ts'
 
 const [mode, folder, first = '1'] = process.argv.slice(2)
 const say = (line: string) => process.stdout.write(`${line}\n`)

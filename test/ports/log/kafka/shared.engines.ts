@@ -1,11 +1,11 @@
 /** A Kafka log that several clients share: partitions that move between the consumers of a group, and followers. */
 
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import type { KafkaLog } from '../../../src/ports/log/kafka/kafka.ts'
-import type { LogConsumer } from '../../../src/ports/log/log.ts'
-import { kafka } from '../../../tools/engines/kafka.ts'
-import { testEngines } from '../../support/engines-up.ts'
-import { createTopic, pause, withAdmin, type TestTopic } from './kafka-support.ts'
+import type { KafkaLog } from '../../../../src/ports/log/kafka/kafka.ts'
+import type { LogConsumer } from '../../../../src/ports/log/log.ts'
+import { kafka } from '../../../../tools/engines/kafka.ts'
+import { testEngines } from '../../../support/engines-up.ts'
+import { createTopic, pause, withAdmin, type TestTopic } from './support.ts'
 
 const brokers = inject('engines').kafka ?? []
 const PARTITIONS = 6

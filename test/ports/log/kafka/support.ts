@@ -1,10 +1,10 @@
 /** Topics for tests, each new and empty, and readers that check what is in them. */
 
 import { Admin } from '@platformatic/kafka'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openKafkaLog, type KafkaLog, type KafkaLogOptions } from '../../../src/ports/log/kafka/kafka.ts'
-import { migrateKafka } from '../../../src/ports/log/kafka/topics.ts'
-import type { Log } from '../../../src/ports/log/log.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { openKafkaLog, type KafkaLog, type KafkaLogOptions } from '../../../../src/ports/log/kafka/kafka.ts'
+import { migrateKafka } from '../../../../src/ports/log/kafka/topics.ts'
+import type { Log } from '../../../../src/ports/log/log.ts'
 
 export const env = createRealEnv()
 

@@ -3,15 +3,15 @@
  * cannot finish the table for the rows of the older one, because a named pipe that nobody reads stands in
  * its place. For each batch it says on standard output where it ends.
  *
- *   node level-wal-child.ts FOLDER CHECKPOINT_AFTER_VERSION
+ *   node wal-child.ts FOLDER CHECKPOINT_AFTER_VERSION
  */
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openLevelStore } from '../../../src/ports/store/leveldb/leveldb.ts'
-import { posts, rowsOf } from './leveldb-rows.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { openLevelStore } from '../../../../src/ports/store/leveldb/leveldb.ts'
+import { posts, rowsOf } from './rows.ts'
 
 const [folder, checkpointText] = process.argv.slice(2)
 const checkpointAfter = Number(checkpointText)

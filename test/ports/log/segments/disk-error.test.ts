@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { RivuletError } from '../../../src/core/errors.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
-import type { SegmentFile } from '../../../src/ports/log/segments/files.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments/segments.ts'
+import type { RivuletError } from '../../../../src/core/errors.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
+import type { SegmentFile } from '../../../../src/ports/log/segments/files.ts'
+import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
 import { interceptFiles, memoryFiles, type FileContents } from './memory-files.ts'
 
 const env = createRealEnv()

@@ -4,11 +4,11 @@
  */
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import { RivuletError, isRivuletError } from '../../../src/core/errors.ts'
-import { createRandom } from '../../../src/ports/env/random.ts'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { FILE_HEADER_BYTES } from '../../../src/ports/log/segments/format.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments/segments.ts'
+import { RivuletError, isRivuletError } from '../../../../src/core/errors.ts'
+import { createRandom } from '../../../../src/ports/env/random.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { FILE_HEADER_BYTES } from '../../../../src/ports/log/segments/format.ts'
+import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
 import { memoryFiles, type FileContents } from './memory-files.ts'
 
 const env = createRealEnv()
@@ -188,7 +188,7 @@ describe('a segment file that is damaged', () => {
   })
 
   it('from a newer version: says so', async () => {
-    const { encodeFileHeader } = await import('../../../src/ports/log/segments/format.ts')
+    const { encodeFileHeader } = await import('../../../../src/ports/log/segments/format.ts')
     const { crc32 } = await import('node:zlib')
     const header = encodeFileHeader({ salt: 1, epoch: 1, base: 0 })
     header.writeUInt32LE(2, 8)

@@ -1,9 +1,9 @@
 /** Writers that go on through a fault, and the check of what they were told against what is in the log. */
 
 import { expect } from 'vitest'
-import { isRivuletError } from '../../../src/core/errors.ts'
-import type { Log } from '../../../src/ports/log/log.ts'
-import { env, pause, type Stored } from './kafka-support.ts'
+import { isRivuletError } from '../../../../src/core/errors.ts'
+import type { Log } from '../../../../src/ports/log/log.ts'
+import { env, pause, type Stored } from './support.ts'
 
 export interface Load {
   /** By text: the position. */

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { migrateCassandra, openCassandraStore } from '../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, VERSIONED } from '../../../src/ports/store/conformance-model.ts'
-import type { Store } from '../../../src/ports/store/store.ts'
-import { cassandra } from '../../../tools/engines/cassandra.ts'
-import { openEngineFolder, type Engine } from '../../../tools/engines/engine.ts'
-import { bytes, optionsOf } from './cassandra-place.ts'
+import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
+import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import type { Store } from '../../../../src/ports/store/store.ts'
+import { cassandra } from '../../../../tools/engines/cassandra.ts'
+import { openEngineFolder, type Engine } from '../../../../tools/engines/engine.ts'
+import { bytes, optionsOf } from './place.ts'
 
 const PARTITIONS = 30
 const path = mkdtempSync(join(tmpdir(), 'rivulet-cassandra-cluster-'))

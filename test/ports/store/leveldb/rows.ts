@@ -1,7 +1,7 @@
 /** What the LevelDB tests and their child processes write: for every version the same rows. */
 
 import { expect } from 'vitest'
-import type { RowInsert, RowKey, RowWrite, Store, Table } from '../../../src/ports/store/store.ts'
+import type { RowInsert, RowKey, RowWrite, Store, Table } from '../../../../src/ports/store/store.ts'
 
 export const posts: Table = { name: 'posts', kind: 'versioned' }
 export const heads: Table = { name: 'heads', kind: 'versioned' }

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { createRealEnv } from '../../../src/ports/env/real.ts'
-import { openSegmentLog } from '../../../src/ports/log/segments/segments.ts'
-import { bundled } from '../../support/bundle.ts'
+import { createRealEnv } from '../../../../src/ports/env/real.ts'
+import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
+import { bundled } from '../../../support/bundle.ts'
 
 const ROUNDS = Number(process.env.RIVULET_CRASH_ROUNDS ?? 8)
 const CHILD = await bundled(fileURLToPath(new URL('crash-child.ts', import.meta.url)))

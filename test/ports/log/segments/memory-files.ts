@@ -1,7 +1,7 @@
 /** Files in memory behind the segment log's file seam: thousands of openings a second, and disks that fail. */
 
 import { basename } from 'node:path'
-import type { SegmentFile, SegmentFiles } from '../../../src/ports/log/segments/files.ts'
+import type { SegmentFile, SegmentFiles } from '../../../../src/ports/log/segments/files.ts'
 
 export type FileContents = Map<string, Buffer>
 
