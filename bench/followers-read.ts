@@ -1,7 +1,7 @@
 /** A million follower numbers of one author, read in pieces as a fan-out reads them; against a row an edge. */
 
 import { idKey } from '../src/core/keys.ts'
-import { defineTable } from '../src/engine/tables.ts'
+import { defineTable } from '../src/engine/rows/tables.ts'
 import { struct, u8 } from '../src/core/codec.ts'
 import { rowVersion } from '../src/ports/store/store.ts'
 import { numberOf, openEngineWorld, type EngineWorld } from './engine-world.ts'

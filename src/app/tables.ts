@@ -2,7 +2,7 @@
 
 import * as deadLetters from '../engine/dead-letters.ts'
 import * as engine from '../engine/highest-id.ts'
-import * as idempotency from '../engine/idempotency.ts'
+import * as idempotency from '../engine/rows/idempotency.ts'
 import * as members from '../engine/members.ts'
 import * as nodeLeases from '../engine/node-lease.ts'
 import { pastTable } from '../feed/index.ts'

@@ -9,7 +9,7 @@ import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../core/error
 import { idKey, u32Key } from '../core/keys.ts'
 import type { Env } from '../ports/env/env.ts'
 import { rowVersion, type Store } from '../ports/store/store.ts'
-import { defineTable } from './tables.ts'
+import { defineTable } from './rows/tables.ts'
 
 export const deadLettersTable = defineTable({
   name: 'dead_letters',

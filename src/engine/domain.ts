@@ -5,7 +5,7 @@
 
 import type { RowKey } from '../ports/store/store.ts'
 import type { Event, EventType } from './events.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './rows/rows.ts'
 
 export interface Projection<B> {
   readonly on: EventType<B>

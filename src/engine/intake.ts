@@ -10,7 +10,7 @@ import type { Log, LogBatch } from '../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Event, EventDecoder } from './events.ts'
 import { isProgress } from './progress.ts'
-import type { Derived, Projector } from './project.ts'
+import type { Derived, Projector } from './rows/project.ts'
 
 export interface IntakeOptions {
   readonly env: Env

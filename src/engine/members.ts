@@ -15,7 +15,7 @@ import type { Env } from '../ports/env/env.ts'
 import { sleep } from '../ports/env/sleep.ts'
 import type { Store } from '../ports/store/store.ts'
 import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
-import { defineTable } from './tables.ts'
+import { defineTable } from './rows/tables.ts'
 
 export const membersTable = defineTable({
   name: 'members',

@@ -10,7 +10,7 @@ import { NODE_LEASES, NODES_A_LEASE, TICK_MS, type LeasedIds } from '../core/ids
 import { u32Key } from '../core/keys.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Store } from '../ports/store/store.ts'
-import { defineTable } from './tables.ts'
+import { defineTable } from './rows/tables.ts'
 
 const SPAN_MAX = 2 ** 32 - 1
 

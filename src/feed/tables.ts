@@ -2,7 +2,7 @@
 
 import { bool, list, optional, struct, text, u32, u53, u8, type Struct } from '../core/codec.ts'
 import { idKey, idKeyDesc, u32Key } from '../core/keys.ts'
-import { defineTable } from '../engine/tables.ts'
+import { defineTable } from '../engine/rows/tables.ts'
 
 export const VISIBILITIES = ['public', 'followers', 'self'] as const
 export type Visibility = (typeof VISIBILITIES)[number]

@@ -6,7 +6,7 @@
 
 import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
-import { scanAll } from '../engine/scan.ts'
+import { scanAll } from '../engine/rows/scan.ts'
 import { seen } from './events.ts'
 import { activityTable } from './tables.ts'
 

@@ -7,7 +7,7 @@
 import { LRUCache } from 'lru-cache'
 import { includesSorted, insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
 import { parseKey, u32Key } from '../core/keys.ts'
-import type { TypedTable } from '../engine/tables.ts'
+import type { TypedTable } from '../engine/rows/tables.ts'
 import { createTurns } from '../engine/turns.ts'
 import type { Row, Store } from '../ports/store/store.ts'
 import {

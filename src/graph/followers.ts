@@ -6,7 +6,7 @@
 
 import { insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Rows } from '../engine/rows.ts'
+import type { Rows } from '../engine/rows/rows.ts'
 import type { RowKey } from '../ports/store/store.ts'
 import {
   bucketOf,

@@ -4,7 +4,7 @@
  * edge lies at or above the lower end of the range being read. Every process holds all of them.
  */
 
-import { scanAll } from '../engine/scan.ts'
+import { scanAll } from '../engine/rows/scan.ts'
 import type { Store } from '../ports/store/store.ts'
 import { SHARES } from './policy.ts'
 import { marksTable } from './tables.ts'

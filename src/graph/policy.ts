@@ -3,7 +3,7 @@
  * and a share in eighths for gradual moves. A post is pushed to the edges whose bucket lies below its share.
  */
 
-import { scanAll } from '../engine/scan.ts'
+import { scanAll } from '../engine/rows/scan.ts'
 import type { Store } from '../ports/store/store.ts'
 import { policyTable, tiersTable } from './tables.ts'
 

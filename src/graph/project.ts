@@ -2,7 +2,7 @@
 
 import { projection } from '../engine/domain.ts'
 import type { Event } from '../engine/events.ts'
-import type { Rows } from '../engine/rows.ts'
+import type { Rows } from '../engine/rows/rows.ts'
 import { isEndedBy } from './circle.ts'
 import * as events from './events.ts'
 import { followerKeys, followerLeafKeys, setFollower } from './followers.ts'

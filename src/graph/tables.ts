@@ -3,7 +3,7 @@
 import { bool, f64Array, optional, struct, text, u32, u32Array, u53, u8, type Codec } from '../core/codec.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idKey, u32Key } from '../core/keys.ts'
-import { defineTable } from '../engine/tables.ts'
+import { defineTable } from '../engine/rows/tables.ts'
 
 export const accountsTable = defineTable({
   name: 'accounts',

@@ -10,7 +10,7 @@ import { examine } from '../../src/app/doctor/doctor.ts'
 import { noProgress } from '../../src/app/import/progress.ts'
 import { csvSource } from '../../src/app/import/csv.ts'
 import { importsTable } from '../../src/app/import/tables.ts'
-import type { TypedTable } from '../../src/engine/tables.ts'
+import type { TypedTable } from '../../src/engine/rows/tables.ts'
 import { outboxTable, postCountsTable, postsTable, postTotalsTable } from '../../src/feed/index.ts'
 import {
   accountsTable,

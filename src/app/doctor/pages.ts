@@ -1,6 +1,6 @@
 /** Rows of a whole table, a page at a time, with their keys. */
 
-import type { TypedTable } from '../../engine/tables.ts'
+import type { TypedTable } from '../../engine/rows/tables.ts'
 import type { Row, RowKey, Store } from '../../ports/store/store.ts'
 
 const PAGE_ROWS = 1_000

@@ -1,7 +1,7 @@
 /** Rows of one kind from the circles of many accounts, whole. */
 
 import { parseKey, u32Key } from '../../core/keys.ts'
-import type { TypedTable } from '../../engine/tables.ts'
+import type { TypedTable } from '../../engine/rows/tables.ts'
 import type { Store } from '../../ports/store/store.ts'
 
 export interface CircleRow<V> {

@@ -1,7 +1,7 @@
 /** What an import remembers of itself. */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
-import { defineTable } from '../../engine/tables.ts'
+import { defineTable } from '../../engine/rows/tables.ts'
 
 /** Imports that were begun; one that did not end is to be run again. */
 export const importsTable = defineTable({

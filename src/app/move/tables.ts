@@ -1,7 +1,7 @@
 /** How far a move has come: kept where it goes to, so that it can go on there. */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
-import { defineTable } from '../../engine/tables.ts'
+import { defineTable } from '../../engine/rows/tables.ts'
 
 export const movesTable = defineTable({
   name: 'moves',

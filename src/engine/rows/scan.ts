@@ -1,6 +1,6 @@
 /** Reads a whole table page by page: for tables that live in memory, for checks and for moves. */
 
-import type { RowKey, Store } from '../ports/store/store.ts'
+import type { RowKey, Store } from '../../ports/store/store.ts'
 import type { TypedTable } from './tables.ts'
 
 const PAGE_ROWS = 1_000

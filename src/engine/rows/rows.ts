@@ -4,8 +4,8 @@
  * applying a batch again changes nothing.
  */
 
-import { assert } from '../core/errors.ts'
-import type { Row, RowKey, RowWrite, Store } from '../ports/store/store.ts'
+import { assert } from '../../core/errors.ts'
+import type { Row, RowKey, RowWrite, Store } from '../../ports/store/store.ts'
 import type { TypedTable } from './tables.ts'
 
 interface Slot {

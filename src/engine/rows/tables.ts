@@ -1,7 +1,7 @@
 /** Typed tables over the store port: a key from domain values, a value through a codec. */
 
-import { decode, encode, type Codec } from '../core/codec.ts'
-import type { Row, RowKey, RowWrite, Table } from '../ports/store/store.ts'
+import { decode, encode, type Codec } from '../../core/codec.ts'
+import type { Row, RowKey, RowWrite, Table } from '../../ports/store/store.ts'
 
 export interface TypedTable<K extends readonly unknown[], V> extends Table {
   /** What the sort keys of these rows begin with, where several kinds of rows share a partition. */

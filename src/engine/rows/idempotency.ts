@@ -3,8 +3,8 @@
  * event, so it is as durable as the event itself and stands on every node.
  */
 
-import { optional, struct, text, u53 } from '../core/codec.ts'
-import { u32Key } from '../core/keys.ts'
+import { optional, struct, text, u53 } from '../../core/codec.ts'
+import { u32Key } from '../../core/keys.ts'
 import { defineTable } from './tables.ts'
 
 export const idempotencyTable = defineTable({

@@ -1,11 +1,11 @@
 /** Events of one batch → rows, in three steps: load in bulk, apply in order, write once. */
 
-import { RivuletError } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
-import { idTimeMs } from '../core/ids.ts'
-import type { RowKey, Store } from '../ports/store/store.ts'
-import type { Domain, Effects, Projection as Rule } from './domain.ts'
-import type { Event, EventType, Idempotency } from './events.ts'
+import { RivuletError } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { idTimeMs } from '../../core/ids.ts'
+import type { RowKey, Store } from '../../ports/store/store.ts'
+import type { Domain, Effects, Projection as Rule } from '../domain.ts'
+import type { Event, EventType, Idempotency } from '../events.ts'
 import { createRows, type Rows } from './rows.ts'
 import { idempotencyTable } from './idempotency.ts'
 
