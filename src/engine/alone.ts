@@ -2,8 +2,8 @@
 
 import { createIdSource } from '../core/ids.ts'
 import { isRivuletError } from '../core/errors.ts'
-import { loadHighestId, saveHighestId } from './highest-id.ts'
-import { createHorizonAlone } from './horizon-alone.ts'
+import { loadHighestId, saveHighestId } from './horizon/highest-id.ts'
+import { createHorizonAlone } from './horizon/alone.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
 export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {

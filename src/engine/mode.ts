@@ -6,7 +6,7 @@ import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import type { Event, EventDecoder } from './events.ts'
-import type { Horizon } from './horizon.ts'
+import type { Horizon } from './horizon/horizon.ts'
 import type { Worker, WorkerOptions } from './worker.ts'
 import type { Waiters } from './waiters.ts'
 

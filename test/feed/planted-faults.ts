@@ -88,7 +88,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault('`after` forgets what was served', 'feed/read.ts', '!served.has(id)', 'true', 8),
   fault(
     'the horizon passes a fan-out under way',
-    'engine/horizon-alone.ts',
+    'engine/horizon/alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
     3,

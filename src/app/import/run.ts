@@ -8,7 +8,7 @@
  * accounts and posts are claimed before they are written, follows are a union.
  */
 
-import { noTimelines, saveHighestId } from '../../engine/highest-id.ts'
+import { noTimelines, saveHighestId } from '../../engine/horizon/highest-id.ts'
 import { pastTable } from '../../feed/index.ts'
 import { graphEvents } from '../../graph/index.ts'
 import { createRivulet, type Rivulet, type RivuletPorts } from '../rivulet.ts'

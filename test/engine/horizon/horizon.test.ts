@@ -1,10 +1,10 @@
 /** What a page may claim, alone and where several share the work. */
 
 import { expect, test } from 'vitest'
-import { createIdSource } from '../../src/core/ids.ts'
-import { createHorizonAlone } from '../../src/engine/horizon-alone.ts'
-import { createHorizonShared } from '../../src/engine/horizon-shared.ts'
-import { createOwnIds } from '../../src/engine/own-ids.ts'
+import { createIdSource } from '../../../src/core/ids.ts'
+import { createHorizonAlone } from '../../../src/engine/horizon/alone.ts'
+import { createHorizonShared } from '../../../src/engine/horizon/shared.ts'
+import { createOwnIds } from '../../../src/engine/own-ids.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

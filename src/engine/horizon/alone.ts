@@ -3,7 +3,7 @@
  * moves with the clock, because every id to come will be above it.
  */
 
-import type { IdSource } from '../core/ids.ts'
+import type { IdSource } from '../../core/ids.ts'
 import type { Horizon } from './horizon.ts'
 
 export interface HorizonAlone extends Horizon {

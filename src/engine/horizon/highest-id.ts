@@ -4,11 +4,11 @@
  * that stand below what had been published then lost something that no replay brings back.
  */
 
-import { struct, u53 } from '../core/codec.ts'
-import { ID_MAX, type IdSource } from '../core/ids.ts'
-import { parseKey, u32Key } from '../core/keys.ts'
-import type { Store } from '../ports/store/store.ts'
-import { defineTable } from './rows/tables.ts'
+import { struct, u53 } from '../../core/codec.ts'
+import { ID_MAX, type IdSource } from '../../core/ids.ts'
+import { parseKey, u32Key } from '../../core/keys.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { defineTable } from '../rows/tables.ts'
 
 export const highestIdTable = defineTable({
   name: 'highest_id',

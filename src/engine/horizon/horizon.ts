@@ -4,7 +4,7 @@
  * partition of the log where several share the work (horizon-shared.ts).
  */
 
-import type { ViewHeader } from '../ports/views/views.ts'
+import type { ViewHeader } from '../../ports/views/views.ts'
 
 export interface Horizon {
   /** By lane, what the views have been told last: an intact view stands there or above. Another array after each change. */

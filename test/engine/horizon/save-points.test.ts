@@ -1,7 +1,7 @@
 /** What may be saved as done of a partition. */
 
 import { expect, test } from 'vitest'
-import { createSavePoints } from '../../src/engine/save-points.ts'
+import { createSavePoints } from '../../../src/engine/horizon/save-points.ts'
 
 test('a partition is saved as far as the views have been told, and no further', () => {
   const points = createSavePoints(1)
