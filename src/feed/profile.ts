@@ -1,7 +1,7 @@
 /** An author's own posts, as one viewer may see them. */
 
 import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
-import { definePipeline, type Filter, type Source } from '../engine/pipeline.ts'
+import { definePipeline, type Filter, type Source } from '../engine/read/pipeline.ts'
 import { follows, isBlocked, type Circle } from '../graph/index.ts'
 import { hydrateItems, type Item } from './items.ts'
 import type { Outboxes } from './outboxes.ts'

@@ -6,7 +6,7 @@
 
 import { createAdmission } from '../engine/admission.ts'
 import type { Pace } from '../engine/pace.ts'
-import type { Maybe } from '../engine/pipeline.ts'
+import type { Maybe } from '../engine/read/pipeline.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Outboxes } from './outboxes.ts'
 import { pull, type PullRequest, type Slice } from './pull.ts'

@@ -26,7 +26,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'core/limits.ts', find: 'followerBucketBits: 20', replace: 'followerBucketBits: 3' },
   { file: 'core/limits.ts', find: 'outboxCacheEntries: 512', replace: 'outboxCacheEntries: 5' },
   { file: 'core/limits.ts', find: 'openPlansMax: 10_000', replace: 'openPlansMax: 4' },
-  { file: 'engine/pipeline.ts', find: 'ROUND_MIN = 8', replace: 'ROUND_MIN = 1' },
+  { file: 'engine/read/pipeline.ts', find: 'ROUND_MIN = 8', replace: 'ROUND_MIN = 1' },
   { file: 'feed/direct.ts', find: 'VIEWS_A_TURN = 1_000', replace: 'VIEWS_A_TURN = 2' },
   { file: 'feed/direct.ts', find: 'SLICE_FOLLOWERS = 20_000', replace: 'SLICE_FOLLOWERS = 4' },
   { file: 'feed/chunks.ts', find: 'CHUNKS_A_TURN = 16', replace: 'CHUNKS_A_TURN = 3' },

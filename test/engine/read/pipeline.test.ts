@@ -1,16 +1,16 @@
 /** A lead that fails or comes late holds nobody back; what another source did not say is never taken for the end. */
 
 import { expect, test } from 'vitest'
-import { RivuletError } from '../../src/core/errors.ts'
-import { Histogram, LATENCY_BOUNDS_MS } from '../../src/core/histogram.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import { Histogram, LATENCY_BOUNDS_MS } from '../../../src/core/histogram.ts'
 import {
   definePipeline,
   runPipeline,
   type Source,
   type SourceSlice,
   type Window,
-} from '../../src/engine/pipeline.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+} from '../../../src/engine/read/pipeline.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 type Item = { readonly id: number }
 type Read = (window: Window) => SourceSlice<Item> | Promise<SourceSlice<Item>>

@@ -8,10 +8,10 @@
  * page ends above it, and says that it was cut short. What failed is never taken for the end.
  */
 
-import type { Histogram } from '../core/histogram.ts'
-import { isRetriable } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import { createDeadlines, type Deadlines } from '../ports/env/deadlines.ts'
+import type { Histogram } from '../../core/histogram.ts'
+import { isRetriable } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { createDeadlines, type Deadlines } from '../../ports/env/deadlines.ts'
 
 /** What every candidate has: the key of the order. */
 export interface Ranked {
