@@ -1,6 +1,6 @@
 /** What the log held and nobody could take in: listed, and appended again once its cause is mended. */
 
-import { deadLetters, markReplayed, type DeadLetter } from '../engine/dead-letters.ts'
+import { deadLetters, markReplayed, type DeadLetter } from '../engine/worker/dead-letters.ts'
 import { partitionKeys } from '../engine/partition-keys.ts'
 import type { OpenPorts } from './ports-parts.ts'
 

@@ -1,7 +1,7 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
 import { isRivuletError, RivuletError } from '../core/errors.ts'
-import { WORKER_GROUP } from '../engine/worker.ts'
+import { WORKER_GROUP } from '../engine/worker/worker.ts'
 import type { Env } from '../ports/env/env.ts'
 import {
   kafkaTopicId,

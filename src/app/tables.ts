@@ -1,6 +1,6 @@
 /** Every table of the store, as the domains declare them: what an engine must be given before it is used. */
 
-import * as deadLetters from '../engine/dead-letters.ts'
+import * as deadLetters from '../engine/worker/dead-letters.ts'
 import * as engine from '../engine/horizon/highest-id.ts'
 import * as idempotency from '../engine/rows/idempotency.ts'
 import * as members from '../engine/members.ts'

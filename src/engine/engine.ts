@@ -11,15 +11,15 @@ import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import { createAlone } from './alone.ts'
-import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
+import { createDeadLetters, type DeadLetters } from './worker/dead-letters.ts'
 import type { Domain } from './domain.ts'
 import { encodeEvent, eventDecoder, type Event, type EventType, type Idempotency } from './events.ts'
 import type { Horizon } from './horizon/horizon.ts'
 import { progressed } from './progress.ts'
 import { createProjector } from './rows/project.ts'
 import { createShared, type SharedOptions } from './shared.ts'
-import { createWaiters } from './waiters.ts'
-import { createWorker, type Worker } from './worker.ts'
+import { createWaiters } from './worker/waiters.ts'
+import { createWorker, type Worker } from './worker/worker.ts'
 
 /** Above this many events on their way to the views, new writes are refused rather than queued without end. */
 const LAG_EVENTS_MAX = 100_000

@@ -7,8 +7,8 @@ import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import type { Event, EventDecoder } from './events.ts'
 import type { Horizon } from './horizon/horizon.ts'
-import type { Worker, WorkerOptions } from './worker.ts'
-import type { Waiters } from './waiters.ts'
+import type { Worker, WorkerOptions } from './worker/worker.ts'
+import type { Waiters } from './worker/waiters.ts'
 
 export interface ModePorts {
   readonly env: Env

@@ -102,7 +102,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a start trusts the committed position',
-    'engine/worker.ts',
+    'engine/worker/worker.ts',
     'const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)',
     'const from = start < 0 ? watermark.length : bounds[partition].end',
     1,
@@ -169,7 +169,7 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'an owner begins at the end',
-    'engine/worker.ts',
+    'engine/worker/worker.ts',
     'const from = Math.max(options.startAt(partition, watermark[partition] ?? start), start)',
     'const from = start < 0 ? watermark.length : bounds[partition].end',
     10,

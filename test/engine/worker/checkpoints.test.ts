@@ -1,8 +1,8 @@
 /** For how long there has been something that no checkpoint holds. */
 
 import { expect, test } from 'vitest'
-import { createCheckpoints } from '../../src/engine/checkpoints.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createCheckpoints } from '../../../src/engine/worker/checkpoints.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 const EVERY_MS = 30_000
 

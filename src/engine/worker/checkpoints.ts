@@ -1,6 +1,6 @@
 /** When a worker saves how far it is: now and then while there is something to save, and after many events. */
 
-import type { Env } from '../ports/env/env.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 export interface CheckpointOptions {
   readonly env: Env

@@ -3,10 +3,10 @@
  * the first when the second is behind.
  */
 
-import { LIMITS } from '../core/limits.ts'
-import type { LogBatch } from '../ports/log/log.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { LogBatch } from '../../ports/log/log.ts'
 import { COLLECTED_RECORDS_MAX } from './collector.ts'
-import type { Event } from './events.ts'
+import type { Event } from '../events.ts'
 
 export interface Projected {
   readonly batch: LogBatch

@@ -1,7 +1,7 @@
 /** Who waits until an event of theirs is projected: by partition and position, each for a while. */
 
-import { RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 const DEADLINE_MS = 10_000
 const CHECK_MS = 1_000

@@ -1,8 +1,8 @@
 /** What a consumer has ready, of several partitions at once. */
 
-import { LIMITS } from '../core/limits.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { LogBatch, LogConsumer } from '../ports/log/log.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { LogBatch, LogConsumer } from '../../ports/log/log.ts'
 
 export const COLLECTED_RECORDS_MAX = 2 * LIMITS.workerBatchEvents
 

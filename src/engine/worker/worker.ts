@@ -7,16 +7,16 @@
  * from the watermark; one that has gone may be worked on by two for a moment, which makes the same rows and entries.
  */
 
-import { isRetriable } from '../core/errors.ts'
-import type { Log, LogBatch, LogConsumer } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
+import { isRetriable } from '../../core/errors.ts'
+import type { Log, LogBatch, LogConsumer } from '../../ports/log/log.ts'
+import type { Store } from '../../ports/store/store.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createCollector, type Collector } from './collector.ts'
-import type { Domain } from './domain.ts'
-import type { Event } from './events.ts'
+import type { Domain } from '../domain.ts'
+import type { Event } from '../events.ts'
 import { createHandover, type Projected } from './handover.ts'
 import { createIntake, type IntakeOptions, type TakenIn } from './intake.ts'
-import { retrying } from '../ports/env/retry.ts'
+import { retrying } from '../../ports/env/retry.ts'
 import type { Waiters } from './waiters.ts'
 
 /** Who reads the log. */

@@ -1,9 +1,9 @@
 /** What lies between the two halves of a worker. */
 
 import { expect, test } from 'vitest'
-import { LIMITS } from '../../src/core/limits.ts'
-import type { Event } from '../../src/engine/events.ts'
-import { createHandover, type Projected } from '../../src/engine/handover.ts'
+import { LIMITS } from '../../../src/core/limits.ts'
+import type { Event } from '../../../src/engine/events.ts'
+import { createHandover, type Projected } from '../../../src/engine/worker/handover.ts'
 
 const some = (partition: number, count: number): Projected => ({
   batch: { partition, from: 0, positions: [], values: [], next: count },

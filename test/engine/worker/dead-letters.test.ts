@@ -1,14 +1,14 @@
 /** A record that cannot be taken in holds nobody up, is not lost, and can be taken in later. */
 
 import { expect, test } from 'vitest'
-import { listDeadLetters, replayDeadLetters } from '../../src/app/dead-letters.ts'
-import { deadLettersTable, type DeadLetter } from '../../src/engine/dead-letters.ts'
-import { createRivulet } from '../../src/index.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import { rowVersion, type Store } from '../../src/ports/store/store.ts'
-import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
+import { listDeadLetters, replayDeadLetters } from '../../../src/app/dead-letters.ts'
+import { deadLettersTable, type DeadLetter } from '../../../src/engine/worker/dead-letters.ts'
+import { createRivulet } from '../../../src/index.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
+import { rowVersion, type Store } from '../../../src/ports/store/store.ts'
+import { createMemoryViews } from '../../../src/ports/views/memory/memory.ts'
 
 const env = createRealEnv()
 

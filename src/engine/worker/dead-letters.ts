@@ -4,12 +4,12 @@
  * operates this, and may be appended to the log again once the cause is mended.
  */
 
-import { bool, optional, struct, text, u32, u53 } from '../core/codec.ts'
-import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../core/errors.ts'
-import { idKey, u32Key } from '../core/keys.ts'
-import type { Env } from '../ports/env/env.ts'
-import { rowVersion, type Store } from '../ports/store/store.ts'
-import { defineTable } from './rows/tables.ts'
+import { bool, optional, struct, text, u32, u53 } from '../../core/codec.ts'
+import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../../core/errors.ts'
+import { idKey, u32Key } from '../../core/keys.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { rowVersion, type Store } from '../../ports/store/store.ts'
+import { defineTable } from '../rows/tables.ts'
 
 export const deadLettersTable = defineTable({
   name: 'dead_letters',

@@ -3,14 +3,14 @@
  * that repeats a request for which another stands is passed over.
  */
 
-import { isRivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
-import type { Log, LogBatch } from '../ports/log/log.ts'
+import { isRivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import type { Log, LogBatch } from '../../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
-import type { Event, EventDecoder } from './events.ts'
-import { isProgress } from './progress.ts'
-import type { Derived, Projector } from './rows/project.ts'
+import type { Event, EventDecoder } from '../events.ts'
+import { isProgress } from '../progress.ts'
+import type { Derived, Projector } from '../rows/project.ts'
 
 export interface IntakeOptions {
   readonly env: Env
