@@ -1,7 +1,7 @@
 /** What the log held and nobody could take in: listed, and appended again once its cause is mended. */
 
 import { deadLetters, markReplayed, type DeadLetter } from '../engine/worker/dead-letters.ts'
-import { partitionKeys } from '../engine/partition-keys.ts'
+import { partitionKeys } from '../engine/processes/partition-keys.ts'
 import type { OpenPorts } from './ports-parts.ts'
 
 type Ports = Pick<OpenPorts, 'log' | 'store'>

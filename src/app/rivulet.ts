@@ -8,7 +8,7 @@ import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
-import type { SharedOptions } from '../engine/shared.ts'
+import type { SharedOptions } from '../engine/processes/shared.ts'
 
 export interface RivuletPorts {
   readonly env: Env

@@ -4,7 +4,7 @@
  */
 
 import { LIMITS } from '../core/limits.ts'
-import { ROLES } from '../engine/shared.ts'
+import { ROLES } from '../engine/processes/shared.ts'
 import { EXPOSURES } from '../http/exposure.ts'
 import { RATE_LIMITS } from '../http/limits.ts'
 import { memoryViewsBytesMin } from '../ports/views/memory/memory.ts'

@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
-import type { Role } from '../../src/engine/shared.ts'
+import type { Role } from '../../src/engine/processes/shared.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'

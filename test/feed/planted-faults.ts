@@ -130,7 +130,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'an id comes twice after a crash',
-    'engine/alone.ts',
+    'engine/processes/alone.ts',
     'await loadHighestId(store, ids, views.lanes)',
     'await loadHighestId(store, { ...ids, observe: () => undefined }, views.lanes)',
     3,
@@ -162,7 +162,7 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'the horizon forgets what others have stamped',
-    'engine/shared.ts',
+    'engine/processes/shared.ts',
     'horizon.sampled({ low, ends })',
     'horizon.sampled({ low: low > 0 ? ids.fence() : 0, ends })',
     22,

@@ -5,15 +5,15 @@
  */
 
 import { RivuletError } from '../../core/errors.ts'
-import { membersTable } from '../../engine/members.ts'
-import { nodeSpansTable } from '../../engine/node-lease.ts'
+import { membersTable } from '../../engine/processes/members.ts'
+import { nodeSpansTable } from '../../engine/processes/node-lease.ts'
 import { createRivulet } from '../rivulet.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryViews } from '../../ports/views/memory/memory.ts'
 import { createClosers } from '../closers.ts'
 import { assertDataFolder } from '../data-folder.ts'
 import type { Progress } from '../import/progress.ts'
-import { beatsTable, leasesTable } from '../lease.ts'
+import { beatsTable, leasesTable } from '../../engine/processes/lease.ts'
 import { notesTable, type Notes } from '../notes.ts'
 import { assertNotMoved, MOVED_NOTE, openDurable } from '../ports.ts'
 import type { Durable, OpenPortsOptions } from '../ports-parts.ts'

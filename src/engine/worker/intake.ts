@@ -9,7 +9,7 @@ import { sleep } from '../../ports/env/sleep.ts'
 import type { Log, LogBatch } from '../../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Event, EventDecoder } from '../events.ts'
-import { isProgress } from '../progress.ts'
+import { isProgress } from '../processes/progress.ts'
 import type { Derived, Projector } from '../rows/project.ts'
 
 export interface IntakeOptions {

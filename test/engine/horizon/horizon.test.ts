@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createIdSource } from '../../../src/core/ids.ts'
 import { createHorizonAlone } from '../../../src/engine/horizon/alone.ts'
 import { createHorizonShared } from '../../../src/engine/horizon/shared.ts'
-import { createOwnIds } from '../../../src/engine/own-ids.ts'
+import { createOwnIds } from '../../../src/engine/processes/own-ids.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

@@ -1,10 +1,10 @@
 /** Waiting for what others have written: rounds are shared, and who asks later is not answered by an earlier look. */
 
 import { expect, test } from 'vitest'
-import { createCatchingUp } from '../../src/engine/catching-up.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { RivuletError } from '../../src/core/errors.ts'
-import type { Log } from '../../src/ports/log/log.ts'
+import { createCatchingUp } from '../../../src/engine/processes/catching-up.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import type { Log } from '../../../src/ports/log/log.ts'
 
 function createWorld() {
   const env = createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { guarded, passLeases, takeLease } from '../../src/app/lease.ts'
-import { createMembers } from '../../src/engine/members.ts'
-import { RivuletError } from '../../src/core/errors.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
-import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
-import type { Store } from '../../src/ports/store/store.ts'
+import { guarded, passLeases, takeLease } from '../../../src/engine/processes/lease.ts'
+import { createMembers } from '../../../src/engine/processes/members.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
+import type { Store } from '../../../src/ports/store/store.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

@@ -1,10 +1,10 @@
 /** Ids of many processes: never the same twice, whatever their clocks say. */
 
 import { expect, test } from 'vitest'
-import { createLeasedIds, tickOf } from '../../src/core/ids.ts'
-import { holdNodeLease } from '../../src/engine/node-lease.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
+import { createLeasedIds, tickOf } from '../../../src/core/ids.ts'
+import { holdNodeLease } from '../../../src/engine/processes/node-lease.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

@@ -1,8 +1,8 @@
 /** Who counts as gone, by whose clock, and for how long one trusts oneself. */
 
 import { expect, test } from 'vitest'
-import { BEAT_STALE_MS, createBeatWatch, createTrust } from '../../src/engine/beats.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { BEAT_STALE_MS, createBeatWatch, createTrust } from '../../../src/engine/processes/beats.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 const createEnv = () => createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })
 

@@ -4,8 +4,8 @@
  * trust after that. So nobody is taken for gone who still trusts itself, however long either of them stands still.
  */
 
-import { assert } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
+import { assert } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 /** Without a new beat for so long, a process is taken for gone. */
 export const BEAT_STALE_MS = 10_000

@@ -3,21 +3,21 @@
  * known to the others by the log: events, and how far their owners have come with them (progress.ts).
  */
 
-import { isRetriable, isRivuletError, RivuletError } from '../core/errors.ts'
-import { createLeasedIds, ID_MAX } from '../core/ids.ts'
-import { within } from '../ports/env/deadlines.ts'
-import { sleep } from '../ports/env/sleep.ts'
+import { isRetriable, isRivuletError, RivuletError } from '../../core/errors.ts'
+import { createLeasedIds, ID_MAX } from '../../core/ids.ts'
+import { within } from '../../ports/env/deadlines.ts'
+import { sleep } from '../../ports/env/sleep.ts'
 import { createCatchingUp } from './catching-up.ts'
 import { createFollower, type Follower } from './follower.ts'
-import { loadHighestId, saveHighestId } from './horizon/highest-id.ts'
-import { createHorizonShared } from './horizon/shared.ts'
+import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
+import { createHorizonShared } from '../horizon/shared.ts'
 import { createMembers } from './members.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 import { holdNodeLease } from './node-lease.ts'
 import { createOwnIds } from './own-ids.ts'
 import { createProgressTeller, type LaneProgress } from './progress.ts'
-import { retrying } from '../ports/env/retry.ts'
-import { createSavePoints } from './horizon/save-points.ts'
+import { retrying } from '../../ports/env/retry.ts'
+import { createSavePoints } from '../horizon/save-points.ts'
 import { createWorkerWatch } from './worker-watch.ts'
 
 export const ROLES = ['all', 'api', 'worker'] as const

@@ -1,6 +1,6 @@
 /** For what belongs to a partition of the log, and to no key of its own. */
 
-import type { Log } from '../ports/log/log.ts'
+import type { Log } from '../../ports/log/log.ts'
 
 /** For each partition a key that falls into it. */
 export function partitionKeys(log: Pick<Log, 'partitions' | 'partitionOf'>): number[] {

@@ -4,7 +4,7 @@
  * takes what this process appends in order, or never.
  */
 
-import type { IdSource } from '../core/ids.ts'
+import type { IdSource } from '../../core/ids.ts'
 
 export interface OwnIds {
   stamped(id: number, partition: number): void

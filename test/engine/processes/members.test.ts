@@ -1,10 +1,10 @@
 /** Who counts as living, what holds the horizon, and who may give out ids. */
 
 import { expect, test } from 'vitest'
-import { createMembers, awaitNobody, membersTable } from '../../src/engine/members.ts'
-import type { Env } from '../../src/ports/env/env.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
+import { createMembers, awaitNobody, membersTable } from '../../../src/engine/processes/members.ts'
+import type { Env } from '../../../src/ports/env/env.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 

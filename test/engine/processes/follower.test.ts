@@ -1,12 +1,18 @@
 /** What others have projected reaches the caches of this process, in order, once its rows stand. */
 
 import { expect, test } from 'vitest'
-import { struct, u32 } from '../../src/core/codec.ts'
-import { defineEvent, defineNotice, encodeEvent, eventDecoder, type Event } from '../../src/engine/events.ts'
-import { createFollower } from '../../src/engine/follower.ts'
-import { progressed, type LaneProgress } from '../../src/engine/progress.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
+import { struct, u32 } from '../../../src/core/codec.ts'
+import {
+  defineEvent,
+  defineNotice,
+  encodeEvent,
+  eventDecoder,
+  type Event,
+} from '../../../src/engine/events.ts'
+import { createFollower } from '../../../src/engine/processes/follower.ts'
+import { progressed, type LaneProgress } from '../../../src/engine/processes/progress.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
 
 const happened = defineEvent(1, 'happened', struct({ n: u32 }))
 const noticed = defineNotice(2, 'noticed', struct({ n: u32 }))

@@ -5,12 +5,12 @@
  * record tells for all of an owner's.
  */
 
-import { list, struct, u32, u53 } from '../core/codec.ts'
-import { isRetriable } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Log } from '../ports/log/log.ts'
-import { sleep } from '../ports/env/sleep.ts'
-import { defineEvent, encodeEvent, ENGINE_TAGS, type Event } from './events.ts'
+import { list, struct, u32, u53 } from '../../core/codec.ts'
+import { isRetriable } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Log } from '../../ports/log/log.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import { defineEvent, encodeEvent, ENGINE_TAGS, type Event } from '../events.ts'
 import { partitionKeys } from './partition-keys.ts'
 
 const lane = struct({

@@ -8,14 +8,14 @@
  * wait, and gives out no id beyond that until it has joined again.
  */
 
-import { bool, struct, text, u53 } from '../core/codec.ts'
-import { assert, isRetriable, RivuletError } from '../core/errors.ts'
-import { ID_MAX } from '../core/ids.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
-import type { Store } from '../ports/store/store.ts'
+import { bool, struct, text, u53 } from '../../core/codec.ts'
+import { assert, isRetriable, RivuletError } from '../../core/errors.ts'
+import { ID_MAX } from '../../core/ids.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import type { Store } from '../../ports/store/store.ts'
 import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
-import { defineTable } from './rows/tables.ts'
+import { defineTable } from '../rows/tables.ts'
 
 export const membersTable = defineTable({
   name: 'members',

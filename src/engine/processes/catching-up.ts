@@ -3,10 +3,10 @@
  * process has come that far in every partition; whoever asks while one is under way shares the next.
  */
 
-import { RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
-import type { Log } from '../ports/log/log.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import type { Log } from '../../ports/log/log.ts'
 
 const WITHIN_MS = 10_000
 const LOOK_MS = 5

@@ -4,10 +4,10 @@
  * go, and once the owner has passed them everything that is cached is read anew.
  */
 
-import { isRivuletError } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
-import type { LogBatch, LogFollower } from '../ports/log/log.ts'
-import type { Event, EventDecoder } from './events.ts'
+import { isRivuletError } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
+import type { Event, EventDecoder } from '../events.ts'
 import { isProgress, type LaneProgress, type Progress } from './progress.ts'
 
 export interface FollowerOptions {

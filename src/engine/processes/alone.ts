@@ -1,9 +1,9 @@
 /** One process does everything: it appends, projects and reacts, and its horizon is exact. */
 
-import { createIdSource } from '../core/ids.ts'
-import { isRivuletError } from '../core/errors.ts'
-import { loadHighestId, saveHighestId } from './horizon/highest-id.ts'
-import { createHorizonAlone } from './horizon/alone.ts'
+import { createIdSource } from '../../core/ids.ts'
+import { isRivuletError } from '../../core/errors.ts'
+import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
+import { createHorizonAlone } from '../horizon/alone.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
 export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {

@@ -1,14 +1,14 @@
 /** What differs between a process that does everything and one that shares the work with others. */
 
-import type { IdSource } from '../core/ids.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Log } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
-import type { Views } from '../ports/views/views.ts'
-import type { Event, EventDecoder } from './events.ts'
-import type { Horizon } from './horizon/horizon.ts'
-import type { Worker, WorkerOptions } from './worker/worker.ts'
-import type { Waiters } from './worker/waiters.ts'
+import type { IdSource } from '../../core/ids.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Log } from '../../ports/log/log.ts'
+import type { Store } from '../../ports/store/store.ts'
+import type { Views } from '../../ports/views/views.ts'
+import type { Event, EventDecoder } from '../events.ts'
+import type { Horizon } from '../horizon/horizon.ts'
+import type { Worker, WorkerOptions } from '../worker/worker.ts'
+import type { Waiters } from '../worker/waiters.ts'
 
 export interface ModePorts {
   readonly env: Env

@@ -1,6 +1,6 @@
 /** Tells of silent workers: writes are taken without any, and nobody would learn why they are answered so late. */
 
-import type { Env } from '../ports/env/env.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 const LOOK_MS = 5_000
 const SILENT_MS = 15_000

@@ -4,13 +4,13 @@
  * the same number begins where it ends.
  */
 
-import { struct, text, u32, u53 } from '../core/codec.ts'
-import { RivuletError } from '../core/errors.ts'
-import { NODE_LEASES, NODES_A_LEASE, TICK_MS, type LeasedIds } from '../core/ids.ts'
-import { u32Key } from '../core/keys.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Store } from '../ports/store/store.ts'
-import { defineTable } from './rows/tables.ts'
+import { struct, text, u32, u53 } from '../../core/codec.ts'
+import { RivuletError } from '../../core/errors.ts'
+import { NODE_LEASES, NODES_A_LEASE, TICK_MS, type LeasedIds } from '../../core/ids.ts'
+import { u32Key } from '../../core/keys.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { defineTable } from '../rows/tables.ts'
 
 const SPAN_MAX = 2 ** 32 - 1
 

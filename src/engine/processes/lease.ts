@@ -8,15 +8,15 @@
  * (engine/beats.ts); beyond that its ports refuse (`guarded`), until it has taken the next lease itself.
  */
 
-import { bool, struct, text, u53 } from '../core/codec.ts'
-import { isRetriable, RivuletError } from '../core/errors.ts'
-import { u32Key } from '../core/keys.ts'
-import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from '../engine/beats.ts'
-import { awaitNobody } from '../engine/members.ts'
-import { defineTable } from '../engine/rows/tables.ts'
-import type { Env } from '../ports/env/env.ts'
-import { sleep } from '../ports/env/sleep.ts'
-import type { Store } from '../ports/store/store.ts'
+import { bool, struct, text, u53 } from '../../core/codec.ts'
+import { isRetriable, RivuletError } from '../../core/errors.ts'
+import { u32Key } from '../../core/keys.ts'
+import { BEAT_MS_MAX, BEAT_STALE_MS, createBeatWatch, createTrust } from './beats.ts'
+import { awaitNobody } from './members.ts'
+import { defineTable } from '../rows/tables.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import type { Store } from '../../ports/store/store.ts'
 
 export const leasesTable = defineTable({
   name: 'leases',
