@@ -10,9 +10,9 @@ import { idTimeMs } from '../core/ids.ts'
 import type { EngineContext } from '../engine/engine.ts'
 import { graphEvents, SHARES, type Graph, type MarkRaise } from '../graph/index.ts'
 import type { RowWrite } from '../ports/store/store.ts'
-import { rangesOf, sizeOf, type Outgoing, type Posted } from './audience.ts'
-import { createChunkRunner, type ChunkRunner } from './chunks.ts'
-import { createDirect, receiptRow } from './direct.ts'
+import { rangesOf, sizeOf, type Outgoing, type Posted } from './fanout/audience.ts'
+import { createChunkRunner, type ChunkRunner } from './fanout/chunks.ts'
+import { createDirect, receiptRow } from './fanout/direct.ts'
 import { KIND, kindOf, openPlansTable, plansTable, type Plan } from './tables.ts'
 
 export interface Fanout {

@@ -1,6 +1,6 @@
 /** A large fan-out under way: its plan, its receipt, and which chunks of which lanes are done. */
 
-import type { Audience } from './lanes.ts'
+import type { Audience } from './fanout/lanes.ts'
 import { LANES, type Plan, type Receipt } from './tables.ts'
 
 export interface OpenPlan extends Audience {

@@ -22,7 +22,7 @@ const fault = (name: string, file: string, find: string, replace: string, seed: 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a chunk is dropped',
-    'feed/chunks.ts',
+    'feed/fanout/chunks.ts',
     'views.insert([{ id: plan.post, author: plan.author, kind: plan.kind, owners }])',
     'views.insert([])',
     10,
@@ -95,7 +95,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',
-    'feed/direct.ts',
+    'feed/fanout/direct.ts',
     'await views.evict(away.slice(at, at + VIEWS_A_TURN))',
     'void 0',
     8,

@@ -4,17 +4,17 @@
  * unsaved few changes nothing.
  */
 
-import { sleep } from '../ports/env/sleep.ts'
-import { LIMITS } from '../core/limits.ts'
-import { idKey } from '../core/keys.ts'
-import { idTimeMs } from '../core/ids.ts'
-import type { EngineContext } from '../engine/engine.ts'
-import { retrying } from '../ports/env/retry.ts'
-import type { Graph } from '../graph/index.ts'
-import type { FanoutStats } from './fanout.ts'
+import { sleep } from '../../ports/env/sleep.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { idKey } from '../../core/keys.ts'
+import { idTimeMs } from '../../core/ids.ts'
+import type { EngineContext } from '../../engine/engine.ts'
+import { retrying } from '../../ports/env/retry.ts'
+import type { Graph } from '../../graph/index.ts'
+import type { FanoutStats } from '../fanout.ts'
 import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from './lanes.ts'
-import { fingerprintOf, isComplete, isDone, openPlan, setDone, type OpenPlan } from './open-plan.ts'
-import { LANES, openPlansTable, plansTable, receiptsTable, type Plan, type Receipt } from './tables.ts'
+import { fingerprintOf, isComplete, isDone, openPlan, setDone, type OpenPlan } from '../open-plan.ts'
+import { LANES, openPlansTable, plansTable, receiptsTable, type Plan, type Receipt } from '../tables.ts'
 
 /** Read at once; inserted one by one. */
 const CHUNKS_A_TURN = 16

@@ -1,8 +1,8 @@
 /** Whom a post goes to: the followers of its author as rows give them, in pieces of one row each. */
 
-import type { Event } from '../engine/events.ts'
-import { isDirectory, type AudienceBucket, type FollowerRange, type GraphReads } from '../graph/index.ts'
-import type { posted } from './events.ts'
+import type { Event } from '../../engine/events.ts'
+import { isDirectory, type AudienceBucket, type FollowerRange, type GraphReads } from '../../graph/index.ts'
+import type { posted } from '../events.ts'
 
 export type Posted = Event<Parameters<typeof posted.body.write>[1]>
 

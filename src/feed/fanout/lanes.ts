@@ -3,9 +3,9 @@
  * the rest. Minutes frozen in the plan tell them apart, so that nobody falls between two lanes by being seen.
  */
 
-import { includesSorted, lowerBound } from '../core/sorted.ts'
-import { SHARES, edgeBucket, firstOf, type Activity, type Circle } from '../graph/index.ts'
-import { LANES, type Plan } from './tables.ts'
+import { includesSorted, lowerBound } from '../../core/sorted.ts'
+import { SHARES, edgeBucket, firstOf, type Activity, type Circle } from '../../graph/index.ts'
+import { LANES, type Plan } from '../tables.ts'
 
 export const CLOSE_LANE = LANES.indexOf('close')
 const ACTIVE_LANE = LANES.indexOf('active')

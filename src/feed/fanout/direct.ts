@@ -3,14 +3,14 @@
  * batch they came in, in log order. Repeated as a whole after a crash, which changes nothing.
  */
 
-import { idTimeMs } from '../core/ids.ts'
-import type { EngineContext } from '../engine/engine.ts'
-import { SHARES, edgeBucket, type Graph } from '../graph/index.ts'
-import type { RowWrite } from '../ports/store/store.ts'
-import type { Spread } from '../ports/views/views.ts'
+import { idTimeMs } from '../../core/ids.ts'
+import type { EngineContext } from '../../engine/engine.ts'
+import { SHARES, edgeBucket, type Graph } from '../../graph/index.ts'
+import type { RowWrite } from '../../ports/store/store.ts'
+import type { Spread } from '../../ports/views/views.ts'
 import { followersOf, sizeOf, type Outgoing } from './audience.ts'
-import type { FanoutStats } from './fanout.ts'
-import { kindOf, receiptsTable, type Receipt } from './tables.ts'
+import type { FanoutStats } from '../fanout.ts'
+import { kindOf, receiptsTable, type Receipt } from '../tables.ts'
 
 /** View inserts, or evictions, between two pauses for other work. */
 const VIEWS_A_TURN = 1_000

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from '../../src/feed/lanes.ts'
-import { LANES, type Plan } from '../../src/feed/tables.ts'
-import type { Activity, Circle } from '../../src/graph/index.ts'
+import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from '../../../src/feed/fanout/lanes.ts'
+import { LANES, type Plan } from '../../../src/feed/tables.ts'
+import type { Activity, Circle } from '../../../src/graph/index.ts'
 
 const ACTIVE_FROM = 100
 const INACTIVE_BEFORE = 50
