@@ -3,7 +3,7 @@
 import { idTimeMs } from '../core/ids.ts'
 import { projection, type Effects } from '../engine/domain.ts'
 import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
-import { REVEALS_TTL_MS } from './reveals.ts'
+import { REVEALS_TTL_MS } from './home/reveals.ts'
 import {
   engagementsTable,
   isHidden,

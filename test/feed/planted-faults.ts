@@ -66,7 +66,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault('a count moves twice', 'feed/project.ts', '    if (!moves) return\n', '', 1),
   fault(
     'a cursor is not bound to its reader',
-    'feed/cursors.ts',
+    'feed/home/cursors.ts',
     'if (cursor.list !== LISTS.home || cursor.reader !== reader) throw invalidCursor()',
     'if (cursor.list !== LISTS.home) throw invalidCursor()',
     1,

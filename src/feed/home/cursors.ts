@@ -1,8 +1,8 @@
 /** What the feed's cursors carry: where a page ended, and what its reader had been shown by then. */
 
-import { bool, list, struct, u32, u53, u8 } from '../core/codec.ts'
-import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
-import { LIMITS } from '../core/limits.ts'
+import { bool, list, struct, u32, u53, u8 } from '../../core/codec.ts'
+import { invalidCursor, type CursorSeal } from '../../core/cursor.ts'
+import { LIMITS } from '../../core/limits.ts'
 
 export const LISTS = { home: 1, profile: 2, followers: 3, following: 4 } as const
 

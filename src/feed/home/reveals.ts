@@ -4,10 +4,10 @@
  * another past. A short list answers for nearly every `after`; what is older than the list can only be a gap.
  */
 
-import type { Store } from '../ports/store/store.ts'
-import { revealsTable } from './tables.ts'
-import type { Env } from '../ports/env/env.ts'
-import { idFloorAt } from '../core/ids.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { revealsTable } from '../tables.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { idFloorAt } from '../../core/ids.ts'
 
 const KEPT_MAX = 4_096
 /** Rows end then; an older `after` is a gap. */
