@@ -6,8 +6,8 @@
 import { idTimeMs, TICK_MS } from '../core/ids.ts'
 import { authorBody, follows, isoTime, type Circle, type Graph } from '../graph/index.ts'
 import { stitch } from '../http/bytes.ts'
-import type { Item } from './items.ts'
-import type { Post } from './posts.ts'
+import type { Item } from './posts/items.ts'
+import type { Post } from './posts/posts.ts'
 import type { HomePage } from './read.ts'
 import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
 

@@ -1,7 +1,7 @@
 /** What a post may hold, wherever it comes from. */
 
-import { LIMITS } from '../core/limits.ts'
-import { checkText, invalid, isInvisible } from '../core/text.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { checkText, invalid, isInvisible } from '../../core/text.ts'
 
 /** Throws `invalid_request` for what is too long, no text, or nothing that people could see. */
 export function checkContent(content: string): string {

@@ -4,9 +4,9 @@
  */
 
 import { LRUCache } from 'lru-cache'
-import type { Struct } from '../core/codec.ts'
-import type { Store } from '../ports/store/store.ts'
-import { postCountsTable, postsTable, type postFields, type PostRow } from './tables.ts'
+import type { Struct } from '../../core/codec.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { postCountsTable, postsTable, type postFields, type PostRow } from '../tables.ts'
 
 export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
   deleted: boolean
