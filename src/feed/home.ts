@@ -13,7 +13,7 @@ import { definePipeline, readRound, type Filter, type Maybe, type Source } from 
 import { edgeBucket, follows, isBlocked, isMuted, type Circle, type Graph } from '../graph/index.ts'
 import { cachedItems, hydrateItems, type Item } from './posts/items.ts'
 import type { Posts } from './posts/posts.ts'
-import type { Candidate } from './pull.ts'
+import type { Candidate } from './timelines/pull.ts'
 import type { Pulls } from './pulls.ts'
 import { KIND, VISIBILITY, repostHash } from './tables.ts'
 

@@ -4,9 +4,9 @@ import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 import { definePipeline, type Filter, type Source } from '../engine/read/pipeline.ts'
 import { follows, isBlocked, type Circle } from '../graph/index.ts'
 import { hydrateItems, type Item } from './posts/items.ts'
-import type { Outboxes } from './outboxes.ts'
+import type { Outboxes } from './timelines/outboxes.ts'
 import type { Post, Posts } from './posts/posts.ts'
-import { pull, type Candidate } from './pull.ts'
+import { pull, type Candidate } from './timelines/pull.ts'
 import { VISIBILITY } from './tables.ts'
 
 export interface ProfileQuery {

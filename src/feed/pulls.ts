@@ -8,8 +8,8 @@ import { createAdmission } from '../engine/admission.ts'
 import type { Pace } from '../engine/pace.ts'
 import type { Maybe } from '../engine/read/pipeline.ts'
 import type { Env } from '../ports/env/env.ts'
-import type { Outboxes } from './outboxes.ts'
-import { pull, type PullRequest, type Slice } from './pull.ts'
+import type { Outboxes } from './timelines/outboxes.ts'
+import { pull, type PullRequest, type Slice } from './timelines/pull.ts'
 
 /** Outboxes that are read from the store at a time: enough to keep it busy, few enough to end soon. */
 const AUTHORS_AT_ONCE = 1_000

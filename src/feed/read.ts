@@ -12,13 +12,13 @@ import { LISTS, openHome, openList, sealHome, sealList, withServed, type Session
 import type { Fanout } from './fanout.ts'
 import { newHomeQuery, type Home, type HomeQuery } from './home.ts'
 import type { Item } from './posts/items.ts'
-import type { Outboxes } from './outboxes.ts'
+import type { Outboxes } from './timelines/outboxes.ts'
 import type { Posts } from './posts/posts.ts'
 import { createProfile, mayView } from './profile.ts'
 import type { Pulls } from './pulls.ts'
 import type { Reveals } from './home/reveals.ts'
 import { postTotalsTable, receiptsTable, type Receipt } from './tables.ts'
-import type { Timelines } from './timelines.ts'
+import type { Timelines } from './timelines/timelines.ts'
 
 export interface HomeRequest {
   readonly limit: number

@@ -5,7 +5,7 @@
 
 import type { EngineContext } from '../engine/engine.ts'
 import type { Graph } from '../graph/index.ts'
-import type { Timelines } from './timelines.ts'
+import type { Timelines } from './timelines/timelines.ts'
 
 export interface Warmer {
   /** Resolves when there is nothing left to warm; returns at once where timelines live outside of this process. */

@@ -44,7 +44,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a rebuild reads before its header stands',
-    'feed/timelines.ts',
+    'feed/timelines/timelines.ts',
     `    await context.caughtUp()
     const [epoch] = await views.open([owner])
     await context.caughtUp()
@@ -73,14 +73,14 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a backfill is one short of raising the floor',
-    'feed/timelines.ts',
+    'feed/timelines/timelines.ts',
     'views.capacity + 1)',
     'views.capacity)',
     25,
   ),
   fault(
     'a follow is taken as backfilled at once',
-    'feed/timelines.ts',
+    'feed/timelines/timelines.ts',
     'if (page !== undefined) {',
     'if (page === null) {',
     1,

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { createPace } from '../../src/engine/pace.ts'
-import type { OutboxRequest, Outboxes, OutboxSlice } from '../../src/feed/outboxes.ts'
+import type { OutboxRequest, Outboxes, OutboxSlice } from '../../src/feed/timelines/outboxes.ts'
 import { createPulls } from '../../src/feed/pulls.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 

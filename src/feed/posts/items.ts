@@ -1,7 +1,7 @@
 /** Candidates → items: each with its post and, for a repost, with what it repeats. */
 
 import type { Post, Posts } from './posts.ts'
-import type { Candidate } from '../pull.ts'
+import type { Candidate } from '../timelines/pull.ts'
 
 /** A candidate with its post, and for a repost also what it repeats. */
 export interface Item {

@@ -6,12 +6,12 @@
  */
 
 import { LRUCache } from 'lru-cache'
-import { LIMITS } from '../core/limits.ts'
-import { ID_MAX } from '../core/ids.ts'
-import { idKeyDesc, parseIdKeyDesc } from '../core/keys.ts'
-import { lowerBound } from '../core/sorted.ts'
-import type { Row, RowRange, Store } from '../ports/store/store.ts'
-import { outboxTable } from './tables.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { ID_MAX } from '../../core/ids.ts'
+import { idKeyDesc, parseIdKeyDesc } from '../../core/keys.ts'
+import { lowerBound } from '../../core/sorted.ts'
+import type { Row, RowRange, Store } from '../../ports/store/store.ts'
+import { outboxTable } from '../tables.ts'
 
 /**
  * A stretch of one outbox: every post of it with an id in [`lower`, below), as the columns `ids` and `kinds` have them

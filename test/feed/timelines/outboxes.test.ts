@@ -1,9 +1,9 @@
 /** What is kept of authors' outboxes: counted as it is, and bounded, however authors go on posting. */
 
 import { expect, test } from 'vitest'
-import { createOutboxes } from '../../src/feed/outboxes.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
+import { createOutboxes } from '../../../src/feed/timelines/outboxes.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 
 const ENTRIES_MAX = 100_000
 const open = () => createOutboxes(createMemoryStore({ env: createRealEnv() }), ENTRIES_MAX)

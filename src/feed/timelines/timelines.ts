@@ -3,8 +3,8 @@
  * rate-limited; until they are done, reads pull what is missing.
  */
 
-import { createQueue } from '../engine/queue.ts'
-import type { EngineContext } from '../engine/engine.ts'
+import { createQueue } from '../../engine/queue.ts'
+import type { EngineContext } from '../../engine/engine.ts'
 import {
   backfillsTable,
   edgeBucket,
@@ -12,11 +12,11 @@ import {
   withBackfilled,
   type Circle,
   type Graph,
-} from '../graph/index.ts'
-import type { Entries } from '../ports/views/views.ts'
+} from '../../graph/index.ts'
+import type { Entries } from '../../ports/views/views.ts'
 import type { Candidate } from './pull.ts'
-import type { Pulls } from './pulls.ts'
-import { KIND } from './tables.ts'
+import type { Pulls } from '../pulls.ts'
+import { KIND } from '../tables.ts'
 
 export interface Backfill {
   readonly follower: number
