@@ -18,7 +18,7 @@ import { openPorts } from './ports.ts'
 import type { OpenPorts } from './ports-parts.ts'
 import { watchReadiness } from './readiness.ts'
 import type { Notes } from './notes.ts'
-import { MIB, type Config } from './settings.ts'
+import { MIB, type Config } from './config/settings.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface ComposeOptions {

@@ -7,7 +7,7 @@ import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import type { Notes } from './notes.ts'
-import type { Config } from './settings.ts'
+import type { Config } from './config/settings.ts'
 
 /** A number that only some adapters have. */
 export interface Figure {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
-import { variableOf, type Config, type SettingKey } from './settings.ts'
+import { variableOf, type Config, type SettingKey } from './config/settings.ts'
 
 /** Of a connection; without authorities of its own, those that Node.js trusts. */
 export interface Tls {

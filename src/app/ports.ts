@@ -13,7 +13,7 @@ import { movesTable } from './move/tables.ts'
 import type { Notes } from './notes.ts'
 import { openFolder } from './ports-folder.ts'
 import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './ports-parts.ts'
-import { MIB } from './settings.ts'
+import { MIB } from './config/settings.ts'
 
 /** Commands take it from here: only this layer knows adapters. */
 export { createRealEnv } from '../ports/env/real.ts'

@@ -8,7 +8,7 @@ import pino from 'pino'
 import { within } from '../ports/env/deadlines.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createLogOutput } from './log-output.ts'
-import type { Config } from './settings.ts'
+import type { Config } from './config/settings.ts'
 
 export type Logger = pino.Logger
 

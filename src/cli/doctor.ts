@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import type { Finding } from '../app/doctor/check.ts'
 import { examine } from '../app/doctor/doctor.ts'
-import type { SettingKey } from '../app/settings.ts'
+import type { SettingKey } from '../app/config/settings.ts'
 import { RivuletError } from '../core/errors.ts'
 import { createRealEnv } from '../app/ports.ts'
 import { EXIT } from './failure.ts'

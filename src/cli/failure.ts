@@ -1,7 +1,7 @@
 /** How a command ends when it cannot do what it was asked: one line with a code, and the exit code. */
 
 import { CommanderError } from 'commander'
-import { isDebugging, processEnvironment } from '../app/config.ts'
+import { isDebugging, processEnvironment } from '../app/config/config.ts'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, leftOut: 3 } as const

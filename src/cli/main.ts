@@ -1,7 +1,7 @@
 /** The command `rivulet`: its commands, and how each of them ends. */
 
 import { Command } from 'commander'
-import { settingsHelp } from '../app/settings.ts'
+import { settingsHelp } from '../app/config/settings.ts'
 import { benchCommand } from './bench.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { doctorCommand } from './doctor.ts'

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander'
 import { createRealEnv, migratePorts } from '../app/ports.ts'
-import { DURABLE_SETTINGS, type SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { createTerminal, seconds } from './terminal.ts'
 

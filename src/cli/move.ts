@@ -3,7 +3,7 @@
 import { Command, Option } from 'commander'
 import { move } from '../app/move/move.ts'
 import { createRealEnv } from '../app/ports.ts'
-import { DURABLE_SETTINGS, type SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 import { endAtOnce } from './fatal.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'

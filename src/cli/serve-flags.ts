@@ -1,6 +1,6 @@
 /** What `rivulet serve` can be told. */
 
-import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/settings.ts'
+import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 
 export const SERVE_SETTINGS: readonly SettingKey[] = [
   ...DURABLE_SETTINGS,

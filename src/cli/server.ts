@@ -2,11 +2,11 @@
 
 import { compose, type Composed } from '../app/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
-import type { Config } from '../app/settings.ts'
+import type { Config } from '../app/config/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'
 import type { Env } from '../ports/env/env.ts'
 import { createRealEnv } from '../app/ports.ts'
-import { processEnvironment } from '../app/config.ts'
+import { processEnvironment } from '../app/config/config.ts'
 import { announcement, type Readiness } from './announce.ts'
 import { EXIT, listenFailure, reportFailure } from './failure.ts'
 import { endWithin } from './hard-end.ts'

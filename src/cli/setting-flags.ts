@@ -1,8 +1,8 @@
 /** The flags of a command, from the table of settings. */
 
 import type { Command } from 'commander'
-import { processEnvironment, readConfig, type Configured } from '../app/config.ts'
-import { flagOf, settingOf, variableOf, type Config, type SettingKey } from '../app/settings.ts'
+import { processEnvironment, readConfig, type Configured } from '../app/config/config.ts'
+import { flagOf, settingOf, variableOf, type Config, type SettingKey } from '../app/config/settings.ts'
 import { RivuletError } from '../core/errors.ts'
 
 export function addSettings(command: Command, keys: readonly SettingKey[]): Command {

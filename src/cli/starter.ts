@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import type { Environment } from '../app/config.ts'
+import type { Environment } from '../app/config/config.ts'
 import type { Env } from '../ports/env/env.ts'
 
 const LOOK_EVERY_MS = 500

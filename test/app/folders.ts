@@ -1,7 +1,7 @@
 /** Data folders for tests: opened, filled from text, and read back as people would describe them. */
 
-import { readConfig } from '../../src/app/config.ts'
-import type { Config } from '../../src/app/settings.ts'
+import { readConfig } from '../../src/app/config/config.ts'
+import type { Config } from '../../src/app/config/settings.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -5,7 +5,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readConfig } from '../../src/app/config.ts'
+import { readConfig } from '../../src/app/config/config.ts'
 import { createRealEnv, migratePorts, openPorts } from '../../src/app/ports.ts'
 import { createRivulet } from '../../src/index.ts'
 import { cassandra } from '../../tools/engines/cassandra.ts'

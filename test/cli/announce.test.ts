@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { urlOf } from '../../src/app/compose.ts'
-import { readConfig } from '../../src/app/config.ts'
+import { readConfig } from '../../src/app/config/config.ts'
 import { announcement, type Readiness } from '../../src/cli/announce.ts'
 
 const keys = { serverKeyPlace: '/data/server.key', isNew: true }

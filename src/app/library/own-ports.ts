@@ -12,7 +12,7 @@ import type { Views } from '../../ports/views/views.ts'
 import { createStoreNotes } from '../notes.ts'
 import type { OpenPorts } from '../ports-parts.ts'
 import { assertSamePast } from '../same-past.ts'
-import { MIB, type Config } from '../settings.ts'
+import { MIB, type Config } from '../config/settings.ts'
 
 /**
  * Log and store are the truth, and belong together; what is left out of the rest is in memory. They serve this

@@ -3,12 +3,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readConfig, type ConfigSources } from '../../src/app/config.ts'
-import { nearest } from '../../src/app/did-you-mean.ts'
-import { isOfPlatform } from '../../src/app/platform-variables.ts'
-import { SETTING_KEYS, settingsHelp, variableOf } from '../../src/app/settings.ts'
-import { RivuletError } from '../../src/core/errors.ts'
-import { tempFolder } from './folders.ts'
+import { readConfig, type ConfigSources } from '../../../src/app/config/config.ts'
+import { nearest } from '../../../src/app/config/did-you-mean.ts'
+import { isOfPlatform } from '../../../src/app/platform-variables.ts'
+import { SETTING_KEYS, settingsHelp, variableOf } from '../../../src/app/config/settings.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import { tempFolder } from '../folders.ts'
 
 function refusal(sources: ConfigSources): string {
   try {

@@ -7,9 +7,9 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { RivuletError } from '../core/errors.ts'
+import { RivuletError } from '../../core/errors.ts'
 import { nearest } from './did-you-mean.ts'
-import { isOfPlatform } from './platform-variables.ts'
+import { isOfPlatform } from '../platform-variables.ts'
 import {
   fileKeyOf,
   flagOf,

@@ -3,11 +3,11 @@
  * file, and the help all come from this table.
  */
 
-import { LIMITS } from '../core/limits.ts'
-import { ROLES } from '../engine/processes/shared.ts'
-import { EXPOSURES } from '../http/exposure.ts'
-import { RATE_LIMITS } from '../http/limits.ts'
-import { memoryViewsBytesMin } from '../ports/views/memory/memory.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { ROLES } from '../../engine/processes/shared.ts'
+import { EXPOSURES } from '../../http/exposure.ts'
+import { RATE_LIMITS } from '../../http/limits.ts'
+import { memoryViewsBytesMin } from '../../ports/views/memory/memory.ts'
 import {
   choice,
   host,
