@@ -2,7 +2,7 @@
 
 export { RivuletError, isRivuletError, type ErrorCode, type FieldError } from './core/errors.ts'
 export { createRivulet, type Rivulet, type RivuletOptions, type RivuletPorts } from './app/rivulet.ts'
-export { allTables } from './app/tables.ts'
+export { allTables } from './app/ports/tables.ts'
 export { openRivulet, type OpenOptions, type OpenRivulet } from './app/library/open.ts'
 export type {
   AccountCalls,

@@ -2,7 +2,7 @@
 
 import { deadLetters, markReplayed, type DeadLetter } from '../engine/worker/dead-letters.ts'
 import { partitionKeys } from '../engine/processes/partition-keys.ts'
-import type { OpenPorts } from './ports-parts.ts'
+import type { OpenPorts } from './ports/parts.ts'
 
 type Ports = Pick<OpenPorts, 'log' | 'store'>
 

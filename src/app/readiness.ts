@@ -5,7 +5,7 @@
 
 import { within } from '../ports/env/deadlines.ts'
 import type { Env } from '../ports/env/env.ts'
-import type { OpenPorts } from './ports-parts.ts'
+import type { OpenPorts } from './ports/parts.ts'
 
 const LOOK_EVERY_MS = 2_000
 const ANSWER_WITHIN_MS = 2_000

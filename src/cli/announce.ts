@@ -1,6 +1,6 @@
 /** What a server says on stdout once it is ready: where it is and where its things are, never a secret. */
 
-import type { Keys } from '../app/keys.ts'
+import type { Keys } from '../app/ports/keys.ts'
 import { variableOf, type Config } from '../app/config/settings.ts'
 
 export interface Readiness {

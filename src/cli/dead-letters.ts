@@ -1,9 +1,9 @@
 /** `rivulet dead-letters`: records that could not be taken in. */
 
 import { Command } from 'commander'
-import { assertDataFolder } from '../app/data-folder.ts'
+import { assertDataFolder } from '../app/ports/data-folder.ts'
 import { listDeadLetters, replayDeadLetters } from '../app/dead-letters.ts'
-import { createRealEnv, openPorts } from '../app/ports.ts'
+import { createRealEnv, openPorts } from '../app/ports/open.ts'
 import { DURABLE_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 import { endAtOnce } from './fatal.ts'
 import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'

@@ -7,7 +7,7 @@ import { runImport, type ImportSource, type ImportSummary } from '../app/import/
 import { ldbcSource } from '../app/import/ldbc.ts'
 import type { SettingKey } from '../app/config/settings.ts'
 import { RivuletError } from '../core/errors.ts'
-import { createRealEnv, noteImport, openPorts } from '../app/ports.ts'
+import { createRealEnv, noteImport, openPorts } from '../app/ports/open.ts'
 import { EXIT } from './failure.ts'
 import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'
 import { count, createTerminal, seconds } from './terminal.ts'

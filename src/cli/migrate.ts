@@ -1,7 +1,7 @@
 /** `rivulet migrate`: makes what the engines must have before anything is served from them. */
 
 import { Command } from 'commander'
-import { createRealEnv, migratePorts } from '../app/ports.ts'
+import { createRealEnv, migratePorts } from '../app/ports/open.ts'
 import { DURABLE_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 import { addSettings, configOf } from './setting-flags.ts'
 import { createTerminal, seconds } from './terminal.ts'

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { move } from '../app/move/move.ts'
-import { createRealEnv } from '../app/ports.ts'
+import { createRealEnv } from '../app/ports/open.ts'
 import { DURABLE_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 import { endAtOnce } from './fatal.ts'
 import { addSettings, configOf } from './setting-flags.ts'

@@ -6,7 +6,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { Client } from 'cassandra-driver'
-import { allTables } from '../../src/app/tables.ts'
+import { allTables } from '../../src/app/ports/tables.ts'
 import { createRedisBus } from '../../src/ports/bus/redis.ts'
 import { connectRedis } from '../../src/ports/drivers/redis.ts'
 import type { Env } from '../../src/ports/env/env.ts'

@@ -10,10 +10,10 @@ import type { Composed } from '../compose.ts'
 import { runImport } from '../import/import.ts'
 import type { Progress } from '../import/progress.ts'
 import { importsTable } from '../import/tables.ts'
-import type { Notes } from '../notes.ts'
+import type { Notes } from '../ports/notes.ts'
 import { demoSteps } from '../first-steps.ts'
-import { noteImport } from '../ports.ts'
-import type { OpenPorts } from '../ports-parts.ts'
+import { noteImport } from '../ports/open.ts'
+import type { OpenPorts } from '../ports/parts.ts'
 import { GUEST, STAR } from './people.ts'
 import { demoSource, IMPORT_NAME } from './source.ts'
 import { guestToken } from './view.ts'
@@ -98,7 +98,11 @@ async function newestPost(rivulet: Rivulet, handle: string): Promise<number | un
 /** What to try. */
 export async function demoHints({ app, keys, notes }: Composed, url: string): Promise<string[]> {
   const token = await guestToken({ app, notes, serverKey: keys.serverKey })
-  if (token === undefined) return ['', 'This folder held data before: the demo world was not added to it. For one, name a new folder with --data.']
+  if (token === undefined)
+    return [
+      '',
+      'This folder held data before: the demo world was not added to it. For one, name a new folder with --data.',
+    ]
   const steps = demoSteps(url, STAR.handle).flatMap(({ what, commands }) => [
     `${what}:`,
     ...commands.map((command) => `  ${command}`),

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { PostSchema } from '../../feed/schemas.ts'
-import type { Notes } from '../notes.ts'
+import type { Notes } from '../ports/notes.ts'
 import { DONE_NOTE } from './demo.ts'
 import { GUEST } from './people.ts'
 

@@ -1,7 +1,7 @@
 /** Reads the whole log, so that every checksum in it is looked at, and compares its end with the store. */
 
 import { isRivuletError } from '../../core/errors.ts'
-import type { OpenPorts } from '../ports-parts.ts'
+import type { OpenPorts } from '../ports/parts.ts'
 import type { Progress } from '../import/progress.ts'
 import { unfinishedImports } from '../import/run.ts'
 import { createFaults, type Finding } from './check.ts'

@@ -1,7 +1,7 @@
 /** One check of a data folder: what it looked at, and what is wrong. */
 
 import type { Progress } from '../import/progress.ts'
-import type { OpenPorts } from '../ports-parts.ts'
+import type { OpenPorts } from '../ports/parts.ts'
 import type { Rivulet } from '../rivulet.ts'
 
 export interface Finding {

@@ -5,10 +5,10 @@
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { createRivulet } from '../rivulet.ts'
-import { assertDataFolder } from '../data-folder.ts'
+import { assertDataFolder } from '../ports/data-folder.ts'
 import type { Progress } from '../import/progress.ts'
-import { openPorts } from '../ports.ts'
-import type { OpenPorts, OpenPortsOptions } from '../ports-parts.ts'
+import { openPorts } from '../ports/open.ts'
+import type { OpenPorts, OpenPortsOptions } from '../ports/parts.ts'
 import type { Config } from '../config/settings.ts'
 import { checkAccounts } from './check-accounts.ts'
 import { checkFeeds } from './check-feeds.ts'

@@ -9,9 +9,9 @@ import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { createMemoryViews } from '../../ports/views/memory/memory.ts'
 import type { Views } from '../../ports/views/views.ts'
-import { createStoreNotes } from '../notes.ts'
-import type { OpenPorts } from '../ports-parts.ts'
-import { assertSamePast } from '../same-past.ts'
+import { createStoreNotes } from '../ports/notes.ts'
+import type { OpenPorts } from '../ports/parts.ts'
+import { assertSamePast } from '../ports/same-past.ts'
 import { MIB, type Config } from '../config/settings.ts'
 
 /**

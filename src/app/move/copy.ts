@@ -5,7 +5,7 @@
 
 import type { RowKey, ScannedRow, Store, Table } from '../../ports/store/store.ts'
 import type { Progress } from '../import/progress.ts'
-import { movesTable } from './tables.ts'
+import { movesTable } from '../ports/half-moved.ts'
 
 export interface Copy {
   readonly from: Store

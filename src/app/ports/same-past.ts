@@ -1,8 +1,8 @@
 /** Whether a log and a store belong together, and whether a log may be what something is moved to. */
 
-import { RivuletError } from '../core/errors.ts'
-import type { Log } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Log } from '../../ports/log/log.ts'
+import type { Store } from '../../ports/store/store.ts'
 
 /**
  * Log and store must tell one story: what the store holds is in the log or older than it, and the log begins

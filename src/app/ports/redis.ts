@@ -1,15 +1,15 @@
 /** Timelines, short-lived keys and signals on Redis or Valkey. */
 
-import { isRivuletError, RivuletError } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
-import { createRedisBus } from '../ports/bus/redis.ts'
-import { connectRedis, type Redis } from '../ports/drivers/redis.ts'
-import { createRedisEphemeral } from '../ports/ephemeral/redis.ts'
-import { createRedisViews, type RedisViews } from '../ports/views/redis/redis.ts'
-import type { Env } from '../ports/env/env.ts'
-import { createClosers } from './closers.ts'
-import { naming, tlsOf } from './ports-security.ts'
-import type { Figure, OpenPortsOptions, Volatile } from './ports-parts.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { createRedisBus } from '../../ports/bus/redis.ts'
+import { connectRedis, type Redis } from '../../ports/drivers/redis.ts'
+import { createRedisEphemeral } from '../../ports/ephemeral/redis.ts'
+import { createRedisViews, type RedisViews } from '../../ports/views/redis/redis.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { createClosers } from '../closers.ts'
+import { naming, tlsOf } from './security.ts'
+import type { Figure, OpenPortsOptions, Volatile } from './parts.ts'
 
 const CLAIM_EVERY_MS = 5_000
 

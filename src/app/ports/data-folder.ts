@@ -12,10 +12,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { isRivuletError, RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
-import { type FolderLock, lockFolder } from '../ports/store/leveldb/folder-lock.ts'
-import { syncFolder } from '../ports/folder.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
+import { type FolderLock, lockFolder } from '../../ports/store/leveldb/folder-lock.ts'
+import { syncFolder } from '../../ports/folder.ts'
 import { draftOf, writeFileDurably } from './durable-file.ts'
 
 export const FORMAT = 1

@@ -1,23 +1,23 @@
 /** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
 
-import { isRivuletError, RivuletError } from '../core/errors.ts'
-import { WORKER_GROUP } from '../engine/worker/worker.ts'
-import type { Env } from '../ports/env/env.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { WORKER_GROUP } from '../../engine/worker/worker.ts'
+import type { Env } from '../../ports/env/env.ts'
 import {
   kafkaTopicId,
   migrateKafka,
   openKafkaLog,
   type KafkaLog,
   type KafkaLogOptions,
-} from '../ports/log/kafka/kafka.ts'
-import type { Log } from '../ports/log/log.ts'
-import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../ports/store/cassandra/cassandra.ts'
-import type { Views } from '../ports/views/views.ts'
-import { createClosers } from './closers.ts'
-import { guarded, passLeases, takeLease } from '../engine/processes/lease.ts'
+} from '../../ports/log/kafka/kafka.ts'
+import type { Log } from '../../ports/log/log.ts'
+import { keyspaceOwner, migrateCassandra, openCassandraStore } from '../../ports/store/cassandra/cassandra.ts'
+import type { Views } from '../../ports/views/views.ts'
+import { createClosers } from '../closers.ts'
+import { guarded, passLeases, takeLease } from '../../engine/processes/lease.ts'
 import { createStoreNotes } from './notes.ts'
-import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './ports-parts.ts'
-import { kafkaSecurity, naming, tlsOf } from './ports-security.ts'
+import type { Durable, Figure, MigrateOptions, OpenPortsOptions } from './parts.ts'
+import { kafkaSecurity, naming, tlsOf } from './security.ts'
 import { assertEpoch, assertSamePast } from './same-past.ts'
 import { allTables } from './tables.ts'
 

@@ -1,13 +1,13 @@
 /** What a process has to work with, whatever that is on, and what it takes to open it. */
 
-import type { Bus } from '../ports/bus/bus.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
-import type { Log } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
-import type { Views } from '../ports/views/views.ts'
+import type { Bus } from '../../ports/bus/bus.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Ephemeral } from '../../ports/ephemeral/ephemeral.ts'
+import type { Log } from '../../ports/log/log.ts'
+import type { Store } from '../../ports/store/store.ts'
+import type { Views } from '../../ports/views/views.ts'
 import type { Notes } from './notes.ts'
-import type { Config } from './config/settings.ts'
+import type { Config } from '../config/settings.ts'
 
 /** A number that only some adapters have. */
 export interface Figure {

@@ -3,11 +3,11 @@
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createFolderSize } from '../../src/app/folder-size.ts'
-import { openKeys } from '../../src/app/keys.ts'
-import { createFolderNotes } from '../../src/app/notes.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { env, openFolder, tempFolder, withRivulet } from './folders.ts'
+import { createFolderSize } from '../../../src/app/folder-size.ts'
+import { openKeys } from '../../../src/app/ports/keys.ts'
+import { createFolderNotes } from '../../../src/app/ports/notes.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { env, openFolder, tempFolder, withRivulet } from '../folders.ts'
 
 async function post(folder: string, count: number): Promise<void> {
   await withRivulet(folder, async ({ graph, feed }) => {

@@ -5,10 +5,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { struct, text } from '../core/codec.ts'
-import { RivuletError } from '../core/errors.ts'
-import { defineTable } from '../engine/rows/tables.ts'
-import type { Store } from '../ports/store/store.ts'
+import { struct, text } from '../../core/codec.ts'
+import { RivuletError } from '../../core/errors.ts'
+import { defineTable } from '../../engine/rows/tables.ts'
+import type { Store } from '../../ports/store/store.ts'
 import { writeFileDurably } from './durable-file.ts'
 
 export interface Notes {

@@ -1,14 +1,14 @@
 /** The log and the rows of a single process in one data folder, checked against each other. */
 
-import { openSegmentLog } from '../ports/log/segments/segments.ts'
-import { openLevelStore } from '../ports/store/leveldb/leveldb.ts'
-import type { Store } from '../ports/store/store.ts'
-import { createClosers } from './closers.ts'
+import { openSegmentLog } from '../../ports/log/segments/segments.ts'
+import { openLevelStore } from '../../ports/store/leveldb/leveldb.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { createClosers } from '../closers.ts'
 import { openDataFolder } from './data-folder.ts'
-import { createFolderSize } from './folder-size.ts'
-import { importsTable } from './import/tables.ts'
+import { createFolderSize } from '../folder-size.ts'
+import { importsTable } from '../import/tables.ts'
 import { createFolderNotes } from './notes.ts'
-import type { Durable, Figure, OpenPortsOptions } from './ports-parts.ts'
+import type { Durable, Figure, OpenPortsOptions } from './parts.ts'
 import { assertEpoch, assertSamePast, mismatch } from './same-past.ts'
 
 const HOUR_MS = 3_600_000

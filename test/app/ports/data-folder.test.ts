@@ -5,11 +5,11 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
-import { FORMAT, openDataFolder } from '../../src/app/data-folder.ts'
-import { RivuletError } from '../../src/core/errors.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
-import { bundled } from '../support/bundle.ts'
+import { FORMAT, openDataFolder } from '../../../src/app/ports/data-folder.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
+import { bundled } from '../../support/bundle.ts'
 
 const env = createRealEnv()
 const CHILD = await bundled(join(import.meta.dirname, 'data-folder-child.ts'))

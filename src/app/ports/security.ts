@@ -1,8 +1,8 @@
 /** How engines are spoken to: encrypted or not, and as whom. */
 
 import { readFileSync } from 'node:fs'
-import { isRivuletError, RivuletError } from '../core/errors.ts'
-import { variableOf, type Config, type SettingKey } from './config/settings.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
+import { variableOf, type Config, type SettingKey } from '../config/settings.ts'
 
 /** Of a connection; without authorities of its own, those that Node.js trusts. */
 export interface Tls {

@@ -2,7 +2,7 @@
 
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder } from '../ports/folder.ts'
+import { syncFolder } from '../../ports/folder.ts'
 
 const OWNER_ONLY = 0o600
 

@@ -6,8 +6,8 @@
  */
 
 import { hkdfSync } from 'node:crypto'
-import { RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
 import type { Notes } from './notes.ts'
 
 export interface Keys {

@@ -3,20 +3,20 @@
  * on Kafka, the rows are in Cassandra, and timelines, short-lived keys and signals on Redis.
  */
 
-import { RivuletError } from '../core/errors.ts'
-import { createMemoryBus } from '../ports/bus/memory.ts'
-import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
-import { createMemoryViews, openMemoryViews } from '../ports/views/memory/memory.ts'
-import { createClosers } from './closers.ts'
+import { RivuletError } from '../../core/errors.ts'
+import { createMemoryBus } from '../../ports/bus/memory.ts'
+import { createMemoryEphemeral } from '../../ports/ephemeral/memory.ts'
+import { createMemoryViews, openMemoryViews } from '../../ports/views/memory/memory.ts'
+import { createClosers } from '../closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
-import { movesTable } from './move/tables.ts'
+import { movesTable } from './half-moved.ts'
 import type { Notes } from './notes.ts'
-import { openFolder } from './ports-folder.ts'
-import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './ports-parts.ts'
-import { MIB } from './config/settings.ts'
+import { openFolder } from './folder.ts'
+import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './parts.ts'
+import { MIB } from '../config/settings.ts'
 
 /** Commands take it from here: only this layer knows adapters. */
-export { createRealEnv } from '../ports/env/real.ts'
+export { createRealEnv } from '../../ports/env/real.ts'
 
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const closers = createClosers()
@@ -62,7 +62,7 @@ export async function openDurable(options: OpenPortsOptions, epoch?: number): Pr
   const { kafka, cassandra } = options.config
   if (kafka === undefined && cassandra === undefined) return openFolder(options, epoch)
   if (kafka === undefined || cassandra === undefined) throw halfOfTwo(kafka === undefined)
-  return loaded('kafka and cassandra', () => import('./ports-kafka-cassandra.ts')).then(
+  return loaded('kafka and cassandra', () => import('./kafka-cassandra.ts')).then(
     ({ openKafkaAndCassandra }) =>
       openKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra }, epoch),
   )
@@ -77,7 +77,7 @@ export async function migratePorts(options: MigrateOptions): Promise<void> {
   }
   const { migrateKafkaAndCassandra } = await loaded(
     'kafka and cassandra',
-    () => import('./ports-kafka-cassandra.ts'),
+    () => import('./kafka-cassandra.ts'),
   )
   await migrateKafkaAndCassandra(options, { brokers: kafka, contactPoints: cassandra })
 }
@@ -89,7 +89,7 @@ async function openVolatile(
   const { redis } = options.config
   const lanes = log.partitions
   if (redis === undefined) return openMemory(options, lanes, timelinesFile)
-  return loaded('redis', () => import('./ports-redis.ts')).then(({ openRedis }) =>
+  return loaded('redis', () => import('./redis.ts')).then(({ openRedis }) =>
     openRedis(options, { nodes: redis, deployment: id, lanes }),
   )
 }
