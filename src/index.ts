@@ -11,7 +11,7 @@ export type {
   PostReads,
   WriteOptions,
 } from './app/library/calls.ts'
-export type { Listening } from './app/compose.ts'
+export type { Listening } from './app/server/compose.ts'
 export type { OwnPorts } from './app/library/own-ports.ts'
 export type {
   Account,

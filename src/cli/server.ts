@@ -1,6 +1,6 @@
 /** The server in the foreground, from its start to the signal that ends it. */
 
-import { compose, type Composed } from '../app/compose.ts'
+import { compose, type Composed } from '../app/server/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
 import type { Config } from '../app/config/settings.ts'
 import { createTelemetry, type Telemetry } from '../app/telemetry.ts'

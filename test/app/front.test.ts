@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
-import type { ApiOptions } from '../../src/app/api.ts'
+import type { ApiOptions } from '../../src/app/server/api.ts'
 import type { ShownPost } from '../../src/app/demo/view.ts'
 import { createWorld, SERVER_KEY, type World } from '../http/world.ts'
 

@@ -1,7 +1,7 @@
 /** What a server says once it is ready: addresses that are there, and no secret. */
 
 import { expect, test } from 'vitest'
-import { urlOf } from '../../src/app/compose.ts'
+import { urlOf } from '../../src/app/server/compose.ts'
 import { readConfig } from '../../src/app/config/config.ts'
 import { announcement, type Readiness } from '../../src/cli/announce.ts'
 

@@ -6,7 +6,7 @@
 
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { createApi } from '../../src/app/api.ts'
+import { createApi } from '../../src/app/server/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'

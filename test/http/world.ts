@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import pino from 'pino'
-import { createApi, type Api, type ApiOptions } from '../../src/app/api.ts'
+import { createApi, type Api, type ApiOptions } from '../../src/app/server/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { openTestPorts, type TestPorts } from '../support/ports.ts'

@@ -6,7 +6,7 @@
 
 import { accountsTable } from '../../graph/index.ts'
 import type { Rivulet } from '../rivulet.ts'
-import type { Composed } from '../compose.ts'
+import type { Composed } from '../server/compose.ts'
 import { runImport } from '../import/import.ts'
 import type { Progress } from '../import/progress.ts'
 import { importsTable } from '../import/tables.ts'

@@ -3,7 +3,7 @@
 import { RivuletError } from '../../core/errors.ts'
 import { invalid } from '../../core/text.ts'
 import { asRivuletError } from '../../http/problems.ts'
-import type { Address, Composed, Listening } from '../compose.ts'
+import type { Address, Composed, Listening } from '../server/compose.ts'
 import { readConfig } from '../config/config.ts'
 import { createRealEnv } from '../ports/open.ts'
 import type { Config, SettingKey } from '../config/settings.ts'
@@ -79,7 +79,7 @@ export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivule
   try {
     const ports = own === undefined ? {} : { ports: await completed(own, env, config) }
     // Only now: who wants no more than an error's class does without the HTTP server.
-    const { compose } = await import('../compose.ts')
+    const { compose } = await import('../server/compose.ts')
     composed = await compose({ env, config, version: readVersion(), logger, onFatal: failed, ...ports })
   } catch (error) {
     telemetry.close()

@@ -3,9 +3,9 @@
  * each who wants to know. Timelines may be away, since reads do without; so may be the fan-out behind.
  */
 
-import { within } from '../ports/env/deadlines.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { OpenPorts } from './ports/parts.ts'
+import { within } from '../../ports/env/deadlines.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { OpenPorts } from '../ports/parts.ts'
 
 const LOOK_EVERY_MS = 2_000
 const ANSWER_WITHIN_MS = 2_000

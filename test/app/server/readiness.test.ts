@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { watchReadiness } from '../../src/app/readiness.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { watchReadiness } from '../../../src/app/server/readiness.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 const never = new Promise<never>(() => undefined)
 

@@ -1,11 +1,11 @@
 /** What the engine counts, under the names that Prometheus knows it by. */
 
-import { idTimeMs } from '../core/ids.ts'
-import type { Engine } from '../engine/engine.ts'
-import type { Metrics } from '../http/metrics.ts'
-import type { RateLimits } from '../http/limits.ts'
-import type { Rivulet } from './rivulet.ts'
-import type { Views, ViewStats } from '../ports/views/views.ts'
+import { idTimeMs } from '../../core/ids.ts'
+import type { Engine } from '../../engine/engine.ts'
+import type { Metrics } from '../../http/metrics.ts'
+import type { RateLimits } from '../../http/limits.ts'
+import type { Rivulet } from '../rivulet.ts'
+import type { Views, ViewStats } from '../../ports/views/views.ts'
 
 export function measureEngine(
   metrics: Metrics,

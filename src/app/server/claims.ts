@@ -4,7 +4,7 @@
  * a second event, of which the projection takes in the first only.
  */
 
-import type { Claims } from '../http/idempotency.ts'
+import type { Claims } from '../../http/idempotency.ts'
 
 export const createClaims = (shared: Claims, own: Claims): Claims => ({
   async putIfAbsent(key, value, ttlMs) {
