@@ -93,7 +93,7 @@ test('the index of a port is for programs outside: it brings every adapter with 
 test('time, chance and the environment come through a port', () => {
   // The watchdog is the text of another process.
   const allowed = (name: string) =>
-    /^ports\/env\/|^app\/config\.ts$|^cli\/hard-end\.ts$/.test(name) || name.includes('conformance')
+    /^ports\/env\/|^app\/config\/config\.ts$|^cli\/hard-end\.ts$/.test(name) || name.includes('conformance')
   const ambient = sources
     .filter(({ name }) => !allowed(name))
     .flatMap(({ name, text }) =>

@@ -33,8 +33,8 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'feed/fanout/chunks.ts', find: 'SAVE_EVERY_CHUNKS = 64', replace: 'SAVE_EVERY_CHUNKS = 2' },
   { file: 'feed/fanout/chunks.ts', find: 'LAG_EVENTS_HIGH = 2_048', replace: 'LAG_EVENTS_HIGH = 0' },
   { file: 'feed/timelines/pull.ts', find: 'ROUND_AUTHORS_MAX = 1_000', replace: 'ROUND_AUTHORS_MAX = 4' },
-  { file: 'feed/pulls.ts', find: 'MERGED_AT_LIBERTY = 64', replace: 'MERGED_AT_LIBERTY = 1' },
-  { file: 'feed/pulls.ts', find: 'AUTHORS_AT_ONCE = 1_000', replace: 'AUTHORS_AT_ONCE = 4' },
+  { file: 'feed/timelines/pulls.ts', find: 'MERGED_AT_LIBERTY = 64', replace: 'MERGED_AT_LIBERTY = 1' },
+  { file: 'feed/timelines/pulls.ts', find: 'AUTHORS_AT_ONCE = 1_000', replace: 'AUTHORS_AT_ONCE = 4' },
   { file: 'feed/home/reveals.ts', find: 'KEPT_MAX = 4_096', replace: 'KEPT_MAX = 4' },
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },
 ]

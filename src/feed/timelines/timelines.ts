@@ -15,7 +15,7 @@ import {
 } from '../../graph/index.ts'
 import type { Entries } from '../../ports/views/views.ts'
 import type { Candidate } from './pull.ts'
-import type { Pulls } from '../pulls.ts'
+import type { Pulls } from './pulls.ts'
 import { KIND } from '../tables.ts'
 
 export interface Backfill {

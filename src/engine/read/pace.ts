@@ -3,7 +3,7 @@
  * as a request that finds all of its answer in memory, waits for one piece, and not for all of them.
  */
 
-import type { Env } from '../ports/env/env.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 /** What a piece belongs to. What is nearly done goes first, so that some are answered early instead of all late. */
 export const STAGES = ['background', 'begun', 'read', 'found'] as const

@@ -4,12 +4,12 @@
  * oldest first, pages before rebuilds. A page that is asked for again while its pull is under way waits for that one.
  */
 
-import { createAdmission } from '../engine/admission.ts'
-import type { Pace } from '../engine/pace.ts'
-import type { Maybe } from '../engine/read/pipeline.ts'
-import type { Env } from '../ports/env/env.ts'
-import type { Outboxes } from './timelines/outboxes.ts'
-import { pull, type PullRequest, type Slice } from './timelines/pull.ts'
+import { createAdmission } from '../../engine/read/admission.ts'
+import type { Pace } from '../../engine/read/pace.ts'
+import type { Maybe } from '../../engine/read/pipeline.ts'
+import type { Env } from '../../ports/env/env.ts'
+import type { Outboxes } from './outboxes.ts'
+import { pull, type PullRequest, type Slice } from './pull.ts'
 
 /** Outboxes that are read from the store at a time: enough to keep it busy, few enough to end soon. */
 const AUTHORS_AT_ONCE = 1_000

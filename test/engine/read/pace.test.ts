@@ -1,8 +1,8 @@
 /** Pieces of work one a turn of the event loop, with everything else between them. */
 
 import { expect, test } from 'vitest'
-import { createPace } from '../../src/engine/pace.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createPace } from '../../../src/engine/read/pace.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
 
 test('what else is to be done is done between two pieces, which keep their order', async () => {
   const pace = createPace(createRealEnv())

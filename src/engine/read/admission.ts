@@ -5,8 +5,8 @@
  * or take turns (pace.ts).
  */
 
-import { RivuletError } from '../core/errors.ts'
-import type { Env } from '../ports/env/env.ts'
+import { RivuletError } from '../../core/errors.ts'
+import type { Env } from '../../ports/env/env.ts'
 
 export interface AdmissionOptions {
   readonly env: Env

@@ -1,10 +1,10 @@
 /** How many authors are read at a time for pages that come at once, and who waits behind whom. */
 
 import { expect, test } from 'vitest'
-import { createPace } from '../../src/engine/pace.ts'
-import type { OutboxRequest, Outboxes, OutboxSlice } from '../../src/feed/timelines/outboxes.ts'
-import { createPulls } from '../../src/feed/pulls.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
+import { createPace } from '../../../src/engine/read/pace.ts'
+import type { OutboxRequest, Outboxes, OutboxSlice } from '../../../src/feed/timelines/outboxes.ts'
+import { createPulls } from '../../../src/feed/timelines/pulls.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
 
 const env = createRealEnv()
 

@@ -3,9 +3,9 @@
  * theirs when they come back. It goes on only while no reader waits for one, and ends when memory is full.
  */
 
-import type { EngineContext } from '../engine/engine.ts'
-import type { Graph } from '../graph/index.ts'
-import type { Timelines } from './timelines/timelines.ts'
+import type { EngineContext } from '../../engine/engine.ts'
+import type { Graph } from '../../graph/index.ts'
+import type { Timelines } from './timelines.ts'
 
 export interface Warmer {
   /** Resolves when there is nothing left to warm; returns at once where timelines live outside of this process. */

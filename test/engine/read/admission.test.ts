@@ -1,8 +1,8 @@
 /** Expensive reads: so much at a time, the oldest first, pages before what runs in the background. */
 
 import { expect, test } from 'vitest'
-import { createAdmission } from '../../src/engine/admission.ts'
-import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
+import { createAdmission } from '../../../src/engine/read/admission.ts'
+import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 function start(costMax = 10, waitingMax = 100) {
   const env = createSimulatedEnv({ seed: 1, startMs: 0 })
