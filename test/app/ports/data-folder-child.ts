@@ -1,8 +1,8 @@
 /** Opens a data folder, says how that went, and holds it until killed. */
 
-import { RivuletError } from '../../src/core/errors.ts'
-import { openDataFolder } from '../../src/app/ports/data-folder.ts'
-import { createRealEnv } from '../../src/ports/env/real.ts'
+import { RivuletError } from '../../../src/core/errors.ts'
+import { openDataFolder } from '../../../src/app/ports/data-folder.ts'
+import { createRealEnv } from '../../../src/ports/env/real.ts'
 
 const [folder] = process.argv.slice(2)
 try {
