@@ -77,7 +77,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     const ports = options.ports ?? closers.add(await openPorts(opening))
     await options.prepare?.(ports)
     const keys = await openKeys(ports.notes, env, config.serverKey)
-    await warnOfLostSecret(keys, ports, logger)
+    warnOfLostSecret(keys, ports, logger)
     const rivulet = createRivulet(ports, {
       secret: keys.cursorSecret,
       postCacheBytesMax: config.postCacheMib * MIB,
@@ -112,12 +112,13 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 }
 
-async function warnOfLostSecret(
-  { isSecretNew }: Keys,
-  { log, notes }: OpenPorts,
+/** Where the server key stands from before, the secret did, too. */
+function warnOfLostSecret(
+  { isSecretNew, isNew, serverKeyPlace }: Keys,
+  { notes }: OpenPorts,
   logger: Logger,
-): Promise<void> {
-  if (!isSecretNew || (await log.bounds()).every(({ end }) => end === 0)) return
+) {
+  if (!isSecretNew || isNew || serverKeyPlace === undefined) return
   const place = notes.placeOf('secret.key')
   logger.warn(`${place} was gone, and another one was made: tokens and cursors given out before are refused`)
 }

@@ -323,12 +323,14 @@ test('an address is held to what the settings are, and one that cannot be had do
 
 test('a folder whose secret is gone says so', async () => {
   const data = newFolder()
-  const first = await openRivulet({ data })
+  const warned: { msg: string }[] = []
+  const write = (line: string) => void warned.push(JSON.parse(line) as { msg: string })
+  const logger = pino({ level: 'warn' }, { write })
+  const first = await openRivulet({ data, logger })
   await first.accounts.put('ext:ann', {})
   await first.close()
+  expect(warned).toEqual([])
   rmSync(join(data, 'secret.key'))
-  const warned: unknown[] = []
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void warned.push(JSON.parse(line)) })
   await open({ data, logger })
   expect(warned).toEqual([
     expect.objectContaining({ msg: expect.stringMatching(/secret\.key was gone, .* are refused$/) }),
