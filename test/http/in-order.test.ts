@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createWorld, SERVER_KEY, type World } from './world.ts'
+import { createWorld, putOf, SERVER_KEY, type World } from './world.ts'
 
 let world: World
 beforeAll(async () => void (world = await createWorld()))
@@ -13,18 +13,6 @@ const CHARACTERS = 5_000
 const get = (path: string, token = '', more = '') =>
   `GET ${path} HTTP/1.1\r\nhost: x\r\n${token === '' ? '' : `authorization: Bearer ${token}\r\n`}${more}\r\n`
 const CLOSE = 'connection: close\r\n'
-
-function putOf(name: string, displayName: string): string {
-  const body = JSON.stringify({ display_name: displayName })
-  const head = [
-    `PUT /api/v1/accounts/ext:${name} HTTP/1.1`,
-    'host: x',
-    `authorization: Bearer ${SERVER_KEY}`,
-    'content-type: application/json',
-    `content-length: ${body.length}`,
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${body}`
-}
 
 const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map((match) => Number(match[1]))
 const socketTo = () => connect(Number(new URL(world.url).port), '127.0.0.1')

@@ -3,7 +3,7 @@
 import { METHODS } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OpenApi } from './contract.ts'
-import { createWorld, SERVER_KEY, type World } from './world.ts'
+import { createWorld, putOf, SERVER_KEY, type World } from './world.ts'
 
 let world: World
 
@@ -34,18 +34,6 @@ const CLOSE = 'connection: close\r\n\r\n'
 async function ask(text: string): Promise<Answer> {
   const [answer] = answersIn(await world.raw(text))
   return answer
-}
-
-function putOf(name: string): string {
-  const body = '{"display_name":"Put"}'
-  const head = [
-    `PUT /api/v1/accounts/ext:${name} HTTP/1.1`,
-    'host: x',
-    `authorization: Bearer ${SERVER_KEY}`,
-    'content-type: application/json',
-    `content-length: ${body.length}`,
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 describe('what the server cannot take as a request', () => {
@@ -114,11 +102,14 @@ describe('what the server cannot take as a request', () => {
   })
 
   it('is not told as the answer to an earlier request, which is carried out', async () => {
-    const answers = answersIn(await world.raw(`${putOf('earlier')}nonsense\r\n\r\n`))
+    const answers = answersIn(await world.raw(`${putOf('earlier', 'Put')}nonsense\r\n\r\n`))
     expect(answers.map(({ status }) => status)).toEqual([201, 400])
     expect(JSON.parse(answers[0].body)).toMatchObject({ external_id: 'earlier' })
-    const broken = putOf('broken').replace(/content-length[^]*/, 'transfer-encoding: chunked\r\n\r\nzz\r\n')
-    const behind = await world.raw(`${putOf('earlier2')}${broken}`)
+    const broken = putOf('broken', 'Put').replace(
+      /content-length[^]*/,
+      'transfer-encoding: chunked\r\n\r\nzz\r\n',
+    )
+    const behind = await world.raw(`${putOf('earlier2', 'Put')}${broken}`)
     expect(answersIn(behind).map(({ status }) => status)).toEqual([201, 400])
   })
 
@@ -127,7 +118,7 @@ describe('what the server cannot take as a request', () => {
     const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
     // A process that stood still looks at its deadlines before it reads what came meanwhile.
     server.once('connection', (socket) => server.emit('clientError', late, socket))
-    const answer = await world.raw(putOf('late')).catch(() => 'cut off')
+    const answer = await world.raw(putOf('late', 'Put')).catch(() => 'cut off')
     expect(answer).toMatch(/^HTTP\/1\.1 408 |^cut off$/)
     const found = await world.call('GET', '/api/v1/accounts/ext:late', { as: SERVER_KEY })
     expect(found.status).toBe(404)

@@ -12,6 +12,19 @@ import { createContract, type Contract, type OpenApi } from './contract.ts'
 export const SERVER_KEY = 'server-key-of-the-tests-0123456789'
 export const TOKEN_SECRET = new Uint8Array(32).fill(9)
 
+/** The bytes of a write that creates the account `ext:<name>`, or changes it. */
+export function putOf(name: string, displayName: string): string {
+  const body = JSON.stringify({ display_name: displayName })
+  const head = [
+    `PUT /api/v1/accounts/ext:${name} HTTP/1.1`,
+    'host: x',
+    `authorization: Bearer ${SERVER_KEY}`,
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}
+
 export interface Person {
   readonly id: string
   readonly number: number

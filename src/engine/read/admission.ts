@@ -1,8 +1,8 @@
 /**
  * Admission of expensive reads: each has a cost, and only so much of it is worked on at a time, the oldest first. So
  * however many come at once, each that is begun goes on at full speed and ends, instead of all of them ending late.
- * What runs in the background is begun only while nobody waits. Several tasks are begun in the same moment: what they do at once should be short,
- * or take turns (pace.ts).
+ * What runs in the background is begun only while nobody waits. Several tasks are begun in the same moment: what they
+ * do at once should be short, or take turns (pace.ts).
  */
 
 import { RivuletError } from '../../core/errors.ts'

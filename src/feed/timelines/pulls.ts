@@ -1,11 +1,11 @@
 /**
  * Pulls of many authors at once, for pages that no timeline answers and for timelines that are made anew. What is in
  * memory costs nothing and is read at once; what must be read from the store is admitted by how much that is, the
- * oldest first, pages before rebuilds. A page that is asked for again while its pull is under way waits for that one.
+ * oldest first, pages before rebuilds. A page that is asked for again while its pull waits for its turn joins it.
  */
 
 import { createAdmission } from '../../engine/read/admission.ts'
-import type { Pace } from '../../engine/read/pace.ts'
+import type { Pace, Stage } from '../../engine/read/pace.ts'
 import type { Maybe } from '../../engine/read/pipeline.ts'
 import type { Env } from '../../ports/env/env.ts'
 import type { Outboxes } from './outboxes.ts'
@@ -53,12 +53,8 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
       return slices instanceof Promise ? slices.then((read) => pace.turn('read').then(() => read)) : slices
     },
   }
-  async function run(request: PullRequest): Promise<Slice> {
-    await pace.turn('begun')
-    return pull(paced, request)
-  }
-  async function runInBackground(request: PullRequest): Promise<Slice> {
-    await pace.turn('background')
+  async function run(request: PullRequest, stage: Stage = 'begun'): Promise<Slice> {
+    await pace.turn(stage)
     return pull(paced, request)
   }
   /** In outboxes that are read from the store; merging those in memory is about so much cheaper. */
@@ -102,10 +98,11 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
       if (isAtLiberty(missing, authors)) return pull(outboxes, request)
       return beside.run(costOf(missing, authors), page.sinceMs, () => run(request))
     },
-    inBackground: (request) =>
-      whole.runInBackground(costOf(outboxes.missing(request.authors, request.below), request.authors), () =>
-        runInBackground(request),
-      ),
+    inBackground(request) {
+      const { authors, below } = request
+      const cost = costOf(outboxes.missing(authors, below), authors)
+      return whole.runInBackground(cost, () => run(request, 'background'))
+    },
     get waiting() {
       return whole.waiting + beside.waiting
     },
