@@ -5,7 +5,7 @@
  * next one ends.
  *
  * A holder that was frozen or cut off may not know yet. It trusts its last beat for less long than others wait
- * (engine/beats.ts); beyond that its ports refuse (`guarded`), until it has taken the next lease itself.
+ * (engine/processes/beats.ts); beyond that its ports refuse (`guarded`), until it has taken the next lease itself.
  */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
