@@ -2,6 +2,7 @@
 
 import { deadLetters, markReplayed, type DeadLetter } from '../engine/worker/dead-letters.ts'
 import { partitionKeys } from '../engine/processes/partition-keys.ts'
+import { redelivery } from '../engine/worker/redelivery.ts'
 import type { OpenPorts } from './ports/parts.ts'
 
 type Ports = Pick<OpenPorts, 'log' | 'store'>
@@ -36,7 +37,8 @@ export async function replayDeadLetters({ log, store }: Ports): Promise<number> 
   for await (const letter of deadLetters(store)) {
     if (letter.isReplayed) continue
     const key = letter.key ?? keys[letter.partition % log.partitions]
-    await log.append([{ key, value: Buffer.from(letter.value, 'base64') }])
+    const value = letter.reactor === undefined ? Buffer.from(letter.value, 'base64') : redelivery(letter, key)
+    await log.append([{ key, value }])
     await markReplayed(store, letter)
     count++
   }

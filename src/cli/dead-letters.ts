@@ -46,10 +46,11 @@ async function run(flags: Flags): Promise<void> {
   })
   try {
     const { waiting, replayed } = await listDeadLetters(ports, (letter) => {
-      const { partition, position, reason, atMs, isReplayed } = letter
+      const { partition, position, reactor, reason, atMs, isReplayed } = letter
+      const of = reactor === undefined ? '' : `  reactor ${reactor}`
       const state = isReplayed ? 'replayed' : 'waits'
       terminal.print(
-        `${new Date(atMs).toISOString()}  partition ${partition}  position ${position}  ${state}  ${reason}`,
+        `${new Date(atMs).toISOString()}  partition ${partition}  position ${position}${of}  ${state}  ${reason}`,
       )
     })
     terminal.print(`${waiting} wait, ${replayed} were replayed`)

@@ -1,44 +1,56 @@
 /**
- * What a domain brings to the engine: its events, how they become rows, and what follows once the rows
- * stand. A domain never talks to another one but through its index or through an event.
+ * A domain is what one product brings to the engine: its events, how they become rows (projections), and what follows
+ * once those rows stand (reactors). Domains talk to each other through an `index.ts` or through events, never through
+ * each other's tables.
  */
 
-import type { RowKey } from '../ports/store/store.ts'
 import type { Event, EventType } from './events.ts'
-import type { Rows } from './rows/rows.ts'
+import type { Projection } from './rows/projection.ts'
 
-export interface Projection<B> {
-  readonly on: EventType<B>
-  /** Rows that `apply` reads; known from the event alone. */
-  needs?(event: Event<B>): readonly RowKey[]
-  /** Rows that can be named only once those of `needs` are there. */
-  needsMore?(event: Event<B>, rows: Rows): readonly RowKey[]
-  /** Pure but for `rows` and `effects`; a function of the event and of rows of the event's own key. */
-  apply(event: Event<B>, rows: Rows, effects: Effects): void
-}
-
-export interface Effects {
-  /** What another key must know: appended to the log before this batch is committed. May come again. */
-  derive<B>(type: EventType<B>, key: number, body: B): void
-}
+export { projection, type Effects } from './rows/projection.ts'
 
 export interface Domain {
   readonly name: string
   readonly events: readonly EventType<any>[]
   readonly projections: readonly Projection<any>[]
-  /** The rows of these events are in the store: brings caches up to date, before any writer gets its answer. */
+  readonly reactors?: readonly Reactor[]
+  /** Rows of these events are in the store. Brings the domain's caches up to date before any writer gets its answer. */
   projected?(events: readonly Event[]): void
-  /** What follows: fan-out, backfill. In log order, after `projected`; its end commits the events. */
-  react?(events: readonly Event[]): Promise<void>
   start?(): Promise<void>
-  /** This process reacts in these partitions of the log from now on; before any event of them. */
+  /** This process now owns these partitions of the log; called before any event of them is read. */
   gained?(partitions: ReadonlySet<number>): Promise<void>
-  /** Whatever is cached may be old: everything is read anew. */
+  /** Caches of the domain may be out of date: it drops them or reads them again. */
   forget?(): Promise<void>
   stop?(): Promise<void>
 }
 
-export const projection = <B>(definition: Projection<B>): Projection<B> => definition
+/**
+ * What follows from events whose rows stand, such as fan-out. A reactor runs in the process that owns the partition of
+ * its events and gets them in log order, each at least once: what it does must be safe to do again.
+ */
+export interface Reactor {
+  /** Lower-case letters, digits and hyphens, at most 40. Saved positions and dead letters carry it: never rename one. */
+  readonly name: string
+  /** Events of other types never reach it. */
+  readonly takes: readonly EventType<any>[]
+  /**
+   * A list of views: their horizon waits for this reactor, and once its queue is full, so does the projection of
+   * events. `log`: it holds up nothing. Its position is saved for itself; when it falls behind, it reads the log again
+   * from there, and the log keeps what it has not read.
+   */
+  readonly holds: readonly string[] | 'log'
+  /**
+   * Where a reactor that holds `log` begins when no position of it is saved: at the end of the log (the default), so
+   * that a new reactor does not act on last week's events, or at the last checkpoint.
+   */
+  readonly begins?: 'end' | 'checkpoint'
+  /** How many calls may run at once; events of one key never run in two at once. 1 by default. */
+  readonly concurrency?: number
+  /** A rejection with an error that will not pass buries the event, after a few tries, as a dead letter. */
+  react(events: readonly Event[]): Promise<void>
+  /** The event was buried. A reactor that holds a view says here how readers find what the view now lacks. */
+  buried?(event: Event): Promise<void>
+}
 
 /** Narrows an event of a mixed batch to the type it is tested for. */
 export const isEvent = <B>(event: Event, type: EventType<B>): event is Event<B> =>

@@ -12,8 +12,8 @@ export interface EventType<B> {
   readonly tag: number
   readonly name: string
   readonly body: Codec<B>
-  /** It tells of what stands already: who reads it need not wait until it is projected. */
-  readonly stands?: boolean
+  /** A notice: the rows that it speaks of are already stored, so readers of the log apply it at once. */
+  readonly isNotice?: boolean
 }
 
 /** What makes a repeated request recognisable: who sent it, its key, and a hash of its content. */
@@ -46,10 +46,10 @@ export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): Event
   body,
 })
 
-/** An event that tells other processes of what its writer has made to stand already. */
+/** An event that tells other processes of rows which its writer has stored already. */
 export const defineNotice = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
   ...defineEvent(tag, name, body),
-  stands: true,
+  isNotice: true,
 })
 
 const idempotency = struct({ scope: u32, key: text, hash: text })

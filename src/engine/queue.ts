@@ -1,4 +1,6 @@
-/** A bounded queue of background jobs: one job a key, a few at a time, at most so many a second. */
+/**
+ * A bounded queue of background jobs in memory: at most one job a key, a few at a time, and at most so many a second.
+ */
 
 import type { Env } from '../ports/env/env.ts'
 
@@ -21,37 +23,61 @@ export interface Queue<J> {
   stop(): Promise<void>
 }
 
+/** A bucket of one second's tokens. @returns a function that takes one, if there is any */
+function createTokens(env: Env, perSecond: number): () => boolean {
+  let tokens = perSecond
+  let filledAtMs = env.monotonicMs()
+  return () => {
+    const nowMs = env.monotonicMs()
+    tokens = Math.min(perSecond, tokens + ((nowMs - filledAtMs) * perSecond) / 1_000)
+    filledAtMs = nowMs
+    if (tokens < 1) return false
+    tokens--
+    return true
+  }
+}
+
+/** Those who wait for something that has a key. */
+function createWatchers() {
+  const lists = new Map<string | number, (() => void)[]>()
+  return {
+    watch(key: string | number, wake: () => void): void {
+      const list = lists.get(key)
+      if (list === undefined) lists.set(key, [wake])
+      else list.push(wake)
+    },
+    tell(key: string | number): void {
+      for (const wake of lists.get(key) ?? []) wake()
+      lists.delete(key)
+    },
+  }
+}
+
 export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
   const { env } = options
   const waiting = new Map<string | number, J>()
   const idlers: (() => void)[] = []
   const running = new Set<string | number>()
-  const watchers = new Map<string | number, (() => void)[]>()
+  const { watch, tell } = createWatchers()
+  const takeToken = createTokens(env, options.jobsPerSecondMax)
   let stopped = false
-  let tokens = options.jobsPerSecondMax
-  let filledAtMs = env.monotonicMs()
   let timer: { cancel(): void } | undefined
 
-  function hasToken(): boolean {
-    const nowMs = env.monotonicMs()
-    const rate = options.jobsPerSecondMax
-    tokens = Math.min(rate, tokens + ((nowMs - filledAtMs) * rate) / 1_000)
-    filledAtMs = nowMs
-    return tokens >= 1
+  function pumpLater(): void {
+    timer ??= env.timer(Math.ceil(1_000 / options.jobsPerSecondMax), () => {
+      timer = undefined
+      pump()
+    })
   }
 
   function pump(): void {
     while (!stopped && running.size < options.concurrency && waiting.size > 0) {
-      if (!hasToken()) {
-        timer ??= env.timer(Math.ceil(1_000 / options.jobsPerSecondMax), () => {
-          timer = undefined
-          pump()
-        })
+      if (!takeToken()) {
+        pumpLater()
         return
       }
       const [key, job] = waiting.entries().next().value as [string | number, J]
       waiting.delete(key)
-      tokens--
       running.add(key)
       void options
         .run(job)
@@ -60,21 +86,16 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
           running.delete(key)
           tell(key)
           pump()
-          if (running.size === 0 && (stopped || waiting.size === 0))
-            for (const wake of idlers.splice(0)) wake()
+          if (isIdle()) for (const wake of idlers.splice(0)) wake()
         })
     }
   }
 
-  function tell(key: string | number): void {
-    for (const wake of watchers.get(key) ?? []) wake()
-    watchers.delete(key)
-  }
+  const isIdle = () => running.size === 0 && (stopped || waiting.size === 0)
 
-  const idle = () =>
-    running.size === 0 && (stopped || waiting.size === 0)
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => void idlers.push(resolve))
+  async function idle(): Promise<void> {
+    if (!isIdle()) await new Promise<void>((resolve) => void idlers.push(resolve))
+  }
 
   return {
     add(key, job) {
@@ -83,14 +104,10 @@ export function createQueue<J>(options: QueueOptions<J>): Queue<J> {
       pump()
       return true
     },
-    ended(key) {
-      if (!waiting.has(key) && !running.has(key)) return Promise.resolve()
-      return new Promise((resolve) => {
-        const list = watchers.get(key)
-        if (list === undefined) watchers.set(key, [resolve])
-        else list.push(resolve)
-      })
-    },
+    ended: (key) =>
+      waiting.has(key) || running.has(key)
+        ? new Promise((resolve) => watch(key, resolve))
+        : Promise.resolve(),
     get size() {
       return waiting.size + running.size
     },

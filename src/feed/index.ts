@@ -119,8 +119,8 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     name: 'feed',
     events: [events.posted, events.deleted, events.engaged, events.cameLate],
     projections: feedProjections,
+    reactors: [{ name: 'feed-home', takes: [events.posted, graphEvents.followed], holds: ['home'], react }],
     projected: (batch) => batch.forEach(projected),
-    react,
     async start() {
       const [row] = await store.get([pastTable.key()])
       imports = row === undefined ? 0 : pastTable.decode(row).imports

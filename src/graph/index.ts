@@ -77,13 +77,27 @@ export function createGraph(context: EngineContext): Graph {
     events: Object.values(events),
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
-    async react(batch) {
-      for (const event of batch) {
-        if (isEvent(event, events.seen)) activity.keep(event.body.numbers)
-        else if (isEvent(event, events.accountCreated)) activity.keep([event.body.number])
-      }
-      await renewClaims(store, batch)
-    },
+    reactors: [
+      {
+        name: 'graph-activity',
+        takes: [events.seen, events.accountCreated],
+        holds: 'log',
+        begins: 'checkpoint',
+        async react(batch) {
+          for (const event of batch) {
+            if (isEvent(event, events.seen)) activity.keep(event.body.numbers)
+            else if (isEvent(event, events.accountCreated)) activity.keep([event.body.number])
+          }
+        },
+      },
+      {
+        name: 'graph-claims',
+        takes: [events.accountCreated, events.accountChanged],
+        holds: 'log',
+        begins: 'checkpoint',
+        react: (batch) => renewClaims(store, batch),
+      },
+    ],
     async start() {
       await Promise.all([activity.load(), marks.load(store), policies.load(store)])
     },

@@ -6,6 +6,8 @@ import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
 import { createHorizonAlone } from '../horizon/alone.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
+const CHECKPOINT_MS = 30_000
+
 export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {
   const ids = createIdSource(env.wallMs)
   const horizon = createHorizonAlone(ids, views.lanes)
@@ -39,16 +41,18 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
         if (!isRivuletError(error, 'outcome_unknown')) horizon.withdrawn(id)
       },
     },
-    worker: {
-      onDone: ({ id }) => horizon.done(id),
-      afterBatch: publish,
-      onProjected: () => undefined,
-      onReacted: () => undefined,
+    ownership: {
+      checkpointMs: CHECKPOINT_MS,
+      gained: async (partitions) => parts?.gained(partitions),
       startAt: (_partition, watermark) => watermark,
+      owned: () => undefined,
+      lost: () => undefined,
+      projected: () => undefined,
+      async viewDone(_view, done) {
+        for (const { ids } of done) for (const id of ids) horizon.done(id)
+        await publish()
+      },
       savable: (_partition, reacted) => reacted,
-      onGained: async (partitions) => parts?.gained(partitions),
-      onOwned: () => undefined,
-      onLost: () => undefined,
       async beforeCheckpoint() {
         const [published] = horizon.published
         // Before anything was published, what held at the start holds still.

@@ -1,37 +1,37 @@
 /**
- * Reads the partitions that other processes own, and brings this one's caches up to date with what those have
- * projected. Events wait in memory until the owner says that their rows stand; should too many wait, they are let
- * go, and once the owner has passed them everything that is cached is read anew.
+ * Reads the partitions that other processes own, and brings this process's caches up to date with what their owners
+ * have projected: events wait in memory (`follower-lanes.ts`) until the owner tells that their rows stand.
  */
 
 import { isRivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
 import type { Event, EventDecoder } from '../events.ts'
+import { createFollowedLanes, hasApplied, type FollowedLane, type FollowedLanes } from './follower-lanes.ts'
 import { isProgress, type LaneProgress, type Progress } from './progress.ts'
 
 export interface FollowerOptions {
   readonly follower: LogFollower
   readonly epoch: number
   readonly decode: EventDecoder
-  /** Each event as it is read. */
+  /** Called with each event as it is read. */
   readonly onRead: (event: Event) => void
-  /** Rows of these stand, and they come after all that was applied before. */
+  /** Rows of these events stand. They come in log order, partition by partition. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
-  /** After `apply` of everything that it speaks of. */
+  /** Called after `apply` of everything that the record speaks of. */
   readonly onProgress: (progress: LaneProgress) => void
-  /** It was not taken in; before `apply` of what comes after it. */
+  /** The owner passed over this event; called before `apply` of later ones. */
   readonly onSkipped: (partition: number, position: number) => void
-  /** Ids to come are above it. */
+  /** Ids to come are above this one. */
   readonly onTime: (now: number) => void
-  /** Some were let go: whatever is cached may be old. */
+  /** Some events were let go: caches may be out of date. */
   readonly forget: () => Promise<void>
   readonly onFatal: (error: unknown) => void
 }
 
 export interface Follower {
   start(): void
-  /** From where this process has applied everything. */
+  /** @param position this process has applied everything of the partition below it */
   follow(partition: number, position: number): Promise<void>
   leave(partition: number): void
   /** Everything of the partition below `position` has been read, and nothing of it waits for its owner. */
@@ -41,21 +41,11 @@ export interface Follower {
   stop(): Promise<void>
 }
 
-const WAITING_EVENTS_MAX = 50_000
-
-interface Lane {
-  events: Event[]
-  readTo: number
-  /** Events below it were let go, or are of a kind that is not known here. */
-  blindTo: number
-  /** By its owner. */
-  projected: number
-}
-
 export function createFollower(options: FollowerOptions): Follower {
-  const { follower, decode, epoch, onRead, onFatal } = options
-  const lanes = new Map<number, Lane>()
-  let waiting = 0
+  const { follower, onFatal } = options
+  const lanes = createFollowedLanes()
+  const hear = createHearing(options, lanes)
+  const take = createTaking(options, lanes, hear)
   let loop: Promise<void> = Promise.resolve()
 
   async function run(): Promise<void> {
@@ -67,29 +57,46 @@ export function createFollower(options: FollowerOptions): Follower {
     }
   }
 
-  async function take(lane: Lane, { partition, from, positions, values, next }: LogBatch): Promise<void> {
-    // Removed before it was read here.
-    if (from > lane.readTo) lane.blindTo = from
-    for (let i = 0; i < values.length; i++) {
-      // The partition was left meanwhile, and perhaps taken up again from somewhere else.
-      if (lanes.get(partition) !== lane) return
-      const event = known(lane, values[i], partition, positions[i])
-      if (event === undefined) continue
-      if (isProgress(event)) await hear(partition, event.body)
-      else {
-        onRead(event)
-        if (event.type.stands === true) options.apply(partition, [event], 0)
-        else keep(lane, event)
-      }
-    }
-    lane.readTo = Math.max(lane.readTo, next)
+  return {
+    start() {
+      loop = run().catch(onFatal)
+    },
+    async follow(partition, position) {
+      lanes.begin(partition, position)
+      await follower.seek(partition, position)
+    },
+    leave(partition) {
+      follower.leave(partition)
+      lanes.delete(partition)
+    },
+    hasApplied(partition, position) {
+      const lane = lanes.get(partition)
+      return lane !== undefined && hasApplied(lane, position)
+    },
+    lagEvents: lanes.lagEvents,
+    async stop() {
+      await follower.close()
+      await loop
+    },
   }
+}
 
+/** Takes in a batch of records. */
+function createTaking(
+  { decode, epoch, onRead, apply }: FollowerOptions,
+  lanes: FollowedLanes,
+  hear: (partition: number, progress: Progress) => Promise<void>,
+) {
   /**
-   * What is no event is its owner's to put aside. Of an event that newer code has written nobody here knows what it
-   * changed: whatever is cached is read anew after it.
+   * Bytes that are no event are for the owner to bury. Nobody here knows what an event of a newer version has changed:
+   * caches are read again after it.
    */
-  function known(lane: Lane, value: Uint8Array, partition: number, position: number): Event | undefined {
+  function known(
+    lane: FollowedLane,
+    value: Uint8Array,
+    partition: number,
+    position: number,
+  ): Event | undefined {
     try {
       return decode(value, epoch, partition, position)
     } catch (error) {
@@ -99,38 +106,36 @@ export function createFollower(options: FollowerOptions): Follower {
     }
   }
 
-  function keep(lane: Lane, event: Event): void {
-    lane.events.push(event)
-    if (++waiting > WAITING_EVENTS_MAX) letGo()
-  }
-
-  /** Of the partition that is furthest behind: the others are not to suffer from it. */
-  function letGo(): void {
-    const [first, ...others] = lanes.values()
-    const largest = others.reduce((a, b) => (b.events.length > a.events.length ? b : a), first)
-    waiting -= largest.events.length
-    largest.blindTo = largest.events[largest.events.length - 1].position + 1
-    largest.events = []
-  }
-
-  async function hear(partition: number, { lanes: told, now }: Progress): Promise<void> {
-    for (const progress of told) {
-      const lane = lanes.get(progress.partition)
-      if (lane === undefined) continue
-      if (progress.partition === partition) await advance(lane, progress)
-      // Told elsewhere, it says something here only once all that it speaks of is here: the next one comes soon.
-      else if (hasApplied(lane, Math.max(progress.projected, progress.needs))) options.onProgress(progress)
+  return async (
+    lane: FollowedLane,
+    { partition, from, positions, values, next }: LogBatch,
+  ): Promise<void> => {
+    // Retention has removed records before they were read here.
+    if (from > lane.readTo) lane.blindTo = from
+    for (let i = 0; i < values.length; i++) {
+      // The partition was left meanwhile, and perhaps taken up again from somewhere else.
+      if (lanes.get(partition) !== lane) return
+      const event = known(lane, values[i], partition, positions[i])
+      if (event === undefined) continue
+      if (isProgress(event)) await hear(partition, event.body)
+      else {
+        onRead(event)
+        if (event.type.isNotice === true) apply(partition, [event], 0)
+        else lanes.keep(lane, event)
+      }
     }
-    options.onTime(now)
+    lane.readTo = Math.max(lane.readTo, next)
   }
+}
 
-  async function advance(lane: Lane, progress: LaneProgress): Promise<void> {
+/** Takes in a record of progress that stands in this partition; it may speak of others, too. */
+function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
+  async function advance(lane: FollowedLane, progress: LaneProgress): Promise<void> {
     const { partition, projected } = progress
     lane.projected = Math.max(lane.projected, projected)
-    let count = 0
-    while (count < lane.events.length && lane.events[count].position < projected) count++
-    const ready = lane.events.splice(0, count).filter(({ position }) => !progress.skipped.includes(position))
-    waiting -= count
+    const ready = lanes
+      .takeBelow(lane, projected)
+      .filter(({ position }) => !progress.skipped.includes(position))
     for (const position of progress.skipped) options.onSkipped(partition, position)
     if (lane.blindTo > 0) {
       // Until its owner is past what is missing here, nothing can be said of the partition.
@@ -143,37 +148,15 @@ export function createFollower(options: FollowerOptions): Follower {
     options.onProgress(progress)
   }
 
-  function hasApplied(lane: Lane, position: number): boolean {
-    if (lane.readTo < position || lane.blindTo > 0) return false
-    return lane.events.length === 0 || lane.events[0].position >= position
-  }
-
-  return {
-    start() {
-      loop = run().catch(onFatal)
-    },
-    async follow(partition, position) {
-      lanes.set(partition, { events: [], readTo: position, blindTo: 0, projected: position })
-      await follower.seek(partition, position)
-    },
-    leave(partition) {
-      follower.leave(partition)
-      waiting -= lanes.get(partition)?.events.length ?? 0
-      lanes.delete(partition)
-    },
-    hasApplied(partition, position) {
-      const lane = lanes.get(partition)
-      return lane !== undefined && hasApplied(lane, position)
-    },
-    lagEvents() {
-      let events = waiting
-      for (const { readTo, blindTo, projected } of lanes.values())
-        if (blindTo > 0) events += readTo - projected
-      return events
-    },
-    async stop() {
-      await follower.close()
-      await loop
-    },
+  return async (partition: number, { lanes: told, now }: Progress): Promise<void> => {
+    for (const progress of told) {
+      const lane = lanes.get(progress.partition)
+      if (lane === undefined) continue
+      if (progress.partition === partition) await advance(lane, progress)
+      // A record in another partition says something only once all that it speaks of has been read; the next one
+      // comes soon.
+      else if (hasApplied(lane, Math.max(progress.projected, progress.needs))) options.onProgress(progress)
+    }
+    options.onTime(now)
   }
 }

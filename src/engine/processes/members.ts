@@ -1,11 +1,11 @@
 /**
- * The processes of a deployment that live now: each writes a beat to a row of its own. With it goes the id up to
- * which everything that it stamped is in the log (or never will be): below the least of these, nothing new comes,
- * and that is what the horizon is made of.
+ * The processes of a deployment that are alive. Each writes heartbeats to a row of its own, and with them the id up to
+ * which everything that it stamped is in the log (or never will be). Nothing new comes below the least of these ids:
+ * the horizon is made of that.
  *
- * A process whose beat nobody has seen to change for a while, by the clock of who looks, counts as gone. A process
- * that was frozen or cut off may not know yet; so it trusts its last beat only for a while, shorter than others
- * wait, and gives out no id beyond that until it has joined again.
+ * An observer declares a process gone when it has not seen the heartbeat change for a while, on the observer's clock.
+ * A process that was frozen or cut off may not know that yet; so it trusts its last heartbeat for a shorter time than
+ * observers wait, and stamps nothing beyond that until it has joined again.
  */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
@@ -72,71 +72,40 @@ const ENDED_FORGOTTEN_AFTER_MS = 600_000
 const MEMBERS_MAX = 10_000
 
 export function createMembers(options: MembersOptions): Members {
-  const {
-    env,
-    store,
-    role,
-    low,
-    observe,
-    gate,
-    onLost,
-    onNotice = () => undefined,
-    beatMs = BEAT_MS,
-  } = options
+  const { env, store, low, onLost, onNotice = () => undefined, beatMs = BEAT_MS } = options
   const watch = createWatch(env, store)
-  let own = newOwn(env, store, role)
   const trust = createTrust(env)
-  let hasJoined = false
-  let knownAlone: number | undefined
+  const entry = createEntry(options, watch, trust)
   let isClosed = false
   let beats = 0
   let timer: { cancel(): void } | undefined
 
-  /**
-   * First it is there and holds everything up; only then it looks how far the others are. Whoever computed a
-   * horizon without it did so from what it then sees, or less.
-   */
-  async function enter(): Promise<void> {
-    const before = own
-    // A name that others have taken for gone is not used again.
-    if (hasJoined) own = newOwn(env, store, role)
-    hasJoined = false
-    await own.write(0)
-    const aloneCount = await gate()
-    if (knownAlone !== undefined && knownAlone !== aloneCount) return onLost(changedMeanwhile())
-    knownAlone = aloneCount
+  async function beat(): Promise<void> {
     const beganAtMs = env.monotonicMs()
-    await own.write(0)
-    for (const member of await watch.living()) observe(member.low)
-    await own.write(low())
-    trust.from(beganAtMs)
-    hasJoined = true
-    if (before !== own) await before.end().catch(() => undefined)
+    if (!trust.isSure()) return entry.enter()
+    await entry.own().write(low())
+    // A beat that took longer may have come after this process was counted out.
+    if (trust.isSure()) trust.from(beganAtMs)
+    if (++beats % SEEN_EVERY_BEATS === 0 && !(await isSeen())) await enterAnew()
   }
 
   async function goOn(): Promise<void> {
-    const beganAtMs = env.monotonicMs()
     try {
-      if (trust.isSure()) {
-        await own.write(low())
-        // One that took longer may have come after this process was counted out.
-        if (trust.isSure()) trust.from(beganAtMs)
-        if (++beats % SEEN_EVERY_BEATS === 0 && !(await isSeen())) await enterAnew()
-      } else await enter()
+      await beat()
     } catch (error) {
-      // A store that is away says nothing: this process is only no longer sure, after a while.
+      // A store that is away says nothing of this process, which only stops trusting its last beat after a while.
       if (!isRetriable(error)) return onLost(error)
     }
     if (!isClosed) timer = env.timer(beatMs, () => void goOn())
   }
 
-  const isSeen = async () => (await watch.living()).some(({ name }) => name === own.name)
+  const isSeen = async () => (await watch.living()).some(({ name }) => name === entry.own().name)
 
-  /** A row that somebody has deleted hides the beats that come after it: the process is another one from then on. */
+  /** A deleted row may hide the beats that are written after it: the process takes another name. */
   async function enterAnew(): Promise<void> {
     trust.lapse()
     onNotice('the row of this process is gone from the table `members`: it enters again, under another name')
-    await enter()
+    await entry.enter()
   }
 
   function stop(): void {
@@ -146,11 +115,11 @@ export function createMembers(options: MembersOptions): Members {
 
   return {
     get name() {
-      return own.name
+      return entry.own().name
     },
     isSure: trust.isSure,
     async join() {
-      await enter()
+      await entry.enter()
       timer = env.timer(beatMs, () => void goOn())
     },
     async lows() {
@@ -162,8 +131,52 @@ export function createMembers(options: MembersOptions): Members {
     stop,
     async leave() {
       stop()
-      if (trust.isSure()) await own.end().catch(() => undefined)
+      if (trust.isSure())
+        await entry
+          .own()
+          .end()
+          .catch(() => undefined)
     },
+  }
+}
+
+/** How a process comes to count, at first and after it was counted out. */
+function createEntry(options: MembersOptions, watch: Watch, trust: Trust) {
+  const { env, store, role, low, onLost } = options
+  const isAsBefore = createGateCheck(options.gate)
+  let own = newOwn(env, store, role)
+  let hasJoined = false
+  return {
+    own: () => own,
+    /**
+     * Writes its row first, which holds every horizon, and only then looks how far the others are. A process that
+     * computed a horizon without this row did so from what this one then sees, or from less.
+     */
+    async enter(): Promise<void> {
+      const before = own
+      // A name that others have counted out is not used again.
+      if (hasJoined) own = newOwn(env, store, role)
+      hasJoined = false
+      await own.write(0)
+      if (!(await isAsBefore())) return onLost(changedMeanwhile())
+      const beganAtMs = env.monotonicMs()
+      await own.write(0)
+      for (const member of await watch.living()) options.observe(member.low)
+      await own.write(low())
+      trust.from(beganAtMs)
+      hasJoined = true
+      if (before !== own) await before.end().catch(() => undefined)
+    },
+  }
+}
+
+/** @returns a function that tells whether nobody has worked on the deployment alone since its first call */
+function createGateCheck(gate: MembersOptions['gate']): () => Promise<boolean> {
+  let known: number | undefined
+  return async () => {
+    const aloneCount = await gate()
+    known ??= aloneCount
+    return known === aloneCount
   }
 }
 
@@ -221,7 +234,10 @@ function newOwn(env: Env, store: Store, role: string) {
   }
 }
 
-/** Who lives, as far as this process can see. */
+type Watch = ReturnType<typeof createWatch>
+type Trust = ReturnType<typeof createTrust>
+
+/** Sees which processes are alive. */
 function createWatch(env: Env, store: Store) {
   async function bury(gone: readonly Member[]): Promise<void> {
     const expiresAtMs = env.wallMs() + ENDED_FORGOTTEN_AFTER_MS

@@ -44,25 +44,25 @@ interface Span {
 }
 
 /** Holds a lease until it is closed; `ids` has none for a while when the store is away for long. */
+async function newestOf(store: Store, leases: readonly number[]): Promise<Span[]> {
+  const ranges = leases.map((lease) => ({
+    table: nodeSpansTable,
+    partition: nodeSpansTable.key(lease, 0).partition,
+    from: '',
+    limit: 1,
+  }))
+  const found = await store.range(ranges)
+  return leases.map((lease, i) => {
+    const [row] = found[i]
+    return row === undefined ? { lease, span: 0, toTick: 0 } : { lease, ...nodeSpansTable.decode(row) }
+  })
+}
+
 export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeLeaseOptions) {
   let held: Span | undefined
   let isClosed = false
   let timer: { cancel(): void } | undefined
   let isTold = false
-
-  async function newestOf(leases: readonly number[]): Promise<Span[]> {
-    const ranges = leases.map((lease) => ({
-      table: nodeSpansTable,
-      partition: nodeSpansTable.key(lease, 0).partition,
-      from: '',
-      limit: 1,
-    }))
-    const found = await store.range(ranges)
-    return leases.map((lease, i) => {
-      const [row] = found[i]
-      return row === undefined ? { lease, span: 0, toTick: 0 } : { lease, ...nodeSpansTable.decode(row) }
-    })
-  }
 
   /** The span after this one, if nobody else has taken it. */
   async function takeAfter({ lease, span, toTick }: Span): Promise<boolean> {
@@ -84,7 +84,7 @@ export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeL
     const first = Math.floor(env.random() * leases.length)
     const shuffled = [...leases.slice(first), ...leases.slice(0, first)]
     for (let at = 0; at < shuffled.length; at += LOOKED_AT_ONCE) {
-      for (const span of await newestOf(shuffled.slice(at, at + LOOKED_AT_ONCE))) {
+      for (const span of await newestOf(store, shuffled.slice(at, at + LOOKED_AT_ONCE))) {
         if (span.toTick <= ids.tick() && (await takeAfter(span))) return
       }
     }

@@ -1,24 +1,27 @@
 /**
- * Several processes share the work. Each may append (`api`), project and react (`worker`), or both; what one does is
- * known to the others by the log: events, and how far their owners have come with them (progress.ts).
+ * Several processes share the work. Each may append (`api`), project and react (`worker`), or both. What one process
+ * does reaches the others through the log: its events, and records of how far owners of partitions have come
+ * (`progress.ts`).
  */
 
 import { isRetriable, isRivuletError, RivuletError } from '../../core/errors.ts'
-import { createLeasedIds, ID_MAX } from '../../core/ids.ts'
+import { createLeasedIds, ID_MAX, type LeasedIds } from '../../core/ids.ts'
 import { within } from '../../ports/env/deadlines.ts'
+import { retrying } from '../../ports/env/retry.ts'
 import { sleep } from '../../ports/env/sleep.ts'
+import { loadHighestId } from '../horizon/highest-id.ts'
+import { createHorizonShared, type HorizonShared } from '../horizon/shared.ts'
 import { createCatchingUp } from './catching-up.ts'
 import { createFollower, type Follower } from './follower.ts'
-import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
-import { createHorizonShared } from '../horizon/shared.ts'
-import { createMembers } from './members.ts'
-import type { Mode, ModeParts, ModePorts } from './mode.ts'
+import { createLaneNews, type LaneNews } from './lane-news.ts'
+import { createMembers, type Members } from './members.ts'
+import type { AppendTracker, Mode, ModeParts, ModePorts } from './mode.ts'
 import { holdNodeLease } from './node-lease.ts'
-import { createOwnIds } from './own-ids.ts'
-import { createProgressTeller, type LaneProgress } from './progress.ts'
-import { retrying } from '../../ports/env/retry.ts'
-import { createSavePoints } from '../horizon/save-points.ts'
-import { createWorkerWatch } from './worker-watch.ts'
+import { createOwnIds, type OwnIds } from './own-ids.ts'
+import { createSharedOwnership } from './shared-ownership.ts'
+import { createProgressTeller, type ProgressTeller } from './progress.ts'
+import { createPublishing, type Publishing } from './publishing.ts'
+import { createWorkerWatch, type WorkerWatch } from './worker-watch.ts'
 
 export const ROLES = ['all', 'api', 'worker'] as const
 export type Role = (typeof ROLES)[number]
@@ -32,19 +35,115 @@ export interface SharedOptions {
 }
 
 const HORIZON_EVERY_MS = 500
-const CHECKPOINT_MS = 5_000
 const UNKNOWN_PROBE_MS = 1_000
 const LAST_WORD_MS = 3_000
 const SETTLE_LOOK_MS = 5
 const HORIZON_WITHIN_MS = 10_000
 
+/** The parts of a process that shares the work, and what becomes known only while it starts. */
+interface Process {
+  readonly ports: ModePorts
+  readonly ids: LeasedIds
+  readonly horizon: HorizonShared
+  readonly own: OwnIds
+  readonly news: LaneNews
+  readonly members: Members
+  readonly teller: ProgressTeller
+  readonly publishing: Publishing
+  readonly workers: WorkerWatch
+  readonly catchUp: () => Promise<void>
+  readonly retry: <T>(task: () => Promise<T>) => Promise<T>
+  parts: ModeParts | undefined
+  follower: Follower | undefined
+  /** Where each partition is followed from: rows of everything below stood when this process began. */
+  startedAt: readonly number[]
+  nodeLease: { close(): void } | undefined
+  isStopped: boolean
+}
+
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
-  const { env, log, store, views, waiters, onFatal, onNotice } = ports
+  const { log, store, views, onFatal } = ports
+  const { role } = options
+  const process = createProcess(ports, options)
+  const { ids, horizon, members, teller, publishing, news, catchUp } = process
+  const ownership = createSharedOwnership({
+    partitions: log.partitions,
+    store,
+    views,
+    ids,
+    horizon,
+    teller,
+    isSure: members.isSure,
+    startedAt: (partition) => process.startedAt[partition],
+    parts: () => process.parts,
+    follower: () => process.follower,
+    onFatal,
+  })
+
+  return {
+    ids,
+    horizon,
+    isShared: true,
+    publish: publishing.publish,
+    async caughtUp(key) {
+      if (key !== undefined && process.parts?.worker.isWhole(log.partitionOf(key)) === true) return
+      await catchUp()
+    },
+    awaitProjected: () => catchUp(),
+    lagEvents: () => (process.follower?.lagEvents() ?? 0) + (process.parts?.worker.backlogEvents() ?? 0),
+    backlogEvents: () => process.parts?.worker.backlogEvents() ?? 0,
+    survived: ownership.survived,
+    append: createTracker(process),
+    ownership,
+    skipped: news.skip,
+    prepare: () => prepare(process),
+    async start(given) {
+      process.parts = given
+      await startFollower(process)
+      if (role === 'api') process.workers.start()
+      else {
+        await given.worker.start()
+        publishing.start()
+      }
+      if (role !== 'worker') await knowOthers(process)
+    },
+    async settle() {
+      // Only a sample that is taken after this, with the ends that the log has then, can pass the fence.
+      const target = ids.fence()
+      while (horizon.claimable() <= target && !process.isStopped) await sleep(ports.env, SETTLE_LOOK_MS)
+      await process.parts?.worker.reacted()
+    },
+    stop: () => stop(process, role),
+  }
+}
+
+async function stop(process: Process, role: Role): Promise<void> {
+  const { env, waiters } = process.ports
+  const soon = (task: Promise<unknown>) => within(env, LAST_WORD_MS, task).catch(() => undefined)
+  process.isStopped = true
+  process.workers.close()
+  if (role === 'api') waiters.end()
+  else {
+    // What is told now need not be done again by the next owner. An engine that is away is not waited for.
+    await soon(process.publishing.stop())
+    await process.parts?.worker.stop()
+  }
+  await soon(process.teller.stop())
+  await process.follower?.stop()
+  process.nodeLease?.close()
+  // Ids that may still enter the log hold the horizon until the others count this process as gone.
+  if (process.own.size === 0) await process.members.leave()
+  else process.members.stop()
+}
+
+function createProcess(ports: ModePorts, options: SharedOptions): Process {
+  const { env, log, store, views, onFatal, onNotice } = ports
   const { role, gate, horizonEveryMs = HORIZON_EVERY_MS } = options
-  const laneOf = (key: number) => log.partitionOf(key)
   const ids = createLeasedIds(env.wallMs)
-  const horizon = createHorizonShared(log.partitions, laneOf)
-  const own = createOwnIds(ids, log.partitions, probe)
+  const horizon = createHorizonShared(log.partitions, (key) => log.partitionOf(key))
+  const news = createLaneNews(log.partitions)
+  const own = createOwnIds(ids, log.partitions, (partition) => probe(process, partition))
+  const worker = () => process.parts?.worker
   const members = createMembers({
     env,
     store,
@@ -56,263 +155,153 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     observe: ids.observe,
     beatMs: horizonEveryMs,
   })
-  const teller = createProgressTeller({ env, log, progressOf, onTold, now: ids.fence })
-  const survivors = new Set<number>()
-  const savePoints = createSavePoints(log.partitions)
-  const workers = createWorkerWatch(env, onNotice)
-  const catchUp = createCatchingUp({ env, log, hasReached, isStopped: () => isStopped })
-  /** By partition, of events that this process has told of. */
-  const noticesTo = new Array<number>(log.partitions).fill(0)
-  /** By partition, positions of events of which nothing comes, until that is told. */
-  const skipped: number[][] = Array.from({ length: log.partitions }, () => [])
-  let parts: ModeParts | undefined
-  let follower: Follower | undefined
-  let nodeLease: { close(): void } | undefined
-  let sampling: Promise<void> = Promise.resolve()
-  let publishing: Promise<void> | undefined
-  let isStopped = false
-  /** Where each partition is followed from: rows of everything below stood when this process began. */
-  let startedAt: readonly number[] = []
-
-  const retry = <T>(task: () => Promise<T>) => retrying(env, () => isStopped, task)
-  const owned = (): ReadonlySet<number> => parts?.worker.owned ?? new Set()
-
-  function progressOf(partition: number) {
-    const { worker } = parts as ModeParts
-    if (!worker.owned.has(partition)) return undefined
-    return {
-      partition,
-      projected: worker.projectedTo(partition),
-      horizon: horizon.published[partition],
-      needs: noticesTo[partition],
-      skipped: [...skipped[partition]],
-    }
-  }
-
-  function onTold({ partition, skipped: told }: LaneProgress): void {
-    skipped[partition] = skipped[partition].filter((position) => !told.includes(position))
-  }
-
-  /** Anything that is appended settles what is unknown before it. */
-  function probe(partition: number): void {
-    env.timer(UNKNOWN_PROBE_MS, () => {
-      if (isStopped) return
-      teller.probe(partition).then(
-        () => own.settled(partition),
-        () => probe(partition),
-      )
-    })
-  }
-
-  /** What everybody has appended, and how far each partition goes then. */
-  async function sample(): Promise<void> {
-    // Who was frozen sees nobody alive, and nobody sees it.
-    if (!members.isSure()) return
-    horizon.owns(owned())
-    const { low, high } = await members.lows()
-    ids.observe(high)
-    const ends = (await log.bounds()).map(({ end }) => end)
-    horizon.sampled({ low, ends })
-  }
-
-  async function sampleOften(): Promise<void> {
-    while (!isStopped) {
-      if (owned().size > 0) await sample().then(publish).catch(heldUp)
-      await sleep(env, horizonEveryMs)
-    }
-  }
-
-  /** An engine that is away holds the horizon where it is. */
-  function heldUp(error: unknown): void {
-    if (!isStopped && !isRetriable(error)) onFatal(error)
-  }
-
-  const soon = (task: Promise<unknown>) => within(env, LAST_WORD_MS, task).catch(() => undefined)
-
-  /** At the end, an engine that is away is no failure. */
-  function failed(error: unknown): void {
-    if (!isStopped || !isRetriable(error)) onFatal(error)
-  }
-
-  /** It serves all the same: what it reads of others' writes is behind, and says so. */
-  function toldBehind(error: unknown): void {
-    if (!isRetriable(error)) throw error
-    onNotice('starts behind: not all that others have written is known here yet; is a worker running?')
-  }
-
-  /** Of a new deployment nobody knows one until all its partitions are somebody's. */
-  async function knowHorizon(): Promise<void> {
-    const untilMs = env.monotonicMs() + HORIZON_WITHIN_MS
-    while (horizon.claimable() === 0 && !isStopped) {
-      if (env.monotonicMs() > untilMs) throw new RivuletError('unavailable', 'no horizon is known yet')
-      await sleep(env, SETTLE_LOOK_MS)
-    }
-  }
-
-  function hasReached(partition: number, position: number): boolean {
-    if (owned().has(partition)) return (parts as ModeParts).worker.projectedTo(partition) >= position
-    return follower?.hasApplied(partition, position) === true
-  }
-
-  async function publishNow(): Promise<void> {
-    const { worker } = parts as ModeParts
-    const moved = new Map<number, number>()
-    for (const partition of worker.owned) {
-      const id = horizon.reached(partition, worker.reactedTo(partition))
-      if (id > horizon.published[partition]) moved.set(partition, id)
-    }
-    if (moved.size > 0) await views.advance(moved)
-    for (const [partition, id] of moved) horizon.told(partition, id)
-    // Even where nothing has moved: a clock that is behind holds it up, until its process learns what time it is.
-    teller.tick(worker.owned)
-  }
-
-  function publish(): Promise<void> {
-    publishing ??= publishNow().finally(() => (publishing = undefined))
-    return publishing
-  }
-
-  /** What an owner before had told of these stands in their timelines, or they are given up. */
-  async function gain(partitions: ReadonlySet<number>): Promise<void> {
-    const saved = await loadHighestId(store, ids, log.partitions)
-    const told = (lane: number) => Math.max(saved.get(lane) ?? 0, horizon.published[lane])
-    const lanes = new Map(Array.from(partitions, (lane) => [lane, told(lane)] as const))
-    const isAnyLeft = await views.adopt(lanes)
-    for (const partition of partitions) {
-      if (isAnyLeft) survivors.add(partition)
-      else survivors.delete(partition)
-    }
-    await parts?.gained(partitions)
-  }
-
-  function caughtUp(key?: number): Promise<void> {
-    if (key !== undefined && parts?.worker.isWhole(laneOf(key)) === true) return Promise.resolve()
-    return catchUp()
-  }
-
-  async function startFollower(): Promise<void> {
-    const { decode, onRead, apply, forget } = parts as ModeParts
-    follower = createFollower({
-      follower: await log.follow(),
-      epoch: log.epoch,
-      decode,
-      onRead,
-      apply,
-      forget: () => retry(forget),
-      onFatal: failed,
-      onSkipped: (partition, position) => waiters.skip(partition, position),
-      onProgress({ partition, horizon: told }) {
-        horizon.told(partition, told)
-      },
-      onTime(now) {
-        workers.heard()
-        ids.observe(now)
-      },
-    })
-    for (const [partition, position] of startedAt.entries()) {
-      await follower.follow(partition, position)
-    }
-    follower.start()
-  }
-
-  return {
+  const teller = createProgressTeller({
+    env,
+    log,
+    progressOf(partition) {
+      const projected = worker()?.owned.has(partition) === true ? worker()?.projectedTo(partition) : undefined
+      if (projected === undefined) return undefined
+      return { partition, projected, horizon: horizon.published[partition], ...news.of(partition) }
+    },
+    onTold: news.told,
+    now: ids.fence,
+  })
+  const publishing = createPublishing({
+    env,
+    log,
+    views,
+    ids,
+    members,
+    horizon,
+    everyMs: horizonEveryMs,
+    worker,
+    onPublished: teller.tick,
+    onFatal,
+  })
+  const process: Process = {
+    ports,
     ids,
     horizon,
-    isShared: true,
-    publish,
-    caughtUp,
-    awaitProjected: () => catchUp(),
-    lagEvents: () => (follower?.lagEvents() ?? 0) + (parts?.worker.backlogEvents() ?? 0),
-    backlogEvents: () => parts?.worker.backlogEvents() ?? 0,
-    survived: (partition) => survivors.has(partition),
-    append: {
-      refusal() {
-        if (!members.isSure()) return 'this process is not sure that others count it in'
-        return ids.isLeased() ? undefined : 'this process has no lease to give out ids at this time'
-      },
-      stamped: (id, key) => own.stamped(id, laneOf(key)),
-      appended(id, key, position, isNotice) {
-        own.appended(id, laneOf(key))
-        if (isNotice) noticesTo[laneOf(key)] = Math.max(noticesTo[laneOf(key)], position + 1)
-      },
-      failed(id, key, error) {
-        if (isRivuletError(error, 'outcome_unknown')) own.unknown(id, laneOf(key))
-        else own.withdrawn(id, laneOf(key))
-      },
+    own,
+    news,
+    members,
+    teller,
+    publishing,
+    workers: createWorkerWatch(env, onNotice),
+    catchUp: createCatchingUp({
+      env,
+      log,
+      hasReached: (partition, position) => hasReached(process, partition, position),
+      isStopped: () => process.isStopped,
+    }),
+    retry: (task) => retrying(env, () => process.isStopped, task),
+    parts: undefined,
+    follower: undefined,
+    nodeLease: undefined,
+    startedAt: [],
+    isStopped: false,
+  }
+  return process
+}
+
+/** Appends a record: once it is in the log, everything that was appended before it is there, or never will be. */
+function probe(process: Process, partition: number): void {
+  process.ports.env.timer(UNKNOWN_PROBE_MS, () => {
+    if (process.isStopped) return
+    process.teller.probe(partition).then(
+      () => process.own.settled(partition),
+      () => probe(process, partition),
+    )
+  })
+}
+
+function hasReached({ parts, follower }: Process, partition: number, position: number): boolean {
+  if (parts?.worker.owned.has(partition) === true) return parts.worker.projectedTo(partition) >= position
+  return follower?.hasApplied(partition, position) === true
+}
+
+function createTracker({ members, ids, own, news, ports: { log } }: Process): AppendTracker {
+  const laneOf = (key: number) => log.partitionOf(key)
+  return {
+    refusal() {
+      if (!members.isSure()) return 'this process has lost contact with its deployment; retry'
+      return ids.isLeased() ? undefined : 'this process has no lease to give out ids at this time; retry'
     },
-    skipped(partition, position) {
-      skipped[partition].push(position)
+    stamped: (id, key) => own.stamped(id, laneOf(key)),
+    appended(id, key, position, isNotice) {
+      own.appended(id, laneOf(key))
+      if (isNotice) news.notice(laneOf(key), position)
     },
-    worker: {
-      checkpointMs: CHECKPOINT_MS,
-      onDone: () => undefined,
-      afterBatch: () => Promise.resolve(),
-      onProjected: (partition) => teller.tell(partition),
-      onReacted: savePoints.reacted,
-      savable: (partition) => savePoints.upTo(partition, horizon.published[partition]),
-      onGained: gain,
-      // What was projected before and is not in the caches here is read again, too.
-      startAt: (partition, watermark) =>
-        Math.min(watermark, Math.max(startedAt[partition], parts?.appliedTo(partition) ?? 0)),
-      onOwned(partition, from) {
-        savePoints.begin(partition, from)
-        follower?.leave(partition)
-        // Others may wait for what the owner before had no time to tell.
-        teller.tell(partition)
-      },
-      onLost(partitions) {
-        for (const partition of partitions) {
-          void follower?.follow(partition, (parts as ModeParts).worker.projectedTo(partition)).catch(onFatal)
-        }
-      },
-      async beforeCheckpoint() {
-        const lanes = new Map(Array.from(owned(), (lane) => [lane, horizon.published[lane]]))
-        // Who was frozen would take back what others have saved meanwhile.
-        if (lanes.size > 0 && members.isSure()) await saveHighestId(store, ids, lanes)
-      },
+    failed(id, key, error) {
+      if (isRivuletError(error, 'outcome_unknown')) own.unknown(id, laneOf(key))
+      else own.withdrawn(id, laneOf(key))
     },
-    async prepare() {
-      await retry(() => members.join())
-      nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name, onNotice }))
-      // Before anything is loaded: what comes later in the log is told again.
-      const watermark = await retry(() => store.watermark())
-      const bounds = await retry(() => log.bounds())
-      startedAt = bounds.map(({ start }, partition) => Math.max(watermark[partition] ?? 0, start))
-      for (const [lane, id] of await retry(() => loadHighestId(store, ids, log.partitions))) {
-        if (id < ID_MAX) horizon.told(lane, id)
-      }
+  }
+}
+
+async function prepare(process: Process): Promise<void> {
+  const { env, log, store, onNotice } = process.ports
+  const { ids, members, horizon, retry } = process
+  await retry(() => members.join())
+  process.nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name, onNotice }))
+  // Before anything is loaded: events that come later in the log are read again.
+  const watermark = await retry(() => store.watermark())
+  const bounds = await retry(() => log.bounds())
+  process.startedAt = bounds.map(({ start }, partition) => Math.max(watermark[partition] ?? 0, start))
+  for (const [lane, id] of await retry(() => loadHighestId(store, ids, log.partitions))) {
+    if (id < ID_MAX) horizon.told(lane, id)
+  }
+}
+
+async function startFollower(process: Process): Promise<void> {
+  const { log, waiters, onFatal } = process.ports
+  const { decode, onRead, apply, forget } = process.parts as ModeParts
+  const follower = createFollower({
+    follower: await log.follow(),
+    epoch: log.epoch,
+    decode,
+    onRead,
+    apply,
+    forget: () => process.retry(forget),
+    onFatal(error) {
+      // While the process ends, an engine that is away is no failure.
+      if (!process.isStopped || !isRetriable(error)) onFatal(error)
     },
-    async start(given) {
-      parts = given
-      await startFollower()
-      if (role === 'api') workers.start()
-      else {
-        await parts.worker.start()
-        sampling = sampleOften()
-      }
-      // Whoever is answered from caches is answered by what stood when this process began, if that can be known soon.
-      if (role !== 'worker') await catchUp().then(knowHorizon).catch(toldBehind)
+    onSkipped: (partition, position) => waiters.skip(partition, position),
+    onProgress: ({ partition, horizon: told }) => process.horizon.told(partition, told),
+    onTime(now) {
+      process.workers.heard()
+      process.ids.observe(now)
     },
-    async settle() {
-      // Above it is only what was sampled after this, with the ends that the log has now or later.
-      const target = ids.fence()
-      while (horizon.claimable() <= target && !isStopped) await sleep(env, SETTLE_LOOK_MS)
-    },
-    async stop() {
-      isStopped = true
-      workers.close()
-      if (role === 'api') waiters.end()
-      else {
-        // What is told now need not be done again by who comes next; an engine that is away is not waited for.
-        await soon(sampling.then(sample).then(publish))
-        await parts?.worker.stop()
-      }
-      await soon(teller.stop())
-      await follower?.stop()
-      nodeLease?.close()
-      // What may still enter the log holds the horizon, until others take this process for gone.
-      if (own.size === 0) await members.leave()
-      else members.stop()
-    },
+  })
+  process.follower = follower
+  for (const [partition, position] of process.startedAt.entries()) {
+    await follower.follow(partition, position)
+  }
+  follower.start()
+}
+
+/** Readers are answered from caches by what stood when this process began, if that can be known soon. */
+async function knowOthers(process: Process): Promise<void> {
+  try {
+    await process.catchUp()
+    await knowHorizon(process)
+  } catch (error) {
+    // It serves all the same: what it reads of others' writes is behind, and pages say so.
+    if (!isRetriable(error)) throw error
+    process.ports.onNotice(
+      'starts behind: not all that others have written is known here yet; is a worker running?',
+    )
+  }
+}
+
+/** A new deployment has no horizon until each of its partitions has an owner. */
+async function knowHorizon(process: Process): Promise<void> {
+  const { horizon } = process
+  const { env } = process.ports
+  const untilMs = env.monotonicMs() + HORIZON_WITHIN_MS
+  while (horizon.claimable() === 0 && !process.isStopped) {
+    if (env.monotonicMs() > untilMs) throw new RivuletError('unavailable', 'no horizon is known yet')
+    await sleep(env, SETTLE_LOOK_MS)
   }
 }

@@ -5,6 +5,8 @@
 
 import { optional, struct, text, u53 } from '../../core/codec.ts'
 import { u32Key } from '../../core/keys.ts'
+import type { Row, RowKey } from '../../ports/store/store.ts'
+import type { Event, Idempotency } from '../events.ts'
 import { defineTable } from './tables.ts'
 
 export const idempotencyTable = defineTable({
@@ -21,3 +23,18 @@ export const idempotencyTable = defineTable({
     logKey: u53,
   }),
 })
+
+export const requestKey = ({ scope, key }: Idempotency): RowKey => idempotencyTable.key(scope, key)
+
+type Remembered = ReturnType<typeof idempotencyTable.decode>
+
+/**
+ * Two processes may carry out one request when neither can know of the other: the first of their events in the log
+ * stands, the other one repeats it.
+ */
+export const repeats = ({ id, key }: Event, known: Remembered | undefined): boolean =>
+  known !== undefined && known.logKey === key && known.eventId !== id
+
+/** The same from a row of the store. */
+export const isRepeat = (event: Event, row: Row | undefined): boolean =>
+  row !== undefined && repeats(event, idempotencyTable.decode(row))

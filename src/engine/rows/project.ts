@@ -4,10 +4,11 @@ import { RivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { idTimeMs } from '../../core/ids.ts'
 import type { RowKey, Store } from '../../ports/store/store.ts'
-import type { Domain, Effects, Projection as Rule } from '../domain.ts'
-import type { Event, EventType, Idempotency } from '../events.ts'
+import type { Domain } from '../domain.ts'
+import type { Event, EventType } from '../events.ts'
+import type { Effects, Projection as Rule } from './projection.ts'
 import { createRows, type Rows } from './rows.ts'
-import { idempotencyTable } from './idempotency.ts'
+import { idempotencyTable, repeats, requestKey } from './idempotency.ts'
 
 export interface Derived {
   readonly type: EventType<unknown>
@@ -72,13 +73,9 @@ function keysOf(
   return keys
 }
 
-const requestKey = ({ scope, key }: Idempotency): RowKey => idempotencyTable.key(scope, key)
-
-/** Two processes may carry out one request, when neither can know of the other: the first in the log stands. */
-function isRepeated({ id, key, idempotency }: Event, rows: Rows): boolean {
-  if (idempotency === undefined) return false
-  const known = rows.get(idempotencyTable, requestKey(idempotency))
-  return known !== undefined && known.logKey === key && known.eventId !== id
+function isRepeated(event: Event, rows: Rows): boolean {
+  const { idempotency } = event
+  return idempotency !== undefined && repeats(event, rows.get(idempotencyTable, requestKey(idempotency)))
 }
 
 function rememberRequest(event: Event, rows: Rows): void {

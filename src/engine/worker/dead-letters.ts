@@ -13,9 +13,9 @@ import { defineTable } from '../rows/tables.ts'
 
 export const deadLettersTable = defineTable({
   name: 'dead_letters',
-  partition: (_epoch: number, _partition: number, _position: number) => 'dead',
-  sort: (epoch: number, partition: number, position: number) =>
-    `${u32Key(epoch)}.${u32Key(partition)}.${idKey(position)}`,
+  partition: (_epoch: number, _partition: number, _position: number, _reactor?: string) => 'dead',
+  sort: (epoch: number, partition: number, position: number, reactor?: string) =>
+    `${u32Key(epoch)}.${u32Key(partition)}.${idKey(position)}${reactor === undefined ? '' : `.${reactor}`}`,
   value: struct({
     /** Of the log that it stood in: a deployment that moves takes its dead letters along. */
     epoch: u32,
@@ -29,6 +29,8 @@ export const deadLettersTable = defineTable({
     value: text,
     /** It was appended to the log again. */
     isReplayed: bool,
+    /** The reactor that failed on the event; missing where its projection did. */
+    reactor: optional(text),
   }),
 })
 
@@ -40,6 +42,8 @@ export interface Buried {
   readonly position: number
   readonly key: number | undefined
   readonly value: Uint8Array
+  /** The reactor that failed on it; without one, its projection did. */
+  readonly reactor?: string
 }
 
 export interface DeadLetters {
@@ -64,7 +68,7 @@ export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOpt
   const stats = { buried: 0 }
   return {
     stats,
-    async bury({ partition, position, key, value }, error) {
+    async bury({ partition, position, key, value, reactor }, error) {
       const reason = error instanceof Error ? error.message : String(error)
       const letter = {
         epoch,
@@ -75,12 +79,16 @@ export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOpt
         atMs: env.wallMs(),
         value: Buffer.from(value).toString('base64'),
         isReplayed: false,
+        reactor,
       }
-      const place = deadLettersTable.key(epoch, partition, position)
+      const place = deadLettersTable.key(epoch, partition, position, reactor)
       await store.write([deadLettersTable.row(place, rowVersion(epoch, position), letter)])
       stats.buried++
+      const what = `record ${position} of partition ${partition}`
       onNotice(
-        `record ${position} of partition ${partition} cannot be taken in (${reason}); it is kept, see rivulet dead-letters`,
+        reactor === undefined
+          ? `${what} cannot be taken in (${reason}); it is kept, see rivulet dead-letters`
+          : `reactor ${reactor} fails on ${what} (${reason}); the record is kept, see rivulet dead-letters`,
       )
     },
   }
@@ -102,8 +110,8 @@ export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
 
 /** It stands in the log again, at its end. */
 export async function markReplayed(store: Store, letter: DeadLetter): Promise<void> {
-  const { epoch, partition, position } = letter
-  const key = deadLettersTable.key(epoch, partition, position)
+  const { epoch, partition, position, reactor } = letter
+  const key = deadLettersTable.key(epoch, partition, position, reactor)
   // Above the row that says why. Nobody writes this key again, so it takes no other event's version.
   const version = rowVersion(epoch, position) + 1
   await store.write([deadLettersTable.row(key, version, { ...letter, isReplayed: true })])

@@ -1,30 +1,28 @@
 /**
- * What is projected and has still to be reacted to: it lies between the two halves of a worker, and its bound slows
- * the first when the second is behind.
+ * The queue of batches between the projection and one reactor. Its bound slows the projection, and with it writers,
+ * when a reactor that holds a view falls behind.
  */
 
 import { LIMITS } from '../../core/limits.ts'
-import type { LogBatch } from '../../ports/log/log.ts'
 import { COLLECTED_RECORDS_MAX } from './collector.ts'
-import type { Event } from '../events.ts'
-
-export interface Projected {
-  readonly batch: LogBatch
-  readonly events: readonly Event[]
-}
+import type { Projected } from './projected.ts'
 
 export interface Handover {
-  /** Events that wait, or are taken and not done. */
+  /** Events that wait in the queue or are taken and not yet done. */
   readonly events: number
   put(projected: Projected): void
-  /** Resolves when there is room for more, and at the end. */
+  /** Resolves when there is room for another batch, and once the queue has ended. */
   room(): Promise<void>
-  /** The oldest, with those of other partitions behind it: what follows from them all is done at once. Nothing at the end. */
+  /**
+   * Takes the oldest batch, together with batches of other partitions that wait right behind it, so that one call of
+   * the reactor serves several partitions. Waits for a batch; `undefined` when the queue has ended and is empty.
+   */
   take(): Promise<readonly Projected[] | undefined>
+  /** The reactor has finished these batches. */
   done(taken: readonly Projected[]): void
-  /** What waits of these partitions is another's to do. */
+  /** Drops batches of partitions that another process owns now. */
   drop(partitions: ReadonlySet<number>): void
-  /** Nothing more comes; what waits may still be taken. */
+  /** No more batches come; those that wait may still be taken. */
   end(): void
 }
 
@@ -37,17 +35,13 @@ export function createHandover(): Handover {
   let wakeTaker = () => {}
   let wakePutter = () => {}
 
-  function othersBehind({ batch, events: own }: Projected): Projected[] {
+  function othersBehind({ partition, events: own }: Projected): Projected[] {
     const others: Projected[] = []
-    const partitions = new Set([batch.partition])
+    const partitions = new Set([partition])
     let count = own.length
-    while (
-      waiting.length > 0 &&
-      count < COLLECTED_RECORDS_MAX &&
-      !partitions.has(waiting[0].batch.partition)
-    ) {
+    while (waiting.length > 0 && count < COLLECTED_RECORDS_MAX && !partitions.has(waiting[0].partition)) {
       const other = waiting.shift() as Projected
-      partitions.add(other.batch.partition)
+      partitions.add(other.partition)
       count += other.events.length
       others.push(other)
     }
@@ -81,7 +75,7 @@ export function createHandover(): Handover {
     },
     done: forget,
     drop(partitions) {
-      const isDropped = ({ batch }: Projected) => partitions.has(batch.partition)
+      const isDropped = ({ partition }: Projected) => partitions.has(partition)
       forget(waiting.filter(isDropped))
       waiting = waiting.filter((one) => !isDropped(one))
     },

@@ -1,6 +1,6 @@
 /**
- * Batches of the log → events whose rows stand. One that cannot be taken in is put aside, and holds nobody up; one
- * that repeats a request for which another stands is passed over.
+ * Takes batches of the log in: decodes their records and projects the events to rows. An event that cannot be projected
+ * is buried as a dead letter and holds nobody up; an event that repeats a request is passed over.
  */
 
 import { isRivuletError } from '../../core/errors.ts'
@@ -8,9 +8,11 @@ import type { Env } from '../../ports/env/env.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import type { Log, LogBatch } from '../../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
+import type { Reactor } from '../domain.ts'
 import type { Event, EventDecoder } from '../events.ts'
 import { isProgress } from '../processes/progress.ts'
 import type { Derived, Projector } from '../rows/project.ts'
+import { isRedelivered, type Redelivered } from './redelivery.ts'
 
 export interface IntakeOptions {
   readonly env: Env
@@ -19,15 +21,16 @@ export interface IntakeOptions {
   readonly project: Projector
   readonly deadLetters: DeadLetters
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
-  /** Called with each event as it is read, before anything else. */
+  /** Called with each event as it is read. */
   readonly onRead: (event: Event) => void
+  readonly reactors: readonly Reactor[]
 }
 
-/** What became of the events of some batches, in their order. */
+/** The events of some batches, in their order. */
 export interface TakenIn {
   /** Their rows stand. */
   readonly taken: readonly Event[]
-  /** They stand in the log, and nothing will come of them. */
+  /** They stand in the log, and have no effect: they repeat a request, or were buried. */
   readonly skipped: readonly Event[]
 }
 
@@ -36,33 +39,19 @@ export interface Intake {
 }
 
 const TRIES = 3
-/** It may be the store after all, and not the event. */
+/** The cause may be the store after all, and not the event. */
 const PAUSE_MS = 500
-/** While other events go through, it is the event. */
+/** Where other events of the batch went through, the cause is the event. */
 const SHORT_PAUSE_MS = 20
 
 export function createIntake(
   options: IntakeOptions,
   retry: <T>(task: () => Promise<T>) => Promise<T>,
 ): Intake {
-  const { env, log, decode, project, deadLetters, appendDerived, onRead } = options
+  const { env, project, deadLetters, appendDerived } = options
+  const decodeBatch = createBatchDecoder(options, bury)
 
-  async function decodeBatch(batch: LogBatch): Promise<Event[]> {
-    const events: Event[] = []
-    for (const [i, value] of batch.values.entries()) {
-      try {
-        const event = decode(value, log.epoch, batch.partition, batch.positions[i])
-        if (!isProgress(event)) events.push(event)
-      } catch (error) {
-        if (!isRivuletError(error, 'data_corrupt')) throw error
-        await bury(batch, { position: batch.positions[i], key: undefined }, error)
-      }
-    }
-    for (const event of events) onRead(event)
-    return events
-  }
-
-  /** Rejects with what is wrong with one of them, at least. */
+  /** Rejects if one of them, at least, cannot be projected. */
   async function projectAll(events: readonly Event[]): Promise<TakenIn> {
     const { derived, taken } = await retry(() => project(events))
     if (derived.length > 0) await retry(() => appendDerived(derived))
@@ -70,7 +59,7 @@ export function createIntake(
     return { taken, skipped: events.filter((event) => !taken.includes(event)) }
   }
 
-  /** One by one: those that cannot be taken in are put aside, the others go through. */
+  /** One by one: buries those that cannot be projected, and takes the others. */
   async function projectEach(batches: readonly LogBatch[], events: readonly Event[]): Promise<TakenIn> {
     const taken: Event[] = []
     const skipped: Event[] = []
@@ -88,7 +77,7 @@ export function createIntake(
     return { taken, skipped }
   }
 
-  /** @returns the reason where it cannot be taken in */
+  /** @returns the reason, where the event cannot be projected */
   async function projectOne(event: Event, pauseMs: number): Promise<TakenIn | { reason: unknown }> {
     for (let tries = 1; ; tries++) {
       try {
@@ -123,3 +112,34 @@ export function createIntake(
     },
   }
 }
+
+/** Records of a batch → events. Records that are none, or that nobody here can take, are buried. */
+function createBatchDecoder(
+  { log, decode, onRead, reactors }: IntakeOptions,
+  bury: (batch: LogBatch, record: Pick<Buried, 'position' | 'key'>, reason: unknown) => Promise<void>,
+): (batch: LogBatch) => Promise<Event[]> {
+  const names = new Set(reactors.map(({ name }) => name))
+  const isForNobody = (event: Event) => isRedelivered(event) && !names.has(event.body.reactor)
+
+  return async (batch) => {
+    const events: Event[] = []
+    for (const [i, value] of batch.values.entries()) {
+      const position = batch.positions[i]
+      try {
+        const event = decode(value, log.epoch, batch.partition, position)
+        if (isForNobody(event)) await bury(batch, { position, key: event.key }, noSuchReactor(event))
+        else if (!isProgress(event)) events.push(event)
+      } catch (error) {
+        if (!isRivuletError(error, 'data_corrupt')) throw error
+        await bury(batch, { position, key: undefined }, error)
+      }
+    }
+    for (const event of events) onRead(event)
+    return events
+  }
+}
+
+const noSuchReactor = (event: Event): Error =>
+  new Error(
+    `it was replayed for the reactor ${(event as Redelivered).body.reactor}, which this version does not have`,
+  )

@@ -3,13 +3,17 @@
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../../src/core/limits.ts'
 import type { Event } from '../../../src/engine/events.ts'
-import { createHandover, type Projected } from '../../../src/engine/worker/handover.ts'
+import { createHandover } from '../../../src/engine/worker/handover.ts'
+import type { Projected } from '../../../src/engine/worker/projected.ts'
 
 const some = (partition: number, count: number): Projected => ({
-  batch: { partition, from: 0, positions: [], values: [], next: count },
+  partition,
+  from: 0,
+  next: count,
+  ids: [],
   events: Array.from({ length: count }, (_, id) => ({ id }) as Event),
 })
-const partitionsOf = (taken: readonly Projected[] | undefined) => taken?.map(({ batch }) => batch.partition)
+const partitionsOf = (taken: readonly Projected[] | undefined) => taken?.map(({ partition }) => partition)
 
 test('batches of other partitions go together, two of one do not', async () => {
   const handover = createHandover()

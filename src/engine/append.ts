@@ -1,0 +1,74 @@
+/** Stamps events with ids and appends them to the log. */
+
+import { RivuletError } from '../core/errors.ts'
+import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
+import type { IdSource } from '../core/ids.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Log } from '../ports/log/log.ts'
+import { encodeEvent, type EventType, type Idempotency } from './events.ts'
+import type { AppendTracker } from './processes/mode.ts'
+
+/** Events that this process has appended, and how long the log took to make them durable. */
+export interface AppendStats {
+  records: number
+  /** Encoded events, without the log's own framing. */
+  bytes: number
+  /** In milliseconds; of appends that succeeded. */
+  readonly latency: Histogram
+}
+
+export interface Appender {
+  /**
+   * @param body may be a function of the id that the event gets
+   * @returns the event's id, and a promise of its position; throws `unavailable` when nothing may be appended now
+   */
+  append<B>(
+    type: EventType<B>,
+    key: number,
+    body: B | ((id: number) => B),
+    once?: Idempotency,
+  ): { readonly id: number; readonly appended: Promise<number> }
+  readonly stats: AppendStats
+}
+
+export interface AppenderOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly ids: IdSource
+  readonly tracker: AppendTracker
+}
+
+const bodyFor = <B>(body: B | ((id: number) => B), id: number): B =>
+  typeof body === 'function' ? (body as (id: number) => B)(id) : body
+
+export function createAppender({ env, log, ids, tracker }: AppenderOptions): Appender {
+  const stats: AppendStats = { records: 0, bytes: 0, latency: new Histogram(LATENCY_BOUNDS_MS) }
+
+  async function write(type: EventType<any>, id: number, key: number, value: Buffer): Promise<number> {
+    const startedAtMs = env.monotonicMs()
+    try {
+      const [position] = await log.append([{ key, value }])
+      stats.records++
+      stats.bytes += value.byteLength
+      stats.latency.observe(env.monotonicMs() - startedAtMs)
+      tracker.appended(id, key, position, type.isNotice === true)
+      return position
+    } catch (error) {
+      tracker.failed(id, key, error)
+      throw error
+    }
+  }
+
+  return {
+    stats,
+    append(type, key, body, once) {
+      const refusal = tracker.refusal()
+      if (refusal !== undefined) throw new RivuletError('unavailable', refusal, { retryAfterMs: 1_000 })
+      // No await between the id and the append: within a process, ids rise with positions.
+      const id = ids.next()
+      const value = encodeEvent(type, id, key, bodyFor(body, id), once)
+      tracker.stamped(id, key)
+      return { id, appended: write(type, id, key, value) }
+    },
+  }
+}

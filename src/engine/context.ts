@@ -1,0 +1,67 @@
+/** What the engine offers to the domains that are built on it. */
+
+import type { IdSource } from '../core/ids.ts'
+import type { Env } from '../ports/env/env.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { Views } from '../ports/views/views.ts'
+import type { Event, EventType, Idempotency } from './events.ts'
+import type { Horizon } from './horizon/horizon.ts'
+
+export interface EngineContext {
+  readonly env: Env
+  readonly store: Store
+  readonly views: Views
+  readonly ids: IdSource
+  readonly horizon: Horizon
+  readonly produce: Produce
+  /** Appends an event for other processes without waiting for its projection. Rejects as `produce` does. */
+  readonly tell: <B>(type: EventType<B>, key: number, body: B) => Promise<void>
+  /** True where other processes write, too: caches of this one may be a moment behind. */
+  readonly isShared: boolean
+  /**
+   * Resolves once everything that any process had projected before the call is in this process's caches; with a key,
+   * everything of that key.
+   */
+  caughtUp(key?: number): Promise<void>
+  /**
+   * Resolves once every event of this key that stood in the log before the call is projected and in this process's
+   * caches. That includes events that were derived from one whose writer has its answer already. Rejects with
+   * `unavailable` when it takes longer than 10 s.
+   */
+  awaitProjected(key: number): Promise<void>
+  /** The partition of the log that holds the events of a key. */
+  partitionOf(key: number): number
+  /** Number of events that are accepted and not yet in the views, over all processes as far as this one knows. */
+  lagEvents(): number
+  /** Number of those that wait for this process. */
+  backlogEvents(): number
+  /** The event stood in the log when this process took over its partition: an earlier owner may have reacted to it. */
+  isReplayed(event: Event): boolean
+  /**
+   * The event is replayed while timelines of an earlier process live on. That process may have decided otherwise how
+   * the event travels, and a crash may have lost the rows that say so.
+   */
+  mayHaveBeenOtherwise(event: Event): boolean
+  /** Writes the horizon of this process to the views now. */
+  publishHorizon(): Promise<void>
+  /** Tells the operator. */
+  readonly onNotice: (text: string) => void
+  /** Ends the process: it cannot go on. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/**
+ * Appends one event and waits until its rows stand, so that its writer reads its own write. Rejects with `overloaded`,
+ * `unavailable` or `shutting_down` (nothing happened), or with `outcome_unknown` (it may have).
+ */
+export type Produce = <B>(
+  type: EventType<B>,
+  key: number,
+  body: B | ((id: number) => B),
+  once?: Idempotency,
+) => Promise<Produced>
+
+export interface Produced {
+  readonly id: number
+  readonly position: number
+}
