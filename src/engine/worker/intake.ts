@@ -3,7 +3,7 @@
  * is buried as a dead letter and holds nobody up; an event that repeats a request is passed over.
  */
 
-import { isRivuletError } from '../../core/errors.ts'
+import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import type { Log, LogBatch } from '../../ports/log/log.ts'
@@ -119,7 +119,17 @@ function createBatchDecoder(
   bury: (batch: LogBatch, record: Pick<Buried, 'position' | 'key'>, reason: unknown) => Promise<void>,
 ): (batch: LogBatch) => Promise<Event[]> {
   const names = new Set(reactors.map(({ name }) => name))
-  const isForNobody = (event: Event) => isRedelivered(event) && !names.has(event.body.reactor)
+
+  /** @throws where nobody here can take the event that is delivered again */
+  function assertDeliverable({ body, partition, position }: Redelivered): void {
+    if (!names.has(body.reactor)) {
+      throw new RivuletError(
+        'data_corrupt',
+        `it was replayed for the reactor ${body.reactor}, which this version does not have`,
+      )
+    }
+    decode(Buffer.from(body.value, 'base64'), body.epoch, partition, position)
+  }
 
   return async (batch) => {
     const events: Event[] = []
@@ -127,8 +137,8 @@ function createBatchDecoder(
       const position = batch.positions[i]
       try {
         const event = decode(value, log.epoch, batch.partition, position)
-        if (isForNobody(event)) await bury(batch, { position, key: event.key }, noSuchReactor(event))
-        else if (!isProgress(event)) events.push(event)
+        if (isRedelivered(event)) assertDeliverable(event)
+        if (!isProgress(event)) events.push(event)
       } catch (error) {
         if (!isRivuletError(error, 'data_corrupt')) throw error
         await bury(batch, { position, key: undefined }, error)
@@ -138,8 +148,3 @@ function createBatchDecoder(
     return events
   }
 }
-
-const noSuchReactor = (event: Event): Error =>
-  new Error(
-    `it was replayed for the reactor ${(event as Redelivered).body.reactor}, which this version does not have`,
-  )

@@ -18,6 +18,8 @@ export interface LogReactor {
   /** @param position everything below it has been reacted to before */
   begin(partition: number, position: number): void
   put(projected: Projected): void
+  /** The partitions that it has begun may hold events that it missed. */
+  look(): void
   drop(partitions: ReadonlySet<number>): void
   /** Everything of the partition below this position has been reacted to. */
   doneTo(partition: number): number
@@ -64,6 +66,7 @@ export function createLogReactor(options: LogReactorOptions): LogReactor {
       queue.put(projected)
       wake()
     },
+    look: () => wake(),
     drop: queue.drop,
     doneTo: (partition) => queue.lane(partition)?.position ?? 0,
     lagEvents() {

@@ -70,6 +70,7 @@ export function createPartitions(options: PartitionsOptions): Partitions {
       ownership.owned(partition, from)
       await consumer()?.seek(partition, from)
     }
+    options.reactors().begun()
     options.onGained()
   }
 

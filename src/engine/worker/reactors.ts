@@ -3,6 +3,8 @@
  * `holding.ts` runs those that hold views, `log-reactor.ts` those that hold only the log.
  */
 
+import { within } from '../../ports/env/deadlines.ts'
+import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 import type { Reactor } from '../domain.ts'
@@ -17,6 +19,7 @@ import type { Reread } from './reread.ts'
 import { createTrail, type Trail } from './trails.ts'
 
 export interface ReactorsOptions {
+  readonly env: Env
   readonly log: Log
   readonly store: Store
   readonly reactors: readonly Reactor[]
@@ -35,7 +38,11 @@ export interface ReactorsOptions {
   /** Something has changed that `isIdle` depends on. */
   readonly onMoved: () => void
   readonly onNotice: (text: string) => void
+  /** A reactor that holds only the log cannot go on. */
+  readonly onError: (error: unknown) => void
 }
+
+const LEFT_AFTER_MS = 3_000
 
 export interface Reactors {
   /** Resolves when every reactor that holds a view has room for another batch. */
@@ -43,6 +50,8 @@ export interface Reactors {
   put(projected: Projected): Promise<void>
   /** This process owns the partition now, and projects it from `from` on. */
   begin(partitions: ReadonlyMap<number, { readonly from: number; readonly logEnd: number }>): Promise<void>
+  /** `projectedTo` stands for the partitions that have begun. */
+  begun(): void
   drop(partitions: ReadonlySet<number>): void
   /** Everything below is done by all reactors that hold a view. */
   reactedTo(partition: number): number
@@ -63,6 +72,7 @@ export interface Reactors {
 export function createReactors(options: ReactorsOptions): Reactors {
   const { log, store } = options
   const { holding, others, viewTrails, trail, onDone } = build(options)
+  const running: Promise<void>[] = []
 
   return {
     async room() {
@@ -82,6 +92,9 @@ export function createReactors(options: ReactorsOptions): Reactors {
       }
       for (const reactor of others) await begin(options, reactor, partitions)
     },
+    begun() {
+      for (const reactor of others) reactor.look()
+    },
     drop(partitions) {
       for (const reactor of [...holding, ...others]) reactor.drop(partitions)
     },
@@ -97,10 +110,15 @@ export function createReactors(options: ReactorsOptions): Reactors {
       )
       await savePositions(store, log.epoch, positions)
     },
-    run: async () => void (await Promise.all([...holding, ...others].map((one) => one.run()))),
+    async run() {
+      for (const one of others) running.push(one.run().catch(options.onError))
+      await Promise.all(holding.map((one) => one.run()))
+    },
     async end() {
       for (const one of holding) one.end()
       await Promise.all(others.map((one) => one.end()))
+      // One that hangs is left as it is: its position is saved, and the next process goes on from there.
+      await within(options.env, LEFT_AFTER_MS, Promise.all(running)).catch(() => undefined)
     },
   }
 }

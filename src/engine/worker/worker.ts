@@ -153,6 +153,7 @@ function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | u
     onGained: run.moved,
   })
   const reactors = createReactors({
+    env,
     log,
     store,
     reactors: options.reactors,
@@ -167,6 +168,7 @@ function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | u
     onDone: commit,
     onMoved: run.moved,
     onNotice: options.onNotice,
+    onError: run.fail,
   })
   const checkpoints = createCheckpoints({
     env,
