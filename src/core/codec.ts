@@ -167,7 +167,7 @@ export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
   },
 })
 
-type Packed = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+type Packed = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
 /** Numbers as they stand in memory, little endian. */
 function packed<A extends Packed>(make: (length: number) => A): Codec<A> {
@@ -188,6 +188,7 @@ function packed<A extends Packed>(make: (length: number) => A): Codec<A> {
   }
 }
 
+export const bytes: Codec<Uint8Array> = packed((length) => new Uint8Array(length))
 export const u32Array: Codec<Uint32Array> = packed((length) => new Uint32Array(length))
 export const f64Array: Codec<Float64Array> = packed((length) => new Float64Array(length))
 

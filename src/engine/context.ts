@@ -4,7 +4,7 @@ import type { IdSource } from '../core/ids.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
-import type { Event, EventType, Idempotency } from './events.ts'
+import type { Decision, Event, EventType, Idempotency } from './events.ts'
 import type { Horizon } from './horizon/horizon.ts'
 
 export interface EngineContext {
@@ -54,14 +54,16 @@ export interface EngineContext {
  * Appends one event and waits until its rows stand, so that its writer reads its own write. Rejects with `overloaded`,
  * `unavailable` or `shutting_down` (nothing happened), or with `outcome_unknown` (it may have).
  */
-export type Produce = <B>(
-  type: EventType<B>,
+export type Produce = <B, D>(
+  type: EventType<B, D>,
   key: number,
   body: B | ((id: number) => B),
   once?: Idempotency,
-) => Promise<Produced>
+) => Promise<Produced<D>>
 
-export interface Produced {
+export interface Produced<D = unknown> {
   readonly id: number
   readonly position: number
+  /** Of events whose type has one; made by the owner of the partition, and the same in every process. */
+  readonly decision: Decision<D> | undefined
 }

@@ -3,20 +3,21 @@
  * in this folder knows a word of any domain.
  */
 
-import { RivuletError } from '../core/errors.ts'
+import { afterAccepted, RivuletError } from '../core/errors.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
-import type { Store } from '../ports/store/store.ts'
+import { rowVersion, type Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import { createAppender, type AppendStats, type Appender } from './append.ts'
-import type { EngineContext, Produce } from './context.ts'
+import type { EngineContext, Produce, Produced } from './context.ts'
 import type { Domain } from './domain.ts'
 import { eventDecoder, type Event, type EventType } from './events.ts'
 import { createAlone } from './processes/alone.ts'
 import type { Mode } from './processes/mode.ts'
+import { decided } from './processes/decided.ts'
 import { progressed } from './processes/progress.ts'
 import { createShared, type SharedOptions } from './processes/shared.ts'
-import { createProjector } from './rows/project.ts'
+import { createProjector, type Projector } from './rows/project.ts'
 import { createDeadLetters, type DeadLetters } from './worker/dead-letters.ts'
 import { redelivered } from './worker/redelivery.ts'
 import { createWaiters, type Waiters } from './worker/waiters.ts'
@@ -74,12 +75,13 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const context: EngineContext = {
     ...{ env, store, views, onFatal, onNotice, isReplayed },
     ...contextOf(mode, appender, log),
-    produce: createProduce(mode, appender, waiters, log, life),
+    produce: createProduce({ mode, appender, waiters, log, life, projector: () => projector }),
     mayHaveBeenOtherwise: (event) => mode.survived(event.partition) && isReplayed(event),
   }
   const { domains, background } = build(context)
   const caches = createCaches(log.partitions, domains, waiters)
-  const decode = eventDecoder([progressed, redelivered, ...domains.flatMap(({ events }) => events)])
+  const decode = eventDecoder([progressed, decided, redelivered, ...domains.flatMap(({ events }) => events)])
+  const projector = createProjector({ store, domains, onFault: tellFault(onNotice) })
   const deadLetters = createDeadLetters({ env, store, epoch: log.epoch, onNotice })
   const onRead = (event: Event) => mode.ids.observe(event.id)
   const worker = createWorker({
@@ -92,7 +94,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
       waiters.skip(partition, position)
       mode.skipped(partition, position)
     },
-    project: createProjector(store, domains),
+    projector,
     appendDerived: async (derived) => {
       await Promise.all(derived.map(({ type, key, body }) => appender.append(type, key, body).appended))
     },
@@ -113,7 +115,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     async start() {
       await mode.prepare()
       for (const domain of domains) await domain.start?.()
-      await mode.start({ worker, decode, onRead, ...caches })
+      await mode.start({ worker, decode, onRead, recall: projector.recall, ...caches })
     },
     async stop() {
       life.isStopping = true
@@ -123,6 +125,13 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     },
   }
 }
+
+const tellFault =
+  (onNotice: (text: string) => void) =>
+  ({ type, id }: Event, error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error)
+    onNotice(`event ${id} (${type.name}) was refused because its domain failed to decide: ${reason}`)
+  }
 
 /** What domains get of the mode and the log. */
 const contextOf = (mode: Mode, appender: Appender, log: Log) => ({
@@ -140,13 +149,16 @@ const contextOf = (mode: Mode, appender: Appender, log: Log) => ({
   publishHorizon: mode.publish,
 })
 
-function createProduce(
-  mode: Mode,
-  appender: Appender,
-  waiters: Waiters,
-  log: Log,
-  life: { readonly isStopping: boolean },
-): Produce {
+interface ProduceOptions {
+  readonly mode: Mode
+  readonly appender: Appender
+  readonly waiters: Waiters
+  readonly log: Log
+  readonly projector: () => Projector
+  readonly life: { readonly isStopping: boolean }
+}
+
+function createProduce({ mode, appender, waiters, log, projector, life }: ProduceOptions): Produce {
   const retryAfterMs = 1_000
   return async (type, key, body, once) => {
     if (life.isStopping) {
@@ -157,8 +169,14 @@ function createProduce(
     }
     const { id, appended } = appender.append(type, key, body, once)
     const position = await appended
-    await waiters.projected(log.partitionOf(key), position)
-    return { id, position }
+    const partition = log.partitionOf(key)
+    const decision = await waiters.projected(partition, position)
+    if (decision !== undefined || type.decision === undefined)
+      return { id, position, decision } as Produced<any>
+    const version = rowVersion(log.epoch, position)
+    const event: Event = { type, id, key, body, idempotency: once, partition, position, version, decision }
+    await afterAccepted(projector().recall([event]))
+    return { id, position, decision: event.decision } as Produced<any>
   }
 }
 
@@ -173,6 +191,8 @@ function createCaches(partitions: number, domains: readonly Domain[], waiters: W
       const fresh = events.every(isFresh) ? events : events.filter(isFresh)
       if (fresh.length > 0) for (const domain of domains) domain.projected?.(fresh)
       if (next > applied[partition]) applied[partition] = next
+      for (const { position, decision } of fresh)
+        if (decision !== undefined) waiters.decided(partition, position, decision)
       waiters.release(partition, next)
     },
     async forget(): Promise<void> {

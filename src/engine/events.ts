@@ -8,12 +8,14 @@ import { RivuletError } from '../core/errors.ts'
 import { idFloorAt } from '../core/ids.ts'
 import { rowVersion } from '../ports/store/store.ts'
 
-export interface EventType<B> {
+export interface EventType<B, D = any> {
   readonly tag: number
   readonly name: string
   readonly body: Codec<B>
   /** A notice: the rows that it speaks of are already stored, so readers of the log apply it at once. */
   readonly isNotice?: boolean
+  /** Its projection decides, once and for all processes; how that is encoded. */
+  readonly decision?: Codec<D>
 }
 
 /** What makes a repeated request recognisable: who sent it, its key, and a hash of its content. */
@@ -35,9 +37,20 @@ export interface Event<B = unknown> {
   readonly position: number
   /** What rows written for this event carry. */
   readonly version: number
+  /** What its projection decided; for types with a decision, from the moment when its rows stand. */
+  decision: Decision | undefined
 }
 
-/** From here on tags are the engine's: what they tell is no event of anybody, and has no id. */
+/** The answer to a request, decided in the order of the log and never again. */
+export type Decision<D = unknown> =
+  /** It took effect. */
+  | { readonly outcome: 'made'; readonly value: D }
+  /** The request was carried out before, by the event with id `of`; `isSame` unless its content was another. */
+  | { readonly outcome: 'repeated'; readonly of: number; readonly isSame: boolean; readonly value: D }
+  /** It changes nothing. The reason is known to the writer of the event, and not after a restart. */
+  | { readonly outcome: 'refused'; readonly reason: string | undefined }
+
+/** From here on tags are the engine's own records: they are no events of a domain, and have no id. */
 export const ENGINE_TAGS = 250
 
 export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
@@ -45,6 +58,14 @@ export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): Event
   name,
   body,
 })
+
+/** An event whose projection decides (`rows/order.ts`): `produce` resolves with the decision. */
+export const defineRequest = <B, D>(
+  tag: number,
+  name: string,
+  body: Codec<B>,
+  decision: Codec<D>,
+): EventType<B, D> => ({ tag, name, body, decision })
 
 /** An event that tells other processes of rows which its writer has stored already. */
 export const defineNotice = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
@@ -114,7 +135,7 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
           }
           const body = type.body.read(input)
           const version = rowVersion(epoch, position)
-          return { type, id, key, body, idempotency, partition, position, version }
+          return { type, id, key, body, idempotency, partition, position, version, decision: undefined }
         },
       },
       value,

@@ -5,6 +5,7 @@
  */
 
 import type { Event } from '../events.ts'
+import type { ToldDecision } from './decided.ts'
 
 export interface FollowedLane {
   /** Events that wait for their owner, in log order. */
@@ -14,6 +15,8 @@ export interface FollowedLane {
   blindTo: number
   /** How far the owner has projected, as far as it has told. */
   projected: number
+  /** By position, decisions that the owner has told and whose events wait. */
+  decisions: Map<number, ToldDecision>
 }
 
 const WAITING_EVENTS_MAX = 50_000
@@ -40,12 +43,19 @@ export function createFollowedLanes(): FollowedLanes {
     waiting -= largest.events.length
     largest.blindTo = largest.events[largest.events.length - 1].position + 1
     largest.events = []
+    largest.decisions.clear()
   }
 
   return {
     get: (partition) => lanes.get(partition),
     begin: (partition, position) =>
-      void lanes.set(partition, { events: [], readTo: position, blindTo: 0, projected: position }),
+      void lanes.set(partition, {
+        events: [],
+        readTo: position,
+        blindTo: 0,
+        projected: position,
+        decisions: new Map(),
+      }),
     delete(partition) {
       waiting -= lanes.get(partition)?.events.length ?? 0
       lanes.delete(partition)

@@ -8,6 +8,7 @@ import { LIMITS } from '../../core/limits.ts'
 import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
 import type { Event, EventDecoder } from '../events.ts'
 import { createFollowedLanes, hasApplied, type FollowedLane, type FollowedLanes } from './follower-lanes.ts'
+import { isDecided, readDecision } from './decided.ts'
 import { isProgress, type LaneProgress, type Progress } from './progress.ts'
 
 export interface FollowerOptions {
@@ -24,6 +25,8 @@ export interface FollowerOptions {
   readonly onSkipped: (partition: number, position: number) => void
   /** Ids to come are above this one. */
   readonly onTime: (now: number) => void
+  /** Notes on each event what was decided on it, where the owner has not told. */
+  readonly recall: (events: readonly Event[]) => Promise<void>
   /** Some events were let go: caches may be out of date. */
   readonly forget: () => Promise<void>
   readonly onFatal: (error: unknown) => void
@@ -118,6 +121,7 @@ function createTaking(
       const event = known(lane, values[i], partition, positions[i])
       if (event === undefined) continue
       if (isProgress(event)) await hear(partition, event.body)
+      else if (isDecided(event)) for (const one of event.body.decisions) lane.decisions.set(one.position, one)
       else {
         onRead(event)
         if (event.type.isNotice === true) apply(partition, [event], 0)
@@ -143,9 +147,20 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
       lane.blindTo = 0
       await options.forget()
     }
+    await decide(lane, ready)
     if (lanes.get(partition) !== lane) return
     options.apply(partition, ready, projected)
     options.onProgress(progress)
+  }
+
+  async function decide(lane: FollowedLane, events: readonly Event[]): Promise<void> {
+    const due = events.filter(({ type }) => type.decision !== undefined)
+    for (const event of due) {
+      const told = lane.decisions.get(event.position)
+      if (told !== undefined) event.decision = readDecision(event, told)
+    }
+    lane.decisions.clear()
+    if (due.some(({ decision }) => decision === undefined)) await options.recall(due)
   }
 
   return async (partition: number, { lanes: told, now }: Progress): Promise<void> => {

@@ -62,6 +62,8 @@ export interface ModeParts {
   readonly worker: Worker
   readonly decode: EventDecoder
   readonly onRead: (event: Event) => void
+  /** Notes on each event what was decided on it, read from the store. */
+  readonly recall: (events: readonly Event[]) => Promise<void>
   /** Rows of these events stand: brings caches up to date and lets writers go on. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
   /** Caches of this process hold everything of the partition that was projected below this position. */

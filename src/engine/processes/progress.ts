@@ -11,6 +11,7 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import { defineEvent, encodeEvent, ENGINE_TAGS, type Event } from '../events.ts'
+import { decided, isDecided, type ToldDecision } from './decided.ts'
 import { partitionKeys } from './partition-keys.ts'
 
 const lane = struct({
@@ -40,9 +41,32 @@ export type Progress = ReturnType<typeof progressed.body.read>
 
 export const isProgress = (event: Event): event is Event<Progress> => (event.type as unknown) === progressed
 
+/** A record between processes, which changes no row and reaches no reactor. */
+export const isOfEngine = (event: Event): boolean => isProgress(event) || isDecided(event)
+
 /** It is no event of anybody: it needs no id. */
 const NO_ID = 0
 const RETRY_MS = 200
+
+/** A record holds so many bytes of decisions, or a little more. */
+const DECISION_BYTES_MAX = 256 * 1024
+
+/** Pieces that fit into a record each. */
+function slicesOf(decisions: readonly ToldDecision[]): ToldDecision[][] {
+  const slices: ToldDecision[][] = []
+  let bytes = Infinity
+  for (const decision of decisions) {
+    if (bytes >= DECISION_BYTES_MAX) {
+      slices.push([])
+      bytes = 0
+    }
+    slices[slices.length - 1].push(decision)
+    bytes += DECISION_BYTES + decision.value.length + (decision.reason?.length ?? 0)
+  }
+  return slices
+}
+
+const DECISION_BYTES = 32
 
 export interface ProgressTeller {
   /** Soon: one record of a partition is on its way at a time, and the next one holds what came meanwhile. */
@@ -59,21 +83,31 @@ export interface TellerOptions {
   readonly log: Log
   /** Nothing of a partition that is not owned any more. */
   readonly progressOf: (partition: number) => LaneProgress | undefined
-  /** It stands in the log. */
-  readonly onTold: (progress: LaneProgress) => void
+  /** Decisions on events below it that have not been told yet. */
+  readonly decisionsOf: (partition: number) => readonly ToldDecision[]
+  /** The record stands in the log, and with it these decisions. */
+  readonly onTold: (progress: LaneProgress, decisions: readonly ToldDecision[]) => void
   readonly now: () => number
 }
 
-export function createProgressTeller({ env, log, progressOf, onTold, now }: TellerOptions): ProgressTeller {
+export function createProgressTeller(options: TellerOptions): ProgressTeller {
+  const { env, log, progressOf, decisionsOf, onTold, now } = options
   const keys = partitionKeys(log)
   const isDue = new Array<boolean>(log.partitions).fill(false)
   const underWay = new Map<number, Promise<void>>()
   let ticking: Promise<void> | undefined
   let isStopped = false
 
-  async function append(partition: number, lanes: LaneProgress[]): Promise<void> {
-    const value = encodeEvent(progressed, NO_ID, keys[partition], { lanes, now: now() })
-    await log.append([{ key: keys[partition], value }])
+  /** Records of one call stay together: who reads the progress has read the decisions. */
+  async function append(
+    partition: number,
+    lanes: LaneProgress[],
+    decisions: readonly ToldDecision[] = [],
+  ): Promise<void> {
+    const key = keys[partition]
+    const values = slicesOf(decisions).map((some) => encodeEvent(decided, NO_ID, key, { decisions: some }))
+    values.push(encodeEvent(progressed, NO_ID, key, { lanes, now: now() }))
+    await log.append(values.map((value) => ({ key, value })))
   }
 
   async function run(partition: number): Promise<void> {
@@ -81,9 +115,10 @@ export function createProgressTeller({ env, log, progressOf, onTold, now }: Tell
       isDue[partition] = false
       const progress = progressOf(partition)
       if (progress === undefined) return
+      const decisions = decisionsOf(partition)
       try {
-        await append(partition, [progress])
-        onTold(progress)
+        await append(partition, [progress], decisions)
+        onTold(progress, decisions)
       } catch (error) {
         if (isStopped || !isRetriable(error)) return
         isDue[partition] = true

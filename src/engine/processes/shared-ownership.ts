@@ -8,6 +8,7 @@ import { createSavePoints } from '../horizon/save-points.ts'
 import type { HorizonShared } from '../horizon/shared.ts'
 import type { Follower } from './follower.ts'
 import type { Ownership } from '../worker/ownership.ts'
+import type { LaneNews } from './lane-news.ts'
 import type { ModeParts } from './mode.ts'
 import type { ProgressTeller } from './progress.ts'
 
@@ -18,6 +19,7 @@ export interface SharedOwnershipOptions {
   readonly ids: IdSource
   readonly horizon: HorizonShared
   readonly teller: ProgressTeller
+  readonly news: LaneNews
   /** Others still count this process in. */
   readonly isSure: () => boolean
   /** By partition, where this process began to follow it: rows of everything below stood then. */
@@ -35,7 +37,7 @@ export interface SharedOwnership extends Ownership {
 const CHECKPOINT_MS = 5_000
 
 export function createSharedOwnership(options: SharedOwnershipOptions): SharedOwnership {
-  const { store, views, ids, horizon, teller, startedAt, parts, follower, onFatal } = options
+  const { store, views, ids, horizon, teller, news, startedAt, parts, follower, onFatal } = options
   const survivors = new Set<number>()
   const savePoints = createSavePoints(options.partitions)
 
@@ -68,11 +70,15 @@ export function createSharedOwnership(options: SharedOwnershipOptions): SharedOw
     },
     lost(partitions) {
       for (const partition of partitions) {
+        news.lost(partition)
         const from = parts()?.worker.projectedTo(partition) ?? 0
         follower()?.follow(partition, from).catch(onFatal)
       }
     },
-    projected: (partition) => teller.tell(partition),
+    projected(partition, taken) {
+      news.projected(partition, taken)
+      teller.tell(partition)
+    },
     async viewDone(_view, done) {
       for (const { partition, next, ids: own } of done) {
         const highestId = own.reduce((highest, id) => Math.max(highest, id), 0)

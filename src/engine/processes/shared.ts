@@ -73,6 +73,7 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     ids,
     horizon,
     teller,
+    news,
     isSure: members.isSure,
     startedAt: (partition) => process.startedAt[partition],
     parts: () => process.parts,
@@ -163,6 +164,7 @@ function createProcess(ports: ModePorts, options: SharedOptions): Process {
       if (projected === undefined) return undefined
       return { partition, projected, horizon: horizon.published[partition], ...news.of(partition) }
     },
+    decisionsOf: news.decisions,
     onTold: news.told,
     now: ids.fence,
   })
@@ -255,7 +257,7 @@ async function prepare(process: Process): Promise<void> {
 
 async function startFollower(process: Process): Promise<void> {
   const { log, waiters, onFatal } = process.ports
-  const { decode, onRead, apply, forget } = process.parts as ModeParts
+  const { decode, onRead, apply, forget, recall } = process.parts as ModeParts
   const follower = createFollower({
     follower: await log.follow(),
     epoch: log.epoch,
@@ -263,6 +265,7 @@ async function startFollower(process: Process): Promise<void> {
     onRead,
     apply,
     forget: () => process.retry(forget),
+    recall: (events) => process.retry(() => recall(events)),
     onFatal(error) {
       // While the process ends, an engine that is away is no failure.
       if (!process.isStopped || !isRetriable(error)) onFatal(error)

@@ -1,4 +1,4 @@
-/** Events of one batch → rows, in three steps: load in bulk, apply in order, write once. */
+/** Events of one batch → rows, in three steps: load in bulk, apply in order, write. */
 
 import { RivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -6,60 +6,104 @@ import { idTimeMs } from '../../core/ids.ts'
 import type { RowKey, Store } from '../../ports/store/store.ts'
 import type { Domain } from '../domain.ts'
 import type { Event, EventType } from '../events.ts'
-import type { Effects, Projection as Rule } from './projection.ts'
-import { createRows, type Rows } from './rows.ts'
+import { createEffects, type Derived } from './effects.ts'
 import { idempotencyTable, repeats, requestKey } from './idempotency.ts'
-
-export interface Derived {
-  readonly type: EventType<unknown>
-  readonly key: number
-  readonly body: unknown
-}
+import type { EffectsLog, Projection as Rule } from './projection.ts'
+import { createRows, type Rows } from './rows.ts'
 
 export interface Projector {
-  (events: readonly Event[]): Promise<Projection>
+  /** @param refusal refuses every event that has a decision: its rows cannot be written, for this reason */
+  project(events: readonly Event[], refusal?: string): Promise<Projection>
+  /** Reads what was decided on events that are projected, and notes it on each. Others are left as they are. */
+  recall(events: readonly Event[]): Promise<void>
 }
 
 export interface Projection {
-  /** What other keys must be told. */
+  /** Events that other keys must be told of. */
   readonly derived: readonly Derived[]
-  /** Without those that repeat a request which another event stands for. */
+  /** The events of the batch without those that repeat a request. */
   readonly taken: readonly Event[]
 }
 
-export function createProjector(store: Store, domains: readonly Domain[]): Projector {
+export interface ProjectorOptions {
+  readonly store: Store
+  readonly domains: readonly Domain[]
+  /** A domain failed to decide on an event, which is refused for it. */
+  readonly onFault: (event: Event, error: unknown) => void
+}
+
+export function createProjector({ store, domains, onFault }: ProjectorOptions): Projector {
+  const byType = rulesByType(domains)
+  const rulesOf = (event: Event) => byType.get(event.type) ?? NO_RULES
+
+  /** In two rounds: which rows some projections need is known only from others. */
+  async function load(events: readonly Event[], rows: Rows): Promise<void> {
+    const needed = keysOf(events, (event) => rulesOf(event).map((rule) => rule.needs?.(event)))
+    for (const { idempotency } of events) if (idempotency !== undefined) needed.push(requestKey(idempotency))
+    await rows.load(needed)
+    await rows.load(keysOf(events, (event) => rulesOf(event).map((rule) => rule.needsMore?.(event, rows))))
+    for (const event of events) for (const { decides } of rulesOf(event)) decides?.check(event, rows)
+  }
+
+  function apply(event: Event, rows: Rows, effects: EffectsLog, refusal: string | undefined): void {
+    for (const rule of rulesOf(event)) {
+      if (rule.decides === undefined) rule.apply(event, rows, effects)
+      else event.decision = rule.decides.decide(event, rows, effects, refusal)
+    }
+    rememberRequest(event, rows)
+  }
+
+  return {
+    async project(events, refusal) {
+      const rows = createRows(store)
+      const effects = createEffects()
+      await load(events, rows)
+      const taken: Event[] = []
+      for (const event of events) {
+        if (isRepeated(event, rows)) continue
+        taken.push(event)
+        apply(event, rows, effects, refusal)
+        for (const error of effects.takeFaults()) onFault(event, error)
+      }
+      const { first, last } = rows.changes()
+      if (first.length > 0) await store.write(first)
+      if (last.length > 0) await store.write(last)
+      return { derived: effects.derived, taken }
+    },
+    async recall(events) {
+      const rows = createRows(store)
+      const decidesOf = (event: Event) => rulesOf(event).find(({ decides }) => decides !== undefined)?.decides
+      const due = events.filter((event) => event.decision === undefined && event.type.decision !== undefined)
+      await rows.load(due.flatMap((event) => decidesOf(event)?.outcomeKey(event) ?? []))
+      for (const event of due) event.decision = decidesOf(event)?.recall(event, rows)
+    },
+  }
+}
+
+const NO_RULES: readonly Rule<unknown>[] = []
+
+function rulesByType(domains: readonly Domain[]): Map<EventType<unknown>, Rule<unknown>[]> {
   const byType = new Map<EventType<unknown>, Rule<unknown>[]>()
-  for (const domain of domains) {
-    for (const type of domain.events) byType.set(type, [])
-    for (const projection of domain.projections) {
+  for (const { events } of domains) for (const type of events) byType.set(type, [])
+  for (const { name, projections } of domains) {
+    for (const projection of projections) {
       const list = byType.get(projection.on)
-      if (list === undefined) throw new RivuletError('internal', `${domain.name} projects a foreign event`)
+      if (list === undefined) {
+        throw new RivuletError('internal', `${name} projects ${projection.on.name}, which no domain declares`)
+      }
       list.push(projection)
     }
   }
-  const projectionsOf = (event: Event) => byType.get(event.type) ?? []
-
-  return async (events) => {
-    const rows = createRows(store)
-    const derived: Derived[] = []
-    const effects: Effects = {
-      derive: (type, key, body) => derived.push({ type: type as EventType<unknown>, key, body }),
+  for (const [type, rules] of byType) {
+    const deciding = rules.filter(({ decides }) => decides !== undefined).length
+    if (deciding !== (type.decision === undefined ? 0 : 1)) {
+      throw new RivuletError(
+        'internal',
+        `${type.name} needs exactly one projection that decides, and has ${deciding}`,
+      )
     }
-    const needed = keysOf(events, (event) => projectionsOf(event).map((p) => p.needs?.(event)))
-    for (const { idempotency } of events) if (idempotency !== undefined) needed.push(requestKey(idempotency))
-    await rows.load(needed)
-    await rows.load(keysOf(events, (event) => projectionsOf(event).map((p) => p.needsMore?.(event, rows))))
-    const taken: Event[] = []
-    for (const event of events) {
-      if (isRepeated(event, rows)) continue
-      taken.push(event)
-      for (const projection of projectionsOf(event)) projection.apply(event, rows, effects)
-      rememberRequest(event, rows)
-    }
-    const changes = rows.changes()
-    if (changes.length > 0) await store.write(changes)
-    return { derived, taken }
   }
+  return byType
 }
 
 function keysOf(

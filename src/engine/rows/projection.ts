@@ -1,7 +1,7 @@
 /** How events of one type become rows. */
 
 import type { RowKey } from '../../ports/store/store.ts'
-import type { Event, EventType } from '../events.ts'
+import type { Decision, Event, EventType } from '../events.ts'
 import type { Rows } from './rows.ts'
 
 export interface Projection<B> {
@@ -12,6 +12,20 @@ export interface Projection<B> {
   needsMore?(event: Event<B>, rows: Rows): readonly RowKey[]
   /** Pure but for `rows` and `effects`: a function of the event and of rows of the event's own key. */
   apply(event: Event<B>, rows: Rows, effects: Effects): void
+  /** Set where the event's type has a decision: see `order.ts`, which makes such projections. */
+  readonly decides?: Deciding<B>
+}
+
+/** A projection whose result is an answer, the same whenever and wherever the event is applied again. */
+export interface Deciding<B> {
+  /** Throws `unavailable` when the rows of `needs` and `needsMore` are of different moments. */
+  check(event: Event<B>, rows: Rows): void
+  /** @param refusal set when the event's rows could not be written: it must then be refused for this reason */
+  decide(event: Event<B>, rows: Rows, effects: EffectsLog, refusal?: string): Decision
+  /** The row from which an earlier decision is known. */
+  outcomeKey(event: Event<B>): RowKey
+  /** @param rows in which the row of `outcomeKey` is loaded */
+  recall(event: Event<B>, rows: Rows): Decision
 }
 
 export interface Effects {
@@ -20,6 +34,14 @@ export interface Effects {
    * appended a second time.
    */
   derive<B>(type: EventType<B>, key: number, body: B): void
+}
+
+/** Effects of a batch as they gather. */
+export interface EffectsLog extends Effects {
+  /** Runs a task and keeps its effects only if it returns. */
+  attempt<T>(task: () => T): T
+  /** A decision was refused because of this error, which is a fault of the domain. */
+  fault(error: unknown): void
 }
 
 /** Gives a projection its types. */

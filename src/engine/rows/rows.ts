@@ -1,7 +1,6 @@
 /**
- * The working set of one batch of events: rows are loaded in bulk, read and changed in memory in the order
- * of the events, and written once at the end. A row is changed only by an event above its version, so
- * applying a batch again changes nothing.
+ * The rows of one batch of events: loaded in bulk, read and changed in memory in the order of the events, and written
+ * at the end. A row is changed only by an event above its version, so applying a batch again changes nothing.
  */
 
 import { assert } from '../../core/errors.ts'
@@ -15,6 +14,8 @@ interface Slot {
   decoded: boolean
   row: Row | undefined
   dirty: boolean
+  /** Written after everything else of the batch stands. */
+  last: boolean
   expiresAtMs: number | undefined
 }
 
@@ -29,36 +30,41 @@ export interface Rows {
   versionOf(key: RowKey): number
   /** Writes under `version` if that is above the row's own. Rows that are only written need no load. */
   put<V>(table: TypedTable<any, V>, key: RowKey, version: number, value: V, expiresAtMs?: number): boolean
-  /** Everything that changed. */
-  changes(): RowWrite[]
+  /**
+   * As `put`, for a row that is written only once every row that was `put` stands. After a crash between the two writes
+   * it is as if nothing had been decided: the events are applied again from the row as it was.
+   */
+  putLast<V>(table: TypedTable<any, V>, key: RowKey, version: number, value: V): boolean
+  /** Runs a task and keeps its changes only if it returns; when it throws, every row is as before. */
+  attempt<T>(task: () => T): T
+  /** Rows that have changed, in the order in which they are to be written. */
+  changes(): { readonly first: readonly RowWrite[]; readonly last: readonly RowWrite[] }
 }
 
 export function createRows(store: Store): Rows {
   const slots = new Map<string, Slot>()
+  /** What undoes the changes of an attempt under way. */
+  let undo: (() => void)[] | undefined
+
+  function write(key: RowKey, written: Pick<Slot, 'version' | 'value' | 'expiresAtMs' | 'last'>): boolean {
+    const id = name(key)
+    const slot = slots.get(id)
+    if (slot === undefined) {
+      slots.set(id, { ...written, key, decoded: true, row: undefined, dirty: true })
+      undo?.push(() => void slots.delete(id))
+      return true
+    }
+    // An equal version is the same write again, unless it is this batch's own.
+    const { version } = written
+    if (version < slot.version || (version === slot.version && !slot.dirty)) return false
+    const before = { ...slot }
+    undo?.push(() => Object.assign(slot, before))
+    Object.assign(slot, written, { decoded: true, dirty: true })
+    return true
+  }
 
   return {
-    async load(keys) {
-      const missing = new Map<string, RowKey>()
-      for (const key of keys) {
-        const id = name(key)
-        if (!slots.has(id)) missing.set(id, key)
-      }
-      if (missing.size === 0) return
-      const found = await store.get([...missing.values()])
-      let i = 0
-      for (const [id, key] of missing) {
-        const row = found[i++]
-        slots.set(id, {
-          key,
-          row,
-          value: undefined,
-          version: row?.version ?? 0,
-          decoded: row === undefined,
-          dirty: false,
-          expiresAtMs: undefined,
-        })
-      }
-    },
+    load: (keys) => loadSlots(store, slots, keys),
     get(table, key) {
       const slot = slots.get(name(key))
       assert(slot !== undefined, `row of ${key.table.name} was not loaded`)
@@ -71,27 +77,60 @@ export function createRows(store: Store): Rows {
     versionOf(key) {
       return slots.get(name(key))?.version ?? 0
     },
-    put(_table, key, version, value, expiresAtMs) {
-      const id = name(key)
-      const slot = slots.get(id)
-      if (slot === undefined) {
-        slots.set(id, { key, value, version, decoded: true, row: undefined, dirty: true, expiresAtMs })
-        return true
+    put: (_table, key, version, value, expiresAtMs) =>
+      write(key, { version, value, expiresAtMs, last: false }),
+    putLast: (_table, key, version, value) =>
+      write(key, { version, value, expiresAtMs: undefined, last: true }),
+    attempt(task) {
+      const steps: (() => void)[] = []
+      undo = steps
+      try {
+        return task()
+      } catch (error) {
+        for (const step of steps.reverse()) step()
+        throw error
+      } finally {
+        undo = undefined
       }
-      // Ties are the same write again, unless they are this batch's own.
-      if (version < slot.version || (version === slot.version && !slot.dirty)) return false
-      Object.assign(slot, { value, version, decoded: true, dirty: true, expiresAtMs })
-      return true
     },
-    changes() {
-      const writes: RowWrite[] = []
-      for (const slot of slots.values()) {
-        if (!slot.dirty) continue
-        const table = slot.key.table as TypedTable<any, unknown>
-        const row = table.row(slot.key, slot.version, slot.value)
-        writes.push(slot.expiresAtMs === undefined ? row : { ...row, expiresAtMs: slot.expiresAtMs })
-      }
-      return writes
-    },
+    changes: () => changesOf(slots.values()),
   }
+}
+
+async function loadSlots(store: Store, slots: Map<string, Slot>, keys: readonly RowKey[]): Promise<void> {
+  const missing = new Map<string, RowKey>()
+  for (const key of keys) {
+    const id = name(key)
+    if (!slots.has(id)) missing.set(id, key)
+  }
+  if (missing.size === 0) return
+  const found = await store.get([...missing.values()])
+  let i = 0
+  for (const [id, key] of missing) {
+    const row = found[i++]
+    slots.set(id, {
+      key,
+      row,
+      value: undefined,
+      version: row?.version ?? 0,
+      decoded: row === undefined,
+      dirty: false,
+      last: false,
+      expiresAtMs: undefined,
+    })
+  }
+}
+
+function changesOf(slots: Iterable<Slot>): ReturnType<Rows['changes']> {
+  const first: RowWrite[] = []
+  const last: RowWrite[] = []
+  for (const slot of slots) {
+    if (!slot.dirty) continue
+    const table = slot.key.table as TypedTable<any, unknown>
+    const row = table.row(slot.key, slot.version, slot.value)
+    const written = slot.expiresAtMs === undefined ? row : { ...row, expiresAtMs: slot.expiresAtMs }
+    if (slot.last) last.push(written)
+    else first.push(written)
+  }
+  return { first, last }
 }

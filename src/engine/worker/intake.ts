@@ -10,15 +10,16 @@ import type { Log, LogBatch } from '../../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Reactor } from '../domain.ts'
 import type { Event, EventDecoder } from '../events.ts'
-import { isProgress } from '../processes/progress.ts'
-import type { Derived, Projector } from '../rows/project.ts'
+import { isOfEngine } from '../processes/progress.ts'
+import type { Derived } from '../rows/effects.ts'
+import type { Projector } from '../rows/project.ts'
 import { isRedelivered, type Redelivered } from './redelivery.ts'
 
 export interface IntakeOptions {
   readonly env: Env
   readonly log: Pick<Log, 'epoch'>
   readonly decode: EventDecoder
-  readonly project: Projector
+  readonly projector: Projector
   readonly deadLetters: DeadLetters
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
   /** Called with each event as it is read. */
@@ -38,6 +39,8 @@ export interface Intake {
   take(batches: readonly LogBatch[]): Promise<TakenIn>
 }
 
+type Record = Pick<Buried, 'position' | 'key'>
+
 const TRIES = 3
 /** The cause may be the store after all, and not the event. */
 const PAUSE_MS = 500
@@ -48,12 +51,12 @@ export function createIntake(
   options: IntakeOptions,
   retry: <T>(task: () => Promise<T>) => Promise<T>,
 ): Intake {
-  const { env, project, deadLetters, appendDerived } = options
+  const { env, projector, deadLetters, appendDerived } = options
   const decodeBatch = createBatchDecoder(options, bury)
 
   /** Rejects if one of them, at least, cannot be projected. */
-  async function projectAll(events: readonly Event[]): Promise<TakenIn> {
-    const { derived, taken } = await retry(() => project(events))
+  async function projectAll(events: readonly Event[], refusal?: string): Promise<TakenIn> {
+    const { derived, taken } = await retry(() => projector.project(events, refusal))
     if (derived.length > 0) await retry(() => appendDerived(derived))
     if (taken.length === events.length) return { taken: events, skipped: [] }
     return { taken, skipped: events.filter((event) => !taken.includes(event)) }
@@ -84,19 +87,19 @@ export function createIntake(
         return await projectAll([event])
       } catch (error) {
         if (!isPoison(error)) throw error
-        if (tries === TRIES) return { reason: error }
+        if (tries === TRIES) {
+          // Whether a later owner could take it would be chance; a decision must not hang on that.
+          return event.type.decision === undefined ? { reason: error } : projectAll([event], 'internal')
+        }
       }
       await sleep(env, pauseMs)
     }
   }
 
-  async function bury(
-    { partition, positions, values }: LogBatch,
-    { position, key }: Pick<Buried, 'position' | 'key'>,
-    reason: unknown,
-  ): Promise<void> {
-    const value = values[positions.indexOf(position)]
-    await retry(() => deadLetters.bury({ partition, position, key, value }, reason))
+  function bury({ partition, positions, values }: LogBatch, record: Record, reason: unknown): Promise<void> {
+    const value = values[positions.indexOf(record.position)]
+    const { position, key } = record
+    return retry(() => deadLetters.bury({ partition, position, key, value }, reason))
   }
 
   return {
@@ -116,7 +119,7 @@ export function createIntake(
 /** Records of a batch → events. Records that are none, or that nobody here can take, are buried. */
 function createBatchDecoder(
   { log, decode, onRead, reactors }: IntakeOptions,
-  bury: (batch: LogBatch, record: Pick<Buried, 'position' | 'key'>, reason: unknown) => Promise<void>,
+  bury: (batch: LogBatch, record: Record, reason: unknown) => Promise<void>,
 ): (batch: LogBatch) => Promise<Event[]> {
   const names = new Set(reactors.map(({ name }) => name))
 
@@ -138,7 +141,7 @@ function createBatchDecoder(
       try {
         const event = decode(value, log.epoch, batch.partition, position)
         if (isRedelivered(event)) assertDeliverable(event)
-        if (!isProgress(event)) events.push(event)
+        if (!isOfEngine(event)) events.push(event)
       } catch (error) {
         if (!isRivuletError(error, 'data_corrupt')) throw error
         await bury(batch, { position, key: undefined }, error)

@@ -1,5 +1,6 @@
 /** What differs for a worker between a process that does everything and one that shares the work. */
 
+import type { Event } from '../events.ts'
 import type { Projected } from './projected.ts'
 
 /** What a worker asks and tells about the partitions that it owns. */
@@ -11,8 +12,8 @@ export interface Ownership {
   startAt(partition: number, watermark: number): number
   owned(partition: number, from: number): void
   lost(partitions: ReadonlySet<number>): void
-  /** The worker has projected events of this partition. */
-  projected(partition: number): void
+  /** The worker has projected events of this partition, of which these were taken. */
+  projected(partition: number, taken: readonly Event[]): void
   /** Every reactor that holds the view has finished these batches of one partition. */
   viewDone(view: string, done: readonly Projected[]): Promise<void>
   /** @returns up to where the partition may be saved as done, of which everything below `reacted` is done */

@@ -16,6 +16,8 @@ const PAUSE_MS = 200
 export interface ReactOptions {
   readonly env: Env
   readonly deadLetters: DeadLetters
+  /** Notes on each event what was decided on it, where that is not known yet. */
+  readonly recall: (events: readonly Event[]) => Promise<void>
   /** Tries again what fails for a while only. */
   readonly retry: <T>(task: () => Promise<T>) => Promise<T>
 }
@@ -23,7 +25,7 @@ export interface ReactOptions {
 /** Resolves when every event is reacted to or buried. Rejects with an error of this process, such as a broken disk. */
 export type React = (reactor: Reactor, events: readonly Event[]) => Promise<void>
 
-export function createReact({ env, deadLetters, retry }: ReactOptions): React {
+export function createReact({ env, deadLetters, recall, retry }: ReactOptions): React {
   async function once(reactor: Reactor, events: readonly Event[]): Promise<void> {
     const { concurrency = 1 } = reactor
     if (concurrency === 1 || events.length === 1) return reactor.react(events)
@@ -60,6 +62,7 @@ export function createReact({ env, deadLetters, retry }: ReactOptions): React {
 
   return async (reactor, events) => {
     if (events.length === 0) return
+    if (events.some(isUndecided)) await retry(() => recall(events))
     try {
       await retry(() => once(reactor, events))
     } catch (error) {
@@ -68,6 +71,10 @@ export function createReact({ env, deadLetters, retry }: ReactOptions): React {
     }
   }
 }
+
+/** It was read from the log again, or was buried before. */
+const isUndecided = ({ type, decision }: Event): boolean =>
+  type.decision !== undefined && decision === undefined
 
 /** Events of one key stay together and in order. */
 function byKey(events: readonly Event[], groups: number): Event[][] {

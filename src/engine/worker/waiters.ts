@@ -2,20 +2,28 @@
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
+import type { Decision } from '../events.ts'
 
 const DEADLINE_MS = 10_000
 const CHECK_MS = 1_000
+/** A partition; whoever finds none here any more reads it from the store. */
+const DECISIONS_KEPT_MAX = 4_096
 
 interface Waiter {
   readonly position: number
   readonly sinceMs: number
-  readonly resolve: () => void
+  readonly resolve: (decision: Decision | undefined) => void
   readonly reject: (error: unknown) => void
 }
 
 export interface Waiters {
-  /** Resolves once the event at `position` is projected; rejects with `outcome_unknown` when that takes too long. */
-  projected(partition: number, position: number): Promise<void>
+  /**
+   * Resolves once the event at `position` is projected, with what was decided on it if that is known here; rejects with
+   * `outcome_unknown` when it takes too long.
+   */
+  projected(partition: number, position: number): Promise<Decision | undefined>
+  /** Notes a decision; before `release` of its position. */
+  decided(partition: number, position: number, decision: Decision): void
   /** The event at `position` was not taken in. */
   skip(partition: number, position: number): void
   /** Everything of the partition below `position` is. */
@@ -32,6 +40,8 @@ const notTaken = () =>
 export function createWaiters(env: Env, partitions: number): Waiters {
   const waiters: Waiter[][] = Array.from({ length: partitions }, () => [])
   const reached = new Array<number>(partitions).fill(0)
+  /** By position: those whose waiters come only now find them here, too. */
+  const decisions: Map<number, Decision>[] = Array.from({ length: partitions }, () => new Map())
   let ended: unknown
   let timer: { cancel(): void } | undefined
 
@@ -51,12 +61,21 @@ export function createWaiters(env: Env, partitions: number): Waiters {
 
   return {
     projected(partition, position) {
-      if (position < reached[partition]) return Promise.resolve()
+      if (position < reached[partition]) return Promise.resolve(decisions[partition].get(position))
       if (ended !== undefined) return Promise.reject(ended)
       watch()
       return new Promise((resolve, reject) =>
         waiters[partition].push({ position, sinceMs: env.monotonicMs(), resolve, reject }),
       )
+    },
+    decided(partition, position, decision) {
+      const kept = decisions[partition]
+      kept.set(position, decision)
+      if (kept.size <= DECISIONS_KEPT_MAX) return
+      for (const oldest of kept.keys()) {
+        kept.delete(oldest)
+        break
+      }
     },
     skip(partition, position) {
       const list = waiters[partition]
@@ -68,7 +87,7 @@ export function createWaiters(env: Env, partitions: number): Waiters {
       const list = waiters[partition]
       let kept = 0
       for (const waiter of list) {
-        if (waiter.position < position) waiter.resolve()
+        if (waiter.position < position) waiter.resolve(decisions[partition].get(waiter.position))
         else list[kept++] = waiter
       }
       list.length = kept

@@ -158,7 +158,7 @@ function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | u
     store,
     reactors: options.reactors,
     views: options.views,
-    react: createReact({ env, deadLetters, retry }),
+    react: createReact({ env, deadLetters, retry, recall: options.projector.recall }),
     reread: createReread({ log, store, decode, retry }),
     decode,
     retry,
@@ -208,7 +208,7 @@ function createProject(
     // Writers of skipped events learn of it before `apply` lets them go on.
     for (const event of skipped) options.onSkipped(event)
     options.apply(partition, taken, next)
-    if (ids.length > 0) options.ownership.projected(partition)
+    if (ids.length > 0) options.ownership.projected(partition, taken)
     await put
   }
 

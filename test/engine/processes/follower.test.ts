@@ -33,6 +33,7 @@ async function createWorld() {
     onProgress: (progress) => void told.push(progress),
     onTime: () => undefined,
     onSkipped: () => undefined,
+    recall: () => Promise.resolve(),
     forget: async () => void state.forgotten++,
     onFatal: (error) => {
       throw error
