@@ -14,13 +14,11 @@ import type { Notes } from '../ports/notes.ts'
 import { demoSteps } from '../first-steps.ts'
 import { noteImport } from '../ports/open.ts'
 import type { OpenPorts } from '../ports/parts.ts'
+import { DONE_NOTE } from './done-note.ts'
 import { GUEST, STAR } from './people.ts'
 import { demoSource, IMPORT_NAME } from './source.ts'
 import { guestToken } from './view.ts'
 import { DEMO_PUSH_THRESHOLD, makeWorld, type DemoAction, type DemoWorld } from './world.ts'
-
-/** All of the demo world is there. */
-export const DONE_NOTE = 'demo.json'
 
 /** The part that needs no engine: for `compose`, before it starts one. */
 export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => void) {

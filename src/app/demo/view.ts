@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { PostSchema } from '../../feed/schemas.ts'
 import type { Notes } from '../ports/notes.ts'
-import { DONE_NOTE } from './demo.ts'
+import { DONE_NOTE } from './done-note.ts'
 import { GUEST } from './people.ts'
 
 const FEED_POSTS = 20
