@@ -124,9 +124,9 @@ const PLANTED: Record<string, readonly (readonly [RegExp, Plant])[]> = {
     ],
   ],
   accounts: [
-    [/^number \d+ is of no account/, (store) => damage(store, numbersTable, () => ({ id: 12_345 }))],
+    [/^number \d+ belongs to no account/, (store) => damage(store, numbersTable, () => ({ id: 12_345 }))],
     [
-      /^account \d+ is called ext:nobody, which is of nobody/,
+      /^account \d+ has the external id nobody, which belongs to no account/,
       (store) => damage(store, accountsTable, (account) => ({ ...account, externalId: 'nobody' })),
     ],
   ],

@@ -62,7 +62,7 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
     ['doctor', '--data', '/no/such'],
     {},
     2,
-    /^rivulet: config_invalid: \/no\/such is no data folder of Rivulet; .*\n$/,
+    /^rivulet: config_invalid: \/no\/such is not a data folder of Rivulet; .*\n$/,
   ],
 ])('refused: %s', async (_name, args, settings, code, stderr) => {
   const ended = await run(args, settings)

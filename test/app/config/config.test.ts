@@ -214,16 +214,20 @@ test('what is far from everything is not guessed', () => {
 
 test('settings of an engine without its address are refused: a line was lost', () => {
   expect(refusal({ environment: { RIVULET_KAFKA_TOPIC: 'other' } })).toMatch(
-    /RIVULET_KAFKA_TOPIC.*RIVULET_KAFKA,/,
+    /RIVULET_KAFKA_TOPIC.* needs RIVULET_KAFKA: /,
   )
-  expect(refusal({ environment: { RIVULET_CASSANDRA_KEYSPACE: 'other' } })).toMatch(/RIVULET_CASSANDRA,/)
-  expect(refusal({ environment: { RIVULET_REDIS_PREFIX: 'other' } })).toMatch(/RIVULET_REDIS,/)
+  expect(refusal({ environment: { RIVULET_CASSANDRA_KEYSPACE: 'other' } })).toMatch(
+    / needs RIVULET_CASSANDRA: /,
+  )
+  expect(refusal({ environment: { RIVULET_REDIS_PREFIX: 'other' } })).toMatch(/ needs RIVULET_REDIS: /)
   const redis = { RIVULET_REDIS: '127.0.0.1:6379' }
   expect(readConfig({ environment: { ...redis, RIVULET_REDIS_PREFIX: 'p' } }).config.redisPrefix).toBe('p')
   expect(refusal({ environment: { ...redis, RIVULET_REDIS_USERNAME: 'u' } })).toMatch(
     /RIVULET_REDIS_PASSWORD/,
   )
-  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(/RIVULET_METRICS_PORT,/)
+  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(
+    / needs RIVULET_METRICS_PORT: /,
+  )
   const cassandra = { RIVULET_CASSANDRA: '127.0.0.1:9042', RIVULET_CASSANDRA_USERNAME: 'u' }
   expect(refusal({ environment: cassandra })).toMatch(/RIVULET_CASSANDRA_PASSWORD/)
 })

@@ -333,6 +333,6 @@ test('a folder whose secret is gone says so', async () => {
   rmSync(join(data, 'secret.key'))
   await open({ data, logger })
   expect(warned).toEqual([
-    expect.objectContaining({ msg: expect.stringMatching(/secret\.key was gone, .* are refused$/) }),
+    expect.objectContaining({ msg: expect.stringMatching(/secret\.key was missing, .* are refused; /) }),
   ])
 })
