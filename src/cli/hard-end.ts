@@ -1,7 +1,7 @@
 /**
  * Ends the process for certain: a second process kills it if it still runs after some time. Timers of the process
- * itself are not enough, because an endless loop, a write to a pipe that nobody reads, or a library's exit handler would
- * keep them from firing.
+ * itself are not enough, because an endless loop, a write to a pipe that nobody reads, or a library's exit handler
+ * would keep them from firing.
  */
 
 import { spawn } from 'node:child_process'

@@ -36,7 +36,7 @@ export interface EdgeFiles {
 
 type AddRow = (from: number, to: number, line: number) => void
 
-/** Throws `import_invalid` for a file that cannot be read, or of which no row can be taken. */
+/** Throws `import_invalid` for a file that cannot be read, or has no valid row. */
 export async function readEdgeRows(files: EdgeFiles, reading: EdgeReading): Promise<EdgeRows> {
   const [from, to, lines] = [new U32List(), new U32List(), new U32List()]
   const starts: { file: string; firstRow: number }[] = []

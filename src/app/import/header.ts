@@ -1,8 +1,8 @@
 /**
  * Decides whether the first row of an edge list is a header. Any text may be an external id, so the row is taken for a
  * header only if both cells are well-known names of such columns, and for an edge only if nothing suggests a header. A
- * header taken for an edge would create two accounts that do not exist, an edge taken for a header would be lost. All
- * other cases are `unclear`, and whoever runs the import decides.
+ * header taken for an edge would create two accounts that belong to nobody; an edge taken for a header would be lost.
+ * All other cases are `unclear`, and whoever runs the import decides.
  */
 
 export type Pair = readonly [string, string]
