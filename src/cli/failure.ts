@@ -33,7 +33,7 @@ export function listenFailure(error: unknown, host: string, port: number, flags:
   const next = `choose another with ${flags} (0 takes a free port)`
   if (code === 'EADDRINUSE')
     return new RivuletError('unavailable', `${at} is in use by another program; ${next}`)
-  if (code === 'EACCES') return new RivuletError('unavailable', `${at} is not open to this user; ${next}`)
+  if (code === 'EACCES') return new RivuletError('unavailable', `this user may not listen on ${at}; ${next}`)
   if (code === 'EADDRNOTAVAIL')
     return new RivuletError('unavailable', `${host} is not an address of this machine; ${next}`)
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')

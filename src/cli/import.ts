@@ -98,7 +98,7 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   const { note: notice, progress } = terminal
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
-    notice(`into ${ports.place}`)
+    notice(`importing into ${ports.place}`)
     const ui = { progress, notice, onFatal: endAtOnce, isStrict: flags.strict }
     const summary = await runImport(ports, source, ui)
     await noteImport(ports)

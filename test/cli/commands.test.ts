@@ -332,7 +332,7 @@ test('import prints a summary; musae-github is imported fast', async (context) =
   expect(ended.stdout).toMatch(/^accounts +37,700 new, 0 known\nfollows +578,006 new, 0 known\n/)
   // Progress follows on a slow machine.
   expect(ended.stderr).toMatch(
-    /^into .*\nedges\.csv:1: taken for a header: follower is "id_1", followee "id_2"; --no-header makes it an edge\n/,
+    /^importing into .*\nedges\.csv:1: taken for a header: follower is "id_1", followee "id_2"; --no-header makes it an edge\n/,
   )
 })
 

@@ -56,7 +56,7 @@ export async function examine(examination: Examination): Promise<boolean> {
 
 function assertFolder({ data: folder, kafka, cassandra }: Config): void {
   if (kafka !== undefined || cassandra !== undefined) {
-    const message = 'doctor examines data folders only; leave out RIVULET_KAFKA and RIVULET_CASSANDRA'
+    const message = 'doctor examines data folders only; remove RIVULET_KAFKA and RIVULET_CASSANDRA'
     throw new RivuletError('config_invalid', message)
   }
   assertDataFolder(folder)

@@ -26,7 +26,7 @@ export async function ldbcSource(dir: string): Promise<ImportSource> {
   const matching = (pattern: RegExp) => files.filter(({ name }) => pattern.test(name)).map(({ path }) => path)
   const [people, knows, posts] = [matching(PEOPLE), matching(KNOWS), matching(POSTS)]
   if (people.length + knows.length + posts.length === 0) {
-    const message = `${dir} holds no files of the LDBC benchmark (person_0_0.csv, …), nor does its folder dynamic`
+    const message = `neither ${dir} nor its folder dynamic holds files of the LDBC benchmark (person_0_0.csv, …); name their folder with --dir`
     throw new RivuletError('import_invalid', message)
   }
   return {

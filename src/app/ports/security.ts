@@ -25,11 +25,14 @@ function readPem(path: string, key: SettingKey): string {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    const message = `${variableOf(key)}: ${path} cannot be read (${(cause as Error).message})`
+    const message = `${variableOf(key)}: ${path} cannot be read (${(cause as Error).message}); check its name and its access rights`
     throw new RivuletError('config_invalid', message, { cause })
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  throw new RivuletError('config_invalid', `${variableOf(key)}: ${path} holds no certificate in PEM form`)
+  throw new RivuletError(
+    'config_invalid',
+    `${variableOf(key)}: ${path} holds no certificate in PEM form; name the PEM file of the authority`,
+  )
 }
 
 /** TLS and SASL as the Kafka client takes them. */
