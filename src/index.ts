@@ -1,4 +1,4 @@
-/** Rivulet as a library: `openRivulet` for an application; `createRivulet` for who works on the engine itself. */
+/** The library: `openRivulet` for applications; `createRivulet`, over ports of one's own, for work on the engine. */
 
 export { RivuletError, isRivuletError, type ErrorCode, type FieldError } from './core/errors.ts'
 export { createRivulet, type Rivulet, type RivuletOptions, type RivuletPorts } from './app/rivulet.ts'

@@ -1,7 +1,7 @@
-/** What was opened, closed in the opposite order: all of it, whatever fails on the way. */
+/** Closes what was opened, in the opposite order, and goes on when one of them fails to close. */
 
 export interface Closers {
-  /** @returns what was opened, so that opening and remembering is one expression */
+  /** Remembers what was opened. @returns it, so that opening and remembering is one expression */
   add<T extends { close(): Promise<unknown> }>(opened: T): T
   /** Closes everything, once; rejects with the first failure. */
   close(): Promise<void>

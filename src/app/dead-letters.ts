@@ -1,4 +1,4 @@
-/** What the log held and nobody could take in: listed, and appended again once its cause is mended. */
+/** Dead letters: records of the log that could not be applied. They can be listed, and appended to the log again. */
 
 import { deadLetters, markReplayed, type DeadLetter } from '../engine/worker/dead-letters.ts'
 import { partitionKeys } from '../engine/processes/partition-keys.ts'
@@ -26,12 +26,13 @@ export async function listDeadLetters(
 }
 
 /**
- * Appends those that wait to the end of their partitions. Should it be killed between the two writes of one, that one
- * comes again: where its request carried no Idempotency-Key, it may then be taken in, and counted, twice.
- * @returns how many
+ * Appends the dead letters that wait to the ends of their partitions, and marks them as replayed. If the process is
+ * killed between the two writes of a letter, the next replay appends it again: an event without an Idempotency-Key is
+ * then applied, and counted, twice.
+ * @returns how many were appended
  */
 export async function replayDeadLetters({ log, store }: Ports): Promise<number> {
-  // Bytes that are no event have no key: any partition holds them as well.
+  // Bytes that are not an event have no key; any key of the right partition will do.
   const keys = partitionKeys(log)
   let count = 0
   for await (const letter of deadLetters(store)) {

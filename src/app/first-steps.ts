@@ -1,21 +1,21 @@
-/** What to try first, as commands for a shell: the same in the terminal, on the page at the address, and in the document. */
+/** First steps as commands for a shell. The terminal, the start page and the OpenAPI document show the same. */
 
 export interface Step {
   readonly what: string
-  /** Each is one line. */
+  /** Commands of one line each. */
   readonly commands: readonly string[]
 }
 
 const JSON_HEADER = `-H 'Content-Type: application/json'`
 
-/** For a server of one's own. `$KEY` is the server key. @param base its address, or a variable that holds it */
+/** For a new server; `$KEY` is the server key. @param base the server's address, or a shell variable that holds it */
 export function firstSteps(base: string): readonly Step[] {
   const api = `${base}/api/v1`
   const key = `-H "Authorization: Bearer $KEY"`
   const asAda = `${key} -H 'Rivulet-Account: ext:ada'`
   return [
     {
-      what: 'Create an account, or change it',
+      what: 'Create an account, or change it if it exists',
       commands: [`curl -s -X PUT "${api}/accounts/ext:ada" ${key} ${JSON_HEADER} -d '{"handle":"ada"}'`],
     },
     {
@@ -26,10 +26,10 @@ export function firstSteps(base: string): readonly Step[] {
   ]
 }
 
-/** So that whoever the last step follows is on the page that it reads. */
+/** Posts on a page: enough that the page of the last step has posts of the star. */
 const DEMO_PAGE = 5
 
-/** For the demo world. `$TOKEN` is that of its guest. */
+/** For the demo world; `$TOKEN` is the token of its guest. */
 export function demoSteps(base: string, star: string): readonly Step[] {
   const api = `${base}/api/v1`
   const token = `-H "Authorization: Bearer $TOKEN"`

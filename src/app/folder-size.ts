@@ -1,6 +1,6 @@
 /**
- * How many bytes the files of a folder take, as it was some seconds ago: whoever asks never waits for a disk, and
- * however often it is asked, the files are looked at a few times a minute at most, in the background.
+ * The size of a folder's files, as it was some seconds ago. A reader never waits for the disk: the size is taken in the
+ * background, at most every ten seconds however often it is read.
  */
 
 import { readdir, stat } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import type { Env } from '../ports/env/env.ts'
 
 const EVERY_MS = 10_000
 
-/** @returns reads the size in bytes; not a number until it was taken for the first time */
+/** @returns reads the size in bytes; `NaN` until it was taken for the first time */
 export function createFolderSize(env: Env, folder: string): () => number {
   let bytes = Number.NaN
   let takenAtMs = -Infinity
@@ -20,7 +20,7 @@ export function createFolderSize(env: Env, folder: string): () => number {
     try {
       bytes = await bytesIn(folder)
     } catch {
-      // The folder cannot be listed now: the size before stands.
+      // The folder cannot be listed now: the previous size stays.
     } finally {
       isTaking = false
       takenAtMs = env.monotonicMs()
@@ -40,7 +40,7 @@ async function bytesIn(folder: string): Promise<number> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) bytes += await bytesIn(path)
-    // A file that the store has removed meanwhile takes no room.
+    // The store may have removed a file meanwhile: it counts as empty.
     else
       bytes += await stat(path).then(
         ({ size }) => size,

@@ -1,4 +1,4 @@
-/** The page at the address of a server: what this is, where to go from here, and what to try first. */
+/** The start page of a server (`GET /`): its links, first steps to try, and the demo world's feed if that is shown. */
 
 import type { Exposure } from '../http/exposure.ts'
 import type { FrontIndex, FrontPage } from '../http/front.ts'
@@ -10,14 +10,14 @@ import { demoSteps, firstSteps, type Step } from './first-steps.ts'
 
 export interface FrontOptions {
   readonly version: string
-  /** What this process does. */
+  /** The role of this process: `all`, `api` or `worker`. */
   readonly role: string
   readonly docs: Exposure
-  /** Nothing where they are on a port of their own. */
+  /** Who may read the metrics; `undefined` when they are on a port of their own. */
   readonly metrics: Exposure | undefined
-  /** It answers requests of the API. */
+  /** This process answers requests of the API. */
   readonly isApi: boolean
-  /** Only where it was asked for: everybody who reaches the port sees it, and its token. */
+  /** Shows the demo world. Only where that was asked for: everybody who reaches the port sees it, and its token. */
   readonly demo?: () => Promise<DemoView | undefined>
 }
 
@@ -30,14 +30,14 @@ interface Link {
 function linksOf({ docs, metrics }: FrontOptions): readonly Link[] {
   const withKey = (exposure: Exposure | undefined) => (exposure === 'key' ? ', with the server key' : '')
   const ofDocs = [
-    { name: 'docs', path: '/docs', what: `every route, to read and to try${withKey(docs)}` },
-    { name: 'openapi', path: '/openapi.json', what: `the same as an OpenAPI document${withKey(docs)}` },
+    { name: 'docs', path: '/docs', what: `every route of the API, to read and to try${withKey(docs)}` },
+    { name: 'openapi', path: '/openapi.json', what: `the API as an OpenAPI document${withKey(docs)}` },
   ]
-  const ofMetrics = { name: 'metrics', path: '/metrics', what: `numbers for Prometheus${withKey(metrics)}` }
+  const ofMetrics = { name: 'metrics', path: '/metrics', what: `metrics for Prometheus${withKey(metrics)}` }
   return [
     ...(docs === 'off' ? [] : ofDocs),
     { name: 'health', path: '/healthz', what: 'whether the process answers' },
-    { name: 'ready', path: '/readyz', what: 'whether it takes requests' },
+    { name: 'ready', path: '/readyz', what: 'whether it serves requests' },
     ...(metrics === undefined || metrics === 'off' ? [] : [ofMetrics]),
   ]
 }
@@ -64,11 +64,11 @@ export function frontPage(options: FrontOptions): FrontPage {
             A self-hosted fan-out engine. Accounts follow, post, reply and repost; a feed gives the newest
             posts that its reader may see.
           </p>
-          <h2>From here</h2>
+          <h2>Links</h2>
           <ul>
             ${linksOf(options).map(linkOf)}
           </ul>
-          ${options.isApi ? stepsOf(base, demo) : html`<p>This process fans out; others answer the requests of the API.</p>`}
+          ${options.isApi ? stepsOf(base, demo) : html`<p>This process is a worker: it fans posts out. Send requests of the API to a process with the role api or all.</p>`}
           ${demo === undefined ? undefined : feedOf(demo)}
         </main>`
     },
@@ -77,14 +77,14 @@ export function frontPage(options: FrontOptions): FrontPage {
 
 const LOGO: Html = { html: LOGO_SVG }
 
-/** Relative, so that they lead to the right place behind a proxy that adds a prefix. */
+/** Links are relative, so that they are right behind a proxy that adds a prefix. */
 const linkOf = ({ path, what }: Link): Html =>
   html`<li><a href="${path.slice(1)}">${path}</a> <span>${what}</span></li>`
 
 function stepsOf(base: string, demo: DemoView | undefined): Html {
   if (demo !== undefined) {
     return html`<h2>Try it as @${GUEST.handle}</h2>
-      <p>In a shell. The token is that of the demo world’s guest:</p>
+      <p>In a shell. The token belongs to the guest of the demo world:</p>
       <pre>export TOKEN=${demo.token}</pre>
       <ol>
         ${demoSteps(base, STAR.handle).map(stepOf)}
@@ -111,14 +111,14 @@ function feedOf({ posts }: DemoView): Html {
   return html`<h2>The feed of @${GUEST.handle}</h2>
     ${
       posts === undefined
-        ? html`<p>It cannot be read just now.</p>`
+        ? html`<p>It cannot be read just now; load this page again later.</p>`
         : posts.length === 0
           ? html`<p>It is empty.</p>`
           : posts.map(postOf)
     }`
 }
 
-/** Of a repost, what it repeats, at its own time. */
+/** A repost is shown as its original, at the time of the repost. */
 function postOf(post: ShownPost): Html {
   const { original, created_at: at } = post
   if (original !== undefined) return articleOf(original, at, `reposted by ${nameOf(post)}`)

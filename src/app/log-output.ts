@@ -1,33 +1,33 @@
 /**
- * Where log lines go: a file descriptor, written to in the background and never waited for. Lines are gathered and
- * written a few times a second. A reader that has gone away ends the log, not the process. While one stands still, or
- * a disk is full, lines wait up to a bound; those beyond it, and those that could not be written, are left out and
- * counted.
+ * Writes log lines to a file descriptor in the background, so that no request ever waits for the log. Lines are
+ * gathered and written a few times a second. If the reader of the log goes away, the log ends and the process goes on.
+ * While the reader stalls or the disk is full, lines wait up to a bound; lines beyond it, and lines that could not be
+ * written, are dropped and counted.
  *
- * (The destination that comes with the logger writes its last lines synchronously, for as long as that fails: at the
- * end of a process whose reader has gone, that is for ever.)
+ * (The logger's own destination is not used: it writes its last lines synchronously and repeats a write that fails, so
+ * a process whose log reader has gone would never end.)
  */
 
 import { write } from 'node:fs'
 import type { Env } from '../ports/env/env.ts'
 
 export interface LogOutput {
-  /** A whole line. */
+  /** Takes a whole line. */
   write(line: string): void
-  /** Begins to write what was gathered. */
+  /** Begins to write the gathered lines. */
   flush(): void
-  /** Lines of which the writing has not begun, for a process that must end at once. */
+  /** Removes and returns the lines whose writing has not begun, for a process that must end at once. */
   take(): string
-  /** Resolves once everything was written, or cannot be. */
+  /** Resolves once everything was written, or writing failed. */
   drained(): Promise<void>
 }
 
 export interface LogOutputOptions {
   readonly env: Env
   readonly fd: number
-  /** In characters: so much is gathered before it is written by itself. */
+  /** In characters: this much gathered text is written without waiting for `flush`. */
   readonly gatheredMax: number
-  /** In characters: lines beyond that are left out, until there is room again. */
+  /** In characters: while more than this waits, lines are dropped. */
   readonly waitingMax: number
 }
 
@@ -37,10 +37,10 @@ const FULL_WAIT_MS_MAX = 250
 const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
 const NEWLINE = 10
 
-/** Lines on their way. */
+/** Lines that are being written. */
 interface Batch {
   readonly bytes: Buffer
-  /** How many left-out lines it tells of. */
+  /** How many dropped lines the note in this batch reports. */
   readonly told: number
 }
 

@@ -1,7 +1,7 @@
 /**
- * Variables that a platform sets under our prefix, without anybody's having asked for it: Kubernetes in every pod
- * beside a Service named `rivulet` or `rivulet-…`, and Docker for a link of such a name. They say where a service is,
- * never how this process is to be.
+ * Recognises environment variables that begin with RIVULET_ but were set by the platform: Kubernetes sets them in every
+ * pod beside a Service named `rivulet` or `rivulet-…`, Docker for a link of such a name. They give the address of a
+ * service, and are not settings of this process.
  */
 
 const BY_NAME: readonly RegExp[] = [
@@ -10,7 +10,7 @@ const BY_NAME: readonly RegExp[] = [
   /^RIVULET_(\w+_)?ENV_\w+$/,
 ]
 
-/** These could be settings by their names: their values tell. */
+/** By their names these could be settings; their values show that they are not. */
 const BY_VALUE: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/^RIVULET_(\w+_)?PORT$/, /^(tcp|udp|sctp):\/\//],
   [/^RIVULET_(\w+_)?NAME$/, /^\/[^/]+\/[^/]+$/],

@@ -1,4 +1,4 @@
-/** The engine and its domains over ports of one's choice: what a command or a server is made of. */
+/** Puts the engine and its domains together over given ports. Servers, commands and the library are built on it. */
 
 import { createCursorSeal } from '../core/cursor.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
@@ -18,14 +18,14 @@ export interface RivuletPorts {
 }
 
 export interface RivuletOptions {
-  /** Seals cursors; keep it, or cursors given out before are refused. */
+  /** Seals cursors. It must stay the same: under another secret, cursors given out before are refused. */
   readonly secret: Uint8Array
   readonly postCacheBytesMax?: number
-  /** The engine cannot go on (a disk error, a broken invariant): end the process. */
+  /** Called when the engine cannot go on (a disk error, a broken invariant): end the process. */
   readonly onFatal?: (error: unknown) => void
-  /** What an operator should know. */
+  /** Called with a sentence that an operator should read. */
   readonly onNotice?: (text: string) => void
-  /** Other processes work on the same log and store; without it, this one has them to itself. */
+  /** Set when other processes work on the same log and store; without it, this process has them to itself. */
   readonly shared?: SharedOptions
 }
 
@@ -34,9 +34,9 @@ export interface Rivulet {
   readonly graph: Graph
   readonly feed: Feed
   start(): Promise<void>
-  /** Resolves when nothing is left to do: everything written is in the views. */
+  /** Resolves when no work is left: everything written so far is fanned out to the views. */
   settle(): Promise<void>
-  /** Ends the engine, not its ports. */
+  /** Stops the engine; the ports stay open. */
   stop(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Logs: JSON lines on stderr, so that stdout is free for what people read. Lines are gathered and written a
- * few times a second, and before a process ends.
+ * The log of a process: JSON lines on stderr, so that stdout is free for what people read. Lines are gathered and
+ * written a few times a second, and before the process ends.
  */
 
 import { writeSync } from 'node:fs'
@@ -14,9 +14,9 @@ export type Logger = pino.Logger
 
 export interface Telemetry {
   readonly logger: Logger
-  /** The last line of a process that must end at once: written before this returns, if it can be. */
+  /** Writes the last line of a process that must end at once, before this returns if that is possible. */
   fatal(error: unknown): void
-  /** Has everything written that can be, within a second: a log that nobody reads holds up no end. */
+  /** Writes the waiting lines, for at most a second: a log that nobody reads does not keep the process from ending. */
   close(): Promise<void>
 }
 
@@ -27,7 +27,7 @@ const WAITING_MAX = 16 * 2 ** 20
 const FLUSH_INTERVAL_MS = 250
 const LAST_LINES_WITHIN_MS = 1_000
 
-/** As pino's `isoTime`, which makes a text anew for each of the lines of a millisecond. */
+/** Like pino's `isoTime`, but lines of the same millisecond share one text. */
 function createTimestamps({ wallMs }: Env): () => string {
   let lastMs = Number.NaN
   let text = ''
@@ -60,10 +60,10 @@ export function createTelemetry(env: Env, level: Config['logLevel']): Telemetry 
       try {
         pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write }).fatal(
           { err: error },
-          'cannot go on; the process ends',
+          'a fatal error; the process ends now',
         )
       } catch {
-        // Nobody reads it.
+        // The reader of the log has gone.
       }
     },
     async close() {

@@ -1,4 +1,4 @@
-/** The checkout or package that this runs from. */
+/** The folder and the version of the package or checkout that this process runs from. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,6 @@ import { fileURLToPath } from 'node:url'
 
 export const packageFolder = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Read when it is asked for: what is made of these modules may stand elsewhere. */
+/** Read only when asked for, because a bundle of these modules may lie in another folder. */
 export const readVersion = (): string =>
   (JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as { version: string }).version

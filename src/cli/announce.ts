@@ -1,4 +1,4 @@
-/** What a server says on stdout once it is ready: where it is and where its things are, never a secret. */
+/** The lines that a server prints on stdout once it is ready: its addresses, where its data is, and never a secret. */
 
 import type { Keys } from '../app/ports/keys.ts'
 import { variableOf, type Config } from '../app/config/settings.ts'
@@ -9,7 +9,7 @@ export interface Readiness {
   readonly place: string
   readonly keys: Pick<Keys, 'serverKeyPlace' | 'isNew'>
   readonly url: string
-  /** Where the metrics have a port of their own. */
+  /** The address of the metrics, if they have a port of their own. */
   readonly metricsUrl: string | undefined
 }
 
@@ -27,9 +27,10 @@ export function announcement(ready: Readiness): string[] {
   ]
 }
 
-/** Where the server key is, never the key itself: what is printed here is collected, kept and read by many. */
+/** Where the server key is, never the key itself: the output of servers is collected and read by many. */
 function keyText({ serverKeyPlace, isNew }: Readiness['keys'], { kafka }: Config): string | undefined {
   if (serverKeyPlace === undefined) return undefined
-  if (kafka !== undefined) return `${serverKeyPlace}; for one that you know, set ${variableOf('serverKey')}`
+  if (kafka !== undefined)
+    return `${serverKeyPlace}; to choose the key yourself, set ${variableOf('serverKey')}`
   return isNew ? `${serverKeyPlace}   (made just now)` : serverKeyPlace
 }

@@ -1,4 +1,4 @@
-/** `rivulet bench`: the checkout's own measurements; the package does not carry them. */
+/** `rivulet bench`: runs the benchmarks of a checkout. The package does not contain them. */
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -11,14 +11,14 @@ const MAIN = join(packageFolder, 'bench', 'main.ts')
 
 export const benchCommand = (): Command =>
   new Command('bench')
-    .description("run the checkout's benchmarks; arguments go to them (NAME, --quick, --json)")
+    .description('run the benchmarks of a checkout; arguments are passed on to them (NAME, --quick, --json)')
     .allowUnknownOption()
     .argument('[arguments...]')
     .action(runBench)
 
 async function runBench(names: readonly string[]): Promise<void> {
   if (!existsSync(MAIN)) {
-    const message = `benchmarks are part of the checkout, and ${MAIN} is not there; clone the repository and run: npm run bench`
+    const message = `benchmarks are not part of the package (there is no ${MAIN}); clone the repository and run: npm run bench`
     throw new RivuletError('unavailable', message)
   }
   const child = spawn(process.execPath, [...process.execArgv, '--import', 'tsx', MAIN, ...names], {

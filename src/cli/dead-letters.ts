@@ -1,4 +1,4 @@
-/** `rivulet dead-letters`: records that could not be taken in. */
+/** `rivulet dead-letters`: lists the records of the log that could not be applied, and appends them again. */
 
 import { Command } from 'commander'
 import { assertDataFolder } from '../app/ports/data-folder.ts'
@@ -12,9 +12,9 @@ import { createTerminal } from './terminal.ts'
 const SETTINGS: readonly SettingKey[] = [...DURABLE_SETTINGS, 'config']
 
 const HELP = `
-A record of the log that is no event, or whose rows cannot be written, is put aside with the reason, and what
-comes after it goes on. With --replay those that wait are appended to the log again, at its end: first mend the
-cause. A data folder, and every --replay, only while the data is not being served.`
+A record of the log that is not an event, or whose rows cannot be written, is put aside with the reason, and the
+records after it go on. --replay appends those that wait to the end of the log again; mend the cause first. Stop the
+server before you use this on a data folder, and before every --replay.`
 
 interface Flags extends Partial<Record<SettingKey, string>> {
   readonly replay?: true
@@ -23,8 +23,8 @@ interface Flags extends Partial<Record<SettingKey, string>> {
 export const deadLettersCommand = (): Command =>
   addSettings(
     new Command('dead-letters')
-      .description('list the records that could not be taken in, or append them again')
-      .option('--replay', 'append those that wait to the log again')
+      .description('list the records that could not be applied, or append them to the log again')
+      .option('--replay', 'append those that wait to the end of the log again')
       .addHelpText('after', HELP),
     SETTINGS,
   ).action(run)
@@ -41,7 +41,7 @@ async function run(flags: Flags): Promise<void> {
     config: { ...config, redis: undefined },
     onFatal,
     onNotice: terminal.note,
-    // Engines may be looked at while others serve.
+    // Dead letters on engines may be listed while others serve them.
     isShared: flags.replay !== true,
   })
   try {
@@ -56,7 +56,7 @@ async function run(flags: Flags): Promise<void> {
     terminal.print(`${waiting} wait, ${replayed} were replayed`)
     if (flags.replay !== true) return
     const count = await replayDeadLetters(ports)
-    terminal.print(`${count} appended again; they are taken in when this deployment is served`)
+    terminal.print(`${count} appended again; they are applied when this deployment is served`)
   } finally {
     await ports.close()
   }

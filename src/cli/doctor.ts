@@ -1,4 +1,4 @@
-/** `rivulet doctor`: examines a data folder and says what it found. */
+/** `rivulet doctor`: examines a data folder and prints what it found. */
 
 import { Command } from 'commander'
 import type { Finding } from '../app/doctor/check.ts'
@@ -21,8 +21,8 @@ interface DoctorFlags extends Partial<Record<SettingKey, string>> {
 export const doctorCommand = (): Command =>
   addSettings(
     new Command('doctor')
-      .description('check a data folder (not while it is served): files, rows, counts, feeds')
-      .option('--readers <number>', 'how many accounts’ feeds are compared with what they should be', '50'),
+      .description('check a data folder that is not being served: log, rows, counts, feeds')
+      .option('--readers <number>', 'how many accounts’ feeds to compare with what they should be', '50'),
     SETTINGS,
   ).action(runDoctor)
 

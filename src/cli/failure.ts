@@ -1,4 +1,4 @@
-/** How a command ends when it cannot do what it was asked: one line with a code, and the exit code. */
+/** Ends a command that failed: one line with the error's code on stderr, and the exit code. */
 
 import { CommanderError } from 'commander'
 import { isDebugging, processEnvironment } from '../app/config/config.ts'
@@ -6,9 +6,9 @@ import { isRivuletError, RivuletError } from '../core/errors.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, leftOut: 3 } as const
 
-/** Says what went wrong. @returns the exit code */
+/** Prints the error. @returns the exit code */
 export function reportFailure(error: unknown): number {
-  // It has said so itself; asking for help is no failure.
+  // Commander has printed its message already; asking for help is not a failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   process.stderr.write(`${failureLine(error)}\n`)
   if (isDebugging(processEnvironment()) && error instanceof Error) {
@@ -26,17 +26,17 @@ function failureLine(error: unknown): string {
   return `rivulet: internal: ${message}; ${next}`
 }
 
-/** What the system says about a port, in words that help. @param flags that choose another one */
+/** Turns the system's error about an address into a message with advice. @param flags that choose another address */
 export function listenFailure(error: unknown, host: string, port: number, flags: string): Error {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const at = `${host}:${port}`
   const next = `choose another with ${flags} (0 takes a free port)`
   if (code === 'EADDRINUSE')
     return new RivuletError('unavailable', `${at} is in use by another program; ${next}`)
-  if (code === 'EACCES') return new RivuletError('unavailable', `${at} is not open to this user; ${next}`)
+  if (code === 'EACCES') return new RivuletError('unavailable', `this user may not listen on ${at}; ${next}`)
   if (code === 'EADDRNOTAVAIL')
     return new RivuletError('unavailable', `${host} is not an address of this machine; ${next}`)
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new RivuletError('unavailable', `${host} is a name that nobody knows here; ${next}`)
+    return new RivuletError('unavailable', `the host name ${host} cannot be resolved; ${next}`)
   return error instanceof Error ? error : new Error(String(error))
 }

@@ -1,4 +1,4 @@
-/** The end of a process whose disk failed: at once, and never with exit code 0. What was acknowledged is in the log. */
+/** Ends a process whose disk failed: at once, and never with exit code 0. Whatever was acknowledged is in the log. */
 
 import { EXIT, reportFailure } from './failure.ts'
 

@@ -1,12 +1,12 @@
 /**
- * An end that nothing in this process can hold up: another one kills it, should it still be there after a while. A loop
- * that never ends, a write to a pipe that nobody reads, a library's own handler at exit: all of these would keep timers
- * of this process from firing.
+ * Ends the process for certain: a second process kills it if it still runs after some time. Timers of the process
+ * itself are not enough, because an endless loop, a write to a pipe that nobody reads, or a library's exit handler
+ * would keep them from firing.
  */
 
 import { spawn } from 'node:child_process'
 
-/** Goes when its input ends, which is when the process that started it has gone. */
+/** The program of the second process. It ends when its input ends, because then the first process has gone. */
 const WATCHDOG = `
 const [pid, ms] = process.argv.slice(1).map(Number)
 process.stdin.on('end', () => process.exit()).on('error', () => process.exit()).resume()
@@ -15,18 +15,19 @@ setTimeout(() => {
 }, ms)
 `
 
+/** Has this process killed unless it ends within this time. */
 export function endWithin(ms: number): void {
   try {
     const watchdog = spawn(process.execPath, ['-e', WATCHDOG, String(process.pid), String(ms)], {
       stdio: ['pipe', 'ignore', 'ignore'],
-      // A signal to the whole group is not meant for it.
+      // Else a signal to the process group would end it, too.
       detached: true,
       env: {},
     })
-    // Where no process can be started, the end is bounded by this one's own timers alone.
+    // If no process can be started, only this process's own timers bound its end.
     watchdog.on('error', () => undefined)
     watchdog.unref()
   } catch {
-    // The same.
+    // As above.
   }
 }

@@ -1,4 +1,4 @@
-/** `rivulet import`: accounts, follows and posts from files into a data folder that nobody else uses. */
+/** `rivulet import`: reads accounts, follows and posts from files into a data folder that is not being served. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { csvSource } from '../app/import/csv.ts'
@@ -16,22 +16,22 @@ import { endAtOnce } from './fatal.ts'
 const SETTINGS: readonly SettingKey[] = ['data', 'config']
 
 const HELP = `
-An edge list is CSV (RFC 4180) of two external ids a row, follower first. Separators are found out: comma,
+An edge list is CSV (RFC 4180) with two external ids per row, follower first. The separator is detected: comma,
 semicolon, tab or |. A first row of well-known names (follower,followee; source,target; from_user,to_user;
-user_id,friend_id; id_1,id_2; …) is a header, and says which column is which. One that may be either is refused:
-say --header, --no-header or --columns.
+user_id,friend_id; id_1,id_2; …) is taken as a header that names the columns. If the first row may be a header or an
+edge, the file is refused: use --header, --no-header or --columns.
 
 Posts are JSON Lines, or one JSON array, of:
   {"author": "ada", "content": "Hello", "created_at": "2024-05-01T12:00:00Z"}
-with content or custom (any JSON), and optionally visibility and id (where the post comes from). created_at is
-RFC 3339 with its zone, or whole milliseconds since 1970, between 2004 and now; it comes back in steps of 10 ms.
+with content or custom (any JSON), and optionally visibility and id (the post's id where it comes from). created_at
+is RFC 3339 with a time zone, or whole milliseconds since 1970, between 2004 and now; it is kept to 10 ms.
 
-Files are UTF-8, and may be gzipped. They are read whole before anything is written: a file that cannot be read as
-what it should be, or of which no row can be taken, changes nothing. A row that cannot be taken is left out, and
-reported with its file, line and reason (the first 20 of them); the import then ends with exit code 3.
+Files are UTF-8, and may be gzipped. They are read to their ends before anything is written: a file in the wrong
+format, or without a single valid row, changes nothing. An invalid row is left out, and reported with its file, line
+and reason (the first 20 of them); the import then ends with exit code 3.
 
-An account that is not there yet is made. What was imported before is not imported twice, so an import that
-was interrupted is simply run again. A pair that was unfollowed or blocked here stays so.`
+Accounts that do not exist are created. Nothing is imported twice: if an import was interrupted, run it again. A
+follow that was ended here by unfollowing or blocking is not made again.`
 
 interface ImportFlags extends Partial<Record<SettingKey, string>> {
   readonly edges?: string
@@ -46,35 +46,33 @@ interface ImportFlags extends Partial<Record<SettingKey, string>> {
   readonly format: 'csv' | 'ldbc'
 }
 
-/** The last of several would be taken without a word about the others. */
+/** Refuses a flag that is given twice: the first value would be ignored silently. */
 function once(value: string, before: string | undefined): string {
   if (before === undefined) return value
-  throw new InvalidArgumentError('it is given twice; import one after the other')
+  throw new InvalidArgumentError('it is given twice; run one import after the other')
 }
 
 export const importCommand = (): Command =>
   addSettings(
     new Command('import')
-      .description('take accounts, follows and posts from files (not while the data is being served)')
+      .description(
+        'import accounts, follows and posts from files into a data folder that is not being served',
+      )
       .option('--edges <file>', 'CSV file of follows', once)
       .option('--mutual', 'each row of the edge list is two follows, one in each direction')
-      .option('--header', 'the first row of the edge list names its columns (default: what it looks like)')
+      .option('--header', 'the first row of the edge list names its columns (default: detected)')
       .option('--no-header', 'the first row of the edge list is an edge')
       .option(
         '--columns <names>',
-        'the two columns that count, by the names in the header: follower=NAME,followee=NAME; with --no-header, by their numbers from 1',
+        'the two columns to read, by their names in the header: follower=NAME,followee=NAME; with --no-header, by their numbers from 1',
         once,
       )
       .option(
         '--delimiter <character>',
-        'what separates columns: one character, or comma, semicolon, tab, pipe, space (default: what it looks like)',
+        'separator of columns: one character, or comma, semicolon, tab, pipe, space (default: detected)',
         once,
       )
-      .option(
-        '--comment <text>',
-        'lines of the edge list that begin with it are passed over, such as #',
-        once,
-      )
+      .option('--comment <text>', 'skip lines of the edge list that begin with this text, such as #', once)
       .option('--posts <file>', 'JSON Lines file, or JSON array, of posts', once)
       .option(
         '--strict',
@@ -100,7 +98,7 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   const { note: notice, progress } = terminal
   const ports = await openPorts({ env, config, onFatal: endAtOnce, onNotice: notice })
   try {
-    notice(`into ${ports.place}`)
+    notice(`importing into ${ports.place}`)
     const ui = { progress, notice, onFatal: endAtOnce, isStrict: flags.strict }
     const summary = await runImport(ports, source, ui)
     await noteImport(ports)
@@ -129,10 +127,11 @@ function sourceOf(flags: ImportFlags): Promise<ImportSource> {
   return csvSource({ edges, posts, mutual: flags.mutual === true, ...formatOf(flags) })
 }
 
-/** A flag that would do nothing is a slip. */
+/** Refuses flags for edge lists where no edge list is given: they would do nothing. */
 function assertNoEdgeFlags(flags: ImportFlags): void {
   for (const name of ['mutual', 'header', 'columns', 'delimiter', 'comment'] as const)
-    if (flags[name] !== undefined) throw usage(`--${name} is for the file of --edges`)
+    if (flags[name] !== undefined)
+      throw usage(`--${name} is for an edge list: name one with --edges, or leave it out`)
 }
 
 function formatOf({ header, columns, delimiter, comment }: ImportFlags): EdgeFormat {
@@ -153,14 +152,15 @@ function columnsOf(text: string): EdgeColumns {
     /^followee=(?<followee>.+?),follower=(?<follower>.+)$/.exec(text)
   const { follower, followee } = parts?.groups ?? {}
   if (follower === undefined || followee === undefined || follower === followee)
-    throw usage(`--columns has "${text}"; allowed is follower=NAME,followee=NAME, two different ones`)
+    throw usage(`--columns has "${text}"; allowed is follower=NAME,followee=NAME with two different names`)
   return { follower, followee }
 }
 
 function readDelimiter(text: string): string {
   const delimiter = delimiterOf(text)
   if (delimiter !== undefined) return delimiter
-  const allowed = 'comma, semicolon, tab, pipe, space, or one character that is no letter, digit or quote'
+  const allowed =
+    'comma, semicolon, tab, pipe, space, or one character that is not a letter, a digit or a quote'
   throw usage(`--delimiter has "${text}"; allowed is ${allowed}`)
 }
 
@@ -176,7 +176,7 @@ function summaryText({ accounts, edges, posts, problems }: ImportSummary, tookMs
   ]
   if (problems.notedByKind.size > 0) lines.push(`no matter  ${kindsText('', problems.notedByKind)}`)
   if (edges.unfollowed > 0) {
-    const why = 'follows of the file that were ended here by unfollowing or blocking'
+    const why = 'follows were ended here by unfollowing or blocking, and'
     lines.push(`ended      ${count(edges.unfollowed)} ${why} stay so`)
   }
   const rate = follows > 0 ? `, ${count(Math.round((follows * 1_000) / tookMs))} follows/s` : ''

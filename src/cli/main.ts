@@ -1,4 +1,4 @@
-/** The command `rivulet`: its commands, and how each of them ends. */
+/** The program `rivulet`: its commands and their exit codes. */
 
 import { Command } from 'commander'
 import { settingsHelp } from '../app/config/settings.ts'
@@ -14,14 +14,17 @@ import { keepProcess } from '../ports/env/keep.ts'
 import { readVersion } from '../app/version.ts'
 
 const HELP = `
-Settings, for every command: a flag goes before the environment, that before the config file (--config FILE,
-keys in lower case without RIVULET_), that before the default.
+Settings, for every command. A flag takes precedence over the environment, that over the config file (--config FILE,
+with keys in lower case and without RIVULET_), that over the default.
 
 ${settingsHelp()}
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting, 3 imported, but rows were left out.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 imported, but rows were left out.`
 
-/** Commander's remarks come in lines of their own; ours is one. What was given to a flag that is none may be a secret. */
+/**
+ * Commander's error as one line in the form of other errors. The value of an unknown flag is removed: it may be a
+ * secret.
+ */
 const usageLine = (text: string): string =>
   `rivulet: config_invalid: ${text
     .trim()
@@ -48,7 +51,7 @@ for (const command of [
 }
 for (const command of [program, ...program.commands]) command.exitOverride()
 
-// Whoever read the output may go: what is done goes on, and ends as it would have.
+// If the reader of the output goes away, the command goes on and ends as it would have.
 for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined)
 
 const kept = keepProcess()
@@ -60,5 +63,5 @@ try {
   kept.release()
 }
 process.exitCode ??= EXIT.ok
-// Everything is closed by now; a driver that left a connection behind keeps nobody.
+// Everything is closed by now. A connection that a driver left open must not keep the process.
 process.stdout.write('', () => process.exit())

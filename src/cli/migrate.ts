@@ -1,4 +1,4 @@
-/** `rivulet migrate`: makes what the engines must have before anything is served from them. */
+/** `rivulet migrate`: creates what the engines must have before a deployment is served from them. */
 
 import { Command } from 'commander'
 import { createRealEnv, migratePorts } from '../app/ports/open.ts'
@@ -16,13 +16,13 @@ const SETTINGS: readonly SettingKey[] = [
 ]
 
 const HELP = `
-Makes the topic of the log, the keyspace and its tables; what is there already stays as it is. It may be run
-again, by several at once, and beside processes that serve: a newer version migrates first, then starts.
+Creates the topic of the log, the keyspace and its tables; whatever exists stays as it is. It may be run again, by
+several processes at once, and while others serve: to upgrade, migrate first, then start the new version.
 
-A new keyspace for a topic that holds events is refused, since another one may be served from that. --rebuild is
-for a keyspace that is lost while the topic still holds everything: accounts, follows and posts are made again from
-that, at the next start. What was imported or moved, and the keys that tokens are sealed with, were in the keyspace
-alone.`
+A new keyspace for a topic that holds events is refused, because another keyspace may be served from that topic.
+--rebuild is for a keyspace that is lost while the topic still holds everything: at the next start, accounts, follows
+and posts are made again from the log. What was imported or moved, and the secret of cursors and tokens, were in the
+keyspace alone and are lost.`
 
 interface Flags extends Partial<Record<SettingKey, string>> {
   readonly rebuild?: true
@@ -32,7 +32,10 @@ export const migrateCommand = (): Command =>
   addSettings(
     new Command('migrate')
       .description('prepare Kafka and Cassandra (a data folder needs no migration)')
-      .option('--rebuild', 'begin a new keyspace for a topic that holds events, in place of one that is lost')
+      .option(
+        '--rebuild',
+        'create a new keyspace for a topic that holds events, in place of one that is lost',
+      )
       .addHelpText('after', HELP),
     SETTINGS,
   ).action(migrate)

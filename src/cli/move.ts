@@ -1,4 +1,4 @@
-/** `rivulet move`: a data folder to engines, or back. */
+/** `rivulet move`: moves a deployment from a data folder to engines, or back. */
 
 import { Command, Option } from 'commander'
 import { move } from '../app/move/move.ts'
@@ -11,9 +11,9 @@ import { count, createTerminal, seconds } from './terminal.ts'
 const SETTINGS: readonly SettingKey[] = [...DURABLE_SETTINGS, 'config']
 
 const HELP = `
-Neither side may be served meanwhile. The target is new: a folder that does not exist, or a topic and keyspace
-that rivulet migrate has just made. Interrupted, it is simply run again. At the end both sides are compared;
-the source stays as it is and is marked, so that it is not served by mistake.`
+Neither side may be served meanwhile. The target must be new: a folder that does not exist, or a topic and keyspace
+that rivulet migrate has just created. If a move is interrupted, run it again. At the end both sides are compared. The
+source keeps its data, and is marked so that it is not served by mistake.`
 
 interface MoveFlags extends Partial<Record<SettingKey, string>> {
   readonly to: 'engines' | 'folder'
@@ -22,9 +22,11 @@ interface MoveFlags extends Partial<Record<SettingKey, string>> {
 export const moveCommand = (): Command =>
   addSettings(
     new Command('move')
-      .description('carry a data folder to Kafka and Cassandra, or back')
+      .description('move a data folder to Kafka and Cassandra, or back')
       .addOption(
-        new Option('--to <side>', 'where it goes').choices(['engines', 'folder']).makeOptionMandatory(),
+        new Option('--to <side>', 'where to move the data')
+          .choices(['engines', 'folder'])
+          .makeOptionMandatory(),
       )
       .addHelpText('after', HELP),
     SETTINGS,
@@ -47,7 +49,7 @@ async function runMove(flags: MoveFlags): Promise<void> {
     })
     terminal.endProgress()
     const took = seconds(env.monotonicMs() - startedAtMs)
-    terminal.print(`${count(rows)} rows are moved from ${from} to ${to}; both agree (${took})`)
+    terminal.print(`${count(rows)} rows moved from ${from} to ${to}; both sides agree (${took})`)
   } finally {
     terminal.endProgress()
   }

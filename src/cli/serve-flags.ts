@@ -1,4 +1,4 @@
-/** What `rivulet serve` can be told. */
+/** The settings and flags of `rivulet serve`. */
 
 import { DURABLE_SETTINGS, REDIS_SETTINGS, type SettingKey } from '../app/config/settings.ts'
 

@@ -1,4 +1,4 @@
-/** The server in the foreground, from its start to the signal that ends it. */
+/** Runs the server in the foreground, from its start until a signal ends it. */
 
 import { compose, type Composed } from '../app/server/compose.ts'
 import { demoHints, loadDemo, loadDemoFiles } from '../app/demo/demo.ts'
@@ -24,7 +24,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const { config, given } = configOf(flags, SERVE_SETTINGS, (text) => void notices.push(text))
   assertOnePlace(flags, config)
   const isDemo = flags.demo === true
-  // On a terminal, a line a request would drown what people came to read.
+  // On a terminal, a log line per request would drown the addresses and hints that people want to read.
   const isQuiet = !given.has('logLevel') && (isDemo || process.stderr.isTTY === true)
   const telemetry = createTelemetry(env, isQuiet ? 'warn' : config.logLevel)
   for (const notice of notices) telemetry.logger.warn(notice)
@@ -62,7 +62,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
 }
 
-/** A start may wait for long, for a deployment that another process serves: a signal ends that at once. */
+/** A start may wait long for a deployment that another process has: a signal ends the wait at once. */
 async function startOrEnd(
   starting: Promise<Composed>,
   asked: Promise<string>,
@@ -72,7 +72,7 @@ async function startOrEnd(
   const composed = await Promise.race([starting, ended])
   if (composed !== undefined) return composed
   terminal.endProgress()
-  // Nothing was promised to anybody yet.
+  // Nothing has been acknowledged to a client yet.
   process.exit(EXIT.ok)
 }
 
@@ -82,7 +82,7 @@ async function beReady(
   { logger }: Telemetry,
 ): Promise<Pick<Readiness, 'url' | 'metricsUrl'>> {
   const { host, metricsHost = host, role } = config
-  // Before the API: whoever finds that one there may scrape.
+  // Before the API: once that answers, metrics may be scraped.
   const metrics = await composed.listenForMetrics().catch((error: unknown) => {
     throw listenFailure(error, metricsHost, config.metricsPort ?? 0, '--metrics-port or --metrics-host')
   })
@@ -94,17 +94,17 @@ async function beReady(
   return { url, metricsUrl: metrics?.url }
 }
 
-/** Ctrl-C under npm comes twice, from the terminal and from npm: that is still one wish. */
-const SAME_WISH_MS = 500
+/** Under npm, one Ctrl-C arrives twice, from the terminal and from npm: within this time it counts as one. */
+const SAME_SIGNAL_MS = 500
 
-/** The first signal asks for a clean end, the second does not wait for it. */
+/** The first signal asks for a clean end; a second one ends the process at once. */
 function listenForSignals(env: Env): { first: Promise<NodeJS.Signals> } {
   let askedAtMs: number | undefined
   const first = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         askedAtMs ??= env.monotonicMs()
-        if (env.monotonicMs() - askedAtMs > SAME_WISH_MS) process.exit(EXIT.failed)
+        if (env.monotonicMs() - askedAtMs > SAME_SIGNAL_MS) process.exit(EXIT.failed)
         resolve(signal)
       })
     }
@@ -112,20 +112,22 @@ function listenForSignals(env: Env): { first: Promise<NodeJS.Signals> } {
   return { first }
 }
 
-/** Requests have ten seconds of it. Supervisors commonly wait for thirty before they kill. */
+/** For a clean end, of which requests have ten seconds. Supervisors commonly kill after thirty. */
 const END_WITHIN_MS = 25_000
-/** Whatever holds it up. */
+/** The process is killed after this time, whatever keeps it from ending. */
 const KILLED_AFTER_MS = 28_000
 const FATAL_WITHIN_MS = 3_000
 
-/** An engine does not answer. What was acknowledged is in the log; what is not saved of the rest is done again. */
+/** Ends although an engine does not answer: acknowledged writes are in the log, other work is repeated at a start. */
 async function endLate(telemetry: Telemetry): Promise<never> {
-  telemetry.logger.warn(`did not end within ${END_WITHIN_MS / 1_000} s: an engine does not answer; ends now`)
+  telemetry.logger.warn(
+    `the server did not end within ${END_WITHIN_MS / 1_000} s, because an engine does not answer; it ends now`,
+  )
   await telemetry.close()
   process.exit(EXIT.failed)
 }
 
-/** What was acknowledged is in the log; a process that cannot write must not answer any more. */
+/** Ends at once: a process that cannot write must not answer any more. Acknowledged writes are in the log. */
 function endFatally(telemetry: Telemetry, error: unknown): never {
   endWithin(FATAL_WITHIN_MS)
   telemetry.fatal(error)

@@ -1,4 +1,4 @@
-/** The flags of a command, from the table of settings. */
+/** The flags of commands, made from the table of settings. */
 
 import type { Command } from 'commander'
 import { processEnvironment, readConfig, type Configured } from '../app/config/config.ts'
@@ -16,7 +16,7 @@ export function addSettings(command: Command, keys: readonly SettingKey[]): Comm
   return command
 }
 
-/** The configuration by the flags of this command, the environment and the config file. */
+/** Reads the configuration from the flags of a command, the environment and the config file. */
 export function configOf(
   options: Partial<Record<SettingKey, string>>,
   keys: readonly SettingKey[],
@@ -30,9 +30,9 @@ export function configOf(
   return configured
 }
 
-/** Who names a folder does not mean the engines that the environment happens to name. */
+/** Refuses --data while RIVULET_KAFKA is set: whoever names a folder does not mean the engines of the environment. */
 export function assertOnePlace({ data }: Partial<Record<SettingKey, string>>, { kafka }: Config): void {
   if (data === undefined || kafka === undefined) return
-  const message = `--data names the folder ${data}, and RIVULET_KAFKA says that the data is on engines; leave out one of them`
+  const message = `--data names the folder ${data}, but RIVULET_KAFKA says that the data is on engines; remove one of them`
   throw new RivuletError('config_invalid', message)
 }

@@ -1,7 +1,7 @@
 /**
- * npm and npx start a command and wait for it, but end without ending it: killed, they leave a server behind that
- * nobody knows of and that keeps its folder. A server that such a process waits for ends with it. One that a script
- * has put into the background is on its own, as is one that a supervisor starts.
+ * Ends a server together with the npm or npx that started it. When npm is killed, it does not end its command: the
+ * server would go on unnoticed and keep its folder locked. So a server that npm waits for ends with npm. One that a
+ * script has put into the background, or that a supervisor started, goes on.
  */
 
 import { readFileSync } from 'node:fs'
@@ -9,11 +9,11 @@ import type { Environment } from '../app/config/config.ts'
 import type { Env } from '../ports/env/env.ts'
 
 const LOOK_EVERY_MS = 500
-/** npm itself, or the shell in which it runs a command. */
+/** How far up npm may be: the parent, or the parent of the shell in which npm runs the command. */
 const STEPS_MAX = 2
 const STARTER_GONE = 'npm is gone'
 
-/** Resolves when npm, which waited for this process, is gone. Never without npm, and only where there is `/proc`. */
+/** Resolves when the npm that waits for this process has gone; never without npm, nor on systems without `/proc`. */
 export function starterGone(env: Env, environment: Environment): Promise<typeof STARTER_GONE> {
   const starters = isWaitedFor(environment) ? startersOf(environment.npm_execpath) : undefined
   return new Promise((resolve) => {
@@ -26,14 +26,14 @@ export function starterGone(env: Env, environment: Environment): Promise<typeof 
   })
 }
 
-/** Whether npm runs this and, by the text of its script, waits for it. */
+/** Whether npm runs this process and, judging by the text of its script, waits for it. */
 export function isWaitedFor({ npm_lifecycle_script: script }: Environment): boolean {
   if (script === undefined) return false
   const withoutOthers = script.replace(/&&|[<>]&|&>/g, '')
   return !withoutOthers.includes('&') && !/\b(nohup|setsid|disown)\b/.test(script)
 }
 
-/** From the parent of this process up to npm. */
+/** The processes from the parent of this one up to npm; `undefined` if npm is not among them. */
 function startersOf(npmPath: string | undefined): readonly number[] | undefined {
   const starters: number[] = []
   for (let pid = process.pid; starters.length < STEPS_MAX;) {
@@ -51,7 +51,7 @@ function isNpm(pid: number, npmPath: string | undefined): boolean {
   return command.startsWith('npm ') || (npmPath !== undefined && command.includes(npmPath))
 }
 
-/** Whoever loses its parent is given another one. */
+/** A process whose parent ends gets another parent, so the chain is intact while all parents are the same. */
 const isStanding = (starters: readonly number[]): boolean =>
   starters.every((starter, i) => parentOf(i === 0 ? process.pid : starters[i - 1]) === starter)
 

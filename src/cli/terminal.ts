@@ -1,4 +1,4 @@
-/** What commands show to people: results on stdout, everything else on stderr. */
+/** The output of commands: results on stdout, remarks and progress on stderr. */
 
 import type { Progress } from '../app/import/progress.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -8,9 +8,9 @@ export interface Terminal {
   print(text: string): void
   /** Remarks, on stderr. */
   note(text: string): void
-  /** A bar on a terminal; elsewhere a line now and then. */
+  /** Shows a bar on a terminal; elsewhere prints a line every few seconds. */
   readonly progress: Progress
-  /** Takes the bar away. */
+  /** Removes the bar. */
   endProgress(): void
 }
 
@@ -42,7 +42,7 @@ export function createTerminal(env: Env): Terminal {
       process.stderr.write(`${text}\n`)
     },
     progress: (step, unit = 'items') => {
-      // The first line of a step that is soon done says nothing.
+      // Delays the first line: a short step needs none.
       if (!isTty) shownAtMs = Math.max(shownAtMs, env.monotonicMs() - LINE_INTERVAL_MS / 2)
       return (done, total) => show(progressText(step, done, total, unit === 'bytes', isTty))
     },

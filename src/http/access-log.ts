@@ -1,6 +1,6 @@
 /**
- * One line a request, as JSON. Neither tokens nor bodies nor query
- * strings are logged; JSON escapes whatever a path may hold.
+ * The access log: one JSON line per request. Tokens, bodies and query strings are never logged; JSON escapes whatever
+ * a path contains.
  */
 
 import type { Logger } from 'pino'
@@ -33,8 +33,8 @@ export function createAccessLog(log: Logger): AccessLog {
     failed(request, error, cause) {
       const line = { request_id: request.id, code: error.code }
       if (error.status === 500) log.error({ ...line, err: cause }, 'a request failed')
-      // A state that callers were told of, and that passes: no stack, unless something lies behind it.
-      else log.warn({ ...line, reason: error.message, err: error.cause }, 'a request was put off')
+      // A passing state, such as a full queue, of which the client was told: no stack, unless an error caused it.
+      else log.warn({ ...line, reason: error.message, err: error.cause }, 'a request could not be served now')
     },
     flush: () => log.flush(),
   }

@@ -1,6 +1,7 @@
 /**
- * Who is calling: an account by its token, or the application by the server key, alone or (with
- * `Rivulet-Account`) for one account. Tokens that were verified are remembered until they expire.
+ * Identifies the caller of a request: an account by its bearer token, or the application by the server key. The
+ * application acts for itself or, with the header `Rivulet-Account`, for one account. Verified tokens are cached until
+ * they expire.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto'
@@ -11,20 +12,23 @@ import { invalid } from '../core/text.ts'
 import type { Env } from '../ports/env/env.ts'
 import { unauthorized, type Tokens } from './tokens.ts'
 
-/** An account as HTTP knows it; domains bring their own. */
+/** The part of an account that HTTP needs; the accounts that domains supply have more. */
 export interface Actor {
   readonly id: number
   readonly number: number
 }
 
 export interface Caller {
-  /** For whom the request acts; `undefined` is the application itself. */
+  /** The account for which the request acts; `undefined` when the application acts for itself. */
   readonly account: Actor | undefined
-  /** Holds the server key. */
+  /** The caller showed the server key. */
   readonly application: boolean
 }
 
-/** Who may call a route: the application itself, an account (or the application for it), or whoever is known. */
+/**
+ * Who may call a route. `server`: only the application itself; `account`: an account, or the application acting for
+ * one; `authenticated`: any of them.
+ */
 export type Access = 'server' | 'account' | 'authenticated'
 
 export interface AuthOptions {
@@ -33,16 +37,22 @@ export interface AuthOptions {
   readonly serverKey: string
   /** The account behind a decimal id. */
   readonly accountById: (id: number) => Promise<Actor | undefined>
-  /** The account behind `<id>` or `ext:<external id>`; throws for what is neither, naming `path`. */
+  /** The account behind `<id>` or `ext:<external id>`; for other text it throws an error that names `path`. */
   readonly accountByRef: (ref: string, path: string) => Promise<Actor | undefined>
 }
 
 export interface Auth {
-  /** Without a promise for a token that is known; `undefined` when `identify` must be asked. */
+  /** The caller of a cached token, without a promise; `undefined` when `identify` must be called. */
   known(request: FastifyRequest): Caller | undefined
-  /** Throws `unauthorized` and, for a header that names nobody, `not_found` or `invalid_request`. */
+  /**
+   * Verifies the token or key of a request. Throws `unauthorized`; `forbidden` for a token with `Rivulet-Account`; and
+   * for a `Rivulet-Account` that names no account, `not_found` or `invalid_request`.
+   */
   identify(request: FastifyRequest): Promise<Caller>
-  /** Holds the server key as it is: the application, alone or acting for `<id>` or `ext:<external id>`. */
+  /**
+   * The application as the caller, for calls within this process that need no key: for itself, or acting for the
+   * account `<id>` or `ext:<external id>`.
+   */
   application(acting: string | undefined): Promise<Caller>
 }
 
@@ -51,7 +61,7 @@ const APPLICATION: Caller = { account: undefined, application: true }
 export const ACTING_HEADER = 'rivulet-account'
 const ACTING_PATH = `header.${ACTING_HEADER}`
 
-/** Hashing both makes the comparison say nothing about lengths or common beginnings. */
+/** Compares hashes, so that the time it takes reveals neither the key's length nor how much of it matched. */
 export function serverKeyCheck(serverKey: string): (key: string) => boolean {
   const hash = hashOf(serverKey)
   return (key) => timingSafeEqual(hashOf(key), hash)
@@ -61,7 +71,7 @@ export function createAuth(options: AuthOptions): Auth {
   const { env, tokens, accountById, accountByRef } = options
   assert(options.serverKey.length > 0, 'the server key is not empty')
   const isServerKey = serverKeyCheck(options.serverKey)
-  // Keyed by the whole header: it lies in memory only as long as it would in any open request.
+  // Keyed by the raw header, so that a hit needs no parsing.
   const known = new LRUCache<string, { caller: Caller; expiresAtMs: number }>({ max: KNOWN_MAX })
 
   async function application(acting: string | undefined): Promise<Caller> {
@@ -100,16 +110,19 @@ export function createAuth(options: AuthOptions): Auth {
       if (isServerKey(token)) return application(typeof acting === 'string' ? textOf(acting) : undefined)
       const caller = await byToken(header, token)
       if (acting !== undefined)
-        throw new RivuletError('forbidden', 'only the server key acts for an account by name')
+        throw new RivuletError(
+          'forbidden',
+          'Rivulet-Account needs the server key; a token acts for its own account: leave the header out',
+        )
       return caller
     },
   }
 }
 
-/** Throws unless `caller` may use a route at all. */
+/** Throws unless `caller` may call a route with this access. */
 export function checkAccess(caller: Caller, access: Access): void {
   if (access === 'server' && (!caller.application || caller.account !== undefined)) {
-    throw new RivuletError('forbidden', 'this is for the server key, acting for nobody')
+    throw new RivuletError('forbidden', 'this route needs the server key, without Rivulet-Account')
   }
   if (access === 'account' && caller.account === undefined) {
     throw invalid(ACTING_PATH, 'must name the account to act for')
@@ -117,8 +130,8 @@ export function checkAccess(caller: Caller, access: Access): void {
 }
 
 /**
- * Headers come as bytes, one a character, and many clients send none but ASCII: what is no ASCII is percent-encoded
- * UTF-8, as in an address. Bare UTF-8 is understood, too.
+ * The text of a header. Many clients can send only ASCII in headers, so other characters are percent-encoded UTF-8, as
+ * in an address. Unencoded UTF-8, which Node gives as one character per byte, is understood, too.
  */
 function textOf(header: string): string {
   if (/^[ -$&-~]*$/.test(header)) return header
@@ -130,7 +143,7 @@ function textOf(header: string): string {
   }
 }
 
-/** Only what is needed: a cached account may change, its id and number do not. */
+/** Only the id and the number are cached: they never change, while other fields of an account may. */
 const actorOf = ({ id, number }: Actor): Actor => ({ id, number })
 
 const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -1,19 +1,22 @@
 /**
- * Response bodies put together from parts that exist already. Memory comes from slabs; one whose bodies have
- * all gone out is filled again, because memory that is new to the process takes longer to touch than to fill.
+ * Concatenates response bodies from parts that are encoded already, in large slabs of memory. A slab whose bodies have
+ * all been sent is used again, because the first touch of fresh memory (page faults) costs more than filling it.
  */
 
 import { assert } from '../core/errors.ts'
 
 const SLAB_BYTES = 1_024 * 1_024
-/** Larger bodies get memory of their own, so that one of them does not waste a slab. */
+/** Larger bodies get memory of their own, so that a single one does not use up a slab. */
 const SLAB_SHARE_BYTES_MAX = SLAB_BYTES / 16
 const SPARE_SLABS_MAX = 16
 
 interface Slab {
   readonly bytes: Buffer
   usedBytes: number
-  /** Bodies that may still be on their way to a socket. One that never comes back leaves its slab to the collector. */
+  /**
+   * Bodies that are not given back yet: a socket may still hold them. If one never is, the slab is not used again and
+   * the garbage collector frees it.
+   */
   out: number
 }
 
@@ -27,7 +30,7 @@ function newSlab(): Slab {
   return slab
 }
 
-/** Bytes that nobody else holds; their content is not defined. */
+/** Memory that nobody else uses; its content is undefined. */
 function takeBytes(size: number): Buffer {
   if (size > SLAB_SHARE_BYTES_MAX) return Buffer.allocUnsafeSlow(size)
   if (current.usedBytes + size > SLAB_BYTES) current = spare.pop() ?? newSlab()
@@ -37,7 +40,7 @@ function takeBytes(size: number): Buffer {
   return current.bytes.subarray(from, current.usedBytes)
 }
 
-/** Says, once, that what `stitch` gave is not used any more. Bytes from elsewhere are left alone. */
+/** Returns the memory of a body that `stitch` made; call it once per body. Bytes from elsewhere are ignored. */
 export function giveBack(bytes: Uint8Array): void {
   const slab = slabs.get(bytes.buffer)
   if (slab === undefined) return
@@ -47,7 +50,7 @@ export function giveBack(bytes: Uint8Array): void {
   if (slab !== current && spare.length < SPARE_SLABS_MAX) spare.push(slab)
 }
 
-/** All parts, one after the other, in one piece of memory: to be given back once it has gone out. */
+/** Concatenates the parts into one buffer, to be returned with `giveBack` once it has been sent. */
 export function stitch(parts: readonly Uint8Array[]): Buffer {
   let size = 0
   for (let i = 0; i < parts.length; i++) size += parts[i].length
@@ -55,7 +58,7 @@ export function stitch(parts: readonly Uint8Array[]): Buffer {
   let at = 0
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]
-    // A separator is not worth a call.
+    // For a single byte, such as a separator, an assignment is faster than a call.
     if (part.length === 1) whole[at] = part[0]
     else whole.set(part, at)
     at += part.length

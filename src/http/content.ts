@@ -1,4 +1,4 @@
-/** What a body may be: JSON in UTF-8, not packed. Nothing is no body, whatever type its sender gave it. */
+/** Accepts only uncompressed JSON in UTF-8 as a request body. An empty body counts as none, whatever its type. */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -8,7 +8,7 @@ import { RivuletError } from '../core/errors.ts'
 import { parseJson } from './json.ts'
 
 const JSON_TYPE = 'application/json'
-/** ASCII is UTF-8. */
+/** ASCII is a subset of UTF-8. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii'])
 
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -23,8 +23,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
 }
 
 /**
- * For routes that take bodies, before one is read. Many clients name a type with every request; it matters once there is
- * something that has it.
+ * Refuses a body by its headers, before it is read; a hook of routes that take bodies. Many clients send a
+ * `Content-Type` with every request, so the type counts only where there is a body.
  */
 export function judgeContent(
   { headers }: FastifyRequest,
@@ -40,12 +40,13 @@ export function judgeContent(
   const fault = faultOf(headers)
   if (fault === undefined) return done(null, payload)
   if (!isChunked) return done(fault)
-  // Whether anything comes in chunks shows when it comes. Nothing is read as JSON then, which makes no body of it.
+  // Whether a chunked request has a body shows only when its first chunk comes, so the refusal waits for that. Without
+  // a chunk, the JSON parser takes the request as one without a body.
   headers['content-type'] = JSON_TYPE
   done(null, payload.pipe(failingWith(fault)))
 }
 
-/** Lets nothing through but the end. */
+/** A stream that fails at its first chunk; without chunks it just ends. */
 const failingWith = (fault: Error): Transform =>
   new Transform({ transform: (_chunk, _encoding, done) => done(fault) })
 
@@ -63,7 +64,7 @@ function faultOfType(type: string): RivuletError | undefined {
   const { essence, charset } = parseType(type)
   if (essence !== JSON_TYPE) return unsupported(`must be ${JSON_TYPE}`)
   if (charset !== null && !CHARSETS.has(charset.toLowerCase()))
-    return unsupported('must be UTF-8, and its charset must say so if it says anything')
+    return unsupported('must be UTF-8: set the charset of its Content-Type to utf-8, or leave it out')
   return undefined
 }
 

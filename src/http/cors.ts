@@ -1,6 +1,6 @@
 /**
- * Browsers of other origins: refused unless an origin is configured, and then that origin exactly, scheme and
- * port included. No credentials: callers send tokens, never cookies.
+ * CORS: pages of the configured origins may call the API, and no others. Origins are compared exactly, with scheme and
+ * port. Credentials are not allowed: callers send tokens, never cookies.
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -20,7 +20,7 @@ export function corsHook(origins: readonly string[]) {
     if (origin === undefined || !allowed.has(origin)) return done()
     reply.header('access-control-allow-origin', origin)
     reply.header('access-control-expose-headers', EXPOSED_HEADERS)
-    // Without the header it is no browser that asks whether it may, but somebody who asks what there is.
+    // An OPTIONS request without this header is no preflight; methods.ts answers it.
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
       return done()
     reply

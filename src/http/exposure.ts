@@ -1,4 +1,4 @@
-/** What operators keep to themselves: pages and numbers that are open, want the server key, or are not there. */
+/** Who may see metrics and API documents: everybody (`open`), callers with the server key (`key`), nobody (`off`). */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './problems.ts'
@@ -9,7 +9,10 @@ export type Exposure = (typeof EXPOSURES)[number]
 
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void
 
-/** Programs send the key as a bearer token; a browser asks a person for it, as the password of any user name. */
+/**
+ * Lets requests with the server key through. Programs send it as a bearer token; a browser asks for it, as the password
+ * of any user name.
+ */
 export function keyGuard(isServerKey: (key: string) => boolean): Guard {
   return (request, reply, done) => {
     const key = keyIn(request.headers.authorization)

@@ -1,6 +1,6 @@
 /**
- * What stands at the address itself: a page for people, and for programs that ask for JSON an index of the same. Open
- * to whoever reaches the port, so it holds nothing that is not.
+ * `GET /`: a start page for people, or the same links as JSON for programs. Everybody who reaches the port can see it,
+ * so it must not hold anything confidential.
  */
 
 import { createHash } from 'node:crypto'
@@ -12,9 +12,9 @@ import { problemResponses } from './schemas.ts'
 
 export interface FrontPage {
   readonly title: string
-  /** CSS, inline: the page asks for nothing else. */
+  /** CSS, put into the page: it loads no other files. */
   readonly style: string
-  /** @param base the address under which the asker knows this server, without a slash at its end */
+  /** @param base the address by which the client reaches this server, without a slash at its end */
   body(base: string): Promise<Html>
 }
 
@@ -22,7 +22,7 @@ export interface FrontIndex {
   readonly name: string
   readonly version: string
   readonly role: string
-  /** Paths by what they lead to. */
+  /** Names of resources and their paths. */
   readonly links: Readonly<Record<string, string>>
 }
 
@@ -30,8 +30,8 @@ const IndexSchema = Type.Object(
   {
     name: Type.String(),
     version: Type.String(),
-    role: Type.String({ description: 'What this process does.' }),
-    links: Type.Record(Type.String(), Type.String(), { description: 'Paths by what they lead to.' }),
+    role: Type.String({ description: 'The role of this process: `all`, `api` or `worker`.' }),
+    links: Type.Record(Type.String(), Type.String(), { description: 'Names of resources and their paths.' }),
   },
   { additionalProperties: false },
 )
@@ -42,13 +42,13 @@ export function frontRoute(app: FastifyInstance, page: FrontPage, index: FrontIn
   const policy = policyOf(page.style)
   const schema = {
     operationId: 'getIndex',
-    summary: 'What this is, and where to go from here',
+    summary: 'Start page',
     description: 'A page for people; with `Accept: application/json`, the same links as JSON.',
     tags: ['system'],
     security: [],
     response: {
       200: {
-        description: 'The page, or the index.',
+        description: 'The page, or the links as JSON.',
         content: {
           'text/html': { schema: { type: 'string' } },
           'application/json': { schema: IndexSchema },
@@ -69,14 +69,14 @@ export function frontRoute(app: FastifyInstance, page: FrontPage, index: FrontIn
   })
 }
 
-/** No scripts, nothing from elsewhere, and no style but this one. */
+/** The content security policy: no scripts, nothing from other hosts, and no style but this one. */
 function policyOf(style: string): string {
   const hash = createHash('sha256').update(style).digest('base64')
   return `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 }
 
 function documentOf({ title, style }: FrontPage, body: Html): string {
-  // To the letter what its hash in the policy is of.
+  // Must stay exactly the text whose hash is in the policy.
   const styleElement: Html = { html: `<style>${style}</style>` }
   return html`<!doctype html>
     <html lang="en">
@@ -94,12 +94,12 @@ function documentOf({ title, style }: FrontPage, body: Html): string {
     </html> `.html
 }
 
-/** Whoever takes both alike, as browsers and curl do, is a person. */
+/** A client that accepts both alike, as browsers and curl do, gets the page. */
 function wantsJson(accept = ''): boolean {
   return qualityOf(accept, 'application/json') > qualityOf(accept, 'text/html')
 }
 
-/** How much a type is wanted, from 0 to 1, where it is named. */
+/** The quality (0 to 1) that an `Accept` header gives to a type; 0 if it does not name the type. */
 function qualityOf(accept: string, type: string): number {
   for (const range of accept.toLowerCase().split(',')) {
     const [name, ...parameters] = range.split(';').map((part) => part.trim())
@@ -110,7 +110,10 @@ function qualityOf(accept: string, type: string): number {
   return 0
 }
 
-/** What the asker typed; commands on the page are pasted into a shell, so nothing else than a host may stand there. */
+/**
+ * The address by which the client reaches this server. It becomes part of commands that people paste into a shell, so a
+ * `Host` that is not a plain host name is replaced by localhost.
+ */
 function baseOf({ headers, socket }: FastifyRequest): string {
   const { host = '' } = headers
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'

@@ -1,4 +1,4 @@
-/** Pages from templates: whatever is put into one is escaped, unless it came from a template itself. */
+/** HTML from templates: values are escaped, unless they were made by a template themselves. */
 
 export interface Html {
   readonly html: string
@@ -16,7 +16,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => ESCAPES[char])
 
-/** For text and for attributes in quotes. */
+/** Values may stand in text and in quoted attributes. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { html: texts.map((text, at) => text + (at < parts.length ? textOf(parts[at]) : '')).join('') }
 }

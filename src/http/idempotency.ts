@@ -1,10 +1,10 @@
 /**
- * `Idempotency-Key`: a write that may be sent twice. What the request became stands in a row that is written
- * by projecting its event, so it is known wherever and as long as the event is. A repeat is not executed: its
- * answer is made again from that event. A first try that was refused left no event and is not remembered.
+ * `Idempotency-Key` makes a write safe to send twice. Projecting the event of a request with a key also writes a row
+ * that maps the key to the event, so every process learns of it with the event. A repeat is not executed: its answer
+ * is made again from that event. A request that was refused left no event, and its key can be used again.
  *
- * While a request is under way, a claim holds others back. One whose outcome is unknown keeps its claim: its
- * event may be in the log already, and its row is still to come.
+ * While a request is under way, its claim holds back others with the same key. If the outcome is unknown, the claim
+ * stays until it expires: the event may be in the log already, and its row still to come.
  */
 
 import { createHash } from 'node:crypto'
@@ -20,8 +20,8 @@ import { pathOf } from './access-log.ts'
 import { canonicalJson } from './json.ts'
 
 /**
- * Longer than nearly every write takes. One that was claimed by a process that is gone holds the others back for no
- * longer; should its event come after all, the projection takes in the first of the two.
+ * Longer than nearly every write takes. The claim of a process that died holds repeats back for this long at most;
+ * should its event appear after all, the projection applies only the first of the two events.
  */
 const CLAIM_TTL_MS = 30_000
 const RETRY_IN_FLIGHT_MS = 1_000
@@ -29,9 +29,11 @@ export const IDEMPOTENCY_HEADER = 'idempotency-key'
 export const IDEMPOTENCY_KEY_PATTERN = `^[!-~]{1,${LIMITS.idempotencyKeyLengthMax}}$`
 const KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u')
 
-/** What an answer is made of: of the event that the request became. */
+/** How to answer a request that may be a repeat. */
 export interface Attempt<T> {
+  /** Executes the request. */
   run(once: Idempotency | undefined): Promise<T>
+  /** Makes the answer again from the event that the first request became. */
   replay(eventId: number): Promise<T>
 }
 
@@ -40,7 +42,7 @@ export interface Outcome<T> {
   readonly replayed: boolean
 }
 
-/** What tells requests apart. */
+/** The parts of a request by which a repeat is told from another request. */
 export type KeyedRequest = Pick<FastifyRequest, 'method' | 'url' | 'headers' | 'body' | 'caller'>
 
 export interface IdempotentRequests {
@@ -55,7 +57,10 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
     if (row === undefined) return undefined
     const { hash, eventId } = idempotencyTable.decode(row)
     if (hash === once.hash) return eventId
-    throw new RivuletError('idempotency_key_reused', 'this key belongs to another request')
+    throw new RivuletError(
+      'idempotency_key_reused',
+      'this idempotency key was used for another request; use a new key for every write',
+    )
   }
 
   async function firstTry<T>(
@@ -65,7 +70,7 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   ): Promise<Outcome<T>> {
     let settled = true
     try {
-      // Only now: whoever held the claim before may have left the row meanwhile.
+      // Read under the claim: the request that held it before may have written the row meanwhile.
       const eventId = await remembered(once)
       if (eventId !== undefined) return { answer: await replay(eventId), replayed: true }
       settled = false
@@ -76,7 +81,7 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
       settled ||= isRefusal(error)
       throw error
     } finally {
-      // One that cannot be taken back ends by itself; the answer stands.
+      // A claim that cannot be released expires by itself; the answer is valid all the same.
       if (settled) await claims.take(claim).catch(() => undefined)
     }
   }
@@ -89,9 +94,13 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
       if (await claims.putIfAbsent(claim, '', CLAIM_TTL_MS)) return firstTry(once, claim, attempt)
       const eventId = await remembered(once)
       if (eventId !== undefined) return { answer: await attempt.replay(eventId), replayed: true }
-      throw new RivuletError('idempotency_in_flight', 'the first request with this key is still under way', {
-        retryAfterMs: RETRY_IN_FLIGHT_MS,
-      })
+      throw new RivuletError(
+        'idempotency_in_flight',
+        'the first request with this idempotency key is still under way; repeat this one',
+        {
+          retryAfterMs: RETRY_IN_FLIGHT_MS,
+        },
+      )
     },
   }
 }

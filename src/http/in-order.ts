@@ -1,19 +1,20 @@
 /**
- * Requests of one connection, one after the other. A client may send the next ones before it has its answer
- * (pipelining), and Node hands over all that one read of the socket held. Answers leave in that order anyway; to make
- * them at once would only hold them in memory, as many as a client likes.
+ * Handles the requests of a connection one after the other. With pipelining, a client sends further requests before it
+ * has its answers, and Node emits all that one read of the socket held. Answers must leave in order anyway; to make
+ * them all at once would only hold them in memory, as many as the client likes.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Env } from '../ports/env/env.ts'
 
-/** Requests of one connection that wait for their turn: what one read of it may hold, and more than clients send. */
+/** Requests of one connection that may wait: as many as one read of it may hold, and more than clients send. */
 const WAITING_MAX = 1_000
 
+/** The requests of one connection. */
 interface Line {
   readonly waiting: [IncomingMessage, ServerResponse][]
-  /** What is answered now, or was last. */
+  /** The response that is being made, or was made last. */
   current: ServerResponse
   isClosed: boolean
 }
@@ -21,14 +22,14 @@ interface Line {
 export interface InOrder {
   readonly listener: RequestListener
   /**
-   * Calls `refuse` once everything is answered that came on this connection, of which nothing more is taken. Without
-   * that, the client would take the refusal for the answer to an earlier request, which may be a write that is
-   * carried out.
+   * Takes no more requests from this connection, and calls `refuse` once its earlier requests are answered. If the
+   * refusal went out before those answers, the client would take it for the answer to an earlier request, which may be
+   * a write that is carried out.
    */
   close(socket: Duplex, refuse: () => void): void
 }
 
-/** @param onTooMany is told of a connection with more requests ahead of their answers than may be */
+/** @param onTooMany called for a connection with too many unanswered requests */
 export function createInOrder(
   env: Env,
   handle: RequestListener,
@@ -39,7 +40,7 @@ export function createInOrder(
   function begin(line: Line, request: IncomingMessage, response: ServerResponse): void {
     line.current = response
     response.once('close', () => {
-      // Other connections have their turn between two of this one.
+      // Other connections get a turn between two requests of this one.
       if (line.waiting.length > 0) void env.yield().then(() => next(line, request.socket))
     })
     handle(request, response)
@@ -47,7 +48,7 @@ export function createInOrder(
 
   function next(line: Line, socket: Duplex): void {
     const first = line.waiting.shift()
-    // Whoever has gone is told nothing, and what he had asked for is not begun.
+    // The client has gone: requests that it left waiting are not begun.
     if (first === undefined || socket.destroyed) return
     if (line.waiting.length === 0 && !line.isClosed) socket.resume()
     begin(line, ...first)
@@ -61,12 +62,12 @@ export function createInOrder(
       lines.set(socket, opened)
       return begin(opened, request, response)
     }
-    // Was refused, and goes on all the same.
+    // The connection was refused, and its client goes on sending.
     if (line.isClosed) return socket.writableEnded ? void socket.destroy() : undefined
     if (line.current.closed && line.waiting.length === 0) return begin(line, request, response)
     if (line.waiting.length >= WAITING_MAX) return onTooMany(socket)
     line.waiting.push([request, response])
-    // What is on its way stays with the client until there is room.
+    // Stops reading: further requests stay with the client until these are answered.
     socket.pause()
   }
 
@@ -76,13 +77,13 @@ export function createInOrder(
       const line = lines.get(socket)
       const end = () => {
         refuse()
-        // So that its end is heard.
+        // A paused socket would not emit its end.
         socket.resume()
       }
       if (line === undefined) return end()
       line.isClosed = true
       const { waiting, current } = line
-      // The rest of it will never come; it is what is refused.
+      // A last request that is incomplete is the one that is refused: it will not be answered.
       if (waiting.at(-1)?.[0].complete === false) waiting.pop()
       const last = waiting.at(-1)?.[1] ?? current
       if (isAwaited(last)) last.once('close', end)
@@ -91,6 +92,6 @@ export function createInOrder(
   }
 }
 
-/** For a request that came whole, or behind others that are not answered yet. */
+/** Whether an answer is still to come: the request is complete, or waits behind others (without a socket so far). */
 const isAwaited = ({ writableFinished, req, socket }: ServerResponse): boolean =>
   !writableFinished && (req.complete || socket === null)

@@ -1,11 +1,11 @@
-/** JSON bodies as bytes, and the text that stands for a body when it is hashed. */
+/** Parses JSON bodies, and writes a body in a canonical form that can be hashed. */
 
 import { isUtf8 } from 'node:buffer'
 import { isRivuletError, RivuletError } from '../core/errors.ts'
 import { parseJsonText } from '../core/json.ts'
 import { invalid } from '../core/text.ts'
 
-/** @returns `undefined` for an empty body; throws `invalid_request` for bytes that are no JSON of ours */
+/** @returns `undefined` for an empty body; throws `invalid_request` for bytes that core/json.ts does not accept */
 export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   if (!isUtf8(bytes)) throw invalid('', 'must be UTF-8')
@@ -20,7 +20,7 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** The same text for the same value, whatever the order of its names: what is hashed for a key. */
+/** The same text for equal values, whatever the order of their fields; hashed to recognise a repeated request. */
 export function canonicalJson(value: unknown): string {
   if (value === undefined) return ''
   return JSON.stringify(value, (_name, inner: unknown) =>

@@ -1,6 +1,6 @@
 /**
- * Rate limits: one bucket for reads and one for writes per account, refilled evenly. The application itself,
- * with the server key and for no account, has none.
+ * Rate limits: one bucket for reads and one for writes per account, refilled evenly. The application itself (the
+ * server key without an account to act for) is not limited.
  */
 
 import type { FastifyReply } from 'fastify'
@@ -13,13 +13,13 @@ const RATE_WINDOW_MS = 60_000
 export const RATE_LIMITS: Rates = { read: 3_000, write: 600 }
 
 export type RequestKind = 'read' | 'write'
-/** Requests a window. */
+/** Requests per window of a minute. */
 export type Rates = Readonly<Record<RequestKind, number>>
 
 export interface RateLimits {
   /** Counts a request and sets its headers; throws `rate_limited`. */
   admit(account: Actor, kind: RequestKind, reply: FastifyReply): Promise<void>
-  /** Requests that were let through because nobody could count them. */
+  /** `uncounted` requests were let through because the counters could not be reached; `limited` ones were refused. */
   readonly stats: { uncounted: number; limited: number }
 }
 
@@ -42,9 +42,13 @@ export function createRateLimits(ephemeral: Ephemeral, rates: Rates = RATE_LIMIT
       reply.header('ratelimit-reset', String(Math.ceil(hit.resetMs / 1_000)))
       if (hit.allowed) return
       stats.limited++
-      throw new RivuletError('rate_limited', `at most ${rates[kind]} ${kind}s a minute`, {
-        retryAfterMs: hit.retryAfterMs,
-      })
+      throw new RivuletError(
+        'rate_limited',
+        `an account may send at most ${rates[kind]} ${kind}s a minute; wait as long as Retry-After says`,
+        {
+          retryAfterMs: hit.retryAfterMs,
+        },
+      )
     },
   }
 }

@@ -1,15 +1,16 @@
-/** An address answers every method that Node can read: those that it has not with 405, and OPTIONS with those that it has. */
+/** Makes every address answer every method: 405 for one that it does not have, 204 with `Allow` for OPTIONS. */
 
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { METHODS } from 'node:http'
 import { RivuletError } from '../core/errors.ts'
 
-/** A tunnel has no address here (wire.ts). */
+/** CONNECT asks for a tunnel and has no address; wire.ts refuses it. */
 const ASKED = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[]
 
 /**
- * Watches the routes that are added from now on. Calling what it gives adds the other methods to their addresses.
- * They are routes, too, so that `GET /posts/lookup` is not taken for the post named "lookup".
+ * Collects the addresses of all routes that are added from now on.
+ * @returns adds the other methods to those addresses, to be called after the last route. They become routes of their
+ * own, because else `GET /posts/lookup` would be taken for the post named "lookup"
  */
 export function answerOtherMethods(app: FastifyInstance): () => void {
   const urls = new Set<string>()
@@ -31,11 +32,14 @@ function answerOthers(app: FastifyInstance, url: string): void {
     method: others,
     url,
     schema: { hide: true },
-    // Nobody reads a body here.
+    // Answered before a body is read.
     onRequest({ method }, reply, done) {
       reply.header('allow', allow)
       if (method === 'OPTIONS') void reply.code(204).send()
-      else done(new RivuletError('method_not_allowed', `this address answers ${allow}`))
+      else
+        done(
+          new RivuletError('method_not_allowed', `this address does not have this method; it has ${allow}`),
+        )
     },
     handler: () => undefined,
   })

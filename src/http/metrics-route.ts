@@ -1,4 +1,4 @@
-/** Where Prometheus reads the numbers: beside the API, or on a port of their own. */
+/** `GET /metrics` for Prometheus, beside the API or on a port of its own. */
 
 import type { FastifyInstance } from 'fastify'
 import type { Guard } from './exposure.ts'
@@ -8,15 +8,18 @@ import { problemResponses } from './schemas.ts'
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** @param guard lets through who may read them; without one, everybody */
+/** @param guard decides who may read the metrics; without one, everybody may */
 export function metricsRoute(app: FastifyInstance, metrics: Metrics, guard: Guard | undefined): void {
   const schema = {
     tags: ['system'],
     security: guard === undefined ? [] : [{ server: [] }],
     operationId: 'getMetrics',
-    summary: 'Numbers for Prometheus',
+    summary: 'Metrics for Prometheus',
     response: {
-      200: { description: 'Text.', content: { 'text/plain': { schema: { type: 'string' } } } },
+      200: {
+        description: 'Metrics in the text format of Prometheus.',
+        content: { 'text/plain': { schema: { type: 'string' } } },
+      },
       ...problemResponses(guard === undefined ? [] : ['unauthorized'], {}),
     },
   }

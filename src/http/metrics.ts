@@ -1,19 +1,19 @@
 /**
- * What Prometheus asks for. The hot path only counts (core/histogram.ts, plain numbers); names, labels and
- * text are made when somebody scrapes.
+ * Metrics for Prometheus. The hot path only increments plain numbers and histograms (core/histogram.ts); names, labels
+ * and text are made at each scrape.
  */
 
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client'
 import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 
-/** What became of the requests of one route. */
+/** Latencies and statuses of the requests of one route. */
 export interface RouteStats {
   readonly method: string
   readonly route: string
   readonly latency: Histogram
-  /** How many were answered with each status. */
+  /** Answers by HTTP status. */
   readonly byStatus: Map<number, number>
-  /** Each leaves a line in the log. */
+  /** Each request leaves a line in the access log. */
   readonly isLogged: boolean
 }
 
@@ -21,9 +21,9 @@ export interface Metrics {
   readonly registry: Registry
   /** Counters of a route; call once per route. */
   route(method: string, route: string, isLogged?: boolean): RouteStats
-  /** A number that is read when asked for. With `total`, one that only rises. */
+  /** Registers a number that is read at each scrape; a `total` only rises. */
   number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
-  /** Histograms kept in milliseconds, shown in seconds as Prometheus wants it. */
+  /** Registers histograms that are kept in milliseconds and shown in seconds, Prometheus' unit. */
   histogram(name: string, help: string, series: () => readonly LabelledHistogram[]): void
   text(): Promise<string>
 }
@@ -39,7 +39,7 @@ interface Sample {
   readonly value: number
 }
 
-/** Gauges with the names of counters; the same numbers stand by type in others. */
+/** Default gauges with names of counters; other default metrics give the same numbers by type. */
 const MISNAMED = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
@@ -52,7 +52,7 @@ export function createMetrics(version: string): Metrics {
   for (const name of MISNAMED) registry.removeSingleMetric(name)
   const routes: RouteStats[] = []
 
-  /** A metric whose samples exist only while it is read: all that the registry needs is `get`. */
+  /** Registers a metric whose samples are made at each scrape: of a metric, the registry calls only `get`. */
   function register(
     name: string,
     help: string,
@@ -93,7 +93,7 @@ export function createMetrics(version: string): Metrics {
     },
     text: () => registry.metrics(),
   }
-  metrics.histogram('rivulet_http_request_duration_seconds', 'Requests by route.', () =>
+  metrics.histogram('rivulet_http_request_duration_seconds', 'Duration of requests by route.', () =>
     routes
       .filter(({ latency }) => latency.count > 0)
       .map(({ method, route, latency }) => ({ labels: { method, route }, histogram: latency })),
@@ -101,9 +101,12 @@ export function createMetrics(version: string): Metrics {
   register('rivulet_http_requests_total', 'Requests by route and status.', 'counter', () =>
     routes.flatMap(statusSamples),
   )
-  register('rivulet_build_info', 'What runs here: always 1.', 'gauge', () => [
-    { labels: { version, node: process.version }, value: 1 },
-  ])
+  register(
+    'rivulet_build_info',
+    'Always 1; the labels are the versions of Rivulet and Node.js.',
+    'gauge',
+    () => [{ labels: { version, node: process.version }, value: 1 }],
+  )
   return metrics
 }
 

@@ -7,7 +7,7 @@ import type { Guard } from './exposure.ts'
 import { LOGO_SVG, LOGO_WITH_NAME_SVG } from './logo.ts'
 import { ProblemSchema, problemResponses } from './schemas.ts'
 
-/** Nothing from elsewhere; works without TLS on a machine of one's own, too. */
+/** Nothing is loaded from other hosts. It does not ask for TLS, so that the page works on one's own machine, too. */
 const PAGE_POLICY =
   "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; " +
   "object-src 'none'; style-src 'self' 'unsafe-inline'"
@@ -17,14 +17,14 @@ export interface OpenApiOptions {
   readonly version: string
   readonly description: string
   readonly tags: readonly { readonly name: string; readonly description: string }[]
-  /** Named shapes that routes refer to. */
+  /** Shared schemas, by the names by which routes refer to them. */
   readonly schemas: Readonly<Record<string, object>>
 }
 
-/** Where and to whom the document is shown. */
+/** The page that shows the document. */
 export interface OpenApiPage {
   readonly title: string
-  /** Lets through who may see it; without one, everybody. */
+  /** Decides who may see the page; without one, everybody may. */
   readonly guard: Guard | undefined
 }
 
@@ -37,7 +37,7 @@ export async function describeApi(app: FastifyInstance, options: OpenApiOptions)
     openapi: {
       openapi: '3.1.0',
       info: { title, version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
-      // Relative: right behind any proxy.
+      // Relative, so that it holds behind any proxy.
       servers: [{ url: '/' }],
       tags: tags.map((tag) => ({ ...tag })),
       components: {
@@ -51,7 +51,8 @@ export async function describeApi(app: FastifyInstance, options: OpenApiOptions)
           server: {
             type: 'http',
             scheme: 'bearer',
-            description: 'The server key of the application; `Rivulet-Account` names whom it acts for.',
+            description:
+              'The server key of the application. `Rivulet-Account` names the account that it acts for.',
           },
         },
       },
@@ -61,13 +62,13 @@ export async function describeApi(app: FastifyInstance, options: OpenApiOptions)
   })
 }
 
-/** A box for the addresses of other documents, which the policy keeps from being loaded. */
+/** Hides the field for the address of another document, which the policy would keep from loading. */
 const PAGE_STYLE = '.swagger-ui .topbar .download-url-wrapper { display: none }'
 
-/** The page that shows the document. Call before the routes that may refuse other methods. */
+/** Serves the page at `/docs`. Call before other methods are added to its addresses (methods.ts). */
 export async function serveDocs(app: FastifyInstance, { title, guard }: OpenApiPage): Promise<void> {
   await app.register(async (scope) => {
-    // The page's own hooks leave out its scripts and styles.
+    // A hook of the scope, because the page's own hooks would not guard its scripts and styles.
     if (guard !== undefined) scope.addHook('onRequest', guard)
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
@@ -80,13 +81,13 @@ export async function serveDocs(app: FastifyInstance, { title, guard }: OpenApiP
         ],
         css: [{ filename: 'rivulet.css', content: PAGE_STYLE }],
       },
-      // The default sends the document to a service on the internet to have it checked.
+      // By default, the page sends the document to a validator on the internet.
       uiConfig: { deepLinking: true, persistAuthorization: false, validatorUrl: null },
     })
   })
 }
 
-/** Call after the last route. */
+/** Serves the document at `/openapi.json`. Call after the last route. */
 export function serveOpenApi(app: FastifyInstance, guard: Guard | undefined): void {
   let text: Buffer | undefined
   const schema = {

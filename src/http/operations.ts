@@ -1,6 +1,6 @@
 /**
- * Routes called within this process, by the names of their operations: what a request over HTTP passes, from the
- * caller to the answer, without HTTP. Nobody is limited in how often.
+ * Calls routes within this process, by the names of their operations. A call passes the same steps as a request over
+ * HTTP (access, validation, idempotency, handler), but no rate limit.
  */
 
 import type { TObject } from 'typebox'
@@ -23,22 +23,23 @@ import {
   type WriteRoute,
 } from './route.ts'
 
+/** The input of one call. */
 export interface Asked {
-  /** Asked for once the rest is taken: what is given may change afterwards. */
+  /** Called after the other fields are copied: the program may change them while the caller is looked up. */
   readonly caller: () => Promise<Caller>
-  /** By their names in the path, as they are: not encoded. */
+  /** Path parameters by name, not percent-encoded. */
   readonly params?: Readonly<Record<string, string>> | undefined
-  /** As in JSON, what is `undefined` is not there; so in the body. */
+  /** As in JSON, fields that are `undefined` count as left out; in the body, too. */
   readonly query?: unknown
   readonly body?: unknown
   readonly idempotencyKey?: string | undefined
 }
 
 export interface Operations {
-  /** Takes the routes in. */
+  /** Domains define their routes on it. */
   readonly router: Router
   readonly routes: ReadonlyMap<string, RouteSpec<TObject, TObject>>
-  /** @returns what HTTP would answer, parsed; throws a `RivuletError` where HTTP answers with a problem */
+  /** @returns the parsed JSON of HTTP's answer; throws a `RivuletError` where HTTP answers with a problem */
   call(name: string, asked: Asked): Promise<unknown>
 }
 
@@ -46,7 +47,7 @@ type Run = (request: RawCall & KeyedRequest) => Maybe<Answer>
 
 export function createOperations(prefix: string, idempotent: IdempotentRequests): Operations {
   const routes = new Map<string, RouteSpec<TObject, TObject>>()
-  /** Validators are made when an operation is first called: a server has its own. */
+  /** Validators are compiled at the first call of an operation: the routes of the server have their own. */
   const makers = new Map<string, () => Run>()
   const runs = new Map<string, Run>()
 
@@ -73,7 +74,10 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
   function runOf(name: string): Run {
     const run = runs.get(name) ?? makers.get(name)?.()
     if (run === undefined) {
-      throw new RivuletError('unavailable', `${name} is not answered here: this process has another role`)
+      throw new RivuletError(
+        'unavailable',
+        `${name} is not available in this process because of its role; call it in one with the role all or api`,
+      )
     }
     runs.set(name, run)
     return run
@@ -107,7 +111,7 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
   }
 }
 
-/** As it would have come over HTTP: a repeat there and a repeat here are the same. */
+/** The call as a request, with the address that it has over HTTP: a repeat over HTTP is then known as a repeat. */
 function requestOf(
   prefix: string,
   route: RouteSpec<TObject, TObject>,
@@ -127,13 +131,16 @@ function requestOf(
   }
 }
 
-/** The colon of `ext:` stands in a path as it is. */
+/** Percent-encodes a parameter but for its colons, which a path has as they are (`ext:ada`). */
 function encoded(param: unknown, path: string): string {
   if (typeof param !== 'string' || !param.isWellFormed()) throw invalid(path, 'must be a well-formed string')
   return encodeURIComponent(param).replaceAll('%3A', ':')
 }
 
-/** A copy as JSON has it: nobody changes it on the way, and what HTTP would refuse is refused. */
+/**
+ * A copy of the body by way of JSON text: the program cannot change it any more, and whatever HTTP refuses is refused
+ * here, too.
+ */
 function bodyOf(body: unknown): unknown {
   let text: string | undefined
   try {

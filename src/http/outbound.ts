@@ -1,26 +1,26 @@
 /**
- * Answers that were given to a socket and have not left yet: their readers are slower than we are. Most are never
- * seen here, because the system takes them at once. What waits is memory, so it is bounded; and a server that ends
- * lets it go out first.
+ * Counts the bytes of answers that were written to a socket but not sent yet, because the client reads slowly. Most
+ * answers never count, because the operating system takes them at once. Waiting answers take memory, so there is a
+ * limit; and a server that stops lets them go out first.
  */
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Above this many bytes, requests are refused until some have been read. */
+/** Above this many waiting bytes, requests are refused until clients have read some. */
 const WAITING_BYTES_MAX = 256 * 2 ** 20
 
 export interface Outbound {
-  /** Called once an answer with a body of so many bytes has been handed over. */
+  /** To be called once an answer with a body of this many bytes was written to its socket. */
   sent(response: ServerResponse, bytes: number): void
   readonly isFull: boolean
   readonly waitingBytes: number
-  /** Resolves when nothing waits. */
+  /** Resolves when no answer waits. */
   idle(): Promise<void>
 }
 
 export function createOutbound(): Outbound {
-  /** By socket: an answer that waits behind another one never hears that its socket is gone. */
+  /** Bytes by socket, because an answer that waits behind another one is not told that its socket closed. */
   const waiting = new Map<Socket, number>()
   let waitingBytes = 0
   const idlers: (() => void)[] = []

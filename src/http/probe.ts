@@ -1,4 +1,4 @@
-/** What machines ask every few seconds, for ever: it is counted, and leaves no line in the log. */
+/** A hook for routes that machines ask every few seconds: requests are counted, but leave no line in the log. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Metrics } from './metrics.ts'

@@ -1,7 +1,7 @@
 /**
- * Errors as problem details (RFC 9457). A code is stable; what lies behind a failure of the server's own is
- * logged and never told. Two requests that must not be told apart (hidden, unknown) get the same bytes but
- * for the request id.
+ * Errors as problem details (RFC 9457). Codes are stable. The cause of a server failure is logged, and never sent to
+ * the client. Cases that clients must not be able to tell apart (a hidden post and an unknown one) get the same bytes
+ * except for the request id.
  */
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -26,7 +26,7 @@ const FAILED = 'the server failed; its log has the cause under the request id'
 const NOT_NOW = 'a part of the system cannot do this now; nothing was done, try again later'
 const RETRY_AFTER_DEFAULT_MS = 1_000
 
-/** Statuses that always tell a client when to come back. */
+/** Statuses that always carry `Retry-After`. */
 const RETRY_LATER = new Set([429, 503])
 
 export function problemOf(error: RivuletError, requestId: string): Problem {
@@ -43,7 +43,7 @@ export function problemOf(error: RivuletError, requestId: string): Problem {
   }
 }
 
-/** Failures whose message speaks of the inside, or of what only an operator can mend. */
+/** Failures whose message is for the operator: it names internals, or a fault that only an operator can mend. */
 const isOurs = (error: RivuletError): boolean =>
   error.status === 500 ||
   (error.code !== 'outcome_unknown' && error.status >= 500 && error.cause !== undefined)
@@ -66,7 +66,7 @@ export function errorHandler(log: AccessLog) {
     const known = asRivuletError(error)
     if (known.status >= 500) log.failed(request, known, error)
     if (known.code === 'unauthorized') reply.header('www-authenticate', challengeOf(request))
-    // Fastify would cut the connection while the client still sends; Node reads the rest and drops it.
+    // With this header, the connection is cut while the client still sends. Without it, Node reads and drops the rest.
     reply.removeHeader('connection')
     return sendProblem(reply, known)
   }
@@ -77,7 +77,7 @@ const challengeOf = (request: FastifyRequest): string =>
     ? 'Bearer realm="rivulet"'
     : 'Bearer realm="rivulet", error="invalid_token"'
 
-/** What Fastify refuses, in our codes; what nobody expected is `internal`. */
+/** Errors of Fastify under Rivulet's codes; an unexpected error becomes `internal`. */
 export function asRivuletError(error: FastifyError | Error): RivuletError {
   if (isRivuletError(error)) return error
   const status = 'statusCode' in error && error.statusCode !== undefined ? error.statusCode : 500
@@ -94,7 +94,7 @@ const CODE_OF_STATUS = new Map<number, ErrorCode>(
   ),
 )
 
-export const BODY_TOO_LARGE = `a body has at most ${LIMITS.bodyBytesMax} bytes`
+export const BODY_TOO_LARGE = `the body is too large: at most ${LIMITS.bodyBytesMax} bytes are allowed`
 const BAD_ADDRESS = 'the address is not percent-encoded UTF-8'
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
   payload_too_large: BODY_TOO_LARGE,

@@ -1,6 +1,6 @@
 /**
- * Routes as data: who may call, what goes in, what comes out; and what every request passes on its way:
- * caller → access → rate limit → body → handler → answer. The OpenAPI document is made of the same data.
+ * Routes as data: who may call, the input, the answers. Every request passes the same steps: caller → access → rate
+ * limit → body → handler → answer. The OpenAPI document is generated from the same data.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -22,7 +22,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | undefined
     stats: RouteStats | undefined
-    /** The body of its answer, until that has gone out. */
+    /** The body of the answer, until it has been sent. */
     sent: Buffer | undefined
   }
 }
@@ -31,9 +31,9 @@ export type Maybe<T> = T | Promise<T>
 
 export interface RouteSpec<B extends TObject, Q extends TObject> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** With `:name` for parameters. */
+  /** Below the prefix of the API; `:name` is a parameter. */
   readonly path: string
-  /** Names the operation in generated clients. */
+  /** The operation's name in the document, in generated clients and in the library. */
   readonly name: string
   readonly summary: string
   readonly description?: string
@@ -54,7 +54,7 @@ export interface Call<B, Q> {
   readonly body: B
 }
 
-/** A body as an object, or as JSON bytes that are ready. */
+/** The body is an object, or JSON that is encoded already. */
 export interface Answer {
   readonly status: number
   readonly body: object | Buffer
@@ -66,7 +66,7 @@ export interface ReadRoute<B extends TObject, Q extends TObject> extends RouteSp
 
 export interface WriteRoute<B extends TObject, Q extends TObject> extends RouteSpec<B, Q> {
   run(call: Call<Static<B>, Static<Q>>, once: Idempotency | undefined): Promise<Answer>
-  /** The answer of a request that became this event, given again. */
+  /** Makes the answer again of a request that became this event. */
   replay(call: Call<Static<B>, Static<Q>>, eventId: number): Promise<Answer>
 }
 
@@ -138,12 +138,19 @@ function send({ outbound }: RouterParts, reply: FastifyReply, { status, body }: 
   outbound.sent(reply.raw, bytes.length)
 }
 
-/** Runs before a body is read: nobody sends half a megabyte to be told that a token is missing. */
+/**
+ * Identifies the caller and checks access and rate limit. Runs before the body is read, so that nobody uploads half a
+ * megabyte only to learn that the token is missing.
+ */
 function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: RequestKind, stats: RouteStats) {
   function admit(caller: Caller, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
     request.caller = caller
     checkAccess(caller, access)
-    if (outbound.isFull) throw new RivuletError('overloaded', 'too many answers wait to be read')
+    if (outbound.isFull)
+      throw new RivuletError(
+        'overloaded',
+        'too many answers wait for clients that read slowly; try again later',
+      )
     if (limits !== undefined && caller.account !== undefined) return limits.admit(caller.account, kind, reply)
   }
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
@@ -166,10 +173,10 @@ function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: Req
   }
 }
 
-/** The parts of a request as they came. */
+/** The parts of a request, not validated yet. */
 export type RawCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
 
-/** The typed parts of a request; throws what is wrong with them. */
+/** @returns validates a request and gives its typed parts; throws `invalid_request` */
 export function callReader<B extends TObject, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
   const queryOf = validatorOf(query ?? NO_QUERY, 'query') as Validator<Static<Q>>
   const bodyOf: Validator<Static<B>> = body === undefined ? noBody : validatorOf(body, 'body')
@@ -186,7 +193,7 @@ const NO_QUERY = Type.Object({}, { additionalProperties: false })
 function noBody(body: unknown): never {
   const isEmpty =
     body === undefined || (typeof body === 'object' && body !== null && Object.keys(body).length === 0)
-  if (!isEmpty) throw invalid('', 'must be empty here')
+  if (!isEmpty) throw invalid('', 'must be empty: this route takes no body')
   return undefined as never
 }
 

@@ -1,4 +1,4 @@
-/** Shapes that every part of the API shares, as JSON Schema with TypeScript types. */
+/** Schemas that all parts of the API share: JSON Schema with TypeScript types. */
 
 import Type from 'typebox'
 import { CURSOR_FORM } from '../core/cursor.ts'
@@ -12,7 +12,7 @@ import { READ_BY_HAND } from './validation.ts'
 const inside = (pattern: string) => pattern.slice(1, -1)
 const EXTERNAL_REF = `ext:${inside(EXTERNAL_ID_PATTERN)}`
 
-/** In every example: of 2026-01-01T12:00:00Z. */
+/** The id in all examples; its time is 2026-01-01T12:00:00Z. */
 export const EXAMPLE_ID = '4550515752960192'
 
 export const Id = (description: string) =>
@@ -38,15 +38,15 @@ export const ExternalRef = (description: string) =>
   })
 
 const ENCODED = '%[0-9A-Fa-f]{2}'
-/** An account in a header, which has ASCII only. What stands behind the percent signs, no pattern says. */
+/** An account in a header, percent-encoded. Whether the decoded text is an external id, no pattern can say. */
 export const ACCOUNT_HEADER_PATTERN = `^(?:${inside(ID_PATTERN)}|ext(?::|%3[Aa])(?:[!-$&-~]|${ENCODED})(?:[ -$&-~]|${ENCODED})*)$`
 
 /** Text without NUL. */
 export const TEXT_PATTERN = '^[^\\u0000]*$'
 const INVISIBLE = invisibleRanges()
-/** The same, of which something is seen. */
+/** Text without NUL in which at least one character is visible. */
 export const SEEN_TEXT_PATTERN = `^[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*$`
-/** Empty, or the same. */
+/** Empty, or text with a visible character as above. */
 export const SEEN_OR_EMPTY_PATTERN = `^(?:[${INVISIBLE}]*[^${INVISIBLE}][^\\u0000]*)?$`
 
 export const Time = (description: string) =>
@@ -56,7 +56,7 @@ export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(of:
 
 export const Limit = Type.Optional(
   Type.Integer({
-    description: 'At most so many.',
+    description: 'The most items that the answer may have.',
     minimum: 1,
     maximum: LIMITS.pageMax,
     default: LIMITS.pageDefault,
@@ -70,8 +70,8 @@ export const ProblemSchema = Type.Object(
     type: Type.String({ description: 'A URN that ends in the code.' }),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ description: 'Stable; decide by this.', enum: Object.keys(ERROR_CODES) }),
-    detail: Type.String({ description: 'For people; may change.' }),
+    code: Type.String({ description: 'Stable: clients decide by it.', enum: Object.keys(ERROR_CODES) }),
+    detail: Type.String({ description: 'For people; its wording may change.' }),
     errors: Type.Optional(
       Type.Array(
         Type.Object(
@@ -91,9 +91,9 @@ export const ProblemSchema = Type.Object(
   { additionalProperties: false, title: 'Problem', description: 'Problem details (RFC 9457).' },
 )
 
-/** What any route may answer, whatever it does: a head may lack its `Host`, or expect what nobody here meets. */
+/** Codes of every route: a request may lack `Host`, or carry an `Expect` that is not supported. */
 const COMMON: readonly ErrorCode[] = ['internal', 'invalid_request', 'expectation_failed']
-/** The account in `Rivulet-Account` may be nobody. */
+/** `invalid_id` and `not_found` are about the account in `Rivulet-Account`. */
 const OF_CALLERS: readonly ErrorCode[] = [
   'invalid_id',
   'not_found',

@@ -1,6 +1,4 @@
-/**
- * The HTTP server: Fastify with our own bounds, errors, ids and log line. Nothing here knows what is served.
- */
+/** The HTTP server: Fastify with Rivulet's limits, errors, request ids and access log. It knows none of the routes. */
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
@@ -18,7 +16,10 @@ import { openWire, receive, refuseConnection } from './wire.ts'
 const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  /** A socket on which nothing moves, neither what it asks nor what it is to be told; who stopped asking was told by then. */
+  /**
+   * A socket without traffic in either direction is closed. Later than a request times out, so that a client that
+   * stopped sending has had its answer by then.
+   */
   connectionTimeoutMs: 40_000,
   /** Above the idle time of common proxies, so that they close first. */
   keepAliveTimeoutMs: 72_000,
@@ -37,7 +38,7 @@ export interface ServerOptions {
   readonly corsOrigins: readonly string[]
 }
 
-/** For answers that are data; pages for people set their own. */
+/** For JSON answers; HTML pages set a policy of their own. */
 const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
@@ -53,7 +54,7 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
     genReqId: requestIds(env),
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseConnection(app.server, error, socket),
-    // An address that cannot be routed: no hook is run for it.
+    // For an address that cannot be routed Fastify runs no hooks, so their work is done here.
     frameworkErrors(error, request, reply) {
       introduce(request, reply)
       reply.raw.once('finish', () => record(request, reply))
@@ -63,7 +64,7 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   app.decorateRequest('caller', undefined)
   app.decorateRequest('stats', undefined)
   app.decorateRequest('sent', undefined)
-  // Schemas describe; what they demand is checked by route.ts, which knows how to say it.
+  // The schemas are for the document; route.ts validates requests, with messages of its own.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(errorHandler(log))
@@ -75,7 +76,7 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   app.addHook('onRequest', welcome)
   app.addHook('onResponse', (request, reply, done) => {
     record(request, reply)
-    // An answer that broke off may still be on its way.
+    // The memory of an answer that broke off is not used again: the socket may still hold it.
     if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
     request.sent = undefined
     done()
@@ -92,7 +93,7 @@ function openServer(env: Env, handle: RequestListener): Server {
       keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
       maxHeaderSize: HTTP_LIMITS.headerBytesMax,
       connectionsCheckingInterval: HTTP_LIMITS.timeoutCheckIntervalMs,
-      // It is asked for in wire.ts, whose refusal says what is missing.
+      // wire.ts checks it instead, and answers with problem details.
       requireHostHeader: false,
     },
     handle,
@@ -102,7 +103,7 @@ function openServer(env: Env, handle: RequestListener): Server {
   return server
 }
 
-/** Before a body is looked at: headers that every answer has; and no address, no further questions. */
+/** Before the body is read: sets the headers of every answer; refuses a faulty head and an unknown address. */
 function welcome(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
   introduce(request, reply)
   done(receive(request.raw) ?? (request.is404 ? notFound() : undefined))
@@ -113,7 +114,7 @@ function introduce(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('x-request-id', request.id)
 }
 
-/** A caller's own id if it is harmless in a log, else one that tells runs of the server apart. */
+/** The client's own `X-Request-Id` if it is safe in a log, else a number after a text that is new in every run. */
 function requestIds(env: Env): (request: IncomingMessage) => string {
   const run = Buffer.from(env.randomBytes(6)).toString('base64url')
   let count = 0

@@ -1,4 +1,4 @@
-/** What operators and their machines ask: alive, ready. Open to whoever reaches the port. */
+/** Probes for health and readiness, open to everybody who reaches the port. */
 
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
@@ -10,7 +10,7 @@ import { problemResponses } from './schemas.ts'
 export interface SystemOptions {
   readonly metrics: Metrics
   readonly version: string
-  /** Nothing when requests can be taken; else why not. */
+  /** Why requests cannot be served now; `undefined` when they can. */
   readonly notReady: () => string | undefined
 }
 
@@ -19,7 +19,7 @@ const RETRY_READY_MS = 1_000
 const status = (...values: string[]) =>
   Type.Object(
     { status: Type.Enum(values), version: Type.String() },
-    { additionalProperties: false, description: 'Done.' },
+    { additionalProperties: false, description: 'The state and the version.' },
   )
 
 export function systemRoutes(app: FastifyInstance, { metrics, version, notReady }: SystemOptions): void {
@@ -31,7 +31,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
       schema: {
         ...common,
         operationId: 'getHealth',
-        summary: 'The process answers',
+        summary: 'Whether the process answers',
         response: { 200: status('ok'), ...problemResponses([], {}) },
       },
     },
@@ -44,7 +44,7 @@ export function systemRoutes(app: FastifyInstance, { metrics, version, notReady 
       schema: {
         ...common,
         operationId: 'getReadiness',
-        summary: 'The log and the store can be reached, and requests are taken',
+        summary: 'Whether the process serves requests: it reaches the log and the store',
         response: { 200: status('ready'), ...problemResponses(['unavailable'], {}) },
       },
     },

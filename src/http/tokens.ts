@@ -13,7 +13,7 @@ const TYPE = 'rivulet-account+jwt'
 const ISSUER = 'rivulet'
 const AUDIENCE = 'rivulet-api'
 const SECRET_BYTES_MIN = 32
-/** Ours have about 230; a longer one costs no work. */
+/** A token has about 230 characters; longer text is refused without being verified. */
 const TOKEN_CHARS_MAX = 1_024
 
 export interface Minted {
@@ -27,9 +27,9 @@ export interface Verified {
 }
 
 export interface Tokens {
-  /** The same account, time and name give the same token, so a repeated request needs none to be stored. */
+  /** The same account, time and name give the same token: for a repeated request it is made again, not stored. */
   mint(accountId: number, name: string, atMs: number): Promise<Minted>
-  /** Throws `unauthorized`, without saying what was wrong. */
+  /** Throws `unauthorized`, without saying what is wrong with the token. */
   verify(token: string): Promise<Verified>
 }
 
@@ -40,7 +40,7 @@ export interface TokenOptions {
 }
 
 export const unauthorized = (): RivuletError =>
-  new RivuletError('unauthorized', 'a valid bearer token is needed')
+  new RivuletError('unauthorized', 'send a valid token or the server key as Authorization: Bearer')
 
 export function createTokens({ env, secret, ttlMs }: TokenOptions): Tokens {
   assert(secret.length >= SECRET_BYTES_MIN, `a token secret has at least ${SECRET_BYTES_MIN} bytes`)

@@ -1,9 +1,9 @@
 /**
- * Bodies and queries against their schemas, field by field. Nothing is coerced in a body; text in a query is a number
- * only if it is written as one. Unknown fields are refused, and every message names the field.
+ * Validates bodies and queries against their schemas, field by field. Values in a body are never coerced; text in a
+ * query is a number only if it is written as one. Unknown fields are refused, and every message names its field.
  *
- * However wrong a value is, telling so takes a bounded time: an array that is too long is not looked into, and of
- * many unknown fields only the first are named.
+ * The work for an invalid value is bounded: the items of an array that is too long are not checked, and of many unknown
+ * fields only the first are named.
  */
 
 import { Compile } from 'typebox/compile'
@@ -17,14 +17,14 @@ const ERRORS_SHOWN_MAX = 10
 type Part = 'body' | 'query'
 
 export interface Validator<T> {
-  /** Gives the value back, typed, or throws `invalid_request`. */
+  /** Returns the value, typed, or throws `invalid_request`. */
   (value: unknown): T
 }
 
 /**
- * Marks the schema of a text that is judged by the code that reads it, which can say what is wrong, and under which
- * code. The pattern and the lengths in the schema are for the document; test/http/document.test.ts holds the two
- * against each other.
+ * Marks the schema of a string that is not checked here but by the code that reads it, which has more exact messages
+ * and codes (such as `invalid_id`). The pattern and the lengths in the schema are for the OpenAPI document only;
+ * test/http/document.test.ts checks that both agree.
  */
 export const READ_BY_HAND = Symbol('read by hand')
 
@@ -36,7 +36,7 @@ interface Field {
   errorsOf(value: unknown): FieldError[]
 }
 
-/** @param schema of a closed object; what it says of its fields together is judged by the code that reads them */
+/** @param schema of an object without additional fields; rules across fields are checked by the code that reads them */
 export function validatorOf<T extends TObject>(schema: T, part: Part): Validator<Static<T>> {
   const fields = fieldsOf(schema, part)
   const names = new Set(fields.map(({ name }) => name))
@@ -94,7 +94,7 @@ function fieldsOf({ properties }: TObject, part: Part): Field[] {
   })
 }
 
-/** What the validator says about one fault; the shape is Ajv's. */
+/** One error of the validator, in the shape that Ajv gives errors. */
 interface SchemaError {
   readonly keyword: string
   readonly instancePath: string
@@ -121,11 +121,14 @@ function refusal(errors: readonly FieldError[]): RivuletError {
   })
 }
 
-/** Written as JSON writes whole numbers; anything else stays text, and is refused. */
+/** The number that a query's text holds, if it is written as in JSON; other text stays text, and is then refused. */
 const numberIn = (text: unknown): unknown =>
   typeof text === 'string' && /^-?(0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text
 
-/** A decimal id that stands at `path`; `wrong` says what should, where that may be something else, too. */
+/**
+ * Parses the decimal id at `path` of a request; throws `invalid_id`.
+ * @param wrong the message where `path` may hold something else than an id, too
+ */
 export function idAt(text: string, path: string, wrong?: string): number {
   try {
     return parseId(text)

@@ -55,7 +55,7 @@ async function write(server: Server, truth: Truth, me: string): Promise<void> {
         truth.follows.set(pair, on)
       }
     } catch (error) {
-      // The server went away in the middle; an answer that says no is another matter.
+      // The server went away during the request; an answer that refuses is a failure of the test.
       if (error instanceof Error && /: \d{3} /.test(error.message)) throw error
       return
     }
@@ -72,7 +72,7 @@ async function listAll(server: Server, path: string, of: string): Promise<any[]>
   }
 }
 
-/** Everything acknowledged is there and counted; what was under way is taken as it is found. */
+/** Checks that everything acknowledged is there and counted; a request under way may have succeeded or not. */
 async function check(server: Server, truth: Truth): Promise<void> {
   const found = new Map<string, number>()
   for (const [i, writer] of writers.entries()) {

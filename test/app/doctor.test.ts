@@ -1,4 +1,4 @@
-/** Doctor finds what is planted: each row of a healthy folder damaged in turn, and the files below them. */
+/** The doctor finds planted faults: each kind of row of a healthy folder is damaged in turn, and the files, too. */
 
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
@@ -84,7 +84,7 @@ async function rowsOf(store: Store, table: TypedTable<any, unknown>): Promise<Ro
   return (await store.scan(table, undefined, 10_000)).filter((row) => row.sort.startsWith(table.prefix))
 }
 
-/** Replaces the value of the first row that `change` gives another one for. */
+/** Replaces the value of the first row for which `change` gives a different one. */
 async function damage<V>(store: Store, table: TypedTable<any, V>, change: (value: V) => V | undefined) {
   for (const row of await rowsOf(store, table)) {
     const value = change(table.decode(row))
@@ -115,7 +115,7 @@ test('a healthy folder is found healthy, twice', async () => {
 const NONE = new Uint32Array(0)
 type Plant = (store: Store) => Promise<unknown>
 
-/** Faults of different rows, planted together; each must be told. */
+/** Faults of different rows, planted together; the doctor must report each of them. */
 const PLANTED: Record<string, readonly (readonly [RegExp, Plant])[]> = {
   store: [
     [
@@ -124,9 +124,9 @@ const PLANTED: Record<string, readonly (readonly [RegExp, Plant])[]> = {
     ],
   ],
   accounts: [
-    [/^number \d+ is of no account/, (store) => damage(store, numbersTable, () => ({ id: 12_345 }))],
+    [/^number \d+ belongs to no account/, (store) => damage(store, numbersTable, () => ({ id: 12_345 }))],
     [
-      /^account \d+ is called ext:nobody, which is of nobody/,
+      /^account \d+ has the external id nobody, which belongs to no account/,
       (store) => damage(store, accountsTable, (account) => ({ ...account, externalId: 'nobody' })),
     ],
   ],
@@ -199,7 +199,7 @@ test.each(Object.keys(PLANTED))('planted: faults of %s', async (group) => {
 test('a feed that lacks a post is found by reading it', async () => {
   const data = copyOfHealthy()
   const ports = await openFolder(data)
-  // The kind that timelines go by says "for its author only"; the post itself is public.
+  // The kind in the outbox says "for its author only", while the post itself is public.
   const byStar = (await rowsOf(ports.store, outboxTable)).map((row) =>
     outboxTable.row(row, LATER, { on: true, kind: 4 }),
   )
@@ -222,7 +222,7 @@ test('a flipped bit in the log is found and named', async () => {
   expect(finding.examples[0]).toContain(path)
 })
 
-test('no folder, a folder in use', async () => {
+test('a folder that does not exist, or is in use, is refused', async () => {
   await expect(findings(join(tempFolder(), 'nothing'))).rejects.toMatchObject({ code: 'config_invalid' })
   const data = copyOfHealthy()
   const ports = await openFolder(data)

@@ -1,4 +1,4 @@
-/** Data folders for tests: opened, filled from text, and read back as people would describe them. */
+/** Data folders for tests: opens them, imports text into them, and describes their content in a readable form. */
 
 import { readConfig } from '../../src/app/config/config.ts'
 import type { Config } from '../../src/app/config/settings.ts'
@@ -33,7 +33,7 @@ export const fail = (error: unknown): never => {
   throw error
 }
 
-/** Small, for one folder. */
+/** Options for one small folder. */
 export const configOf = (data: string): Config =>
   readConfig({ flags: { data, timelinesMib: '16', logRetentionHours: '1' } }).config
 
@@ -67,7 +67,7 @@ export interface Imported {
   readonly posts: { added: number; known: number }
   /** Rows left out, by kind. */
   readonly bad: Record<string, number>
-  /** Rows that say nothing new, by kind. */
+  /** Rows that add nothing, by kind. */
   readonly noted: Record<string, number>
   readonly notices: string[]
 }
@@ -108,7 +108,7 @@ async function sourceOf(text: Text, options: Partial<CsvFiles>): Promise<ImportS
   return csvSource({ mutual: false, header: 'auto', ...files, ...options })
 }
 
-/** Imports what is given as the content of files. */
+/** Imports texts as the content of files. */
 export async function importText(
   data: string,
   text: Text,
@@ -123,7 +123,7 @@ export interface ReadText extends Pick<Imported, 'bad' | 'noted' | 'notices'> {
   readonly posts: number
 }
 
-/** Reads what is given as the content of files, as an import does before it writes anything. */
+/** Reads texts as the content of files, as an import does before it writes anything. */
 export async function readText(text: Text, options: Partial<CsvFiles> = {}): Promise<ReadText> {
   const notices: string[] = []
   const notice = (line: string) => void notices.push(line)
@@ -136,7 +136,7 @@ export async function readText(text: Text, options: Partial<CsvFiles> = {}): Pro
   return { edges, posts, bad, noted, notices }
 }
 
-/** Everything that an import makes, under names that do not depend on when and in which order it ran. */
+/** Everything that an import creates, under names that do not depend on the time and the order of imports. */
 export const describeWorld = (data: string) =>
   withRivulet(data, async (rivulet, { store }) => {
     const names = new Map<number, string>()

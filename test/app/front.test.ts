@@ -1,4 +1,4 @@
-/** What stands at the address itself, and who sees the metrics and the document. */
+/** The start page, and who may see the metrics and the documents. */
 
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
@@ -15,7 +15,7 @@ const open = async (options: Partial<ApiOptions> = {}): Promise<World> => (world
 
 const asJson = { headers: { accept: 'application/json' } }
 
-test('people get a page that says what this is, and asks for nothing else', async () => {
+test('browsers get a page that loads no other files', async () => {
   const { call } = await open({ role: 'api' })
   const { status, headers, text } = await call('GET', '/')
   expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
@@ -63,7 +63,7 @@ test.each([
   ['application/json;q=0.5, text/html', 'text/html'],
   ['application/json;q=0', 'text/html'],
   ['application/json;q=nonsense, ,;;=', 'text/html'],
-])('who accepts %s gets %s', async (accept, type) => {
+])('a client that accepts %s gets %s', async (accept, type) => {
   const { headers } = await (await open()).call('GET', '/', { headers: { accept } })
   expect(headers.get('content-type')).toContain(type)
 })
@@ -77,7 +77,7 @@ test('HEAD has the same headers and no body, other methods are refused', async (
   expect(await call('POST', '/')).toMatchObject({ status: 405, json: { code: 'method_not_allowed' } })
 })
 
-test('commands name the address that was asked, and nothing that a shell would run', async () => {
+test('commands name the address of the request, and hold nothing from it that a shell would run', async () => {
   const { api } = await open()
   const page = async (headers: Record<string, string>) => (await api.app.inject({ url: '/', headers })).body
   expect(await page({ host: 'rivulet.example:81' })).toContain('http://rivulet.example:81/api/v1/')
@@ -103,7 +103,7 @@ const shown = {
   reply_to: '2',
 } as unknown as ShownPost
 
-test('the demo world is shown where it is asked for, and all of it as text', async () => {
+test('the demo world is shown where that is asked for, with everything escaped', async () => {
   const posts = [shown, { ...shown, original: { ...shown, content: null } }] as ShownPost[]
   const { call } = await open({ demo: async () => ({ token: 'the-token', posts }) })
   const { text } = await call('GET', '/')
@@ -115,7 +115,7 @@ test('the demo world is shown where it is asked for, and all of it as text', asy
   expect((await call('GET', '/', asJson)).text).not.toContain('the-token')
 })
 
-test('a demo world that is not there, or cannot be read, leaves the page', async () => {
+test('the page is served without a demo world, and when its feed cannot be read', async () => {
   const absent = await (await open({ demo: async () => undefined })).call('GET', '/')
   expect([absent.status, absent.text.includes('@guest')]).toEqual([200, false])
   await world?.close()
@@ -161,7 +161,7 @@ test.each([
   for (const path of paths) expect(text).not.toContain(`href="${path.slice(1)}"`)
 })
 
-test('metrics that are apart are on their own server only, behind the key if wanted', async () => {
+test('with `metricsApart`, metrics are on their own server only, behind the key if wanted', async () => {
   const { api, call } = await open({ metricsApart: true, metricsFor: 'key' })
   expect((await call('GET', '/metrics', { as: SERVER_KEY })).status).toBe(404)
   expect((await call('GET', '/', asJson)).json.links).not.toHaveProperty('metrics')
@@ -172,14 +172,14 @@ test('metrics that are apart are on their own server only, behind the key if wan
   const numbers = await ask('/metrics', SERVER_KEY)
   expect(numbers?.statusCode).toBe(200)
   expect(numbers?.headers['content-type']).toMatch(/^text\/plain; version=/)
-  // What is asked there is no request of the API.
+  // Requests to that server are not counted among those of the API.
   expect(/route="other",status="4\w\w"\} (\d+)/.exec(numbers?.body ?? '')?.[1]).toBe('1')
   for (const path of ['/', '/api/v1/feed', '/docs', '/healthz'])
     expect((await ask(path, SERVER_KEY))?.statusCode).toBe(404)
   await metricsApp?.close()
 })
 
-test('the page of the document is ours: title, logo and first steps', async () => {
+test('the page of the document has Rivulet’s title, logo and first steps', async () => {
   const { call } = await open()
   const page = (await call('GET', '/docs/')).text
   expect(page).toContain('<title>Rivulet API</title>')

@@ -1,4 +1,4 @@
-/** Log lines on their way: whoever reads them, or does not, they hold up nobody, and what is missing is told. */
+/** Log output: a reader that stalls or goes away holds up nobody, and dropped lines are reported. */
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
@@ -15,7 +15,7 @@ let root: string
 beforeAll(() => void (root = mkdtempSync(join(tmpdir(), 'rivulet-log-'))))
 afterAll(() => rmSync(root, { recursive: true }))
 
-/** As a process has it whose stderr is a pipe. */
+/** The output of a process whose stderr is a pipe. */
 function openPipe(name: string): { reader: number; writer: number } {
   const path = join(root, name)
   execFileSync('mkfifo', [path])
@@ -36,7 +36,7 @@ function open(fd: number, waitingMax = 10_000_000) {
 
 const line = (n: number) => `${JSON.stringify({ n, text: 'x'.repeat(80) })}\n`
 
-test('a reader that stands still is tried again ever more seldom, and gets everything in the end', async () => {
+test('writes to a stalled reader are repeated at growing intervals, and in the end it gets everything', async () => {
   const { reader, writer } = openPipe('still')
   const { out, waitsMs } = open(writer)
   const lines = Array.from({ length: 5_000 }, (_, n) => line(n))
@@ -59,7 +59,7 @@ test('a reader that stands still is tried again ever more seldom, and gets every
   closeSync(writer)
 })
 
-test('beyond what may wait, lines are left out and counted', async () => {
+test('lines beyond the limit of waiting ones are left out and counted', async () => {
   const { reader, writer } = openPipe('bounded')
   const { out, waitsMs } = open(writer, 2_000)
   while (waitsMs.length === 0) {
@@ -72,7 +72,7 @@ test('beyond what may wait, lines are left out and counted', async () => {
   closeSync(writer)
 })
 
-test('a disk that is full loses lines, and the log goes on', async () => {
+test('a full disk loses lines, and the log goes on', async () => {
   const { out } = open(openSync('/dev/full', 'w'))
   for (let n = 0; n < 3; n++) out.write(line(n))
   await out.drained()

@@ -1,4 +1,4 @@
-/** A deployment goes from a folder to engines and back, and stays what it is. */
+/** A deployment is moved from a folder to engines and back, and keeps all its data. */
 
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
@@ -52,7 +52,7 @@ async function withEngine<T>(
   }
 }
 
-/** A dozen people who follow each other in part, and post. */
+/** A dozen people, some of whom follow each other and post. */
 async function populate({ graph, feed }: Rivulet): Promise<number[]> {
   const people: number[] = []
   for (let i = 0; i < 12; i++)
@@ -75,7 +75,7 @@ async function feeds({ feed }: Rivulet, people: readonly number[]): Promise<numb
   return all
 }
 
-test('a deployment moves to engines and back, with everything that it is', { timeout: 240_000 }, async () => {
+test('a deployment moves to engines and back, with all its data and keys', { timeout: 240_000 }, async () => {
   const home = tempFolder()
   const { folder, engines } = configOf(join(home, 'data'))
   const options = { env, onFatal: fail, onNotice: quiet, progress: noProgress }
@@ -93,7 +93,7 @@ test('a deployment moves to engines and back, with everything that it is', { tim
     expect(log.epoch).toBe(2)
     expect(await openKeys(notes, env, undefined)).toMatchObject({ serverKey: before.keys.serverKey })
     expect(await feeds(rivulet, before.people)).toEqual(before.feeds)
-    // What happens now is above all that came along.
+    // New events have higher versions than all rows that were moved.
     await rivulet.graph.commands.follow(before.people[0], before.people[1])
     await rivulet.graph.commands.createAccount({ handle: 'newcomer' })
     const { id } = await rivulet.feed.commands.post(before.people[1], { content: 'from the engines' })
@@ -102,7 +102,7 @@ test('a deployment moves to engines and back, with everything that it is', { tim
     expect(page.items[0].id).toBe(id)
     return feeds(rivulet, before.people)
   })
-  // It is not moved a second time, nowhere.
+  // It cannot be moved a second time.
   await expect(move({ ...options, config: engines, to: 'engines' })).rejects.toMatchObject({
     code: 'config_invalid',
   })
@@ -118,7 +118,7 @@ test('a deployment moves to engines and back, with everything that it is', { tim
   expect(isWell).toBe(true)
 })
 
-test('a move into what is not empty is refused', { timeout: 120_000 }, async () => {
+test('a move into a place with data is refused', { timeout: 120_000 }, async () => {
   const home = tempFolder()
   const { folder, engines } = configOf(join(home, 'data'))
   await withEngine(folder, async ({ graph }) => graph.commands.createAccount({ handle: 'ann' }))
@@ -131,12 +131,12 @@ test('a move into what is not empty is refused', { timeout: 120_000 }, async () 
 })
 
 test(
-  'a second keyspace for a topic with events is refused, and one in place of a lost one gets its rows again',
+  'a second keyspace for a topic with events is refused; with --rebuild, a new one gets the rows of a lost one',
   { timeout: 120_000 },
   async () => {
     const { engines } = configOf(join(tempFolder(), 'data'))
     await migratePorts({ env, config: engines, onNotice: quiet })
-    // Again, with nothing to do, also once there are events.
+    // A repeated migration has nothing to do, also once there are events.
     await migratePorts({ env, config: engines, onNotice: quiet })
     const { people, before } = await withEngine(engines, async (rivulet) => {
       const made = await populate(rivulet)

@@ -1,4 +1,4 @@
-/** Engines that are spoken to encrypted, with certificates of an authority of one's own, and with passwords. */
+/** Engines with TLS, under certificates of an authority of one's own, and with passwords. */
 
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const env = createRealEnv()
 const engines: Engine[] = []
 let ports: number[]
 
-/** An authority, and a certificate of it for this machine. */
+/** Makes an authority, and a certificate of it for this machine. */
 function makeCertificates(): void {
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
   openssl(
@@ -66,7 +66,7 @@ function makeCertificates(): void {
   )
 }
 
-/** Beside the open door, which the tools need, one that is locked. */
+/** Beside its open port, which the tools need, each engine gets one with TLS and a login. */
 const secureKafka: EngineDefinition = {
   ...kafka,
   async prepare(...args) {

@@ -1,4 +1,4 @@
-/** What a server says once it is ready: addresses that are there, and no secret. */
+/** The announcement of a server that is ready: only addresses that exist, and no secret. */
 
 import { expect, test } from 'vitest'
 import { urlOf } from '../../src/app/server/compose.ts'
@@ -17,7 +17,7 @@ function said(environment: Record<string, string>, more: Partial<Readiness> = {}
   return lines.join('\n')
 }
 
-test('the line that says so names the address itself', () => {
+test('the first line names the address', () => {
   for (const [host, url] of [
     ['127.0.0.1', 'http://127.0.0.1:8080'],
     ['0.0.0.0', 'http://localhost:8080'],
@@ -26,7 +26,7 @@ test('the line that says so names the address itself', () => {
     expect(said({ RIVULET_HOST: host }).split('\n')[0]).toBe(`Rivulet 1.2.3 is ready: ${url}`)
 })
 
-test('addresses that are not there are not named', () => {
+test('addresses that are not served are not named', () => {
   expect(said({})).toMatch(/documentation .*\/docs\n.*metrics {2}http:\/\/127.0.0.1:8080\/metrics/)
   expect(said({ RIVULET_DOCS: 'off' })).not.toContain('/docs')
   expect(said({ RIVULET_METRICS: 'off' })).not.toContain('metrics')

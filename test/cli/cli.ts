@@ -1,4 +1,4 @@
-/** The command as a process of its own, in an environment without anybody's settings. */
+/** Runs the command as a process of its own, in an environment without settings. */
 
 import {
   type ChildProcess,
@@ -29,7 +29,7 @@ export interface Started {
   says(text: string): Promise<string>
 }
 
-/** With these settings alone, whatever is set here. */
+/** An environment with these settings only, whatever the environment of the tests has. */
 export function launch<C extends ChildProcess>(
   args: readonly string[],
   settings: Record<string, string>,
@@ -71,7 +71,7 @@ export const run = (args: readonly string[], settings?: Record<string, string>):
 export interface Server extends Started {
   readonly url: string
   readonly serverKey: string
-  /** Ends it cleanly. */
+  /** Ends the process cleanly. */
   stop(): Promise<Ended>
   kill(): Promise<Ended>
 }

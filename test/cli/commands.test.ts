@@ -43,7 +43,7 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
     /^rivulet: config_invalid: .*RIVULET_POTR; did you mean RIVULET_PORT\?\n$/,
   ],
   [
-    'a secret for a flag that there is not',
+    'a secret for a flag that does not exist',
     ['serve', '--server-key=hunter2hunter2'],
     {},
     2,
@@ -51,18 +51,18 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
   ],
   ['nothing to import', ['import'], {}, 2, /name a file with --edges or --posts\n$/],
   [
-    'a file that is not there',
+    'a file that does not exist',
     ['import', '--edges', '/no/such'],
     {},
     1,
     /^rivulet: import_invalid: \/no\/such cannot be read .*\n$/,
   ],
   [
-    'a folder that is none',
+    'a folder that does not exist',
     ['doctor', '--data', '/no/such'],
     {},
     2,
-    /^rivulet: config_invalid: \/no\/such is no data folder of Rivulet; .*\n$/,
+    /^rivulet: config_invalid: \/no\/such is not a data folder of Rivulet; .*\n$/,
   ],
 ])('refused: %s', async (_name, args, settings, code, stderr) => {
   const ended = await run(args, settings)
@@ -70,7 +70,7 @@ test.each<[string, string[], Record<string, string>, number, RegExp]>([
   expect(ended.stderr).toMatch(stderr)
 })
 
-test('a folder of a newer format is refused in one line; with debug, it is said where', async () => {
+test('a folder of a newer format is refused in one line; with debug, a stack follows', async () => {
   const data = newFolder()
   mkdirSync(data)
   writeFileSync(join(data, 'format.json'), '{"format":99}')
@@ -107,7 +107,7 @@ test('serve says when it is ready, owns its folder, and ends cleanly', async () 
   expect(existsSync(join(data, 'owner.json'))).toBe(false)
 })
 
-/** A write whose head has arrived, and whose body is still to come. */
+/** Opens a write whose head is sent and whose body is not. */
 async function begin(url: string): Promise<ClientRequest> {
   const sent = request(`${url}/api/v1/accounts`, {
     method: 'POST',
@@ -139,7 +139,7 @@ test('a request under way is answered before the end, a second signal does not w
   const never = await begin(stubborn.url)
   never.on('error', () => undefined)
   stubborn.child.kill('SIGTERM')
-  // Two that come together are one wish.
+  // Two signals that come together count as one.
   await pause(700)
   stubborn.child.kill('SIGTERM')
   // A clean end, which waits for the request, would be 0.
@@ -182,7 +182,7 @@ test('the server key is made once, kept for the owner, and never printed or logg
   }
 })
 
-/** All lines that are to be typed, in one shell, as they stand. @returns what each curl answered */
+/** Runs all commands of a text in one shell, unchanged. @returns the answer of each curl */
 function typed(said: string): Record<string, unknown>[] {
   const lines = said.split('\n').filter((line) => line.startsWith('  curl ') || line.startsWith('  export '))
   const script = lines
@@ -196,13 +196,13 @@ function typed(said: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-test('the demo world is loaded once; what it prints works as it stands, and shows in the page', async () => {
+test('the demo world is loaded once; its printed commands work unchanged, and show on the start page', async () => {
   const data = newFolder()
   let posts = 0
   for (const isFirst of [true, false]) {
     const server = await serve(data, ['--demo'])
     const said = await server.says('and read again:')
-    // The token stands there once, whatever is done with it.
+    // The token is printed once, however many commands use it.
     expect(said.split('\n').filter((line) => line.includes('eyJ'))).toHaveLength(1)
     const [before, posted, followed, after, ...rest] = typed(said)
     expect(rest).toEqual([])
@@ -226,7 +226,7 @@ test('the demo world is loaded once; what it prints works as it stands, and show
     if (isFirst) posts = account.posts_count
     expect(account.posts_count).toBe(posts)
     const { code, stderr } = await server.stop()
-    // It may tell of timelines that it makes anew.
+    // A notice about rebuilt timelines is allowed.
     expect([code, stderr]).toEqual([0, expect.not.stringMatching(/"level":[56]0|secret\.key/)])
   }
   const quiet = await serve(data)
@@ -237,7 +237,7 @@ test('the demo world is loaded once; what it prints works as it stands, and show
   expect(doctor.code).toBe(0)
 })
 
-test('somebody else’s folder gets no demo world, and its guest is shown to nobody', async () => {
+test('a folder with other data gets no demo world, and an account named guest in it is not shown', async () => {
   const data = newFolder()
   const headers = { authorization: `Bearer ${SERVER_KEY}`, 'content-type': 'application/json' }
   const first = await serve(data)
@@ -257,7 +257,7 @@ test('somebody else’s folder gets no demo world, and its guest is shown to nob
   await server.stop()
 })
 
-test('the page at the address has commands that work, with the key of the folder', async () => {
+test('the commands on the start page work, with the server key of the folder', async () => {
   const data = newFolder()
   const started = start(['serve', '--data', data, '--port', '0'])
   const url = /is ready: (\S+)/.exec(await started.says('server key'))?.[1] ?? ''
@@ -276,7 +276,7 @@ test('the page at the address has commands that work, with the key of the folder
   await started.ended
 })
 
-test('a line of the log says where it listens, and as what', async () => {
+test('a line of the log has the address and the role of the server', async () => {
   const data = newFolder()
   const args = ['serve', '--data', data, '--port', '0', '--metrics-port', '0']
   const started = start(args, { RIVULET_LOG_LEVEL: 'info' })
@@ -325,18 +325,18 @@ test('metrics have their own port, the document is for the key alone, and a port
   expect(await server.stop()).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('import prints what it did; musae-github comes at speed', async (context) => {
+test('import prints a summary; musae-github is imported fast', async (context) => {
   if (!existsSync(MUSAE)) return context.skip('../shared/data/musae-github is not here')
   const ended = await run(['import', '--edges', MUSAE, '--mutual', '--data', newFolder()])
   expect(ended.code).toBe(0)
   expect(ended.stdout).toMatch(/^accounts +37,700 new, 0 known\nfollows +578,006 new, 0 known\n/)
   // Progress follows on a slow machine.
   expect(ended.stderr).toMatch(
-    /^into .*\nedges\.csv:1: taken for a header: follower is "id_1", followee "id_2"; --no-header makes it an edge\n/,
+    /^importing into .*\nedges\.csv:1: taken for a header: follower is "id_1", followee "id_2"; --no-header makes it an edge\n/,
   )
 })
 
-test('import ends with 0 when all was taken, 3 when rows were left out, 1 when nothing was, 2 for slips', async () => {
+test('import ends with 0 if all rows were imported, 3 if some were left out, 1 if none was valid, 2 for wrong usage', async () => {
   const files = { clean: 'ada,bob\n\nada,bob\n', mixed: 'ada,bob\n#\ncyd\n', none: 'ada\nbob\n', empty: '' }
   const pathOf = (name: string) => join(root, `${name}.csv`)
   for (const [name, text] of Object.entries(files)) writeFileSync(pathOf(name), text)

@@ -1,4 +1,4 @@
-/** A server that is told to end lets answers go out to readers who take their time. */
+/** A server that is asked to end waits until slow clients have read their answers. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -28,7 +28,7 @@ test('every answer begun before SIGTERM arrives whole', { timeout: 60_000 }, asy
   const content = '界'.repeat(5_000)
   for (let i = 0; i < 50; i++) await call('/posts', { content }, { 'rivulet-account': id })
 
-  // More than the buffers of the system hold, and nobody reads for a while.
+  // More than the system's buffers hold, while the client reads nothing for a while.
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
   socket.pause()
   const request = `GET /api/v1/feed?limit=50 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SERVER_KEY}\r\nRivulet-Account: ${id}\r\n\r\n`
@@ -50,7 +50,7 @@ test('every answer begun before SIGTERM arrives whole', { timeout: 60_000 }, asy
   for (const { length, arrived } of pages) expect(arrived).toBe(length)
 })
 
-/** How long each answer says it is, and how much of it arrived. */
+/** The announced length of each answer, and how much of it arrived. */
 function pagesIn(bytes: Buffer): { length: number; arrived: number }[] {
   const pages: { length: number; arrived: number }[] = []
   for (let at = 0; at < bytes.length;) {

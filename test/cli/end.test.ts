@@ -1,4 +1,4 @@
-/** A server that is told to end does, whatever has become of those who read its log, and of its folder. */
+/** A server that is asked to end does so, even if the reader of its log or its folder is gone. */
 
 import { once } from 'node:events'
 import { mkdtempSync, openSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ async function serving(data: string): Promise<{ server: Started; url: string }> 
   return { server, url: /(http:\/\/[\d.]+:\d+)/.exec(said)?.[1] ?? '' }
 }
 
-/** Each logs a line. */
+/** Sends requests, each of which logs a line. */
 async function flood(url: string, requests: number): Promise<void> {
   for (let sent = 0; sent < requests; sent += AT_ONCE) {
     await Promise.all(
@@ -36,7 +36,7 @@ const exited = ({ child }: Started) =>
     else child.once('exit', () => resolve())
   })
 
-test('the reader of its log goes, its folder is removed, and it is told to end, all at once', async () => {
+test('the reader of its log goes away, its folder is removed, and it is asked to end, all at once', async () => {
   const data = join(root, 'gone')
   const { server, url } = await serving(data)
   const flooding = flood(url, REQUESTS).catch(() => undefined)
@@ -48,7 +48,7 @@ test('the reader of its log goes, its folder is removed, and it is told to end, 
   await flooding
 })
 
-test('the reader of its log stands still', async () => {
+test('the reader of its log stalls', async () => {
   const { server, url } = await serving(join(root, 'still'))
   server.child.stderr.removeAllListeners('data')
   server.child.stderr.pause()
@@ -63,11 +63,11 @@ test('the reader of its log stands still', async () => {
 test.each<[string, number | 'pipe']>([
   ['a disk that is full', openSync('/dev/full', 'w')],
   ['a reader that has gone', 'pipe'],
-])('a start that fails ends with 1, whatever its log has: %s', async (_, stderr) => {
+])('a start that fails ends with 1, whatever its log is: %s', async (_, stderr) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const port = String((taken.address() as AddressInfo).port)
-  // A variable that is none of ours is told of, so that there is something to log.
+  // An unknown variable is reported, so that there is something to log.
   const child = launch(
     ['serve', '--data', join(root, `failed-${String(stderr)}`), '--port', port],
     { RIVULET_SERVICE_HOST: '10.0.0.1', RIVULET_LOG_LEVEL: 'info' },

@@ -1,4 +1,4 @@
-/** The start file, by itself: which Node it takes, and that it says so before it loads anything. */
+/** The start file: it checks the version of Node before it loads anything else. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -20,7 +20,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(checkout, { recursive: true, force: true }))
 
-/** As if this were that version of Node. */
+/** Runs the start file as if under this version of Node. */
 function startOn(version: string) {
   const versions = `{ value: { ...process.versions, node: '${version}' } }`
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', ${versions})`
@@ -34,7 +34,7 @@ test('a checkout that is not built says how to build it', () => {
 })
 
 test.each(['12.22.0', '18.20.0', '20.15.1', '20.18.3', '21.7.3', '22.11.0', '23.11.1'])(
-  'Node %s is told which is needed, in one line',
+  'under Node %s, one line says which version is needed',
   (version) => {
     const stderr = `rivulet: needs Node ${engines.node}, and this is ${version}\n`
     expect(startOn(version)).toEqual({ status: 1, stdout: '', stderr })
@@ -42,7 +42,7 @@ test.each(['12.22.0', '18.20.0', '20.15.1', '20.18.3', '21.7.3', '22.11.0', '23.
 )
 
 test.each(['20.19.0', '20.20.2', '22.12.0', '22.22.0', '24.0.0', '25.1.0', '26.0.0'])(
-  'Node %s will do',
+  'Node %s is accepted',
   (version) => {
     expect(startOn(version).stderr).toBe(UNBUILT)
   },

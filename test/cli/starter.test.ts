@@ -1,4 +1,4 @@
-/** Whether npm, which runs a script, waits for what it starts. */
+/** Whether npm waits for the process that its script starts. */
 
 import { expect, test } from 'vitest'
 import { isWaitedFor } from '../../src/cli/starter.ts'

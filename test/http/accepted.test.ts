@@ -1,4 +1,4 @@
-/** A store that goes away once a write is in the log: the write is not told as failed, and a retry finds it. */
+/** A store that fails once a write is in the log: the write is never reported as failed, and a retry finds it. */
 
 import { expect, test } from 'vitest'
 import { RivuletError } from '../../src/core/errors.ts'
@@ -10,7 +10,7 @@ import type { Store } from '../../src/ports/store/store.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import { createWorld } from './world.ts'
 
-test('what was accepted is never told as failed', async () => {
+test('an accepted write is never reported as failed', async () => {
   const env = createRealEnv()
   const log = createMemoryLog({ env, partitions: 1 })
   const inner = createMemoryStore({ env })
@@ -21,7 +21,7 @@ test('what was accepted is never told as failed', async () => {
       if (state.failing) throw new RivuletError('unavailable', 'the store is away')
       return inner.get(keys)
     },
-    // The rows stand before the writer goes on; what it reads then is what fails.
+    // The rows are written before the writer goes on; only its reads afterwards fail.
     async write(rows) {
       await inner.write(rows)
       if (state.failAfterAppend && rows.some(({ table }) => table.name === 'accounts')) state.failing = true
@@ -53,7 +53,7 @@ test('what was accepted is never told as failed', async () => {
   const first = await put('one')
   expect(first.json).toMatchObject({ status: 504, code: 'outcome_unknown', retriable: true })
   state.failAfterAppend = false
-  // Before anything was appended, it is plainly not there.
+  // Before anything was appended, the write has simply failed.
   const refused = await world.call('GET', `/api/v1/accounts/ext:nobody`, { as: ann.token })
   expect(refused.json).toMatchObject({ status: 503, code: 'unavailable' })
   state.failing = false

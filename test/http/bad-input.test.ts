@@ -1,4 +1,4 @@
-/** What callers should not send: each a clear 4xx that names the place, and nothing changed. */
+/** Invalid input: each gets a clear 4xx that names the place, and changes nothing. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
@@ -115,7 +115,7 @@ describe('JSON', () => {
     refused(reply, 'invalid_request', path)
   })
 
-  it('that looks dangerous and is not', async () => {
+  it('that looks dangerous and is harmless', async () => {
     const custom = { constructor: 'x', prototype: 1, 'a"b\\': ['{', '}', '"', { '}': ']' }] }
     const made = await v1('POST', '/posts', alice.token, { custom })
     expect(made.json.custom).toEqual(custom)
@@ -143,7 +143,7 @@ describe('queries', () => {
     },
   )
 
-  it('fields nobody knows', async () => {
+  it('unknown fields', async () => {
     refused(await v1('GET', '/feed?__proto__=1', alice.token), 'invalid_request', 'query.__proto__')
     refused(await v1('GET', '/feed?limits=5', alice.token), 'invalid_request', 'query.limits')
     refused(await v1('GET', '/feed?fields=all', alice.token), 'invalid_request', 'query.fields')
@@ -206,7 +206,7 @@ describe('ids', () => {
     },
   )
 
-  it('external ones that cannot be', async () => {
+  it('external ones that are not valid', async () => {
     for (const id of ['ext:', 'ext:a%00b', `ext:${'x'.repeat(129)}`, 'ext:a%0Ab']) {
       const reply = await v1('GET', `/accounts/${id}`, alice.token)
       expect(reply.status).toBe(400)
@@ -229,7 +229,7 @@ describe('ids', () => {
     expect(long.status).toBeGreaterThanOrEqual(400)
   })
 
-  it('of nobody', async () => {
+  it('of accounts that do not exist', async () => {
     for (const path of [
       '/posts/5',
       '/accounts/5',
@@ -281,7 +281,7 @@ describe('people', () => {
       refused(await v1('POST', '/accounts', SERVER_KEY, { display_name }), 'invalid_request', '/display_name')
   })
 
-  it('have handles that cannot be', async () => {
+  it('have handles that are not valid', async () => {
     for (const handle of ['', 'a b', '.x', 'x'.repeat(31), 'é'])
       refused(await v1('POST', '/accounts', SERVER_KEY, { handle }), 'invalid_request', '/handle')
     const role = await v1('POST', '/accounts', SERVER_KEY, { handle: 'ok', role: 'admin', id: '1' })
@@ -310,7 +310,7 @@ describe('operators', () => {
     refused(await v1('PATCH', '/admin/policy', SERVER_KEY, body), 'invalid_request', path)
   })
 
-  it('a policy that contradicts the one that stands', async () => {
+  it('a policy that contradicts the current one', async () => {
     const patch = (body: object) => v1('PATCH', '/admin/policy', SERVER_KEY, body)
     refused(await patch({ active_hours: 30 * 24 + 1 }), 'conflict', '/active_hours')
     await patch({ active_hours: 48 })
@@ -335,11 +335,11 @@ describe('addresses and methods', () => {
     refused(await world.call('GET', '/api/v1/accounts/%zz'), 'invalid_request')
   })
 
-  it('take no longer than they may', () => {
+  it('have time limits', () => {
     const { server } = world.api.app
     expect(server.headersTimeout).toBe(10_000)
     expect(server.requestTimeout).toBe(30_000)
-    // Who stops in the middle of a request is told so before the connection is cut.
+    // A client that stops in the middle of a request gets its answer before the connection is cut.
     expect(server.timeout).toBeGreaterThan(server.requestTimeout + 2_000)
     expect(server.maxConnections).toBeGreaterThan(0)
   })

@@ -1,4 +1,4 @@
-/** However wrong a body is, telling so takes bounded work and gives a short answer. */
+/** The refusal of an invalid body takes bounded work and is short. */
 
 import Type from 'typebox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ function refusalOf(task: () => unknown): RivuletError {
   throw new Error('was not refused')
 }
 
-/** `of`, which counts how often somebody looks at one of its fields or items. */
+/** Wraps `of` and counts how often one of its fields or items is read. */
 function watched<T extends object>(of: T): { value: T; looks: () => number } {
   let looks = 0
   const value = new Proxy(of, {
@@ -42,7 +42,7 @@ describe('a validator', () => {
   it.each<[string, unknown]>([
     ['wrong', 1],
     ['good', '1'],
-  ])('looks at no item of an array that is too long, of %s ones', (_name, item) => {
+  ])('reads no item of an array that is too long, of %s items', (_name, item) => {
     const { value, looks } = watched(Array.from({ length: 250_000 }, () => item))
     const { errors } = refusalOf(() => validate({ ids: value }))
     expect(errors?.map(({ path }) => path)).toEqual(['/ids'])
@@ -55,7 +55,7 @@ describe('a validator', () => {
     expect(errors?.[0].path).toBe('/ids/0')
   })
 
-  it('looks at the first unknown fields only', () => {
+  it('reads only the first unknown fields', () => {
     const names = Array.from({ length: 5_000 }, (_, i) => [`name${i}`, 1])
     const { value, looks } = watched(Object.fromEntries(names))
     const { errors } = refusalOf(() => validate(value))
@@ -74,7 +74,7 @@ describe('JSON', () => {
     ['names', `{${many('"n#":1')}}`, ''],
     ['names deep down', `{"custom":[{${many('"n#":1')}}]}`, '/custom/0'],
     ['brackets', '[]'.repeat(50_000), ''],
-  ])('of too many %s is refused before it is parsed, where the rest is no JSON, too', (_name, text, path) => {
+  ])('with too many %s is refused before it is parsed, even if the rest is not JSON', (_name, text, path) => {
     const { errors } = refusalOf(() => parseJson(Buffer.from(`${text}, and no JSON`)))
     expect(errors?.[0].path).toBe(path)
     expect(errors?.[0].message).toContain(String(LIMITS.customBytesMax))
@@ -93,7 +93,7 @@ describe('an answer', () => {
 
   const send = (raw: string) => world.call('POST', '/api/v1/posts', { as: alice.token, raw })
 
-  it('does not give long names back', async () => {
+  it('does not repeat long names', async () => {
     const long = 'x'.repeat(200_000)
     for (const raw of [`{"${long}":1}`, `{"custom":{"${long}":1,"${long}":2}}`]) {
       const reply = await send(raw)

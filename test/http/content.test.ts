@@ -1,4 +1,4 @@
-/** What types a body may have, and that nothing is no body, whatever its type. */
+/** The types that a body may have; an empty body counts as none, whatever its type. */
 
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -17,7 +17,7 @@ afterAll(() => world.close())
 
 type Framing = 'announced' | 'chunked' | 'unannounced'
 
-/** A request by hand: no client library has its way with the headers. */
+/** A request as raw text, so that no client library changes its headers. */
 function requestOf(
   method: string,
   path: string,
@@ -51,7 +51,7 @@ interface Sending {
 
 const LAST = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'
 
-/** The statuses of all that is asked on one connection, which ends with a good request: it was not cut before. */
+/** The statuses of requests on one connection. The last request is good, to show that the connection was not cut. */
 async function statusesOf(...requests: string[]): Promise<number[]> {
   const text = await world.raw(requests.join('') + LAST)
   return [...text.matchAll(/^HTTP\/1\.1 (\d+)|(?<=})HTTP\/1\.1 (\d+)/gm)].map(([, a, b]) => Number(a ?? b))
@@ -103,7 +103,7 @@ const GOOD = [
 const FRAMINGS: Framing[] = ['announced', 'chunked']
 
 describe('no body', () => {
-  it.each(['', ...OTHERS, ...OTHER_CHARSETS, ...GOOD])('said to be %j is none', async (type) => {
+  it.each(['', ...OTHERS, ...OTHER_CHARSETS, ...GOOD])('with the type %j counts as none', async (type) => {
     for (const framing of ['announced', 'chunked', 'unannounced'] as const) {
       const put = requestOf('PUT', `/accounts/${bob.id}/mute`, { type, framing })
       const remove = requestOf('DELETE', `/accounts/${bob.id}/mute`, { type, framing })
@@ -112,15 +112,15 @@ describe('no body', () => {
     }
   })
 
-  it('is none when it is said to be packed', async () => {
+  it('counts as none when the headers say that it is compressed', async () => {
     const packed = { type: 'application/octet-stream', more: ['content-encoding: gzip'] }
     expect(await statusesOf(requestOf('PUT', `/accounts/${bob.id}/mute`, packed))).toEqual([200, 200])
   })
 
-  it('is what a key remembers of it', async () => {
+  it('is the same request under an idempotency key, whatever its type', async () => {
     const once = (type: string) =>
       requestOf('PUT', `/accounts/${bob.id}/mute`, { type, more: ['idempotency-key: empty'] })
-    // One after the other: a repeat that meets its first try is told to wait.
+    // One after the other, because a repeat during the first request is refused.
     for (const type of ['text/plain', 'application/json', ''])
       expect(await statusesOf(once(type))).toEqual([200, 200])
   })
@@ -129,7 +129,7 @@ describe('no body', () => {
 describe('a body', () => {
   const body = '{"content":"x"}'
 
-  it.each([...OTHERS, ...OTHER_CHARSETS, ''])('said to be %j is refused', async (type) => {
+  it.each([...OTHERS, ...OTHER_CHARSETS, ''])('with the type %j is refused', async (type) => {
     for (const framing of FRAMINGS) {
       const request = requestOf('POST', '/posts', { type, body, framing })
       expect(await statusesOf(request, request), framing).toEqual([415, 415, 200])
@@ -138,14 +138,14 @@ describe('a body', () => {
     expect(reply).toContain('"code":"unsupported_media_type"')
   })
 
-  it.each(GOOD)('said to be %j is read', async (type) => {
+  it.each(GOOD)('with the type %j is read', async (type) => {
     for (const framing of FRAMINGS) {
       const request = requestOf('POST', '/posts', { type, body, framing })
       expect(await statusesOf(request), framing).toEqual([201, 200])
     }
   })
 
-  it('that is packed is refused', async () => {
+  it('that is compressed is refused', async () => {
     const packed = gzipSync(body).toString('latin1')
     for (const framing of FRAMINGS) {
       const more = ['content-encoding: gzip']
@@ -156,17 +156,17 @@ describe('a body', () => {
     expect(await statusesOf(twice.replace('chunked', 'gzip, chunked'))).toEqual([415, 200])
   })
 
-  it('of another type is not asked for before one knows who sends it', async () => {
+  it('of another type is refused only after the caller is identified', async () => {
     const request = requestOf('POST', '/posts', { as: 'nobody', type: 'text/plain', body })
     expect(await statusesOf(request)).toEqual([401, 200])
   })
 
-  it('is not looked at where it means nothing', async () => {
+  it('of any type is ignored where the route takes none', async () => {
     const request = requestOf('GET', `/accounts/${bob.id}`, { as: SERVER_KEY, type: 'text/plain', body })
     expect(await statusesOf(request)).toEqual([200, 200])
   })
 
-  it('that is no JSON does not end the connection', async () => {
+  it('that is not JSON does not end the connection', async () => {
     const broken = requestOf('POST', '/posts', { type: 'application/json', body: '{' })
     expect(await statusesOf(broken, broken)).toEqual([400, 400, 200])
   })

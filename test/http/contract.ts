@@ -1,4 +1,4 @@
-/** Holds every answer that a test gets against the OpenAPI document of the server that gave it. */
+/** Checks every answer that a test gets against the OpenAPI document of its server. */
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 
@@ -30,7 +30,7 @@ export interface OpenApi {
 }
 
 export interface Contract {
-  /** What the document says is wrong with an answer; `undefined` for nothing. */
+  /** How an answer contradicts the document; `undefined` if it does not. */
   complaint(
     method: string,
     path: string,

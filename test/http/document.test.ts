@@ -1,7 +1,7 @@
 /**
- * The document says exactly what is accepted: requests that its schemas take are not refused for their form, and those
- * that they refuse are. Left out is what JSON Schema cannot say: graphemes, bytes, how two numbers relate, whether a
- * cursor is genuine.
+ * The OpenAPI document describes exactly which requests are accepted: a request that its schemas accept is not refused
+ * for its form, and one that they refuse is. Rules that JSON Schema cannot express are left out: graphemes, bytes,
+ * relations between two numbers, whether a cursor is genuine.
  */
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
@@ -28,7 +28,7 @@ afterAll(() => world.close())
 const operationOf = (method: string, path: string): Operation =>
   document.paths[`/api/v1${path}`][method.toLowerCase()]
 
-/** Refused for what it is, whatever there is in the world. */
+/** Whether a request was refused for its form, which does not depend on the data. */
 const isRefused = ({ status, json }: Reply): boolean =>
   status === 414 || (status === 400 && ['invalid_request', 'invalid_id'].includes(json.code))
 
@@ -103,8 +103,8 @@ const VALUES: readonly unknown[] = [
 ]
 
 /**
- * Objects: one in three is good, the others have some of the fields, now and then one more, and mostly values that a
- * field takes. Seldom something else than an object.
+ * Draws objects: one in three is valid; the others have some of the fields, sometimes an unknown one, and mostly valid
+ * values. Seldom it draws something other than an object.
  */
 function bodiesOf(
   schema: Record<string, unknown>,
@@ -126,7 +126,7 @@ function bodiesOf(
   )
 }
 
-/** What no schema can say: two numbers that do not go together, and what people count as characters. */
+/** Rules that no schema can express: two numbers that contradict each other, and the number of graphemes. */
 function isBeyondSchemas(body: unknown): boolean {
   if (typeof body !== 'object' || body === null) return false
   const { active_hours: hours, inactive_days: days, display_name: name } = body as Record<string, unknown>
@@ -182,7 +182,7 @@ describe('bodies', () => {
     }
   })
 
-  it('of posts are blank where nothing can be seen, in the basic plane', () => {
+  it('of posts count as blank without visible characters, in the basic plane', () => {
     const seen = new RegExp(SEEN_TEXT_PATTERN, 'u')
     for (let code = 1; code <= 0xffff; code++) {
       const character = String.fromCharCode(code)
@@ -202,7 +202,7 @@ function* withParameters(place: Parameter['in']): Generator<[string, string, Ope
   }
 }
 
-/** Not for anybody that is there, so that all can be asked for without changing much. */
+/** Sends a request with the body of its example, for alice unless the headers name another account. */
 async function send(
   method: string,
   path: string,
@@ -292,7 +292,7 @@ describe('parameters', () => {
 })
 
 describe('whatever an address is for', () => {
-  it('a head that expects what nobody meets is refused, as documented', async () => {
+  it('an Expect that is not supported is refused, as documented', async () => {
     for (const [path, operations] of Object.entries(document.paths)) {
       const address = path.replace(/\{[^}]+\}/, 'ext:alice')
       for (const method of Object.keys(operations)) {
@@ -305,7 +305,7 @@ describe('whatever an address is for', () => {
     }
   })
 
-  it('nobody is acted for who is not there, as documented', async () => {
+  it('acting for an account that does not exist is refused, as documented', async () => {
     for (const [method, path, operation] of operationsForCallers()) {
       for (const [account, status] of [
         ['ext:nobody-at-all', 404],

@@ -1,4 +1,4 @@
-/** "Try it out": every example of the OpenAPI document is accepted as it stands, and each operation has one. */
+/** "Try it out": every example of the OpenAPI document is accepted unchanged, and each operation has one. */
 
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -12,10 +12,10 @@ import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { OpenApi, Operation, Parameter } from './contract.ts'
 import { createWorld, SERVER_KEY, type Person, type World } from './world.ts'
 
-/** Time stands still at that of the example id: the posts made then have the ids before it, and then it. */
+/** Time stands still at the time of the example id, so that posts get the ids before it, and then the id itself. */
 const env = { ...createRealEnv(), wallMs: () => idTimeMs(Number(EXAMPLE_ID)) }
 
-/** A world in which all that the examples name is there: `ext:nova`, `ext:guest`, and a post of that id by the latter. */
+/** A world with everything that the examples name: `ext:nova`, `ext:guest`, and a post of the guest with that id. */
 async function exampleWorld(): Promise<{ world: World; guest: Person }> {
   const ports = {
     env,
@@ -46,7 +46,7 @@ interface Call {
   readonly operation: Operation
 }
 
-/** What Swagger UI writes into the field of a parameter; nothing is not sent. */
+/** The value that Swagger UI writes into the field of a parameter; an empty one is not sent. */
 const prefilled = ({ example, schema }: Parameter): unknown => example ?? schema.example ?? schema.default
 
 function requestOf({ path, operation }: Call): {
@@ -91,7 +91,7 @@ const callsOf = ({ paths }: OpenApi): Call[] =>
 
 it('is accepted for every operation, by each kind of caller', async () => {
   const { world, guest } = first
-  // What deletes comes last: the others need what it takes away.
+  // Deletions come last, because other operations need the deleted things.
   const calls = callsOf(document).sort(
     (a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'),
   )

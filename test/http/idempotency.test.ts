@@ -101,7 +101,7 @@ describe('a repeated write', () => {
     }
   })
 
-  it('that was refused the first time is tried anew', async () => {
+  it('that was refused the first time is executed again', async () => {
     const key = newKey()
     expect((await send('POST', '/posts', alice.token, key, { content: '' })).status).toBe(400)
     expect((await send('POST', '/posts', alice.token, key, { content: 'Now.' })).status).toBe(201)
@@ -116,7 +116,7 @@ describe('a repeated write', () => {
       )
   })
 
-  it('of a post that is gone finds it gone', async () => {
+  it('of a post that was deleted meanwhile finds it deleted', async () => {
     const key = newKey()
     const made = await send('POST', '/posts', alice.token, key, { content: 'Soon gone.' })
     await world.call('DELETE', `/api/v1/posts/${made.json.id}`, { as: alice.token })
@@ -125,7 +125,7 @@ describe('a repeated write', () => {
 })
 
 describe('an answer that was lost', () => {
-  it('after the event was written is given by the next try', async () => {
+  it('after the event was written is given to the next try', async () => {
     const key = newKey()
     const body = { content: 'Written, not told.' }
     const { reads } = world.rivulet.feed
@@ -139,7 +139,7 @@ describe('an answer that was lost', () => {
     expect(await reads.postsCount(alice.number)).toBe(before + 1)
   })
 
-  it('with the server that gave it is given by the next one', async () => {
+  it('when the server ended is given by the next server', async () => {
     const key = newKey()
     const first = await send('POST', '/posts', alice.token, key, { content: 'Before.' })
     // Claims are gone with the process; rows are not.
@@ -213,7 +213,7 @@ describe('an outcome that is unknown', () => {
     await expect(attempt(new Error('never run'))).rejects.toMatchObject({ code: 'idempotency_in_flight' })
   })
 
-  it('is not what a write has whose claim cannot be given back', async () => {
+  it('is not the result of a write whose claim cannot be released', async () => {
     const lost = Object.assign(createMemoryEphemeral({ env: createRealEnv() }), {
       take: () => Promise.reject(new RivuletError('unavailable', 'no answer')),
     })

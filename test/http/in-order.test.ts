@@ -1,4 +1,4 @@
-/** Many requests ahead of their answers on one connection: one after the other, and bounded. */
+/** Pipelined requests on one connection are handled one after the other, and their number is limited. */
 
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -24,7 +24,7 @@ test('writes are carried out in their order', async () => {
   expect(text.slice(text.lastIndexOf('{'))).toContain('name 49')
 })
 
-test('who asks for very much and reads nothing has one answer waiting', async () => {
+test('a client that sends many requests and reads nothing has only one answer waiting', async () => {
   const { token } = await world.person('unread')
   for (let n = 0; n < POSTS; n++)
     await world.call('POST', '/api/v1/posts', { as: token, body: { content: '界'.repeat(CHARACTERS) } })
@@ -43,7 +43,7 @@ test('who asks for very much and reads nothing has one answer waiting', async ()
   await vi.waitFor(() => expect(outbound.waitingBytes).toBe(0), { timeout: 20_000 })
 })
 
-test('what has not been begun when its client goes is not carried out', async () => {
+test('requests that were not begun when their client goes are not carried out', async () => {
   const { token } = await world.person('gone')
   for (let n = 0; n < POSTS; n++)
     await world.call('POST', '/api/v1/posts', { as: token, body: { content: '界'.repeat(CHARACTERS) } })
@@ -57,7 +57,7 @@ test('what has not been begun when its client goes is not carried out', async ()
   expect(found.status).toBe(404)
 })
 
-test('more than a thousand are answered up to there, and then refused', async () => {
+test('of more than a thousand waiting requests, the first thousand are answered and the rest refused', async () => {
   const text = await world.raw(get('/healthz').repeat(1_100))
   const got = statuses(text)
   expect(got.slice(0, -1).every((status) => status === 200)).toBe(true)
@@ -67,7 +67,7 @@ test('more than a thousand are answered up to there, and then refused', async ()
   expect(text).toContain('"code":"overloaded"')
 })
 
-test('others are served between them', async () => {
+test('other connections are served between them', async () => {
   const pipelined = world.raw(get('/healthz').repeat(900) + get('/healthz', '', CLOSE))
   let isOver = false
   void pipelined.then(() => (isOver = true))
@@ -81,7 +81,7 @@ test('others are served between them', async () => {
   expect(served).toBeGreaterThan(2)
 })
 
-test('who says that he has nothing more to ask is answered', async () => {
+test('a client that closes its sending side still gets its answer', async () => {
   const ended = async (text: string) => {
     const socket = socketTo()
     let got = ''
@@ -93,6 +93,6 @@ test('who says that he has nothing more to ask is answered', async () => {
   expect(await ended(putOf('half', 'x'))).toEqual([201])
   expect(await ended(putOf('half', 'x') + get('/healthz'))).toEqual([200, 200])
   expect(await ended('')).toEqual([])
-  // The rest of it will never come.
+  // The rest of the request will never come.
   expect(await ended(putOf('half', 'y').slice(0, -3))).toEqual([400])
 })

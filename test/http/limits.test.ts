@@ -1,4 +1,4 @@
-/** Rate limits, CORS, readiness: what depends on how a server is set up. */
+/** Rate limits, CORS and readiness, which depend on the options of a server. */
 
 import { expect, it } from 'vitest'
 import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
@@ -48,7 +48,7 @@ it('counts reads and writes of an account apart, says how many are left, and ref
   })
 })
 
-it('can be lifted', async () => {
+it('can be switched off', async () => {
   const world = await createWorld({ rateLimit: 'off' })
   await within(world, async () => {
     const alice = await world.person('alice')
@@ -57,7 +57,7 @@ it('can be lifted', async () => {
   })
 })
 
-it('lets requests through when nobody can count them', async () => {
+it('lets requests through when they cannot be counted', async () => {
   const broken = {
     ...createMemoryEphemeral({ env: createRealEnv() }),
     hit: () => Promise.reject(new Error('gone')),
@@ -70,7 +70,7 @@ it('lets requests through when nobody can count them', async () => {
   })
 })
 
-it('answers browsers of the origins it was told, exactly', async () => {
+it('allows pages of exactly the configured origins', async () => {
   const origin = 'https://app.example.com'
   const world = await createWorld({ corsOrigins: [origin] })
   await within(world, async () => {
@@ -85,7 +85,7 @@ it('answers browsers of the origins it was told, exactly', async () => {
     for (const other of ['https://app.example.com.evil', 'http://app.example.com', 'null', 'https://evil']) {
       expect((await from(other)).headers.get('access-control-allow-origin')).toBeNull()
       expect((await from(other)).headers.get('vary')).toBe('origin')
-      // Told what there is, as anybody is, and not that they may have it.
+      // Other origins get the methods, as anybody does, but no permission.
       const refused = await from(other, 'OPTIONS')
       expect([refused.status, refused.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS'])
       expect([...refused.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
@@ -96,7 +96,7 @@ it('answers browsers of the origins it was told, exactly', async () => {
   })
 })
 
-it('says nothing to browsers unless told to', async () => {
+it('allows no origins by default', async () => {
   const world = await createWorld()
   await within(world, async () => {
     const reply = await world.call('GET', '/healthz', { headers: { origin: 'https://app.example.com' } })
@@ -105,7 +105,7 @@ it('says nothing to browsers unless told to', async () => {
   })
 })
 
-it('is not ready before it is, and hides what failed', async () => {
+it('answers 503 while it is not ready, and does not reveal the cause of a failure', async () => {
   const world = await createWorld({ notReady: () => 'not yet' })
   await within(world, async () => {
     const reply = await world.call('GET', '/readyz')

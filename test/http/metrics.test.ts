@@ -56,7 +56,7 @@ describe('names', () => {
   const OTHER_UNITS =
     /_(s|ms|us|ns|sec|b|kb|mb|gb|tb|pb|m|h|d|(nano|micro|milli)seconds|minutes|hours|days|weeks|bits|(kilo|mega|giga|kibi|mebi|gibi)(bytes|bits)|percent)(_|$)/
 
-  it('are those of their kinds, and say what they mean', async () => {
+  it('fit the types of the metrics, and each has a help text', async () => {
     const families = await read()
     expect(new Set(families.map(({ name }) => name)).size).toBe(families.length)
     for (const { name, help, type, samples } of families) {
@@ -133,7 +133,7 @@ describe('numbers', () => {
     await other.close()
   })
 
-  it('of what takes no time, in buckets that tell it', async () => {
+  it('of very short durations have buckets of their own', async () => {
     await world.call('GET', '/healthz')
     const durations = (await read()).find(({ name }) => name === 'rivulet_http_request_duration_seconds')
     const bounds = new Set(
@@ -142,7 +142,7 @@ describe('numbers', () => {
     for (const seconds of [0.0005, 0.001, 0.0025, 0.005, 0.01]) expect(bounds).toContain(seconds)
   })
 
-  it('say what runs', async () => {
+  it('include the versions of Rivulet and Node', async () => {
     const info = (await read()).find(({ name }) => name === 'rivulet_build_info')
     const labels = { version: '0.0.0-test', node: process.version }
     expect(info).toMatchObject({ type: 'gauge', samples: [{ labels, value: 1 }] })

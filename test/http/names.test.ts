@@ -1,4 +1,4 @@
-/** An external id may hold anything: it is written in one way in an address, in a header and in a body. */
+/** An external id may hold almost any text; addresses, headers and bodies write it in the same way. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
@@ -13,7 +13,7 @@ afterAll(() => world.close())
 
 const server = (method: string, path: string, body?: unknown) =>
   world.call(method, `/api/v1${path}`, { as: SERVER_KEY, body })
-/** A request for whom the header names; it may hold bytes, one a character. */
+/** A request with this value of `Rivulet-Account`; it may hold raw bytes, one per character. */
 const acting = (account: string, method = 'GET', path = '/feed', body?: unknown) =>
   world.call(method, `/api/v1${path}`, { as: SERVER_KEY, body, headers: { 'rivulet-account': account } })
 const bytesOf = (text: string) => Buffer.from(text).toString('latin1')
@@ -62,7 +62,7 @@ describe('an external id', () => {
     expect((await server('POST', '/tokens', { account_id: `ext:${name}` })).status).toBe(201)
     const again = await server('POST', '/accounts', { external_id: name })
     expect(again.json.code).toBe('external_id_taken')
-    // In the header: all of it encoded, or the name alone, as one writes it by hand.
+    // In the header, all of it may be encoded, or the name alone.
     for (const header of [encodeURIComponent(`ext:${name}`), `ext:${encodeURIComponent(name)}`]) {
       const post = await acting(header, 'POST', '/posts', { content: 'Mine.', visibility: 'self' })
       expect([post.status, post.json.author.id]).toEqual([201, id])

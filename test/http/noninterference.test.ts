@@ -1,7 +1,6 @@
 /**
- * What a stranger cannot see, a stranger cannot learn of. Two worlds are the same but for one hidden thing, on clocks
- * that are simulated, so that ids and times are the same, too; whatever a stranger asks is answered with the same
- * bytes in both.
+ * A stranger cannot learn of something that is hidden from them. Two worlds differ in one hidden thing only, and run on
+ * simulated clocks, so that ids and times are equal, too. Every request of a stranger must get the same bytes in both.
  */
 
 import pino from 'pino'
@@ -67,7 +66,7 @@ test('the comparison can fail: a public reply is seen', async () => {
   expect(await answers(seen)).not.toEqual(await answers(undefined))
 })
 
-/** Everything that strangers can ask, as text by request. */
+/** The answers to all requests that strangers can make, as text by request. */
 async function answers(secret: Secret | undefined): Promise<Record<string, string>> {
   const env = createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })
   const { driven, fail } = createDriver(env)
@@ -84,7 +83,7 @@ async function answers(secret: Secret | undefined): Promise<Record<string, strin
   const rivulet = createRivulet(ports, { secret: TOKEN_SECRET, onFatal: fail })
   await driven(rivulet.start())
   let startMs = env.wallMs()
-  /** Each step begins at a moment of its own, however long those before took. */
+  /** Each step begins at a fixed time, however long the steps before it took. */
   async function step<T>(task: () => Promise<T>): Promise<T> {
     startMs += STEP_MS
     env.advance(startMs - env.wallMs())

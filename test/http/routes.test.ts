@@ -1,4 +1,4 @@
-/** Every route on its good day; world.ts holds each answer against the OpenAPI document on the way. */
+/** Every route with valid requests; world.ts checks each answer against the OpenAPI document. */
 
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'

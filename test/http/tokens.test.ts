@@ -1,4 +1,4 @@
-/** Tokens that should open nothing, and the server key. */
+/** Tokens that must be refused, and the server key. */
 
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -17,7 +17,7 @@ afterAll(() => world.close())
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A token made by hand: whatever header, claims and key. */
+/** Makes a token with any header, claims and key. */
 function forge(header: object, claims: object, key: Uint8Array = TOKEN_SECRET, hash = 'sha256'): string {
   const signed = `${part(header)}.${part(claims)}`
   return `${signed}.${createHmac(hash, key).update(signed).digest('base64url')}`
@@ -36,7 +36,7 @@ const claims = (change: object = {}) => ({
 const feed = (authorization: string) => world.call('GET', '/api/v1/feed', { headers: { authorization } })
 
 describe('a token', () => {
-  it('made as ours are is good, again and again', async () => {
+  it('made as Rivulet makes them is accepted, again and again', async () => {
     const token = `Bearer ${forge(HEADER, claims())}`
     for (let again = 0; again < 2; again++) expect((await feed(token)).status).toBe(200)
   })
@@ -76,7 +76,7 @@ describe('a token', () => {
     expect(reply.headers.get('www-authenticate')).toBe('Bearer realm="rivulet", error="invalid_token"')
   })
 
-  it('in another scheme, or in the address, is none', async () => {
+  it('in another scheme, or in the address, is not accepted', async () => {
     for (const scheme of ['Basic', 'Token', 'DPoP'])
       expect((await feed(`${scheme} ${alice.token}`)).status).toBe(401)
     const bare = await world.call('GET', `/api/v1/feed?access_token=${alice.token}`)
@@ -84,7 +84,7 @@ describe('a token', () => {
     expect(bare.headers.get('www-authenticate')).toBe('Bearer realm="rivulet"')
   })
 
-  it('is forgotten when it ends, however often it was seen', async () => {
+  it('is refused once it expires, even if it was cached', async () => {
     const env = createSimulatedEnv({ seed: 1, startMs: Date.now() })
     const timed = await createWorld({ env, tokenTtlMs: 10_000 })
     const person = await timed.person('timed')
@@ -128,7 +128,7 @@ describe('the server key', () => {
     })
   })
 
-  it('alone acts for accounts by name', async () => {
+  it('is needed for acting for an account: a token cannot', async () => {
     const reply = await world.call('GET', '/api/v1/feed', {
       as: alice.token,
       headers: { 'rivulet-account': alice.id },

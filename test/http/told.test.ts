@@ -1,4 +1,4 @@
-/** What docs/api.md tells of names, lists and replies. */
+/** Statements of docs/api.md about names, lists and replies. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWorld, SERVER_KEY, type World } from './world.ts'

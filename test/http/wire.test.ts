@@ -1,4 +1,4 @@
-/** What is wrong with HTTP itself is told as any other problem; and every method has its answer everywhere. */
+/** Faults of HTTP itself are answered with problem details; and every address answers every method. */
 
 import { METHODS } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,7 +18,7 @@ interface Answer {
   readonly body: string
 }
 
-/** All answers in a text, which have lengths. */
+/** Splits a text into its answers, by their lengths. */
 function answersIn(text: string): Answer[] {
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) return []
@@ -36,7 +36,7 @@ async function ask(text: string): Promise<Answer> {
   return answer
 }
 
-describe('what the server cannot take as a request', () => {
+describe('a request that is not valid HTTP', () => {
   const get = (version: string, ...headers: string[]) =>
     `GET /healthz ${version}\r\n${headers.join('\r\n')}\r\n${CLOSE}`
   const post = (framing: string, body: string) =>
@@ -85,13 +85,13 @@ describe('what the server cannot take as a request', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ status, code })
   })
 
-  it('is not asked of old clients, nor are those refused who offer to change to another protocol', async () => {
+  it('does not include HTTP/1.0 without Host, nor an offer to upgrade', async () => {
     expect((await ask('GET /healthz HTTP/1.0\r\n\r\n')).status).toBe(200)
     const offer = `GET /healthz HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade, close\r\n\r\n`
     expect((await ask(offer)).status).toBe(200)
   })
 
-  it('is counted and logged, and carries what every answer does', async () => {
+  it('is counted and logged, and its answer has the headers of every answer', async () => {
     const answer = await ask(
       `GET /api/v1/accounts/%zz HTTP/1.1\r\nhost: x\r\nx-request-id: bad-address\r\n${CLOSE}`,
     )
@@ -101,7 +101,7 @@ describe('what the server cannot take as a request', () => {
     expect(JSON.parse(line)).toMatchObject({ status: 400, path: '/api/v1/accounts/%zz' })
   })
 
-  it('is not told as the answer to an earlier request, which is carried out', async () => {
+  it('gets its refusal after the answers to earlier requests, which are carried out', async () => {
     const answers = answersIn(await world.raw(`${putOf('earlier', 'Put')}nonsense\r\n\r\n`))
     expect(answers.map(({ status }) => status)).toEqual([201, 400])
     expect(JSON.parse(answers[0].body)).toMatchObject({ external_id: 'earlier' })
@@ -113,10 +113,10 @@ describe('what the server cannot take as a request', () => {
     expect(answersIn(behind).map(({ status }) => status)).toEqual([201, 400])
   })
 
-  it('for being late is not carried out when it arrives after all', async () => {
+  it('that timed out is not carried out when it arrives after all', async () => {
     const { server } = world.api.app
     const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
-    // A process that stood still looks at its deadlines before it reads what came meanwhile.
+    // A process that was stalled checks its deadlines before it reads bytes that came meanwhile.
     server.once('connection', (socket) => server.emit('clientError', late, socket))
     const answer = await world.raw(putOf('late', 'Put')).catch(() => 'cut off')
     expect(answer).toMatch(/^HTTP\/1\.1 408 |^cut off$/)
@@ -129,7 +129,7 @@ describe('methods', () => {
   const ASKED = METHODS.filter((method) => method !== 'CONNECT')
   const of = (method: string, path: string) => ask(`${method} ${path} HTTP/1.1\r\nhost: x\r\n${CLOSE}`)
 
-  it('that an address has not are refused, with those that it has', async () => {
+  it('that an address does not have are refused, and the answer lists those that it has', async () => {
     const { paths } = world.api.app.swagger() as unknown as OpenApi
     for (const [path, operations] of Object.entries(paths)) {
       const has = new Set(Object.keys(operations).map((method) => method.toUpperCase()))
@@ -146,7 +146,7 @@ describe('methods', () => {
     }
   })
 
-  it('find nothing where nothing is', async () => {
+  it('are answered with 404 at an unknown address', async () => {
     for (const method of ASKED) {
       for (const path of ['/nothing', '/api/v1/posts/5/nothing'])
         expect([method, (await of(method, path)).status]).toEqual([method, 404])

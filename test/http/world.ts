@@ -1,4 +1,4 @@
-/** A listening server, in memory or on engines, with a few people in it, and a client that says what it sends. */
+/** A listening server, in memory or on engines, with a few people in it, and a client for exact requests. */
 
 import { connect } from 'node:net'
 import { Writable } from 'node:stream'
@@ -54,7 +54,7 @@ export interface World {
   readonly logged: string[]
   readonly contract: Contract
   call(method: string, path: string, sending?: Sending): Promise<Reply>
-  /** Sends text as it stands, a byte a character; gives what comes back, until it is enough or the server closes. */
+  /** Sends text unchanged, one byte per character; returns the answer once it is enough or the server closes. */
   raw(text: string, isEnough?: (got: string) => boolean): Promise<string>
   person(name: string): Promise<Person>
   close(): Promise<void>
@@ -118,7 +118,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
 
 const HORIZON_EVERY_MS = 50
 
-/** Alone in memory; on engines one process that answers, and another one that fans out. */
+/** One process in memory; on engines, one that answers and one that fans out. */
 async function newRivulet(ports: TestPorts): Promise<Rivulet> {
   const onFatal = (error: unknown) => {
     throw error

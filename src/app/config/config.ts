@@ -1,9 +1,10 @@
 /**
- * The configuration of a process: flags, or the options of a program that has it as a library, before environment
- * before config file before defaults. Nothing wrong is passed over: a bad value, a misspelt variable or key ends the
- * start with what is allowed. The environment is not ours alone, though: what is no misspelt setting is told of there,
- * and left alone.
- * The one file that may read `process.env`.
+ * Reads the configuration of a process. Flags (in the library: options) take precedence over the environment, that over
+ * the config file, that over the defaults. A bad value or a misspelt name ends the start with what is allowed, so that
+ * no setting is ignored silently. Only the environment may hold RIVULET_ variables of others: one that resembles no
+ * setting is reported and ignored.
+ *
+ * The only file that may read `process.env`.
  */
 
 import { readFileSync } from 'node:fs'
@@ -25,9 +26,9 @@ export type Flags = Readonly<Partial<Record<SettingKey, string>>>
 
 export interface Configured {
   readonly config: Config
-  /** What somebody set; the others have their defaults. */
+  /** Settings that were set; the others have their defaults. */
   readonly given: ReadonlySet<SettingKey>
-  /** What whoever started this should know, in a sentence each. */
+  /** Sentences that whoever started the process should read. */
   readonly notices: readonly string[]
 }
 
@@ -40,10 +41,10 @@ export interface ConfigSources {
 
 export const processEnvironment = (): Environment => process.env
 
-/** Known before the configuration is: errors in it are errors, too. */
+/** Read apart from the configuration, because errors in the configuration are to be debugged, too. */
 export const isDebugging = (environment: Environment): boolean => environment.RIVULET_LOG_LEVEL === 'debug'
 
-/** What was written for a setting, and where. */
+/** The text that a setting was given, and where that was. */
 interface Written {
   readonly text: string
   readonly where: string
@@ -61,14 +62,17 @@ export function readConfig({ flags = {}, options = {}, environment = {} }: Confi
   return { config: Object.fromEntries(values) as unknown as Config, given, notices }
 }
 
-/** Each has settings of its own, which say nothing without its address. */
+/** Engines whose other settings need their address: `kafkaTopic` needs `kafka`. */
 const ENGINES = ['kafka', 'cassandra', 'redis'] as const
 const LOGINS = [
   ['cassandraUsername', 'cassandraPassword'],
   ['redisUsername', 'redisPassword'],
 ] as const
 
-/** A line that is lost from a unit file must not make another deployment of it. */
+/**
+ * Refuses settings that lack the one that they depend on. Otherwise a line lost from a unit file could start another
+ * deployment: without RIVULET_KAFKA, the process would serve a new data folder.
+ */
 function assertWhole(written: WrittenSettings): void {
   for (const engine of ENGINES) {
     const stray = SETTING_KEYS.find((key) => key.startsWith(engine) && written[key] !== undefined)
@@ -83,7 +87,7 @@ function assertWhole(written: WrittenSettings): void {
 const lacks = (given: SettingKey, missing: SettingKey): RivuletError =>
   new RivuletError(
     'config_invalid',
-    `the setting ${spellings(given)} is set, and ${variableOf(missing)}, without which it says nothing, is not`,
+    `the setting ${spellings(given)} needs ${variableOf(missing)}: set ${variableOf(missing)} too, or remove ${fileKeyOf(given)}`,
   )
 
 function valueOf(key: SettingKey, written: Written | undefined): unknown {
@@ -116,7 +120,7 @@ function fromOptions(options: Readonly<Record<string, unknown>>): WrittenSetting
 const PREFIX = 'RIVULET_'
 const NAMES_TOLD_MAX = 10
 
-/** An empty variable is one that is not set: that is how compose files leave one out. */
+/** An empty variable counts as not set: a compose file cannot leave a variable out otherwise. */
 function fromEnvironment(environment: Environment): { written: WrittenSettings; notices: string[] } {
   const written: WrittenSettings = {}
   const foreign: string[] = []
@@ -132,7 +136,7 @@ function fromEnvironment(environment: Environment): { written: WrittenSettings; 
   return { written, notices: foreign.length === 0 ? [] : [ignored(foreign)] }
 }
 
-/** The variable of ours that somebody probably meant. */
+/** The variable of a setting that was probably meant. */
 function meant(name: string): string | undefined {
   const bare = SETTING_KEYS.map((key) => variableOf(key).slice(PREFIX.length))
   const near = nearest(name.slice(PREFIX.length), bare)
@@ -141,7 +145,7 @@ function meant(name: string): string | undefined {
 
 function ignored(names: readonly string[]): string {
   const more = names.length > NAMES_TOLD_MAX ? `, and ${names.length - NAMES_TOLD_MAX} more` : ''
-  return `in the environment, no setting is called ${names.slice(0, NAMES_TOLD_MAX).join(', ')}${more}: ignored; rivulet --help lists all settings`
+  return `ignored environment variables that are no settings: ${names.slice(0, NAMES_TOLD_MAX).join(', ')}${more}; rivulet --help lists all settings`
 }
 
 function fromFile(path: string): WrittenSettings {
@@ -178,14 +182,14 @@ function parseJson(path: string, content: string): unknown {
   try {
     return JSON.parse(content)
   } catch (error) {
-    // The parser quotes what it met, which may be a secret: only the place of it is told.
+    // The parser's message quotes the text, which may be a secret: only its position is reported.
     const [, position] = /at position (\d+)/.exec((error as Error).message) ?? []
     const where = position === undefined ? '' : `, from character ${Number(position) + 1} on`
     throw new RivuletError('config_invalid', `the config file ${path} is not JSON${where}; ${NEXT}`)
   }
 }
 
-/** 8080 or "8080", and a list as one. */
+/** The text of a JSON value: 8080 as "8080", a list with commas between its items. */
 function writtenAs(key: SettingKey, value: unknown, where: string): Written {
   if (typeof value === 'string') return { text: value, where }
   if (typeof value === 'number') return { text: String(value), where }
@@ -200,7 +204,7 @@ function wrongValue(key: SettingKey, { text, where }: Written): RivuletError {
 
 function wrongJson(key: SettingKey, json: string, where: string): RivuletError {
   const { of, isSecret } = settingOf(key)
-  // An address may have a user and a password before its @, with or without the rest of a URL around them.
+  // Everything before an @ is hidden: it may be the user and password of an address.
   const shown = isSecret === true ? 'a value that is not shown' : json.replace(/^(\W*).*@/s, '$1…@')
   const message = `the setting ${spellings(key)} has ${shown}, from ${where}; allowed is ${of.allowed}`
   return new RivuletError('config_invalid', message)

@@ -1,4 +1,4 @@
-/** Finds what somebody probably meant to type. */
+/** Finds the known name that somebody probably meant to type. */
 
 const DISTANCE_MAX = 3
 
@@ -20,10 +20,10 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   )
 }
 
-/** Every short name is a few letters away from every other one. */
+/** Fewer errors for short names, because these differ from each other by a few letters only. */
 const distanceMax = (name: string): number => Math.min(DISTANCE_MAX, Math.ceil(name.length / 2))
 
-/** Letters to insert, remove or replace, row by row. */
+/** The Levenshtein distance: how many letters to insert, remove or replace. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, i) => i)
   for (let i = 0; i < one.length; i++) {

@@ -1,9 +1,9 @@
-/** What a setting may be: each kind reads text and says in words what it takes. */
+/** Kinds of settings: each parses the text of a setting, and says in words what is allowed. */
 
 export interface Kind<T> {
   /** Completes the sentence "allowed is …". */
   readonly allowed: string
-  /** @returns nothing for text that is not allowed */
+  /** @returns `undefined` for text that is not allowed */
   parse(text: string): T | undefined
 }
 
@@ -37,7 +37,7 @@ export const secret = (charsMin: number): Kind<string> => ({
   parse: (text) => (text.length >= charsMin && /^[\x21-\x7e]{1,256}$/.test(text) ? text : undefined),
 })
 
-/** `host:port` of one or more servers; a scheme before them says what they are, and may be left out. */
+/** `host:port` of one or more servers, with or without `scheme://` before them. */
 export const nodes = (scheme: string, portDefault: number): Kind<readonly string[]> => ({
   allowed: `host:port of one or more servers, separated by commas, such as ${scheme}://10.0.0.1:${portDefault},10.0.0.2:${portDefault}; users and passwords have settings of their own`,
   parse(text) {
@@ -53,7 +53,7 @@ const isNode = (text: string): boolean => {
   return address !== undefined && Number(port) >= 1 && Number(port) <= 65_535
 }
 
-/** A name that every engine takes for what it keeps. */
+/** A name that every engine allows for a topic, a keyspace or a key prefix. */
 export const name = (charsMax: number): Kind<string> => ({
   allowed: `1 to ${charsMax} small letters, digits or _, a letter first`,
   parse: (text) => (/^[a-z][a-z0-9_]*$/.test(text) && text.length <= charsMax ? text : undefined),

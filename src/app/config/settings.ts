@@ -26,12 +26,12 @@ export const MIB = 2 ** 20
 export interface Setting<T> {
   readonly of: Kind<T>
   readonly fallback: NoInfer<T>
-  /** How the fallback reads in the help, where its value does not say it. */
+  /** The default as the help shows it, where the value itself would not tell. */
   readonly fallbackText?: string
   readonly help: string
-  /** Never printed, and no flag: everybody on a machine can read the command lines of its processes. */
+  /** Never printed, and without a flag: every user of a machine can read the command lines of its processes. */
   readonly isSecret?: boolean
-  /** The config file cannot name another one. */
+  /** Not allowed in the config file, which cannot name another config file. */
   readonly notInFile?: boolean
 }
 
@@ -45,12 +45,12 @@ const certificates = {
 }
 
 export const SETTINGS = {
-  data: setting({ of: path, fallback: './data', help: 'folder that holds everything' }),
+  data: setting({ of: path, fallback: './data', help: 'folder that holds all data' }),
   port: setting({ of: whole(0, 65_535), fallback: 8_080, help: 'port of the HTTP API; 0 takes a free one' }),
   host: setting({
     of: host,
     fallback: '127.0.0.1',
-    help: 'address to listen on; 0.0.0.0 is every one of this machine',
+    help: 'address to listen on; 0.0.0.0 stands for all addresses of this machine',
   }),
   serverKey: setting({
     of: optional(secret(8)),
@@ -67,17 +67,17 @@ export const SETTINGS = {
   rateLimit: setting({
     of: choice('on', 'off'),
     fallback: 'on',
-    help: 'whether accounts may send only so many requests a minute',
+    help: 'whether the requests of an account are limited',
   }),
   readsPerMinute: setting({
     of: whole(1, 1_000_000_000),
     fallback: RATE_LIMITS.read,
-    help: 'reads an account may send a minute',
+    help: 'reads that an account may send per minute',
   }),
   writesPerMinute: setting({
     of: whole(1, 1_000_000_000),
     fallback: RATE_LIMITS.write,
-    help: 'writes an account may send a minute',
+    help: 'writes that an account may send per minute',
   }),
   logLevel: setting({
     of: choice('silent', 'fatal', 'error', 'warn', 'info', 'debug'),
@@ -88,15 +88,15 @@ export const SETTINGS = {
   timelinesMib: setting({
     of: whole(Math.ceil(memoryViewsBytesMin(LIMITS.timelineEntriesMax) / MIB), 1_048_576),
     fallback: 512,
-    help: 'memory for timelines; what does not fit is rebuilt when it is read',
+    help: 'memory for timelines; those that do not fit are rebuilt when they are read',
   }),
-  postCacheMib: setting({ of: whole(1, 1_048_576), fallback: 256, help: 'memory for posts' }),
+  postCacheMib: setting({ of: whole(1, 1_048_576), fallback: 256, help: 'memory for cached posts' }),
   logRetentionHours: setting({
     of: whole(1, 87_600),
     fallback: 168,
-    help: 'how long the log keeps, at least, what every consumer has read',
+    help: 'hours for which the log keeps records at least, even if every consumer has read them',
   }),
-  tokenTtlHours: setting({ of: whole(1, 87_600), fallback: 168, help: 'life of a token' }),
+  tokenTtlHours: setting({ of: whole(1, 87_600), fallback: 168, help: 'hours for which a token is valid' }),
   corsOrigins: setting({
     of: origins,
     fallback: [] as readonly string[],
@@ -106,24 +106,24 @@ export const SETTINGS = {
   metrics: setting({
     of: choice(...EXPOSURES),
     fallback: 'open',
-    help: 'who reads /metrics: everybody who reaches the port, who has the server key (key), or nobody (off)',
+    help: 'who may read /metrics: everybody who reaches the port (open), holders of the server key (key), nobody (off)',
   }),
   metricsPort: setting({
     of: optional(whole(0, 65_535)),
     fallback: none<number>(),
     fallbackText: 'that of the API',
-    help: 'port on which /metrics is, and nothing else; it is then not beside the API',
+    help: 'port for /metrics alone; the port of the API then does not serve them',
   }),
   metricsHost: setting({
     of: optional(host),
     fallback: none<string>(),
     fallbackText: 'that of the API',
-    help: 'address of that port',
+    help: 'address to listen on with the port for metrics',
   }),
   docs: setting({
     of: choice(...EXPOSURES),
     fallback: 'open',
-    help: 'who sees /docs and /openapi.json: everybody, who has the server key (key), or nobody (off)',
+    help: 'who may read /docs and /openapi.json: everybody (open), holders of the server key (key), nobody (off)',
   }),
   kafka: setting({
     of: optional(nodes('kafka', 9_092)),
@@ -135,12 +135,12 @@ export const SETTINGS = {
   kafkaPartitions: setting({
     of: whole(1, 1_024),
     fallback: 12,
-    help: 'partitions of the topic when `rivulet migrate` makes it',
+    help: 'partitions of the topic that `rivulet migrate` creates',
   }),
   kafkaReplication: setting({
     of: whole(1, 9),
     fallback: 3,
-    help: 'replicas of the topic when `rivulet migrate` makes it',
+    help: 'replicas of the topic that `rivulet migrate` creates',
   }),
   kafkaTls: setting({
     of: choice('on', 'off'),
@@ -149,18 +149,18 @@ export const SETTINGS = {
   }),
   kafkaCa: setting({
     ...certificates,
-    help: 'PEM file of the authorities that sign the certificates of Kafka',
+    help: 'PEM file of the authorities (CA) for the certificates of Kafka',
   }),
   kafkaSasl: setting({
     of: choice('none', 'plain', 'scram-sha-256', 'scram-sha-512'),
     fallback: 'none',
-    help: 'how this process proves to Kafka who it is',
+    help: 'SASL mechanism with which this process logs in to Kafka',
   }),
   kafkaUsername: setting({
     of: optional(secret(1)),
     fallback: none<string>(),
     fallbackText: 'none',
-    help: 'user of Kafka',
+    help: 'user name for Kafka',
   }),
   kafkaPassword: setting({
     of: optional(secret(1)),
@@ -179,18 +179,18 @@ export const SETTINGS = {
   cassandraDatacenter: setting({
     of: host,
     fallback: 'datacenter1',
-    help: 'data centre of Cassandra that this process is near to',
+    help: 'data centre of Cassandra that is local to this process',
   }),
   cassandraReplication: setting({
     of: whole(1, 9),
     fallback: 3,
-    help: 'replicas of the keyspace when `rivulet migrate` makes it',
+    help: 'replicas of the keyspace that `rivulet migrate` creates',
   }),
   cassandraUsername: setting({
     of: optional(secret(1)),
     fallback: none<string>(),
     fallbackText: 'none',
-    help: 'user of Cassandra',
+    help: 'user name for Cassandra',
   }),
   cassandraPassword: setting({
     of: optional(secret(1)),
@@ -206,7 +206,7 @@ export const SETTINGS = {
   }),
   cassandraCa: setting({
     ...certificates,
-    help: 'PEM file of the authorities that sign the certificates of Cassandra',
+    help: 'PEM file of the authorities (CA) for the certificates of Cassandra',
   }),
   redis: setting({
     of: optional(nodes('redis', 6_379)),
@@ -217,13 +217,13 @@ export const SETTINGS = {
   redisPrefix: setting({
     of: name(48),
     fallback: 'rivulet',
-    help: 'begins every key in Redis, so that deployments can share it',
+    help: 'prefix of every key in Redis, so that deployments can share one',
   }),
   redisUsername: setting({
     of: optional(secret(1)),
     fallback: none<string>(),
     fallbackText: 'none',
-    help: 'user of Redis',
+    help: 'user name for Redis',
   }),
   redisPassword: setting({
     of: optional(secret(1)),
@@ -239,7 +239,7 @@ export const SETTINGS = {
   }),
   redisCa: setting({
     ...certificates,
-    help: 'PEM file of the authorities that sign the certificates of Redis',
+    help: 'PEM file of the authorities (CA) for the certificates of Redis',
   }),
   config: setting({
     of: optional(path),
@@ -255,7 +255,7 @@ export type Config = {
   readonly [K in SettingKey]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never
 }
 
-/** Where the log and the rows are. */
+/** Settings that say where the log and the rows are. */
 export const DURABLE_SETTINGS = [
   'data',
   'kafka',
@@ -272,7 +272,7 @@ export const DURABLE_SETTINGS = [
   'cassandraCa',
 ] as const satisfies readonly SettingKey[]
 
-/** Where timelines are, if not in memory. */
+/** Settings that say where timelines are, if not in memory. */
 export const REDIS_SETTINGS = [
   'redis',
   'redisPrefix',
@@ -293,7 +293,7 @@ export const flagOf = (key: SettingKey): string | undefined =>
 
 export const settingOf = (key: SettingKey): Setting<unknown> => SETTINGS[key]
 
-/** One line a setting: its variable, what it does, what it takes, what it is without. */
+/** Two lines per setting: its variable and purpose, then the allowed values and the default. */
 export function settingsHelp(): string {
   const width = Math.max(...SETTING_KEYS.map((key) => variableOf(key).length)) + 2
   return SETTING_KEYS.map((key) => {

@@ -1,7 +1,7 @@
 /**
- * Fills a new folder with the demo world. People, follows and posts come by import, under times of the past
- * days; names, replies, reposts and the lowered threshold through the engine. Interrupted, it goes on at the
- * next start; the note `demo.json` says that all of it is there.
+ * Fills a new folder with the demo world. People, follows and posts are imported, with times of the past days; names,
+ * replies, reposts and the lowered push threshold go through the engine. If it is interrupted, the next start goes on
+ * with it; the note `demo.json` says that the world is complete.
  */
 
 import { accountsTable } from '../../graph/index.ts'
@@ -14,15 +14,13 @@ import type { Notes } from '../ports/notes.ts'
 import { demoSteps } from '../first-steps.ts'
 import { noteImport } from '../ports/open.ts'
 import type { OpenPorts } from '../ports/parts.ts'
+import { DONE_NOTE } from './done-note.ts'
 import { GUEST, STAR } from './people.ts'
 import { demoSource, IMPORT_NAME } from './source.ts'
 import { guestToken } from './view.ts'
 import { DEMO_PUSH_THRESHOLD, makeWorld, type DemoAction, type DemoWorld } from './world.ts'
 
-/** All of the demo world is there. */
-export const DONE_NOTE = 'demo.json'
-
-/** The part that needs no engine: for `compose`, before it starts one. */
+/** Imports people, follows and posts: the part that `compose` runs before it starts the engine (`prepare`). */
 export function loadDemoFiles(progress: Progress, onFatal: (error: unknown) => void) {
   return async (ports: OpenPorts): Promise<void> => {
     if ((await ports.notes.read(DONE_NOTE)) !== undefined || (await holdsOtherData(ports))) return
@@ -37,10 +35,10 @@ async function holdsOtherData({ store }: OpenPorts): Promise<boolean> {
   return begun === undefined && (await store.scan(accountsTable, undefined, 1)).length > 0
 }
 
-/** The part that needs the engine. */
+/** Completes the world through the running engine, if its import was begun in this folder. */
 export async function loadDemo(rivulet: Rivulet, notes: Notes): Promise<void> {
   if ((await notes.read(DONE_NOTE)) !== undefined) return
-  // A folder that held other data before has none of it, though somebody there may be called like one of ours.
+  // A folder that held other data before was not imported into. Its accounts may have the same names; leave them alone.
   const [begun] = await rivulet.engine.store.get([importsTable.key(IMPORT_NAME)])
   if (begun === undefined) return
   const world = makeWorld()
@@ -55,8 +53,8 @@ const numberOf = async ({ graph }: Rivulet, handle: string): Promise<number | un
   (await graph.reads.byExternalId(handle))?.number
 
 /**
- * Each person's actions in order; those that an interrupted load did already are counted and left out. The star's come
- * last: they are the newest of the world, so that whoever begins to follow it sees them on the first page.
+ * Carries out each person's actions in order, without those that an interrupted load did already (they are counted).
+ * The star's posts come last, so that they are the newest ones: a new follower sees them on the first page.
  */
 async function act(rivulet: Rivulet, { actions, posts }: DemoWorld): Promise<void> {
   const { [STAR.handle]: ofStar = [], ...others } = byActor(actions)
@@ -95,13 +93,13 @@ async function newestPost(rivulet: Rivulet, handle: string): Promise<number | un
   return items.find(({ post }) => post.repostOf === 0 && post.replyTo === 0)?.id
 }
 
-/** What to try. */
+/** Lines for the terminal: commands to try in the demo world, or why it is not there. */
 export async function demoHints({ app, keys, notes }: Composed, url: string): Promise<string[]> {
   const token = await guestToken({ app, notes, serverKey: keys.serverKey })
   if (token === undefined)
     return [
       '',
-      'This folder held data before: the demo world was not added to it. For one, name a new folder with --data.',
+      'This folder held data before, so the demo world was not added. To have one, name a new folder with --data.',
     ]
   const steps = demoSteps(url, STAR.handle).flatMap(({ what, commands }) => [
     `${what}:`,

@@ -1,4 +1,4 @@
-/** Who lives in the demo world: names of two words each, and two accounts that have a part to play. */
+/** The accounts of the demo world: a star, a guest, and others with names of two words. */
 
 export interface Person {
   /** Both the handle and the external id. */
@@ -13,7 +13,7 @@ export const STAR: Person = {
   displayName: 'Nova Observatory',
   bio: 'One picture of the sky a day.',
 }
-/** Whose token is printed. It does not follow the star yet. */
+/** The account whose token is printed, to try things with. It does not follow the star yet. */
 export const GUEST: Person = {
   handle: 'guest',
   displayName: 'Guest',
@@ -31,7 +31,7 @@ const LAST = words(`
   Puffin Quail Raven Seal Wren
 `)
 
-/** The star first, then the guest, then the others; always the same. The lists give 552 pairs before one comes again. */
+/** The star, the guest, then the others: the same ones every time. The lists give 552 names before one repeats. */
 export function makePeople(count: number): Person[] {
   const people = [STAR, GUEST]
   for (let i = 0; people.length < count; i++) {

@@ -1,4 +1,4 @@
-/** What people in the demo world say: sentences of our own, with gaps that words fill in. */
+/** Makes the posts of the demo world: sentences with gaps that random words fill. */
 
 type Random = () => number
 

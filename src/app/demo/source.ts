@@ -1,4 +1,4 @@
-/** The demo world as something to import: lists in memory in place of files. */
+/** The demo world as an import source: lists in memory in place of files. */
 
 import type { ImportSource } from '../import/import.ts'
 import { checkPost, type PostInput } from '../import/post-input.ts'

@@ -1,10 +1,10 @@
-/** The demo world as its guest sees it, by way of the API: what is shown has passed every rule and limit of it. */
+/** The guest's feed for the start page. It is read through the API, so that every rule of the API applies to it. */
 
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { PostSchema } from '../../feed/schemas.ts'
 import type { Notes } from '../ports/notes.ts'
-import { DONE_NOTE } from './demo.ts'
+import { DONE_NOTE } from './done-note.ts'
 import { GUEST } from './people.ts'
 
 const FEED_POSTS = 20
@@ -12,7 +12,7 @@ const FEED_POSTS = 20
 export type ShownPost = Static<typeof PostSchema>
 
 export interface DemoView {
-  /** Nothing where the API refuses to read it now. */
+  /** `undefined` when the API cannot read the feed now. */
   readonly posts: readonly ShownPost[] | undefined
   readonly token: string
 }
@@ -23,7 +23,7 @@ export interface DemoParts {
   readonly serverKey: string
 }
 
-/** @returns nothing where the demo world is not there: a guest of somebody else's world is nobody's to show */
+/** @returns `undefined` unless the demo world was loaded here: another world may have an account named guest, too */
 export async function demoView(parts: DemoParts): Promise<DemoView | undefined> {
   const token = await guestToken(parts)
   if (token === undefined) return undefined
@@ -35,6 +35,7 @@ export async function demoView(parts: DemoParts): Promise<DemoView | undefined> 
   return { token, posts: isThere ? answer.json<{ posts: ShownPost[] }>().posts : undefined }
 }
 
+/** @returns a token of the guest; `undefined` where the demo world is not loaded */
 export async function guestToken({ app, notes, serverKey }: DemoParts): Promise<string | undefined> {
   if ((await notes.read(DONE_NOTE)) === undefined) return undefined
   const answer = await app.inject({

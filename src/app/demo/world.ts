@@ -1,19 +1,19 @@
-/** The demo world from a seed: who follows whom by a power law, who said what when, who answered whom. */
+/** Draws the demo world from a fixed seed: follows by a power law, posts of the past days, replies and reposts. */
 
 import { createRandom } from '../../ports/env/random.ts'
 import { GUEST, makePeople, STAR, type Person } from './people.ts'
 import { sayPost, sayReply, sayStarPost } from './sentences.ts'
 
 export interface DemoPost {
-  /** Stays the same in every run: a second load finds the post again. */
+  /** The same in every run, so that a repeated load finds the post again. */
   readonly ref: string
   readonly author: string
   readonly content: string
-  /** Before the moment at which the world is loaded. */
+  /** How long before the load of the world the post was written. */
   readonly ageMs: number
 }
 
-/** Done through the engine, after the rest is there. */
+/** An action that goes through the engine, after the import. */
 export type DemoAction =
   | { readonly by: string; readonly kind: 'post'; readonly content: string }
   | { readonly by: string; readonly kind: 'reply'; readonly to: string; readonly content: string }
@@ -55,7 +55,7 @@ export function makeWorld(): DemoWorld {
   }
 }
 
-/** Draws the first ones often and the last ones seldom. */
+/** @returns draws values: the first ones often, the last ones seldom */
 function powerLaw(random: () => number, values: readonly string[]): () => string {
   const ends: number[] = []
   values.forEach((_, i) => ends.push((ends[i - 1] ?? 0) + (i + 3) ** -0.85))
@@ -111,7 +111,7 @@ function makeActions(
     const by = someone()
     actions.push({ by, kind: 'repost', of: followeeOf(by) })
   }
-  // Posted live, so that the engine sees it above the threshold and marks it as pulled.
+  // Posted through the engine, which sees the star above the threshold and marks these posts as pulled.
   for (let i = 0; i < 2; i++) actions.push({ by: STAR.handle, kind: 'post', content: sayStarPost(random) })
   return actions
 }

@@ -1,4 +1,4 @@
-/** Accounts, their dense numbers, and their external ids point to each other. */
+/** Checks that accounts, their dense numbers and their external ids point to each other. */
 
 import { parseKey } from '../../core/keys.ts'
 import { accountsTable, externalIdsTable, numbersTable } from '../../graph/index.ts'
@@ -19,20 +19,21 @@ export async function checkAccounts({ ports: { store } }: Patient): Promise<Find
       const other = row === undefined ? undefined : numbersTable.decode(row).id
       faults.expect(
         other === id,
-        () => `account ${id} has number ${number}, which is of ${other ?? 'nobody'}`,
+        () => `account ${id} has number ${number}, which belongs to ${other ?? 'no account'}`,
       )
     })
     named.forEach(({ id, externalId }, i) => {
       const row = claims[i]
       const other = row === undefined ? undefined : externalIdsTable.decode(row).account
-      const text = () => `account ${id} is called ext:${externalId}, which is of ${other ?? 'nobody'}`
+      const text = () =>
+        `account ${id} has the external id ${externalId}, which belongs to ${other ?? 'no account'}`
       faults.expect(other === id, text)
     })
   }
   for await (const page of scanPages(store, numbersTable)) {
     const found = await store.get(page.map((row) => accountsTable.key(numbersTable.decode(row).id)))
     page.forEach((row, i) =>
-      faults.expect(found[i] !== undefined, () => `number ${parseKey(row.sort)} is of no account`),
+      faults.expect(found[i] !== undefined, () => `number ${parseKey(row.sort)} belongs to no account`),
     )
   }
   return faults.finding('accounts', `${accounts} accounts`)

@@ -1,4 +1,4 @@
-/** Feeds of a sample of readers, read to their ends, against the naive feed made from the rows. */
+/** Reads the feeds of a sample of readers to their ends, and compares them with the oracle's, made from the rows. */
 
 import { isRivuletError } from '../../core/errors.ts'
 import { parseIdKeyDesc, parseKey, u32Key } from '../../core/keys.ts'
@@ -14,7 +14,7 @@ const PAGE = 100
 const RANGE_LIMIT = 10_000
 const BATCH = 1_000
 
-/** Each feed twice: pulled, as after a loss, and from the timeline that this has rebuilt. */
+/** Reads each feed twice: pulled, as after the loss of its timeline, then from the timeline that this has rebuilt. */
 export async function checkFeeds(patient: Patient, readers: number): Promise<Finding> {
   const { rivulet, ports } = patient
   const faults = createFaults()
@@ -39,7 +39,7 @@ export async function checkFeeds(patient: Patient, readers: number): Promise<Fin
   return faults.finding('feeds', `${sample.length} readers, ${posts} posts`)
 }
 
-/** Half of them evenly spread over all accounts, half over those that have posted and so have something to read. */
+/** Half of the sample is spread evenly over all accounts, half over those that have posted. */
 async function sampleReaders(store: Store, wanted: number): Promise<number[]> {
   const all = await collect(store, numbersTable, (row) => row.sort)
   const authors = await collect(store, postTotalsTable, (row) => row.partition)
@@ -71,19 +71,19 @@ async function wholeFeed({ rivulet }: Patient, reader: number): Promise<number[]
 
 const TRIES = 24
 
-/** On a busy machine a page may take its time: that says nothing about what it holds. */
+/** Repeats a read that is `not_ready`: on a busy machine a page may be late, which is not a fault of its content. */
 async function whenReady<T>(read: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await read()
     } catch (error) {
-      // The next try goes on where this one had come.
+      // The next try continues where this one stopped.
       if (!isRivuletError(error, 'not_ready') || tries === TRIES) throw error
     }
   }
 }
 
-/** All that one reader's feed can depend on. */
+/** Loads everything that the feed of one reader can depend on. */
 async function worldOf(store: Store, circle: Circle): Promise<OracleWorld> {
   const posts = new Map<number, OraclePost>()
   const load = async (ids: readonly number[]) => {

@@ -1,4 +1,4 @@
-/** Rows of followers: heads, leaves and totals tell the same, exactly. */
+/** Checks that the heads, leaves and totals of followers agree exactly. */
 
 import { parseKey } from '../../core/keys.ts'
 import {
@@ -48,7 +48,7 @@ export async function* audiencePages(store: Store): AsyncGenerator<AudienceRow[]
   }
 }
 
-/** The numbers of each, from its head or its leaves. */
+/** The numbers of the followers in each audience, from its head or its leaves. */
 export async function numbersOf(
   store: Store,
   audiences: readonly AudienceRow[],

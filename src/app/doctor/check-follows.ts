@@ -1,4 +1,4 @@
-/** Both sides of each follow: who is among the followers follows, and who follows is among the followers. */
+/** Checks both sides of each follow: the row of whom an account follows, and its number among the followers. */
 
 import { LIMITS } from '../../core/limits.ts'
 import { includesSorted } from '../../core/sorted.ts'
@@ -13,7 +13,7 @@ import { scanPages } from './pages.ts'
 const BUCKET_NUMBERS = 2 ** LIMITS.followerBucketBits
 const CIRCLES_AT_A_TIME = 256
 
-/** One bucket of followers at a time, so that memory is bounded by those. */
+/** Takes one bucket of followers at a time, so that memory is bounded by the followers of a bucket. */
 export async function checkFollows(patient: Patient): Promise<Finding> {
   const faults = createFaults()
   const accounts = await accountNumbers(patient.ports.store)
@@ -48,12 +48,12 @@ async function accountNumbers(store: Store): Promise<Map<number, number[]>> {
   return buckets
 }
 
-/** By the rows of followers: whom each account of the bucket follows, sorted. */
+/** @returns whom an account of the bucket follows, as the rows of followers have it; sorted */
 async function readBucket(store: Store, bucket: number, faults: Faults) {
   const [followers, followees] = [new U32List(), new U32List()]
   for await (const page of audiencePages(store)) {
     const audiences = page.filter((audience) => audience.bucket === bucket)
-    // What is wrong within the rows is another check's to tell.
+    // Faults within these rows are reported by checkFollowers.
     const lists = await numbersOf(store, audiences, createFaults())
     lists.forEach((numbers, i) => {
       for (const number of numbers) {

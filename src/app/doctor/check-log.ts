@@ -1,4 +1,4 @@
-/** Reads the whole log, so that every checksum in it is looked at, and compares its end with the store. */
+/** Reads the whole log, which verifies every checksum in it; and reports how far the store holds the log. */
 
 import { isRivuletError } from '../../core/errors.ts'
 import type { OpenPorts } from '../ports/parts.ts'
@@ -11,7 +11,7 @@ const RECORDS_A_READ = 1_000
 export async function checkLog({ log }: OpenPorts, progress: Progress): Promise<Finding> {
   const faults = createFaults()
   const show = progress('log', 'bytes')
-  // The engine's own group: a new one would hold the log's retention back for ever. Nothing is committed.
+  // Reads as the engine's own group and commits nothing: a new group would hold back the log's retention for ever.
   const consumer = await log.consumer('worker')
   let records = 0
   try {

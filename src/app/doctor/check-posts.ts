@@ -1,4 +1,4 @@
-/** Posts, the outboxes of their authors, and what is counted of both. */
+/** Checks posts against the outboxes of their authors, and counts posts, replies and reposts again. */
 
 import { parseIdKeyDesc, parseKey } from '../../core/keys.ts'
 import {
@@ -47,7 +47,7 @@ async function checkOutboxes(store: Store, faults: Faults): Promise<void> {
       }
       const isOwn = post?.author === author
       const text = () =>
-        `the outbox of number ${author} has ${parseIdKeyDesc(row.sort)}, which is no post of it`
+        `the outbox of number ${author} has ${parseIdKeyDesc(row.sort)}, which is not a post of this author`
       faults.expect(isOwn, text)
     })
   }
@@ -57,7 +57,7 @@ async function checkOutboxes(store: Store, faults: Faults): Promise<void> {
       const { posts, hidden } = postTotalsTable.decode(row)
       const own = counts.get(author) ?? { posts: 0, hidden: 0 }
       counts.delete(author)
-      // Totals that version 0.1.0 wrote know of no hidden ones.
+      // Totals that version 0.1.0 wrote do not count hidden posts.
       const isRight = posts === own.posts && hidden <= own.hidden
       faults.expect(
         isRight,
@@ -69,7 +69,7 @@ async function checkOutboxes(store: Store, faults: Faults): Promise<void> {
   for (const [author, own] of counts) faults.add(`number ${author} has ${own.posts} posts and no total`)
 }
 
-/** Replies and reposts, counted again. Kind 0 is a reply, as the first character of a key tells. */
+/** Counts replies and reposts again. The first character of a sort key is the kind: 0 is a reply. */
 async function checkCounts(store: Store, faults: Faults): Promise<void> {
   const counted = new Map<number, [number, number]>()
   for await (const page of scanPages(store, engagementsTable)) {

@@ -1,4 +1,4 @@
-/** One check of a data folder: what it looked at, and what is wrong. */
+/** The finding of one check of a data folder, and the list of faults from which it is made. */
 
 import type { Progress } from '../import/progress.ts'
 import type { OpenPorts } from '../ports/parts.ts'
@@ -6,14 +6,15 @@ import type { Rivulet } from '../rivulet.ts'
 
 export interface Finding {
   readonly check: string
-  /** What was looked at. */
+  /** What was checked: `5 readers, 40 posts`. */
   readonly seen: string
-  /** The first few things that are wrong … */
+  /** The first few faults. */
   readonly examples: readonly string[]
-  /** … of so many. */
+  /** The number of all faults. */
   readonly wrong: number
 }
 
+/** What the checks examine. */
 export interface Patient {
   readonly ports: OpenPorts
   /** An engine over the folder that writes nothing. */

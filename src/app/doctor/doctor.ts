@@ -1,6 +1,6 @@
 /**
- * Examines a data folder that nobody uses. Does what every start does (the log is replayed), then only looks:
- * at the rows, whether they agree with each other, and at feeds, whether they are what they should be.
+ * `rivulet doctor`: examines a data folder that no process uses. It replays the log, as every start does, and then only
+ * reads: whether the rows agree with each other, and whether feeds are what the oracle makes of the rows.
  */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
@@ -20,7 +20,7 @@ import type { Finding, Patient } from './check.ts'
 import { createSilentStore } from './silent-store.ts'
 
 export interface Examination extends OpenPortsOptions {
-  /** Whose feeds are compared. */
+  /** How many readers' feeds are compared. */
   readonly readers: number
   readonly progress: Progress
   /** Called with each finding as it comes. */
@@ -39,7 +39,7 @@ export async function examine(examination: Examination): Promise<boolean> {
     onFinding(finding)
   }
   try {
-    // What stands in the folder is looked at: timelines are made for it, in memory.
+    // Only the folder is examined: timelines are made in memory, even where Redis is configured.
     const ports = await openPorts({ ...examination, config: { ...config, redis: undefined } })
     report({ check: 'folder', seen: ports.place, examples: [], wrong: 0 })
     try {
@@ -56,7 +56,7 @@ export async function examine(examination: Examination): Promise<boolean> {
 
 function assertFolder({ data: folder, kafka, cassandra }: Config): void {
   if (kafka !== undefined || cassandra !== undefined) {
-    const message = 'doctor examines data folders only; leave out RIVULET_KAFKA and RIVULET_CASSANDRA'
+    const message = 'doctor examines data folders only; remove RIVULET_KAFKA and RIVULET_CASSANDRA'
     throw new RivuletError('config_invalid', message)
   }
   assertDataFolder(folder)

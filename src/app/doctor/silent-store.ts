@@ -1,9 +1,9 @@
-/** A store that takes writes and forgets them: for an engine that only looks. */
+/** A store that ignores writes, for an engine that only reads. */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Store } from '../../ports/store/store.ts'
 
-/** What a reading engine writes (visits, backfills, checkpoints) it can do without. */
+/** Reading makes an engine write visits, backfills and checkpoints; it works without them. */
 export const createSilentStore = (store: Store): Store => ({
   get: (keys) => store.get(keys),
   range: (ranges) => store.range(ranges),
@@ -12,7 +12,7 @@ export const createSilentStore = (store: Store): Store => ({
   write: async () => undefined,
   checkpoint: async () => undefined,
   insertIfAbsent: async () => {
-    throw new RivuletError('internal', 'a check claims nothing')
+    throw new RivuletError('internal', 'a check must not claim anything')
   },
   close: async () => undefined,
 })

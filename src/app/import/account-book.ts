@@ -1,4 +1,4 @@
-/** The accounts of an import: those whose external id is known, and new ones for the others. */
+/** Finds the accounts of an import by their external ids, and creates those that do not exist. */
 
 import { accountsTable, externalIdsTable, numbersTable } from '../../graph/index.ts'
 import { createBulkWriter } from './bulk-writer.ts'
@@ -8,14 +8,14 @@ import type { ImportRun } from './run.ts'
 
 export interface AccountBook {
   readonly names: Names
-  /** Account numbers, in the order of `names.list`, as far as they were settled. */
+  /** Account numbers in the order of `names.list`, as far as `settle` has come. */
   numbers(): Uint32Array
-  /** Finds or makes the accounts of all names that are new since the last call. */
+  /** Finds or creates the accounts of all names that were added since the last call. */
   settle(progress?: (done: number, total: number) => void): Promise<void>
   readonly counts: { created: number; known: number }
 }
 
-/** Claims are synced a batch at a time. */
+/** Names per batch; the claims of a batch are synced together. */
 const BATCH_NAMES = 8_192
 
 export function createAccountBook(run: ImportRun, names: Names): AccountBook {
@@ -61,8 +61,8 @@ export function createAccountBook(run: ImportRun, names: Names): AccountBook {
 }
 
 /**
- * The account id of each external id. One whose account never came to be, because an earlier run ended
- * between the two, is taken over together with its id.
+ * Claims each external id for an account id, or reads whose it is. If an earlier run ended between the claim and the
+ * account's rows, the claimed id is used now.
  */
 async function claim({ store, nextId }: ImportRun, externalIds: readonly string[]): Promise<Claim[]> {
   const claims = externalIds.map((externalId) => ({
@@ -78,7 +78,7 @@ async function claim({ store, nextId }: ImportRun, externalIds: readonly string[
 
 interface Claim {
   readonly id: number
-  /** Nobody had claimed it before. */
+  /** The external id was not claimed before. */
   readonly isNew: boolean
 }
 

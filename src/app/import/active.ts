@@ -1,4 +1,4 @@
-/** An import counts as activity: nobody in it is skipped by a fan-out for never having been seen. */
+/** Marks all imported accounts as active, so that fan-out does not skip them as readers that were never seen. */
 
 import { ACTIVITY_BLOCK } from '../../graph/activity.ts'
 import { activityTable } from '../../graph/index.ts'
@@ -22,7 +22,7 @@ export async function markActive(run: ImportRun, numbers: Uint32Array): Promise<
   }
 }
 
-/** These rows are versioned by the clock (graph/activity.ts), not by the log. */
+/** The versions of these rows come from the clock (graph/activity.ts), not from the log. */
 async function markBlocks(
   { store, startedAtMs }: ImportRun,
   wanted: readonly number[],

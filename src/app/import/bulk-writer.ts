@@ -1,4 +1,4 @@
-/** Writes many rows in large batches: one is written while the next is made. */
+/** Writes many rows in large batches; one batch is written while the next is collected. */
 
 import type { RowWrite, Store } from '../../ports/store/store.ts'
 
@@ -6,7 +6,7 @@ const BATCH_ROWS = 2_000
 const BATCH_BYTES = 4 << 20
 
 export interface BulkWriter {
-  /** Rows given at once are written at once, so those of one partition belong together. */
+  /** Rows of one call are written in one batch: give the rows of a partition together. */
   add(rows: readonly RowWrite[]): Promise<void>
   end(): Promise<void>
 }
@@ -22,7 +22,7 @@ export function createBulkWriter(store: Store): BulkWriter {
     bytes = 0
     await writing
     writing = store.write(batch)
-    // Its failure is met by the next flush; until then it must not count as unhandled.
+    // The next flush awaits a failure; until then it must not count as an unhandled rejection.
     writing.catch(() => undefined)
   }
   return {

@@ -1,4 +1,4 @@
-/** The bytes of a file, gunzipped where that is needed, in windows. What is no text is refused by its name. */
+/** Reads a file in windows of bytes, decompressing gzip. Known formats other than text are refused by name. */
 
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
@@ -10,12 +10,12 @@ const GUNZIP_CHUNK_BYTES = 1 << 18
 
 export interface Window {
   readonly bytes: Buffer
-  /** How far into the file, as it is on the disk. */
+  /** Bytes read of the file as it is on the disk. */
   readonly bytesRead: number
   readonly bytesTotal: number
 }
 
-/** Windows of up to a mebibyte or so, the last of them empty; a byte order mark of UTF-8 is taken off. */
+/** Windows of about a mebibyte; the last one is empty. A byte order mark of UTF-8 is removed. */
 export async function* readWindows(path: string): AsyncGenerator<Window> {
   const handle = await openFile(path)
   try {
@@ -51,7 +51,7 @@ async function isGzip(handle: FileHandle): Promise<boolean> {
   return bytesRead === 2 && buffer.readUInt16BE() === 0x1f8b
 }
 
-/** Windows as large as those of a plain file: whoever reads them looks for whole lines. */
+/** Collects chunks into windows as large as those of a plain file: larger windows mean fewer lines cut in two. */
 async function* gunzip(handle: FileHandle, path: string): AsyncGenerator<Bytes> {
   const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })
   pipeline(handle.createReadStream({ start: 0, autoClose: false }), stream, () => undefined)
@@ -79,7 +79,7 @@ async function* gunzipped(stream: Gunzip, path: string): AsyncGenerator<Buffer> 
   }
 }
 
-/** How files begin, in hexadecimal, that are no text; and what to do with them. */
+/** First bytes, in hexadecimal, of files that are not text, and advice for each. */
 const FORMATS: readonly (readonly [begins: RegExp, name: string, advice: string])[] = [
   [/^(fffe0000|0000feff)/, 'UTF-32 text', 'convert it: iconv -f UTF-32 -t UTF-8'],
   [/^(fffe|feff)/, 'UTF-16 text', 'convert it: iconv -f UTF-16 -t UTF-8'],
@@ -108,7 +108,7 @@ function assertText(bytes: Buffer, path: string): void {
     if (begins.test(start)) throw refused(path, `is ${name}; ${advice}`)
   let nuls = 0
   for (const byte of head) if (byte === 0) nuls++
-  // In UTF-16, every other byte of most texts is one; a single one makes a bad row, not a bad file.
+  // In most UTF-16 text every other byte is NUL. A few of them make bad rows, not a bad file.
   if (nuls * 4 >= head.length && nuls > 0) {
     const advice = 'if it is UTF-16 without a byte order mark, convert it: iconv -f UTF-16LE -t UTF-8'
     throw refused(path, `is full of NUL bytes; ${advice}`)
@@ -118,17 +118,18 @@ function assertText(bytes: Buffer, path: string): void {
 const withoutMark = (bytes: Buffer): Buffer =>
   bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 
-/** Before anything is written: a name with a slip in it must not leave half an import behind. */
+/** Throws `import_invalid` unless the file can be opened; called before anything is written. */
 export async function assertReadable(path: string): Promise<void> {
   await (await openFile(path)).close()
 }
 
-/** A pipe that nobody writes to would keep whoever opens it waiting, so it is looked at first. */
+/** Checks the kind of file before it is opened, because opening a pipe without a writer would wait for ever. */
 async function openFile(path: string): Promise<FileHandle> {
   try {
     const found = await stat(path)
     if (found.isDirectory()) throw refused(path, 'is a folder, not a file')
-    if (!found.isFile()) throw refused(path, 'is not a file that can be read twice; save what it gives first')
+    if (!found.isFile())
+      throw refused(path, 'is not a regular file, and cannot be read twice; save its content to a file first')
     return await open(path)
   } catch (error) {
     throw readError(path, error)
@@ -137,7 +138,7 @@ async function openFile(path: string): Promise<FileHandle> {
 
 function readError(path: string, error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error)) return error
-  const next = 'check its name and rights'
+  const next = 'check its name and its access rights'
   return new RivuletError('import_invalid', `${path} cannot be read (${error.message}); ${next}`, {
     cause: error,
   })

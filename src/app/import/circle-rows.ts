@@ -1,11 +1,11 @@
-/** Rows of one kind from the circles of many accounts, whole. */
+/** Reads all rows of one kind from the circles of many accounts. */
 
 import { parseKey, u32Key } from '../../core/keys.ts'
 import type { TypedTable } from '../../engine/rows/tables.ts'
 import type { Store } from '../../ports/store/store.ts'
 
 export interface CircleRow<V> {
-  /** The other account, or for packed rows the first one. */
+  /** The number of the other account; for a packed row, of the first one in it. */
   readonly other: number
   readonly value: V
 }

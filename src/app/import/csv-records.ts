@@ -1,41 +1,40 @@
 /**
- * Records of CSV as RFC 4180 has them, from lines as they come: a cell in quotes may hold separators, doubled quotes
- * and line ends. Beyond that standard, cells without quotes lose the blanks around them, any character may separate
- * cells, and lines may be comments.
+ * Parses CSV records (RFC 4180) from batches of lines: a quoted cell may hold separators, doubled quotes and line ends.
+ * Beyond the standard, blanks around cells are removed, any character may separate cells, and lines may be comments.
  */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { LineBatch } from './lines.ts'
 
-/** With quotes; what is longer is no record, but many that a stray quote runs over. */
+/** Of a record with quotes: a longer one is taken for many records that a stray quote swallowed. */
 const RECORD_CHARS_MAX = 1 << 16
 
 export interface CsvFormat {
   /** One character. */
   readonly delimiter: string
-  /** What lines begin with that are no records. */
+  /** Lines that begin with this text are comments. */
   readonly comment: string | undefined
 }
 
 export interface RecordSink {
-  /** `line` is where it begins, `last` where it ends. A blank line is one empty cell. */
+  /** A record from `line` to `last`. A blank line gives one empty cell. */
   record(cells: string[], line: number, last: number): void
-  /** Left out, and why. */
+  /** The record at `line` is left out; `what` is the reason. */
   fault(line: number, what: string): void
 }
 
 export interface CsvRecords {
-  /** Lines `from` to `to` of a batch, all of them where that is not said. */
+  /** Takes the lines `from` to `to` of a batch; all of them by default. */
   take(batch: LineBatch, from?: number, to?: number): void
-  /** Throws `import_invalid` when a quote is still open. */
+  /** The file has ended. Throws `import_invalid` when a quote is still open. */
   end(): void
 }
 
-/** A record of which not all lines were read, or which has quotes. */
+/** A record with quotes, which may go on in the next line. */
 interface OpenRecord {
   readonly line: number
   readonly cells: string[]
-  /** The cell in quotes that did not end yet. */
+  /** The text of a quoted cell that has not ended yet. */
   quoted: string | undefined
   chars: number
   fault: string | undefined
@@ -48,7 +47,7 @@ export function createCsvRecords(
 ): CsvRecords {
   let open: OpenRecord | undefined
 
-  /** Whole records would be swallowed by a quote that should not be there: the file must be mended first. */
+  /** A stray quote would swallow whole records, so the file must be mended first. */
   const unclosed = (line: number, how: string) =>
     new RivuletError('import_invalid', `${file}:${line}: the quote that opens in this line ${how}`)
 
@@ -87,7 +86,7 @@ export function createCsvRecords(
   }
 }
 
-/** Goes on with a record in its next line. @returns what is wrong with it */
+/** Continues a record with its next line. @returns what is wrong with the record; `undefined` if nothing is */
 function readLine(record: OpenRecord, line: string, delimiter: string): string | undefined {
   for (let at = 0; ;) {
     if (record.quoted === undefined) {
@@ -133,7 +132,7 @@ function skipBlanks(line: string, from: number, delimiter: string): number {
   return at
 }
 
-/** Spaces and tabs alone: other white space may belong to an id. */
+/** Removes spaces and tabs only: other white space may belong to an id. */
 function trimBlanks(cell: string): string {
   let [from, to] = [0, cell.length]
   while (from < to && isBlank(cell.charCodeAt(from))) from++
@@ -141,7 +140,7 @@ function trimBlanks(cell: string): string {
   return from === 0 && to === cell.length ? cell : cell.slice(from, to)
 }
 
-/** In place: this is done for every row of a file. */
+/** Trims in place, because this runs for every row of a file. */
 function trimAll(cells: string[]): string[] {
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]

@@ -1,4 +1,4 @@
-/** What `--edges FILE` and `--posts FILE` name. */
+/** The import source of `--edges FILE` and `--posts FILE`. */
 
 import { basename, resolve } from 'node:path'
 import { assertReadable } from './bytes.ts'

@@ -1,6 +1,6 @@
 /**
- * Which follows of a file are written. One that people decided about here stays as they left it: a pair that
- * was unfollowed or blocked since is not joined again by an old list. Nobody follows more than the limit.
+ * Chooses which follows of a file are written. A follow that was ended here by unfollowing or blocking is not made
+ * again by an old list, and no account gets more follows than the limit.
  */
 
 import { LIMITS } from '../../core/limits.ts'
@@ -11,11 +11,11 @@ import { readCircleRows } from './circle-rows.ts'
 import type { Follows } from './edge-order.ts'
 import { SHOWN_MAX } from './problems.ts'
 
-/** What the rows of one follower say. */
+/** The follows of one follower that the store holds. */
 interface Known {
-  /** Decided by an event: followed or unfollowed here. */
+  /** Pairs that an event has decided here: `true` for followed, `false` for unfollowed. */
   readonly live: ReadonlyMap<number, boolean>
-  /** By earlier imports; sorted within a row. */
+  /** Followees from earlier imports; sorted within a row. */
   readonly packed: readonly Uint32Array[]
 }
 
@@ -23,7 +23,7 @@ export interface Choice {
   /** One flag per follow, in the order of `byFollower.values`. */
   readonly isKept: Uint8Array
   readonly counts: { known: number; unfollowed: number }
-  /** Follows that would be too many for their follower: how many, and the first of them by account numbers. */
+  /** Follows beyond the limit of their follower: how many, and the first of them by account numbers. */
   readonly excess: { total: number; readonly first: { follower: number; followee: number }[] }
 }
 
@@ -59,7 +59,7 @@ export async function chooseEdges(
   return { isKept, counts, excess }
 }
 
-/** An event about a pair goes before what an import packed of it. */
+/** Counts a follower's follows. For a pair with an event, the event counts and not what an import packed. */
 function countOf(live: ReadonlyMap<number, boolean>, packed: readonly Uint32Array[]): number {
   let count = 0
   for (const isOn of live.values()) if (isOn) count++

@@ -1,4 +1,4 @@
-/** How an edge list is laid out: what separates its cells, which row names them, and which two of them count. */
+/** Finds the layout of an edge list: the separator, whether there is a header, and which two columns to read. */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { createCsvRecords, type RecordSink } from './csv-records.ts'
@@ -7,19 +7,19 @@ import type { LineBatch } from './lines.ts'
 
 export type Header = 'auto' | 'yes' | 'no'
 
-/** Names in the header, or with `header: 'no'` numbers from 1. */
+/** Columns by their names in the header or, with `header: 'no'`, by their numbers from 1. */
 export interface EdgeColumns {
   readonly follower: string
   readonly followee: string
 }
 
 export interface EdgeFormat {
-  /** One character; found out where it is not given. */
+  /** One character; detected if not given. */
   readonly delimiter?: string | undefined
   readonly header: Header
-  /** Without them, rows have two cells. */
+  /** Without them, rows must have two cells. */
   readonly columns?: EdgeColumns | undefined
-  /** What lines begin with that are no rows. */
+  /** Lines that begin with this text are comments. */
   readonly comment?: string | undefined
 }
 
@@ -27,10 +27,10 @@ export interface Layout {
   readonly delimiter: string
   /** Cells in every row. */
   readonly width: number
-  /** Places of the two that count. */
+  /** Indexes of the two cells to read. */
   readonly follower: number
   readonly followee: number
-  /** The row that names them, and its line. */
+  /** The header row and its line, if there is one. */
   readonly header: { readonly cells: readonly string[]; readonly line: number } | undefined
 }
 
@@ -59,8 +59,8 @@ export function delimiterOf(text: string): string | undefined {
 }
 
 /**
- * Looks at the first rows. @returns `undefined` when there are none; throws `import_invalid` for what can be read
- * in two ways, or in none
+ * Detects the layout from the first rows.
+ * @returns `undefined` when there are no rows; throws `import_invalid` if no layout fits, or more than one
  */
 export function findLayout(batch: LineBatch, format: EdgeFormat, notice: (text: string) => void) {
   const { file, first, lines } = batch
@@ -78,7 +78,7 @@ export function findLayout(batch: LineBatch, format: EdgeFormat, notice: (text: 
   return pairs(file, rows, delimiter, header, notice)
 }
 
-/** The first rows that can be read; blank ones are none. */
+/** The first rows that can be read, without blank ones. */
 function sampleOf(batch: LineBatch, delimiter: string, comment: string | undefined): Row[] {
   const rows: Row[] = []
   const sink: RecordSink = {
@@ -90,7 +90,7 @@ function sampleOf(batch: LineBatch, delimiter: string, comment: string | undefin
     for (let from = 0; from < batch.lines.length && rows.length < SAMPLE_ROWS; from += SLICE_LINES)
       records.take(batch, from, from + SLICE_LINES)
   } catch (error) {
-    // A quote that is wrong with this delimiter: if this is the right one, it is met when the rows are read.
+    // A quote that is wrong with this delimiter. If the delimiter is the right one, reading the rows reports it.
     if (!isRivuletError(error, 'import_invalid')) throw error
   }
   return rows
@@ -98,7 +98,7 @@ function sampleOf(batch: LineBatch, delimiter: string, comment: string | undefin
 
 export const isBlankRow = (cells: readonly string[]): boolean => cells.length === 1 && cells[0] === ''
 
-/** The delimiter with which most rows are what rows must be. */
+/** The delimiter with which most rows have the right number of cells. */
 function findDelimiter(batch: LineBatch, format: EdgeFormat): string | undefined {
   const { file } = batch
   const samples = DELIMITERS.map((delimiter) => sampleOf(batch, delimiter, format.comment))
@@ -109,7 +109,7 @@ function findDelimiter(batch: LineBatch, format: EdgeFormat): string | undefined
   const found = DELIMITERS.filter((_, i) => scores[i] === best)
   if (best > 0 && found.length === 1) return found[0]
   const [row] = samples.find(({ length }) => length === longest) ?? []
-  const say = 'say which with --delimiter'
+  const say = 'name it with --delimiter'
   if (best === 0) assertQuotesClose(batch, format.comment)
   if (best > 0) {
     const names = found.map(delimiterName).join(' or ')
@@ -119,12 +119,12 @@ function findDelimiter(batch: LineBatch, format: EdgeFormat): string | undefined
   const wide = samples.findIndex((rows) => rows.some(({ cells }) => cells.length > 2))
   if (wide >= 0) throw notTwo(file, samples[wide][0], DELIMITERS[wide])
   const tried = DELIMITERS.map(delimiterName).join(', ')
-  const none = `no row has two cells, whether ${tried} separates them`
+  const none = `no row has two cells with any of ${tried} as the separator`
   const shown = quote(row.cells.join(' '))
-  throw invalidAt(file, row.line, `${none} (the first one is ${shown}); ${say}, such as --delimiter space`)
+  throw invalidAt(file, row.line, `${none} (the first row is ${shown}); ${say}, such as --delimiter space`)
 }
 
-/** A quote that stays open swallows what would have been rows. */
+/** Throws if a quote stays open, which would explain why no rows were found: it swallows them. */
 function assertQuotesClose(batch: LineBatch, comment: string | undefined): void {
   const sink: RecordSink = { record: () => undefined, fault: () => undefined }
   for (const delimiter of DELIMITERS) {
@@ -143,7 +143,7 @@ function scoreOf(rows: readonly Row[], { columns, header }: EdgeFormat): number 
   return rows.filter(({ cells }) => cells.length === first.cells.length).length
 }
 
-/** Two cells a row, the first of them a header or not. */
+/** The layout of rows with two cells, whose first row may be a header. */
 function pairs(
   file: string,
   rows: readonly Row[],
@@ -153,10 +153,10 @@ function pairs(
 ): Layout {
   const mark = /^(#|%|\/\/)/.exec(rows[0].cells[0])
   if (header === 'auto' && mark !== null) {
-    const how = `--comment ${quote(mark[0])} if it is one, --no-header if not`
-    throw invalidAt(file, rows[0].line, `begins as a comment does; say ${how}`)
+    const how = `use --comment ${quote(mark[0])} if it is a comment, --no-header if it is an edge`
+    throw invalidAt(file, rows[0].line, `the line begins like a comment; ${how}`)
   }
-  // A title in one cell is a bad row; what comes after it may still be a header.
+  // A title in a single cell is a bad row, and the row after it may be the header.
   const isPair = ({ cells }: Row) => cells.length === 2 && cells[0] !== '' && cells[1] !== ''
   const row = (header === 'yes' ? undefined : rows.find(isPair)) ?? rows[0]
   if (row.cells.length !== 2) throw notTwo(file, row, delimiter)
@@ -181,7 +181,7 @@ function pairs(
     throw invalidAt(
       file,
       line,
-      `cannot tell whether the first row (${shown}) is a header or an edge: ${verdict.why}; say --header or --no-header, or name the columns with --columns follower=NAME,followee=NAME`,
+      `cannot tell whether the first row (${shown}) is a header or an edge: ${verdict.why}; use --header or --no-header, or name the columns with --columns follower=NAME,followee=NAME`,
     )
   }
   if (verdict.isPlain) notice(`${file}:${line}: taken for an edge (${shown}); --header makes it a header`)
@@ -194,7 +194,7 @@ function byName(file: string, header: Row, delimiter: string, columns: EdgeColum
     const place = cells.indexOf(name)
     if (place < 0) throw noSuchColumns(file, header, columns)
     if (cells.includes(name, place + 1))
-      throw invalidAt(file, header.line, `two columns are called ${quote(name)}; give them other names`)
+      throw invalidAt(file, header.line, `two columns have the name ${quote(name)}; rename one in the file`)
     return place
   }
   const [follower, followee] = [placeOf(columns.follower), placeOf(columns.followee)]
@@ -209,7 +209,7 @@ function byNumber(file: string, [row]: readonly Row[], delimiter: string, column
     throw invalidAt(
       file,
       row.line,
-      `${quote(text)} is no column: with --no-header, --columns takes numbers from 1 to ${width}`,
+      `${quote(text)} is not a column: with --no-header, --columns takes numbers from 1 to ${width}`,
     )
   }
   const [follower, followee] = [placeOf(columns.follower), placeOf(columns.followee)]
@@ -220,16 +220,16 @@ const noSuchColumns = (file: string, { cells, line }: Row, { follower, followee 
   invalidAt(
     file,
     line,
-    `the first row does not have the columns ${quote(follower)} and ${quote(followee)}, but ${cells.slice(0, 20).map(quote).join(', ')}`,
+    `the first row does not have the columns ${quote(follower)} and ${quote(followee)}; its columns are ${cells.slice(0, 20).map(quote).join(', ')}`,
   )
 
 function notTwo(file: string, { cells, line }: Row, delimiter: string): RivuletError {
   const shown = cells.slice(0, 20).map(quote).join(', ')
-  const what = `with ${delimiterName(delimiter)} between its cells, the row has ${cells.length} of them (${shown})`
+  const what = `separated by ${delimiterName(delimiter)}, the row has ${cells.length} ${cells.length === 1 ? 'cell' : 'cells'} (${shown})`
   const how =
     cells.length > 2
-      ? 'say which two count with --columns follower=NAME,followee=NAME (with --no-header, numbers in place of names)'
-      : 'say what separates them with --delimiter'
+      ? 'name the two columns to read with --columns follower=NAME,followee=NAME (with --no-header, numbers in place of names)'
+      : 'name the separator with --delimiter'
   return invalidAt(file, line, `${what}; ${how}`)
 }
 

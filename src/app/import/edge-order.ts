@@ -1,14 +1,15 @@
-/** From rows of a file to follows: repeated rows are found, accounts stand in the order of their numbers. */
+/** Turns the rows of an edge list into follows in the order of account numbers, without repeated rows. */
 
 import type { EdgeRows } from './edge-rows.ts'
 import { groupBy, sortBy, U32List, type Grouped } from './numbers-list.ts'
 import type { Problems } from './problems.ts'
 
 /**
- * Follows by follower, in ranks: an account's rank is its place among all accounts of the import by number,
- * so what is sorted by rank is sorted by number.
+ * Follows by follower. Accounts are given by rank, their place among all accounts of the import by number, so a list
+ * that is sorted by rank is sorted by number, too.
  */
 export interface Follows {
+  /** The account number of each rank. */
   readonly numberOf: Uint32Array
   readonly byFollower: Grouped
 }
@@ -46,7 +47,7 @@ function rank(numbers: Uint32Array): { numberOf: Uint32Array; rankOf: Uint32Arra
   return { numberOf: order.map((index) => numbers[index]), rankOf }
 }
 
-/** The rows that say something new; of equal ones, the first in the file. With `mutual`, a row equals its reverse. */
+/** The rows without repeats: of equal rows, the first in the file. With `mutual`, a row equals its reverse. */
 function withoutRepeats(
   from: Uint32Array,
   to: Uint32Array,

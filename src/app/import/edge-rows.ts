@@ -1,4 +1,4 @@
-/** Reads edge lists: two external ids a row, into columns of small numbers that remember their lines. */
+/** Reads edge lists, with two external ids per row, into compact columns of name indexes and line numbers. */
 
 import { basename } from 'node:path'
 import { externalIdFault } from '../../graph/index.ts'
@@ -10,6 +10,7 @@ import type { Names } from './names.ts'
 import { U32List } from './numbers-list.ts'
 import { nothingTaken, type Place, type Problems } from './problems.ts'
 
+/** Rows as indexes into `Names`. */
 export interface EdgeRows {
   readonly from: Uint32Array
   readonly to: Uint32Array
@@ -25,17 +26,17 @@ export interface EdgeReading {
 
 export interface EdgeFiles {
   readonly paths: readonly string[]
-  /** What lines begin with that are no rows. */
+  /** Lines that begin with this text are comments. */
   readonly comment?: string | undefined
-  /** By the first lines of a file; `undefined` when there is no row among them. */
+  /** Finds the layout from the first lines of a file; `undefined` when there is no row among them. */
   layoutOf(batch: LineBatch, notice: (text: string) => void): Layout | undefined
-  /** Files that hold no rows are no mistake. */
+  /** A file without rows is not an error. */
   readonly mayBeEmpty: boolean
 }
 
 type AddRow = (from: number, to: number, line: number) => void
 
-/** Throws `import_invalid` for a file that cannot be read, or of which no row can be taken. */
+/** Throws `import_invalid` for a file that cannot be read, or has no valid row. */
 export async function readEdgeRows(files: EdgeFiles, reading: EdgeReading): Promise<EdgeRows> {
   const [from, to, lines] = [new U32List(), new U32List(), new U32List()]
   const starts: { file: string; firstRow: number }[] = []
@@ -79,7 +80,7 @@ async function readFile(path: string, files: EdgeFiles, reading: EdgeReading, ad
   records?.end()
 }
 
-/** Of lines among which no row is: they are blank, comments, or cannot be read. */
+/** The layout for lines without a row: all are blank, comments, or unreadable. */
 const NO_ROWS: Layout = { delimiter: ',', width: 2, follower: 0, followee: 1, header: undefined }
 
 function sinkOf(file: string, layout: Layout, { names, problems }: EdgeReading, addRow: AddRow): RecordSink {
@@ -95,7 +96,7 @@ function sinkOf(file: string, layout: Layout, { names, problems }: EdgeReading, 
       return problems.add(place, 'wrong number of columns', `${cells.length} instead of ${width}${span}`)
     if (isHeader(cells)) return problems.add(place, 'the header once more')
     const [from, to] = [cells[follower], cells[followee]]
-    // Both ids are looked at before either becomes an account.
+    // Both ids are checked before either becomes an account.
     const bad = newNameProblem(from, names) ?? newNameProblem(to, names)
     if (bad !== undefined) return problems.add(place, 'not an external id', bad + span)
     if (from === to) return problems.add(place, 'self-loop', `${quote(from)} follows itself`)
@@ -104,7 +105,7 @@ function sinkOf(file: string, layout: Layout, { names, problems }: EdgeReading, 
   return {
     record(cells, line, last) {
       if (line === headerLine) return
-      // Most rows are two names that were met before.
+      // The fast path: in most rows, both names are known already.
       if (cells.length === width && cells[follower] !== cells[followee]) {
         const from = names.find(cells[follower])
         const to = from === undefined ? undefined : names.find(cells[followee])

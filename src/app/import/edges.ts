@@ -1,4 +1,4 @@
-/** Imports follows: rows of a file → accounts → sorted runs → the rows of both sides. */
+/** Imports follows: from rows of a file to the rows of followers and of following accounts. */
 
 import { LIMITS } from '../../core/limits.ts'
 import { followerTotalsTable, followingTable } from '../../graph/index.ts'
@@ -15,7 +15,7 @@ import { writeFollowers } from './write-followers.ts'
 import { writeFollowing } from './write-following.ts'
 
 export interface EdgeSource {
-  /** Each row is two follows. */
+  /** Each row stands for two follows, one in each direction. */
   readonly mutual: boolean
   read(reading: EdgeReading): Promise<EdgeRows>
 }
@@ -29,7 +29,7 @@ export interface EdgeCounts {
 
 export interface EdgeImport {
   readonly run: ImportRun
-  /** The accounts of all rows are settled. */
+  /** Must have settled the accounts of all rows. */
   readonly book: AccountBook
   readonly mutual: boolean
   readonly problems: Problems
@@ -45,7 +45,7 @@ export async function importEdges(rows: EdgeRows, parts: EdgeImport): Promise<Ed
   const { byFollower, byFollowee } = groupKept(follows, isKept)
   const { store, version, id } = run
   const writing = { store, version, id, numberOf: follows.numberOf, isFresh }
-  // Followees' side first: were this the end, a post would reach somebody who does not see it yet, not miss somebody who should.
+  // Followers first: if the import ends in between, a post reaches readers whose feed leaves it out, and misses none.
   const added = await writeFollowers({ ...writing, progress: progress('followers') }, byFollowee)
   await writeFollowing({ ...writing, progress: progress('following') }, byFollower)
   return { added, known: counts.known + byFollower.values.length - added, unfollowed: counts.unfollowed }
@@ -63,7 +63,7 @@ function tellExcess(excess: Choice['excess'], rows: EdgeRows, { book, mutual, pr
   problems.count(kind, excess.total - excess.first.length)
 }
 
-/** Circles hold more than follows: any of it counts, to be on the safe side. */
+/** Whether the store holds no follows. The scan of circles also finds blocks and mutes; that only costs speed. */
 async function hasNoEdges(store: Store): Promise<boolean> {
   for (const table of [followerTotalsTable, followingTable]) {
     if ((await store.scan(table, undefined, 1)).length > 0) return false

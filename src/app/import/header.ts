@@ -1,8 +1,8 @@
 /**
- * Whether the first row of an edge list names its columns. Any text may be an external id, so a row is taken for a
- * header only if both of its cells are names that such columns are known to have, and for an edge only if nothing
- * speaks for a header: a header taken for an edge makes two accounts that are nobody, an edge taken for a header is
- * lost. Whatever lies between is left to whoever knows the file.
+ * Decides whether the first row of an edge list is a header. Any text may be an external id, so the row is taken for a
+ * header only if both cells are well-known names of such columns, and for an edge only if nothing suggests a header. A
+ * header taken for an edge would create two accounts that belong to nobody; an edge taken for a header would be lost.
+ * All other cases are `unclear`, and whoever runs the import decides.
  */
 
 export type Pair = readonly [string, string]
@@ -10,11 +10,11 @@ export type Pair = readonly [string, string]
 export type Verdict =
   /** `follower` and `followee` are places in the row. */
   | { readonly kind: 'header'; readonly follower: 0 | 1; readonly followee: 0 | 1 }
-  /** `isPlain`: its cells are words, so that only whoever knows the file can tell. */
+  /** `isPlain`: both cells are plain words, which could also be names of columns. */
   | { readonly kind: 'edge'; readonly isPlain: boolean }
   | { readonly kind: 'unclear'; readonly why: string }
 
-/** What may stand around the words below: `source_id`, `FromNodeId`, `user.name`. */
+/** Words that may surround those below: `source_id`, `FromNodeId`, `user.name`. */
 const NOUN =
   '(?:ids?|uids?|users?|accounts?|persons?|people|members?|profiles?|nodes?|vertex|vertices|actors?|names?|handles?|logins?)'
 const named = (words: string) => new RegExp(`^${NOUN}*(?:${words})${NOUN}*$`)
@@ -27,9 +27,9 @@ const ROLES = {
 } as const
 type Role = keyof typeof ROLES
 
-/** Names are short; nothing longer is looked at. */
+/** Longer cells are not taken for names of columns. */
 const NAME_CHARS_MAX = 40
-/** How mathematics calls the ends of an edge. */
+/** Names of an edge's ends in mathematics. */
 const ENDS: readonly Pair[] = [
   ['u', 'v'],
   ['i', 'j'],
@@ -45,9 +45,9 @@ function roleOf(cell: string): Role | undefined {
   return (Object.keys(ROLES) as Role[]).find((role) => ROLES[role].test(word))
 }
 
-/** @param rest some of the rows that follow */
+/** @param rest some of the rows after the first */
 export function judgeFirstRow(first: Pair, rest: readonly Pair[]): Verdict {
-  // Files that were put together from several have their header several times.
+  // A file that was joined from several repeats its header.
   const others = rest.filter(([one, other]) => one !== first[0] || other !== first[1])
   const known = knownHeader(first, others)
   const recurring = first.find((cell) => others.some((row) => row.includes(cell)))
@@ -67,7 +67,7 @@ export function judgeFirstRow(first: Pair, rest: readonly Pair[]): Verdict {
   return { kind: 'edge', isPlain: first.every((cell) => /^[\p{L}\s_.-]+$/u.test(cell)) }
 }
 
-/** Pairs of names that are taken for a header; the roles say which column is which. */
+/** The verdict for pairs of well-known names; their roles tell which column is the follower. */
 function knownHeader(first: Pair, others: readonly Pair[]): Verdict | undefined {
   const [one, other] = [roleOf(first[0]), roleOf(first[1])]
   const asGiven = { kind: 'header', follower: 0, followee: 1 } as const
@@ -76,17 +76,17 @@ function knownHeader(first: Pair, others: readonly Pair[]): Verdict | undefined 
   const isRight = (role: Role | undefined) => role === 'followee' || role === 'to'
   if (isLeft(one) && isRight(other)) return asGiven
   if (isRight(one) && isLeft(other)) return turned
-  // `user_id,follower_id` is whom the follower follows first.
+  // In `user_id,follower_id`, the first column is the followee.
   if (one === 'noun' && (other === 'followee' || other === 'follower'))
     return other === 'followee' ? asGiven : turned
   if (other === 'noun' && (one === 'followee' || one === 'follower'))
     return one === 'follower' ? asGiven : turned
-  // Twice the same name would be somebody who follows itself.
+  // As an edge, twice the same name would be an account that follows itself.
   if (one === 'noun' && first[0] === first[1]) return asGiven
   return areNumbered(first, others) ? asGiven : undefined
 }
 
-/** `id_1,id_2`, `node1,node2`, `Person1Id,Person2Id`; unless ids are of that form, as `user1,user2` always may be. */
+/** `id_1,id_2`, `node1,node2`, `Person1Id,Person2Id`; but not if ids of the file have that form, too. */
 function areNumbered(first: Pair, others: readonly Pair[]): boolean {
   const [one, other] = [markedName(first[0]), markedName(first[1])]
   if (one === undefined || one.stem !== other?.stem) return false
@@ -97,7 +97,7 @@ function areNumbered(first: Pair, others: readonly Pair[]): boolean {
   return !others.some((row) => row.some(isAlike))
 }
 
-/** A name with a digit, or with a letter behind a separator, that tells it from the other one. */
+/** Splits a name such as `id_1` or `node_a` into the name and the mark that tells it from the other one. */
 function markedName(cell: string): { stem: string; mark: string } | undefined {
   if (cell.length > NAME_CHARS_MAX) return undefined
   const parts = /^(\D*)([0-9])(\D*)$/.exec(cell) ?? /^(.*[\s_.:-])([a-z])()$/i.exec(cell)
@@ -107,7 +107,7 @@ function markedName(cell: string): { stem: string; mark: string } | undefined {
   return isName ? { stem, mark: parts[2].toLowerCase() } : undefined
 }
 
-/** Signs that all ids of a list have, or none; a name of a column begins with a letter. */
+/** Features that usually all ids of a list have, or none. */
 const SIGNS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^[0-9]+$/, 'numbers'],
   [/[0-9]/, 'with digits'],
@@ -116,7 +116,7 @@ const SIGNS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/\p{Lu}/u, 'with capitals'],
 ]
 
-/** How both cells of the first row differ from all cells of the other rows; `undefined` when they do not. */
+/** A feature that all cells of the other rows have and the first row lacks (or the reverse); else `undefined`. */
 function differenceOf(first: Pair, cells: readonly string[]): string | undefined {
   if (cells.length === 0 || !first.every((cell) => /^[\p{L}_:]/u.test(cell))) return undefined
   for (const [pattern, what] of SIGNS) {
@@ -129,7 +129,7 @@ function differenceOf(first: Pair, cells: readonly string[]): string | undefined
   return undefined
 }
 
-/** Cells come from strangers: short, and without line ends. */
+/** A cell for a message: shortened and escaped, since it may hold any text. */
 export function quote(cell = ''): string {
   return JSON.stringify(cell.length > NAME_CHARS_MAX ? `${cell.slice(0, NAME_CHARS_MAX)}…` : cell)
 }

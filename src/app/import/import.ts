@@ -1,6 +1,6 @@
 /**
- * An import from its beginning to its end: people, then follows, then posts. All of it is read and checked before
- * anything is written, so that a file that turns out to be none leaves nothing behind.
+ * Runs an import: people, then follows, then posts. Everything is read and checked before anything is written, so that
+ * an invalid file leaves nothing behind.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -16,9 +16,9 @@ import type { Progress } from './progress.ts'
 import { beginImport } from './run.ts'
 
 export interface ImportSource {
-  /** Tells imports apart when one is found unfinished. */
+  /** Names the import in the notice that it was interrupted. */
   readonly name: string
-  /** People with names of their own. */
+  /** Reads people with display names. */
   people?(names: Names, problems: Problems): Promise<void>
   readonly edges?: EdgeSource
   readonly posts?: PostSource
@@ -26,10 +26,10 @@ export interface ImportSource {
 
 export interface ImportUi {
   readonly progress: Progress
-  /** One line of text: a bad row, a header that was skipped. */
+  /** Called with a line of text, such as about a row that is left out or a header. */
   readonly notice: (text: string) => void
   readonly onFatal: (error: unknown) => void
-  /** The first row that would be left out ends the import, before anything is written. */
+  /** The first invalid row ends the import, before anything is written. */
   readonly isStrict?: boolean | undefined
 }
 
@@ -43,7 +43,7 @@ export interface ImportSummary {
 const NO_EDGES: EdgeCounts = { added: 0, known: 0, unfollowed: 0 }
 const NO_POSTS: PostCounts = { added: 0, known: 0, conflicting: 0 }
 
-/** Throws `import_invalid` for a file that cannot be read as what it should be, or of which nothing can be taken. */
+/** Throws `import_invalid` for a file in the wrong format, or without a valid row. */
 export async function runImport(
   ports: RivuletPorts,
   source: ImportSource,
@@ -62,7 +62,7 @@ export async function runImport(
     edges = await importEdges(rows, { run, book, mutual, problems, progress })
   }
   if (source.posts !== undefined) {
-    // What is wrong with them has been said.
+    // Their faults were reported by the first reading.
     const reading = { problems: createProblems(() => undefined), nowMs, progress: progress('posts', 'bytes') }
     posts = await importPosts(source.posts, reading, run, book, problems)
     if (posts.added + posts.known + posts.conflicting !== postsSeen) throw changed(source.name)
@@ -80,7 +80,7 @@ export interface Reading {
   readonly nowMs: number
 }
 
-/** Follows stay in memory, in numbers; of posts nothing does, they are read once more. Nothing is written. */
+/** Reads and checks everything, and writes nothing. Follows stay in memory; posts do not, and are read again later. */
 export async function readAll(
   source: ImportSource,
   { names, problems, notice, progress, nowMs }: Reading,

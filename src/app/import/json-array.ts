@@ -1,6 +1,7 @@
 /**
- * The elements of a JSON array, one after the other, wherever its lines end: a file of millions of posts is never
- * in memory as a whole. Only where elements begin and end is looked at here; what they are, the parser says.
+ * Cuts a JSON array into the texts of its elements while its bytes stream in, so that a file of millions of posts is
+ * never in memory as a whole. It tracks only strings and brackets, to find where an element begins and ends; whether
+ * an element is valid JSON is left to the parser.
  */
 
 import { isUtf8 } from 'node:buffer'
@@ -8,15 +9,16 @@ import { RivuletError } from '../../core/errors.ts'
 import { RECORD_BYTES_MAX } from './lines.ts'
 
 export interface ElementSink {
-  /** `line` is where it begins. */
+  /** The JSON text of one element, which begins in `line`. */
   element(text: string, line: number): void
-  /** Left out, and why. */
+  /** The element at `line` is left out; `what` is the reason. */
   fault(line: number, what: string): void
 }
 
 export interface ArrayReader {
+  /** Takes the next bytes of the file; an element may be split between two calls. */
   take(bytes: Buffer): void
-  /** Throws `import_invalid` when the array did not end. */
+  /** The file has ended. Throws `import_invalid` when the array has not. */
   end(): void
 }
 
@@ -29,47 +31,64 @@ const CLOSE_BRACE = 0x7d
 export const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
-/** Blank in JSON. */
+/** White space of JSON. */
 export const isJsonBlank = (byte: number): boolean =>
   byte === 0x20 || byte === LINE_END || byte === 0x0d || byte === 0x09
 
 type Phase = 'before' | 'inside' | 'after'
 
-/** Throws `import_invalid` for what stands around the array. */
+/** The bytes of the element that is being read, which may come in several windows of the file. */
+interface HeldElement {
+  add(bytes: Buffer): void
+  /** Hands the element that began in `line` to the sink. */
+  end(line: number): void
+}
+
+/** Of an element that is too long, the bytes are counted and no longer kept. */
+function createHeldElement(sink: ElementSink): HeldElement {
+  let held: Buffer[] = []
+  let heldBytes = 0
+  return {
+    add(bytes) {
+      heldBytes += bytes.length
+      if (heldBytes <= RECORD_BYTES_MAX) held.push(bytes)
+      else held = []
+    },
+    end(line) {
+      const bytes = Buffer.concat(held)
+      if (heldBytes > RECORD_BYTES_MAX) sink.fault(line, `longer than ${RECORD_BYTES_MAX} bytes`)
+      else if (!isUtf8(bytes)) sink.fault(line, 'bytes that are not UTF-8')
+      else sink.element(bytes.toString(), line)
+      held = []
+      heldBytes = 0
+    },
+  }
+}
+
+/** Throws `import_invalid` for anything but blanks before or behind the array. */
 export function createArrayReader(file: string, sink: ElementSink): ArrayReader {
   let phase: Phase = 'before'
   let line = 1
   let depth = 0
   let inString = false
   let isEscaped = false
-  /** An element is expected: there was a comma before. */
+  /** The last thing read was a comma, so an element must follow. */
   let afterComma = false
   /** Line of the element that is being read; 0 for none. */
   let begunAt = 0
-  let held: Buffer[] = []
-  let heldBytes = 0
+  const held = createHeldElement(sink)
 
   const invalid = (at: number, what: string) => new RivuletError('import_invalid', `${file}:${at}: ${what}`)
 
-  function hold(bytes: Buffer): void {
-    heldBytes += bytes.length
-    if (heldBytes <= RECORD_BYTES_MAX) held.push(bytes)
-    else held = []
-  }
-
   function endElement(isLast: boolean): void {
-    if (begunAt > 0) {
-      const bytes = Buffer.concat(held)
-      if (heldBytes > RECORD_BYTES_MAX) sink.fault(begunAt, `longer than ${RECORD_BYTES_MAX} bytes`)
-      else if (!isUtf8(bytes)) sink.fault(begunAt, 'bytes that are not UTF-8')
-      else sink.element(bytes.toString(), begunAt)
-    } else if (!isLast || afterComma) sink.fault(line, 'no element at a comma')
-    ;[begunAt, held, heldBytes] = [0, [], 0]
+    if (begunAt > 0) held.end(begunAt)
+    else if (!isLast || afterComma) sink.fault(line, 'no element at a comma')
+    begunAt = 0
     afterComma = !isLast
     if (isLast) phase = 'after'
   }
 
-  /** A byte of the element that is being read. */
+  /** Follows strings and nesting through a byte of the element that is being read. */
   function step(byte: number): void {
     if (inString) {
       if (isEscaped) isEscaped = false
@@ -81,7 +100,7 @@ export function createArrayReader(file: string, sink: ElementSink): ArrayReader 
   }
 
   function stepOutside(): void {
-    if (phase === 'after') throw invalid(line, 'something stands behind the end of the array')
+    if (phase === 'after') throw invalid(line, 'there is text after the end of the array')
     phase = 'inside'
   }
 
@@ -96,7 +115,7 @@ export function createArrayReader(file: string, sink: ElementSink): ArrayReader 
         }
         if (phase !== 'inside') stepOutside()
         else if (depth === 0 && !inString && (byte === COMMA || byte === CLOSE_BRACKET)) {
-          if (begunAt > 0) hold(bytes.subarray(from, i))
+          if (begunAt > 0) held.add(bytes.subarray(from, i))
           endElement(byte === CLOSE_BRACKET)
         } else {
           if (begunAt === 0) [begunAt, from] = [line, i]
@@ -104,7 +123,7 @@ export function createArrayReader(file: string, sink: ElementSink): ArrayReader 
           if (byte === LINE_END) line++
         }
       }
-      if (begunAt > 0) hold(bytes.subarray(from))
+      if (begunAt > 0) held.add(bytes.subarray(from))
     },
     end() {
       if (phase === 'after') return

@@ -1,6 +1,6 @@
 /**
- * The CSV files of the LDBC Social Network Benchmark: people, whom they know, and their posts. Fields are
- * separated by `|`, the first line names them. Comments, likes, forums and update streams are not taken.
+ * Reads the CSV files of the LDBC Social Network Benchmark: people, whom they know, and their posts. Fields are
+ * separated by `|` and named in the first line. Comments, likes, forums and update streams are not imported.
  */
 
 import { readdir } from 'node:fs/promises'
@@ -26,7 +26,7 @@ export async function ldbcSource(dir: string): Promise<ImportSource> {
   const matching = (pattern: RegExp) => files.filter(({ name }) => pattern.test(name)).map(({ path }) => path)
   const [people, knows, posts] = [matching(PEOPLE), matching(KNOWS), matching(POSTS)]
   if (people.length + knows.length + posts.length === 0) {
-    const message = `${dir} holds no files of the LDBC benchmark (person_0_0.csv, …), nor does its folder dynamic`
+    const message = `neither ${dir} nor its folder dynamic holds files of the LDBC benchmark (person_0_0.csv, …); name their folder with --dir`
     throw new RivuletError('import_invalid', message)
   }
   return {
@@ -40,7 +40,7 @@ export async function ldbcSource(dir: string): Promise<ImportSource> {
   }
 }
 
-/** Two people come first, called the same, and then what is known of them. */
+/** The first two columns are the two people, under the same name; the other columns are ignored. */
 function layoutOf({ file, lines }: LineBatch): Layout {
   const cells = lines[0].split(SEPARATOR)
   if (cells.length < 2) {
@@ -63,10 +63,10 @@ async function listFiles(dir: string): Promise<{ name: string; path: string }[]>
   }
 }
 
-/** One row by the names in its file's first line. */
+/** The fields of one row, by their names in the first line. */
 type Fields = ReadonlyMap<string, string>
 
-/** What `take` makes of each row; it says itself what it leaves out. Files without rows are no mistake. */
+/** Reads rows and converts each with `take`, which reports the rows it leaves out. A file without rows is allowed. */
 async function* readRecords<T>(
   paths: readonly string[],
   { problems, progress }: Pick<PostReading, 'problems'> & Partial<PostReading>,

@@ -1,10 +1,10 @@
-/** A text file in batches of lines: UTF-8, with or without a byte order mark, Unix or Windows line ends. */
+/** Reads a text file in batches of lines: UTF-8, with or without byte order mark, Unix or Windows line ends. */
 
 import { isUtf8 } from 'node:buffer'
 import { basename } from 'node:path'
 import { readWindows } from './bytes.ts'
 
-/** More than a post with its content all in escapes. What is longer is left out whole, wherever it ends. */
+/** Larger than any valid post, even with all its content in escapes. A longer line is left out as a whole. */
 export const RECORD_BYTES_MAX = 4 << 20
 const LINE_END = 0x0a
 const BYTE_ORDER_MARK = '\ufeff'
@@ -14,9 +14,9 @@ export interface LineBatch {
   /** Number of the first line. */
   readonly first: number
   readonly lines: readonly string[]
-  /** Lines that must not be taken for what they look like, by their place in `lines`, and why. */
+  /** Lines that must be left out, by index into `lines`, and why. */
   readonly faults: ReadonlyMap<number, string>
-  /** How far into the file. */
+  /** Bytes read of the file so far. */
   readonly bytesRead: number
   readonly bytesTotal: number
 }
@@ -24,14 +24,14 @@ export interface LineBatch {
 export async function* readLines(path: string): AsyncGenerator<LineBatch> {
   const file = basename(path)
   let rest: Buffer = Buffer.alloc(0)
-  /** Of a line that is too long already, no more is kept. */
+  /** The line that is being read is too long already, and its beginning was dropped. */
   let isCut = false
   let first = 1
   for await (const { bytes, bytesRead, bytesTotal } of readWindows(path)) {
     const isLast = bytes.length === 0
     const whole = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
     const end = isLast ? whole.length : whole.lastIndexOf(LINE_END)
-    // A window without a line end, or the end of a file that ended with one.
+    // No line to give: a window without a line end, or a file that ended with one.
     const isNone = end < 0 || (isLast && whole.length === 0 && !isCut)
     if (!isNone) {
       const batch = splitLines(whole.subarray(0, end), isCut)
@@ -54,7 +54,7 @@ function splitLines(bytes: Buffer, isCut: boolean): Pick<LineBatch, 'lines' | 'f
   if (text.includes('\r'))
     for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1)
   const faults = new Map<number, string>()
-  // Left there where files were put together; it would become part of an id.
+  // A byte order mark remains where files were joined; it would become part of an id.
   if (text.includes(BYTE_ORDER_MARK))
     for (let i = 0; i < lines.length; i++)
       if (lines[i].startsWith(BYTE_ORDER_MARK)) faults.set(i, 'a byte order mark inside the file')
@@ -67,7 +67,7 @@ function splitLines(bytes: Buffer, isCut: boolean): Pick<LineBatch, 'lines' | 'f
       from = to + 1
     }
   }
-  // Windows are smaller than the limit, so no line but the first can be above it.
+  // Windows are smaller than the limit, so only the first line can exceed it.
   if (isCut || lines[0].length > RECORD_BYTES_MAX || Buffer.byteLength(lines[0]) > RECORD_BYTES_MAX) {
     lines[0] = ''
     faults.set(0, `longer than ${RECORD_BYTES_MAX} bytes`)

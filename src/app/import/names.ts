@@ -1,16 +1,16 @@
-/** External ids → small numbers in the order in which they appear: what an import works with until it knows the accounts. */
+/** Gives external ids small indexes in the order of their appearance, until the import knows the accounts. */
 
 import { RivuletError } from '../../core/errors.ts'
 
-/** What a `Map` holds. */
+/** The most entries that a `Map` can hold, rounded down. */
 const NAMES_MAX = 16_000_000
 
 export interface Names {
   find(name: string): number | undefined
-  /** For a name that is not there, and is fit to be an external id. */
+  /** Adds a name that is not known yet, and is a valid external id. @returns its index */
   add(name: string): number
   readonly list: readonly string[]
-  /** What those are called that become new accounts, by their places in `list`; those that exist keep their names. */
+  /** Display names for accounts that the import creates, by index into `list`; existing accounts keep theirs. */
   readonly displayNames: Map<number, string>
 }
 
@@ -26,7 +26,7 @@ export function createNames(): Names {
         const message = `one import takes at most ${NAMES_MAX} accounts; split the file and import its parts`
         throw new RivuletError('import_invalid', message)
       }
-      // A part of a line would keep the whole window it was cut from in memory.
+      // Copied, because a substring would keep the whole window of the file in memory.
       const own = Buffer.from(name).toString()
       indexes.set(own, list.length)
       return list.push(own) - 1

@@ -1,4 +1,4 @@
-/** Lists of numbers that grow and are sorted in place of objects: millions of edges cost a few bytes each. */
+/** Typed lists that grow, and sorting of them: millions of edges take a few bytes each, without objects. */
 
 const FIRST_LENGTH = 1 << 16
 
@@ -20,7 +20,11 @@ export class U32List {
   }
 }
 
-/** The order that sorts items by `keys` (below `keyEnd`), starting from `order`; equal keys keep their order. */
+/**
+ * A stable counting sort of items by `keys`, which are below `keyEnd`.
+ * @param order of the items before; 0, 1, 2 … by default
+ * @returns the order of the items after
+ */
 export function sortBy(keys: Uint32Array, keyEnd: number, order?: Uint32Array): Uint32Array {
   const starts = new Uint32Array(keyEnd + 1)
   for (let i = 0; i < keys.length; i++) starts[keys[i] + 1]++
@@ -33,7 +37,7 @@ export function sortBy(keys: Uint32Array, keyEnd: number, order?: Uint32Array): 
   return sorted
 }
 
-/** Values in groups, one after the other: group g is `values[starts[g] … starts[g + 1]]`, sorted. */
+/** Values in groups, one after the other: group g is `values[starts[g]]` to before `values[starts[g + 1]]`, sorted. */
 export interface Grouped {
   readonly starts: Uint32Array
   readonly values: Uint32Array
@@ -50,7 +54,7 @@ export function groupBy(keys: Uint32Array, values: Uint32Array, end: number): Gr
   return { starts, values: sorted }
 }
 
-/** The union of two sorted lists without repeats. */
+/** The union of two sorted lists, sorted and without repeats. */
 export function union(one: Uint32Array, other: Uint32Array): Uint32Array {
   const merged = new Uint32Array(one.length + other.length)
   let length = 0

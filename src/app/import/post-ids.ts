@@ -1,6 +1,6 @@
 /**
- * Ids for imported posts, by their own times. A post that was imported before has its id already; a new one
- * gets one that no other imported post has. Both are claimed durably before a row is written.
+ * Gives imported posts ids that carry their own times. A post that was imported before keeps its id; a new one gets an
+ * id that no other imported post has. Post and id are claimed durably before the post's row is written.
  */
 
 import { createImportIds, idFloorAt, idTimeMs } from '../../core/ids.ts'
@@ -9,7 +9,7 @@ import type { PostInput } from './post-input.ts'
 import { idClaim, importClaimsTable, postClaim } from './tables.ts'
 
 export interface PostIds {
-  /** One id a post; equal posts have equal ids. */
+  /** One id per post; equal posts get equal ids. */
   of(posts: readonly PostInput[]): Promise<number[]>
 }
 
@@ -17,7 +17,7 @@ export function createPostIds(store: Store): PostIds {
   const taken = new Set<number>()
   const stamp = createStamp((id) => taken.has(id))
 
-  /** Ids of posts that no run has named; those that belong to others are found one by one and passed over. */
+  /** Claims ids for new posts. If an id belongs to another post already, the next one is tried. */
   async function claimIds(fingerprints: readonly string[], times: readonly number[]): Promise<number[]> {
     const ids = fingerprints.map(() => 0)
     let open = fingerprints.map((_, i) => i)
@@ -31,7 +31,7 @@ export function createPostIds(store: Store): PostIds {
     return ids
   }
 
-  /** @returns what stands under each claim now */
+  /** @returns the value of each claim: the given one, or that of an earlier claim */
   async function claimAll(claims: readonly (readonly [string, string])[]): Promise<string[]> {
     const rows = claims.map(([claim, value]) => ({
       ...importClaimsTable.key(claim),
@@ -62,7 +62,7 @@ export function createPostIds(store: Store): PostIds {
   }
 }
 
-/** Remembers where a full tick's posts went, so that a million posts of one second do not each look again. */
+/** Remembers where the ids of a full tick continue, so that a million posts of one second do not each search again. */
 function createStamp(isTaken: (id: number) => boolean): (timeMs: number) => number {
   const ids = createImportIds(isTaken)
   const goOnAtMs = new Map<number, number>()

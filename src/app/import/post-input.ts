@@ -1,4 +1,4 @@
-/** One post of an import: read from JSON, held to the limits that posts through the API have. */
+/** Validates one post of an import, under the limits that posts through the API have. */
 
 import { createHash } from 'node:crypto'
 import { EPOCH_MS } from '../../core/ids.ts'
@@ -18,13 +18,13 @@ export interface PostInput {
   readonly custom: string | undefined
   readonly visibility: number
   readonly createdAtMs: number
-  /** The id that the post had where it came from. */
+  /** The id that the post has where it comes from. */
   readonly ref: string | undefined
-  /** The same for the same post, whichever file it comes in. */
+  /** A hash that is equal for the same post, whichever file it comes from. */
   readonly fingerprint: string
 }
 
-/** What a post may say, before it is checked. */
+/** The fields that a post may have, before they are checked. */
 export interface RawPost {
   readonly author?: unknown
   readonly content?: unknown
@@ -35,7 +35,7 @@ export interface RawPost {
 }
 
 const FIELDS = new Set(['author', 'content', 'custom', 'visibility', 'created_at', 'id'])
-/** Of a name that a row has and posts do not. */
+/** Characters of an unknown field's name in a message. */
 const SHOWN_CHARS_MAX = 60
 
 /** @returns the post, or what is wrong with it */
@@ -48,7 +48,7 @@ export function checkPost(raw: unknown, place: Place, nowMs: number): PostInput 
   }
 }
 
-/** What is wrong with a post, in the words of the API. */
+/** What is wrong with a post, as the API says it. */
 export function faultOf({ message, errors }: RivuletError): string {
   const [first] = errors ?? []
   if (first === undefined) return message
@@ -60,15 +60,14 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
   const unknown = Object.keys(raw).find((name) => !FIELDS.has(name))
   if (unknown !== undefined) {
     const shown = JSON.stringify(unknown.slice(0, SHOWN_CHARS_MAX))
-    throw invalid('', `has a field ${shown}, and posts have only ${[...FIELDS].join(', ')}`)
+    throw invalid('', `has the unknown field ${shown}; posts have only ${[...FIELDS].join(', ')}`)
   }
   const post = raw as RawPost
   const author = idText(post.author, '/author')
   const ref = post.id === undefined ? undefined : idText(post.id, '/id')
   const content = readContent(post.content)
   const custom = post.custom === undefined ? undefined : checkCustom(post.custom)
-  if (content === undefined && custom === undefined)
-    throw invalid('', 'needs content or custom')
+  if (content === undefined && custom === undefined) throw invalid('', 'needs content or custom')
   const visibility = checkVisibility(post.visibility)
   const createdAtMs = checkTime(post.created_at, nowMs)
   const identity = ref === undefined ? [author, createdAtMs, visibility, content, custom] : [author, ref]
@@ -76,7 +75,7 @@ function readPost(raw: unknown, place: Place, nowMs: number): PostInput {
   return { place, author, content, custom, visibility, createdAtMs, ref, fingerprint }
 }
 
-/** Ids are texts; programs write them as numbers, too. */
+/** An id is text; a whole number is accepted, too, since programs write ids as numbers. */
 function idText(value: unknown, path: string): string {
   const text = Number.isSafeInteger(value) ? String(value) : value
   if (typeof text !== 'string') throw invalid(path, 'must be an external id: a string or a whole number')
@@ -97,11 +96,11 @@ function checkVisibility(value: unknown): number {
   throw invalid('/visibility', `must be one of ${VISIBILITIES.join(', ')}`)
 }
 
-/** A time without a zone would mean another moment on every machine. */
+/** A time must have a zone: without one it would mean another moment on every machine. */
 function checkTime(value: unknown, nowMs: number): number {
   const ms = typeof value === 'string' ? parseRfc3339(value) : value
   if (typeof ms !== 'number' || !Number.isSafeInteger(ms)) {
-    const form = 'a time that exists, as RFC 3339 writes it (2024-05-01T12:00:00Z)'
+    const form = 'a valid RFC 3339 time with a zone, such as 2024-05-01T12:00:00Z'
     throw invalid('/created_at', `must be ${form}, or whole milliseconds since 1970`)
   }
   if (ms < EPOCH_MS || ms > nowMs) {

@@ -1,4 +1,4 @@
-/** Posts from a file: JSON Lines, one object a line, or one JSON array of objects. */
+/** Reads posts from a file: JSON Lines, with one object per line, or one JSON array of objects. */
 
 import { basename } from 'node:path'
 import { isRivuletError } from '../../core/errors.ts'
@@ -11,12 +11,12 @@ import { nothingTaken, type Problems } from './problems.ts'
 
 export interface PostReading {
   readonly problems: Problems
-  /** No post is younger. */
+  /** The latest time that a post may have. */
   readonly nowMs: number
   readonly progress: (bytesRead: number, bytesTotal: number) => void
 }
 
-/** Throws `import_invalid` for a file that cannot be read, or of which no post can be taken. */
+/** Throws `import_invalid` for a file that cannot be read, or has no valid post. */
 export async function* readPostFile(path: string, reading: PostReading): AsyncGenerator<PostInput[]> {
   const file = basename(path)
   let posts: PostInput[] = []
@@ -30,7 +30,7 @@ export async function* readPostFile(path: string, reading: PostReading): AsyncGe
     posts = []
   }
   if (taken === 0)
-    throw nothingTaken(file, 'post (one JSON object a line, or one array of objects)', reading.problems)
+    throw nothingTaken(file, 'post (one JSON object per line, or one array of objects)', reading.problems)
 }
 
 async function isArray(path: string): Promise<boolean> {

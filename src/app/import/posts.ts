@@ -1,4 +1,4 @@
-/** Imports posts: what projecting them would have written, under their own times. They are not pushed to anyone. */
+/** Imports posts: writes the rows that projecting them would write, under their own times. They are not pushed. */
 
 import { isHidden, kindOf, outboxTable, postsTable, postTotalsTable, type PostRow } from '../../feed/index.ts'
 import type { RowWrite } from '../../ports/store/store.ts'
@@ -10,14 +10,14 @@ import type { Problems } from './problems.ts'
 import type { ImportRun } from './run.ts'
 
 export interface PostSource {
-  /** Called twice: what is there is checked before any of it is written. */
+  /** Called twice: once to check all posts before anything is written, once to write them. */
   read(reading: PostReading): AsyncIterable<readonly PostInput[]>
 }
 
 export interface PostCounts {
   added: number
   known: number
-  /** Left out: others have their ids. */
+  /** Left out, because another post of the author has the same id. */
   conflicting: number
 }
 
@@ -70,18 +70,18 @@ const rowOf = (id: number, author: number, post: PostInput): PostRow => ({
   deleted: false,
 })
 
-/** The same id was given for the same author and the same name elsewhere; one that was deleted says nothing more. */
+/** Whether two posts with the same id have the same content. A deleted one has none, and counts as the same. */
 const saysTheSame = (known: PostRow, post: PostRow): boolean =>
   known.deleted ||
   (known.content === post.content && known.custom === post.custom && known.visibility === post.visibility)
 
 interface Written {
   readonly added: number
-  /** Which of them say something else than the post that has their id. */
+  /** Indexes of posts whose content differs from the post that has their id. */
   readonly conflicting: readonly number[]
 }
 
-/** A row that is there stays: an earlier run wrote it, and the post may have been deleted since. */
+/** Rows that exist stay: an earlier run wrote them, and the post may have been deleted since. */
 async function writePosts({ store, version }: ImportRun, posts: readonly PostRow[]): Promise<Written> {
   const keys = posts.flatMap(({ id, author }) => [postsTable.key(id), outboxTable.key(author, id)])
   const found = await store.get(keys)

@@ -1,29 +1,29 @@
-/** Rows that an import leaves out: the first of them with file, line and reason, all of them counted by kind. */
+/** Collects the rows that an import leaves out: counts all of them by kind, and shows the first with their reasons. */
 
 import { RivuletError } from '../../core/errors.ts'
 
 export interface Place {
   readonly file: string
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number
 }
 
 export interface Problems {
-  /** A row is left out. `kind` is counted, so it is one of few; `detail` says more about this row. */
+  /** A row is left out. `kind` is one of few, since it is counted; `detail` says more about this row. */
   add(place: Place, kind: string, detail?: string): void
-  /** More of the same are left out than are worth a place each. */
+  /** Counts further rows of a kind that are left out, without showing them. */
   count(kind: string, by: number): void
-  /** A row that says nothing new: nothing is lost without it. */
+  /** A row that adds nothing, such as a blank line: it does not count as left out. */
   note(place: Place, kind: string): void
-  /** How many were left out. */
+  /** How many rows were left out. */
   readonly total: number
   readonly byKind: ReadonlyMap<string, number>
   readonly notedByKind: ReadonlyMap<string, number>
-  /** What was first left out of a file. */
+  /** The first row that was left out of a file, with its reason. */
   firstOf(file: string): string | undefined
 }
 
-/** Of what is left out, and as many of what is noted. */
+/** Rows shown of those that are left out, and as many of those that are noted. */
 export const SHOWN_MAX = 20
 
 export interface ProblemOptions {
@@ -73,16 +73,16 @@ function few(show: (text: string) => void, what: string): (text: string) => void
   return (text) => {
     shown++
     if (shown <= SHOWN_MAX) show(text)
-    else if (shown === SHOWN_MAX + 1) show(`more such rows are ${what}; they are counted, but not shown`)
+    else if (shown === SHOWN_MAX + 1) show(`more rows are ${what}; they are counted, but not shown`)
   }
 }
 
-/** A file of which nothing could be taken is not imported. */
+/** The error for a file without a valid row. */
 export function nothingTaken(file: string, what: string, problems: Problems): RivuletError {
   const first = problems.firstOf(file)
   const message =
     first === undefined
       ? `${file} holds no ${what}`
-      : `${file} holds no ${what} that can be taken; the first is left out: ${first}`
+      : `${file} holds no valid ${what}; the first that was left out: ${first}`
   return new RivuletError('import_invalid', message)
 }

@@ -1,8 +1,8 @@
-/** How far a long task is; whoever runs it decides how to show that. */
+/** How a long task reports its progress; its caller decides how to show it. */
 
 export type Unit = 'items' | 'bytes'
 
-/** Names a step and gives what to call as it goes on. */
+/** Begins a step. @returns to be called as the step goes on */
 export type Progress = (step: string, unit?: Unit) => (done: number, total: number) => void
 
 export const noProgress: Progress = () => () => undefined

@@ -1,11 +1,11 @@
 /**
- * One import as the engine sees it. It runs on a folder that nobody else uses, after everything in the log
- * has been projected, and writes rows straight to the store. One event that changes nothing stands for it in
- * the log: its position is the version of all rows (above every row before, below every event after), and
- * its id is the time of the follows.
+ * Begins and ends an import. It runs on a folder that no other process uses, after everything in the log has been
+ * projected, and writes rows straight to the store. In the log, one event that changes nothing stands for it. Its
+ * position is the version of all imported rows: above all earlier rows, below all later events. Its id is the id of all
+ * imported follows.
  *
- * Whatever an import does, doing it again changes nothing, so one that was interrupted is simply run again:
- * accounts and posts are claimed before they are written, follows are a union.
+ * An import is idempotent, so an interrupted one is run again: accounts and posts are claimed before they are written,
+ * and follows are united with those that exist.
  */
 
 import { noTimelines, saveHighestId } from '../../engine/horizon/highest-id.ts'
@@ -18,19 +18,19 @@ import { importsTable } from './tables.ts'
 export interface ImportRun {
   readonly store: Store
   readonly version: number
-  /** Id of the import's event: above everything before it, and the id of every follow of this import. */
+  /** The id of the import's event, and of every follow of the import; above all ids before it. */
   readonly id: number
   readonly startedAtMs: number
   nextId(): number
   /** The next dense account number. */
   nextNumber(): Promise<number>
-  /** Makes everything durable and says that the import is complete. */
+  /** Marks the import as complete and makes everything durable. */
   finish(): Promise<void>
 }
 
-/** No account has number 0: an event that changes it changes nothing. */
+/** No account has the number 0, so an event that changes it changes nothing. */
 const NOBODY = { number: 0, handle: undefined, displayName: undefined, bio: undefined }
-/** Nothing is sealed here. */
+/** An import seals no cursors. */
 const NO_SECRET = new Uint8Array(32)
 
 export async function beginImport(
@@ -45,9 +45,9 @@ export async function beginImport(
   const version = rowVersion(log.epoch, position)
   const journal = (finished: boolean) =>
     importsTable.row(importsTable.key(sortable(name)), version, { name, finished, startedAtMs })
-  // First of all: whoever read before this import must be told that the past has changed.
+  // Written first: `after` cursors from before the import must be answered with `gap`, since the past changes.
   await store.write([...(await nextPast(store, version)), journal(false)])
-  // And timelines that outlive this process know nothing of it, whether it ends or breaks off.
+  // Timelines that a process left behind lack the import, even one that breaks off: they must not be taken over.
   await saveHighestId(store, rivulet.engine.ids, noTimelines(views.lanes))
   return {
     store,
@@ -82,10 +82,10 @@ async function nextPast(store: Store, version: number) {
   return [pastTable.row(pastTable.key(), version, { imports: imports + 1 })]
 }
 
-/** Sort keys are ASCII and short. */
+/** The name as a sort key, which must be short ASCII. */
 const sortable = (name: string): string => encodeURIComponent(name).slice(-64)
 
-/** Imports that were begun and did not end. */
+/** The names of imports that were begun and not completed. */
 export async function unfinishedImports(store: Store): Promise<string[]> {
   const { partition } = importsTable.key('')
   const [rows] = await store.range([{ table: importsTable, partition, from: '', limit: 1_000 }])

@@ -1,9 +1,9 @@
-/** What an import remembers of itself. */
+/** Tables of the import: its journal, and its claims. */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
 import { defineTable } from '../../engine/rows/tables.ts'
 
-/** Imports that were begun; one that did not end is to be run again. */
+/** Imports that were begun; one that is not finished must be run again. */
 export const importsTable = defineTable({
   name: 'imports',
   partition: (_name: string) => 'imports',
@@ -12,8 +12,8 @@ export const importsTable = defineTable({
 })
 
 /**
- * Which post an imported one became, and which imported one a post is: claimed before the post is written,
- * so that a second run, or another file with the same post, finds it again instead of posting it twice.
+ * Claims from an imported post (its fingerprint) to its id, and back. They are made before the post is written, so that
+ * a second run, or another file with the same post, finds it instead of importing it twice.
  */
 export const importClaimsTable = defineTable({
   name: 'import_claims',

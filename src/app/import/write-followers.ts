@@ -1,4 +1,4 @@
-/** The followees' side of an import: sorted runs of follower numbers and exact counts, united with what is there. */
+/** Writes the follower rows of imported follows: packed, sorted numbers and exact counts, united with existing rows. */
 
 import { parseKey } from '../../core/keys.ts'
 import { insertSorted, lowerBound } from '../../core/sorted.ts'
@@ -19,10 +19,10 @@ import { union, type Grouped } from './numbers-list.ts'
 export interface EdgeWriting {
   readonly store: Store
   readonly version: number
-  /** Id of the follows. */
+  /** The id of all follows of the import. */
   readonly id: number
   readonly numberOf: Uint32Array
-  /** No edge is in the store yet: nothing needs to be read. */
+  /** The store holds no follows yet, so nothing needs to be read. */
   readonly isFresh: boolean
   readonly progress: (done: number, total: number) => void
 }
@@ -36,7 +36,7 @@ interface Audience {
 
 interface KnownAudience {
   readonly numbers: Uint32Array
-  /** Keys of its leaves. */
+  /** The first keys of its leaves. */
   readonly leafStarts: readonly number[]
 }
 
@@ -133,7 +133,7 @@ async function readTotals({ store, isFresh }: EdgeWriting, audiences: readonly A
   return totals
 }
 
-/** A leaf that is no more is written empty: a row cannot be taken away, and a range would still find it. */
+/** A leaf that is not needed any more is written empty, because rows cannot be deleted and ranges would find it. */
 function audienceRows(
   { followee, bucket, numbers }: Audience,
   before: KnownAudience,

@@ -1,4 +1,4 @@
-/** The followers' side of an import: whom each follows, packed, united with what earlier imports packed. */
+/** Writes the following rows of imported follows: packed followees, united with those of earlier imports. */
 
 import { includesSorted } from '../../core/sorted.ts'
 import { followingPackedTable } from '../../graph/index.ts'
@@ -32,7 +32,7 @@ export async function writeFollowing(writing: EdgeWriting, { starts, values }: G
   await writer.end()
 }
 
-/** Follows of earlier imports keep their ids. A row that is no more is written empty. */
+/** Follows of earlier imports keep their ids. A row that is not needed any more is written empty. */
 function packedRows(
   { id, version }: EdgeWriting,
   follower: number,

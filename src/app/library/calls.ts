@@ -1,7 +1,7 @@
 /**
- * The operations of the API as methods. What goes in and comes out is what HTTP has as JSON: ids are decimal strings,
- * times ISO 8601 in UTC, and wherever an account is named, its id or `ext:` and its external id will do. Every method
- * rejects with a `RivuletError`; decide by its `code`. docs/api.md says what each does.
+ * The operations of the API as methods. Arguments and results are the JSON of the HTTP API: ids are decimal strings,
+ * times ISO 8601 in UTC, and an account is named by its id or by `ext:` and its external id. Every method rejects with
+ * a `RivuletError`; decide by its `code`. docs/api.md describes each operation.
  */
 
 import type {
@@ -31,34 +31,36 @@ import type {
   Token,
 } from './operations.ts'
 
-/** Of every write. */
+/** Options of every write. */
 export interface WriteOptions {
   /**
-   * 1 to 255 visible ASCII characters. For 24 hours, the same call with the same key does nothing and gives what the
-   * first one made; over HTTP, too. Another call with it is `idempotency_key_reused`.
+   * 1 to 255 visible ASCII characters. For 24 hours, the same call with the same key changes nothing and gives the
+   * result of the first one, even if one of them came over HTTP. A different call with this key rejects with
+   * `idempotency_key_reused`.
    */
   readonly idempotencyKey?: string
 }
 
-/** What the application and accounts can do; an account sees what it is entitled to, the application everything. */
+/** Reads of accounts. An account sees what it is entitled to see, the application sees everything. */
 export interface AccountReads {
-  /** With `viewer`, how the account that asks stands to it. Rejects with `not_found`, `invalid_id`. */
+  /** For an account as the caller, `viewer` is its relationship to this one. Rejects with `not_found`, `invalid_id`. */
   get(account: string): Promise<Account>
   /** Its posts, latest first, 20 unless `limit` (1 to 100) says otherwise. */
   posts(account: string, query?: ListQuery): Promise<PostPage>
   followers(account: string, query?: ListQuery): Promise<AccountPage>
   following(account: string, query?: ListQuery): Promise<AccountPage>
 }
+/** Reads of posts. An account sees what it is entitled to see, the application sees everything. */
 export interface PostReads {
-  /** Rejects with `not_found` also for what must not be seen. */
+  /** Rejects with `not_found` also for a post that the caller must not see. */
   get(post: string): Promise<Post>
-  /** Up to 100, in the order asked for; `missing` names the others. */
+  /** Up to 100 posts, in the order of the ids; `missing` has the ids of those that cannot be seen. */
   lookup(posts: readonly string[]): Promise<Lookup>
-  /** How far a post has travelled: for its author and for the application. */
+  /** How far the fan-out of a post has come; only for its author and the application. */
   receipt(post: string): Promise<Receipt>
 }
 
-/** What the application does in its own name. */
+/** Calls that the application makes in its own name. */
 export interface ApplicationCalls {
   readonly accounts: AccountReads & {
     /** Rejects with `handle_taken`, `external_id_taken`. */
@@ -72,7 +74,7 @@ export interface ApplicationCalls {
     create(account: string, options?: WriteOptions): Promise<Token>
   }
   readonly tiers: {
-    /** Pushes or pulls the posts of one account, whatever the policy says. */
+    /** Sets whether the posts of one account are pushed or pulled, whatever the policy says. */
     put(account: string, tier: NewTier, options?: WriteOptions): Promise<Tier>
   }
   /** When posts are pushed and when they are pulled. */
@@ -82,22 +84,22 @@ export interface ApplicationCalls {
   }
 }
 
-/** What the application does for an account, with the rights of that account. */
+/** Calls that the application makes for an account, with the rights of that account. */
 export interface AccountCalls {
   readonly accounts: AccountReads
   readonly posts: PostReads & {
     /** Posts, replies or reposts. Resolves once the post is durable and its author can read it. */
     create(post: NewPost, options?: WriteOptions): Promise<Post>
-    /** One's own, at once and for good; doing it again gives the same. */
+    /** Deletes a post of one's own, at once and for good; deleting it again gives the same answer. */
     delete(post: string, options?: WriteOptions): Promise<DeletedPost>
   }
   /**
-   * The home feed, latest first: the newest page; what is older, by `cursor: next_cursor`; or what came since, by
-   * `after: after`. 20 posts unless `limit` (1 to 100) says otherwise. Rejects with `invalid_cursor`.
+   * A page of the home feed, latest first: the newest one; with `cursor: next_cursor`, the next older one; with
+   * `after: after`, what came since. 20 posts unless `limit` (1 to 100) says otherwise. Rejects with `invalid_cursor`.
    */
   feed(query?: FeedQuery): Promise<FeedPage>
   feed(query: FeedQuery & { fields: 'ids' }): Promise<FeedIds>
-  /** How one stands to another account. */
+  /** The relationship to another account. */
   relationship(account: string): Promise<Relationship>
   /** Rejects with `follow_self`, `follow_refused` (a block), `follow_limit` (10,000). */
   follow(account: string, options?: WriteOptions): Promise<Relationship>
@@ -109,7 +111,7 @@ export interface AccountCalls {
   unmute(account: string, options?: WriteOptions): Promise<Relationship>
 }
 
-/** What is put into one operation. */
+/** The input of one operation. */
 export interface Ask<N extends OperationName> {
   readonly params?: Readonly<Record<string, string>> | undefined
   readonly query?: QueryOf<N> | undefined
@@ -166,11 +168,11 @@ export function accountCalls(call: Call): AccountCalls {
       create: (body, options) => call('createPost', { body }, options),
       delete: (id, options) => call('deletePost', { params: { id } }, options),
     },
-    // What its posts hold depends on `fields` alone.
+    // The type of its posts depends on `fields` alone.
     feed: (query?: QueryOf<'getFeed'>) => call('getFeed', { query }) as Promise<FeedPage & FeedIds>,
     async relationship(id) {
       const { viewer } = await call('getAccount', { params: { id } })
-      // Only the application itself stands to nobody.
+      // Only the application itself gets no `viewer`.
       return viewer as Relationship
     },
     follow: change('follow'),

@@ -1,4 +1,4 @@
-/** Lets calls through until they are to be refused, and knows those under way. */
+/** Knows the calls under way, and refuses new ones once the Rivulet is closed or has failed. */
 
 import { RivuletError } from '../../core/errors.ts'
 import { within } from '../../ports/env/deadlines.ts'
@@ -6,9 +6,9 @@ import type { Env } from '../../ports/env/env.ts'
 
 export interface Gate {
   pass<T>(call: () => Promise<T>): Promise<T>
-  /** For good; the first reason stands. */
+  /** Refuses all calls from now on; the first reason is kept. */
   refuse(reason: RivuletError): void
-  /** Refuses what comes; resolves when nothing is under way, or after that time. */
+  /** Refuses new calls; resolves when no call is under way, or after this time. */
   close(withinMs: number): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** A whole Rivulet within a program: its data, the calls of its API, and the HTTP server if it is wanted. */
+/** `openRivulet`: a whole Rivulet within a program, with the API as calls and, on demand, the HTTP server. */
 
 import { RivuletError } from '../../core/errors.ts'
 import { invalid } from '../../core/text.ts'
@@ -21,39 +21,42 @@ import { createGate, type Gate } from './gate.ts'
 import type { AnswerOf, OperationName } from './operations.ts'
 import { completed, type OwnPorts } from './own-ports.ts'
 
-/** Settings by name, as docs/operating.md has them, without the environment: `data` is `./data` unless it says otherwise. */
+/** The settings of docs/operating.md by name; the environment is not read. `data` is `./data` by default. */
 export interface OpenOptions extends Partial<Config> {
-  /** Takes the place of JSON lines on stderr, from `logLevel` on (`warn` by default). */
+  /** Replaces the log of JSON lines on stderr (from `logLevel` on, `warn` by default). */
   readonly logger?: Logger
   /** Adapters of one's own, instead of a data folder or engines. */
   readonly ports?: OwnPorts
   /**
-   * The disk failed, or an invariant is broken: every call is refused from now on, and HTTP is not answered any more.
-   * End the process; what was acknowledged is in the log.
+   * Called when the disk failed or an invariant is broken. From then on every call is refused and HTTP is not answered.
+   * End the process: whatever was acknowledged is in the log.
    */
   readonly onFatal?: (error: unknown) => void
 }
 
 /** The calls of the application itself. They are not rate-limited. */
 export interface OpenRivulet extends ApplicationCalls {
-  /** The calls of one account, `<id>` or `ext:<external id>`, that exists by the time it calls. */
+  /** The calls of the account `<id>` or `ext:<external id>`; it must exist by the time of a call. */
   as(account: string): AccountCalls
-  /** Serves the HTTP API, too. Rejects with `unavailable` where the address cannot be had, with `conflict` the second time. */
+  /**
+   * Serves the HTTP API, too. Rejects with `unavailable` if the address cannot be used, and with `conflict` if it
+   * listens already.
+   */
   listen(at?: Partial<Address>): Promise<Listening>
-  /** With which HTTP requests are made in the name of the application. */
+  /** The key for HTTP requests in the name of the application. */
   readonly serverKey: string
-  /** Resolves when nothing is left to do: all that was written is fanned out. */
+  /** Resolves when no work is left: everything written so far is fanned out. */
   settle(): Promise<void>
-  /** Waits for calls under way, at most 10 seconds, and gives the data back. Later calls reject with `shutting_down`. */
+  /** Waits for calls under way, at most 10 seconds, and closes the data. Later calls reject with `shutting_down`. */
   close(): Promise<void>
 }
 
 const CLOSE_WITHIN_MS = 10_000
-/** Where data is, said in another way than by ports. */
+/** Settings that say where the data is, and contradict `ports`. */
 const PLACES: readonly SettingKey[] = ['data', 'kafka', 'cassandra', 'redis']
 
 /**
- * Opens a data folder, which is made if it is not there and belongs to one process at a time, or engines.
+ * Opens engines, or a data folder, which is created if it does not exist and belongs to one process at a time.
  * Rejects with `config_invalid`, `data_locked`, `data_newer_format`, `data_corrupt` or `disk_error`.
  */
 export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivulet> {
@@ -61,7 +64,11 @@ export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivule
   const env = own?.env ?? createRealEnv()
   const { config, given } = readConfig({ options: settings })
   const doubled = own === undefined ? undefined : PLACES.find((key) => given.has(key))
-  if (doubled !== undefined) throw new RivuletError('config_invalid', `give either ports or ${doubled}`)
+  if (doubled !== undefined)
+    throw new RivuletError(
+      'config_invalid',
+      `ports and the setting ${doubled} both say where the data is; leave out one of them`,
+    )
   const telemetry =
     ownLogger === undefined
       ? createTelemetry(env, given.has('logLevel') ? config.logLevel : 'warn')
@@ -72,13 +79,13 @@ export async function openRivulet(options: OpenOptions = {}): Promise<OpenRivule
 
   function failed(error: unknown): void {
     gate.refuse(asRivuletError(error instanceof Error ? error : new Error(String(error))))
-    logger.fatal({ err: error }, 'cannot go on; every call is refused from now on')
+    logger.fatal({ err: error }, 'a fatal error; every call is refused from now on')
     void composed?.app.close().catch(() => undefined)
     onFatal?.(error)
   }
   try {
     const ports = own === undefined ? {} : { ports: await completed(own, env, config) }
-    // Only now: who wants no more than an error's class does without the HTTP server.
+    // Imported only now: a program that uses only the class of errors need not load the HTTP server.
     const { compose } = await import('../server/compose.ts')
     composed = await compose({ env, config, version: readVersion(), logger, onFatal: failed, ...ports })
   } catch (error) {
@@ -117,7 +124,7 @@ function facade(composed: Composed, config: Config, gate: Gate, end: () => Promi
   }
 }
 
-/** A key that is misspelt would protect nothing. */
+/** Refuses unknown options: a misspelt `idempotencyKey` would protect nothing. */
 function writeOptions(options: unknown): WriteOptions {
   const isObject = typeof options === 'object' && options !== null
   const unknown = isObject ? Object.keys(options).find((name) => name !== 'idempotencyKey') : undefined
@@ -126,16 +133,19 @@ function writeOptions(options: unknown): WriteOptions {
   throw invalid('options', `${what}: writes take { idempotencyKey: '…' }`)
 }
 
-/** Held to what the settings of these names are. */
+/** Host and port, validated as the settings of these names. */
 function addressOf({ host, port }: Config, at: Partial<Address> = {}): Address {
   const unknown = Object.keys(at).find((name) => name !== 'host' && name !== 'port')
   if (unknown !== undefined)
-    throw new RivuletError('config_invalid', `listen takes host and port, and no ${JSON.stringify(unknown)}`)
+    throw new RivuletError(
+      'config_invalid',
+      `listen takes host and port only, not ${JSON.stringify(unknown)}`,
+    )
   return readConfig({ options: { host, port, ...at } }).config
 }
 
 async function listen({ app, listen }: Composed, at: Address): Promise<Listening> {
-  if (app.server.listening) throw new RivuletError('conflict', 'it listens already')
+  if (app.server.listening) throw new RivuletError('conflict', 'this Rivulet listens already')
   try {
     return await listen(at)
   } catch (error) {

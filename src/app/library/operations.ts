@@ -1,5 +1,5 @@
 /**
- * The operations of the API as types, by the names that they have in the OpenAPI document. A test holds them against
+ * The operations of the API as types, by the names that they have in the OpenAPI document. A test checks them against
  * the routes.
  */
 
@@ -83,7 +83,7 @@ export type Lookup = AnswerOf<'lookupPosts'>
 export type Receipt = AnswerOf<'getReceipt'>
 export type FeedQuery = Omit<QueryOf<'getFeed'>, 'fields'>
 export type FeedPage = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: Post[] }
-/** Of a page that was asked for with `fields: 'ids'`. */
+/** A page that was read with `fields: 'ids'`. */
 export type FeedIds = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: { id: string }[] }
 export type NewTier = BodyOf<'putTier'>
 export type Tier = AnswerOf<'putTier'>

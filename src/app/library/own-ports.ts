@@ -1,4 +1,4 @@
-/** Ports that the program brings itself, completed to those that a process works with. */
+/** Ports that a program brings itself, completed with ports in memory. */
 
 import { createMemoryBus } from '../../ports/bus/memory.ts'
 import type { Bus } from '../../ports/bus/bus.ts'
@@ -15,13 +15,13 @@ import { assertSamePast } from '../ports/same-past.ts'
 import { MIB, type Config } from '../config/settings.ts'
 
 /**
- * Log and store are the truth, and belong together; what is left out of the rest is in memory. They serve this
- * process alone, and are not closed with it.
+ * Log and store hold the data, and belong together; each of the others is in memory unless it is given. The ports must
+ * serve this process alone. They are not closed with the Rivulet.
  */
 export interface OwnPorts {
   readonly log: Log
   readonly store: Store
-  /** With as many lanes as the log has partitions. */
+  /** Must have as many lanes as the log has partitions. */
   readonly views?: Views
   readonly ephemeral?: Ephemeral
   readonly bus?: Bus

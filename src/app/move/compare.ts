@@ -1,4 +1,4 @@
-/** Whether two stores hold the same rows: by table, how many there are and a sum over what each of them says. */
+/** Compares two stores table by table: the number of rows, and the sum of the digests of all rows. */
 
 import { createHash } from 'node:crypto'
 import type { ScannedRow, Store, Table } from '../../ports/store/store.ts'
@@ -8,14 +8,14 @@ import { pagesOf } from './copy.ts'
 export interface Comparison {
   readonly stores: readonly [Store, Store]
   readonly tables: readonly Table[]
-  /** Rows that end before it are left out: they may end between one look and the other. */
+  /** Rows that expire before this time are left out, because they may expire between the two scans. */
   readonly endsAfterMs: number
   readonly progress: Progress
 }
 
 const SUM_BITS = 64
 
-/** @returns the names of tables that differ, with what is in each */
+/** @returns the tables that differ, each with how */
 export async function differences({ stores, tables, endsAfterMs, progress }: Comparison): Promise<string[]> {
   const tick = progress('comparing')
   const different: string[] = []
@@ -28,7 +28,7 @@ export async function differences({ stores, tables, endsAfterMs, progress }: Com
   return different
 }
 
-/** The order of rows is each store's own, so the sum does not depend on it. */
+/** A sum does not depend on the order of rows, which is each store's own. */
 async function sumOf(store: Store, table: Table, endsAfterMs: number) {
   let sum = 0n
   let rows = 0

@@ -1,6 +1,6 @@
 /**
- * Copies the rows of one store into another as they are: values, versions, ends. Doing it again changes nothing.
- * Every so often it notes how far it is, and a copy that was interrupted goes on from there.
+ * Copies the rows of one store into another unchanged: value, version and expiry. Copying again changes nothing. Now
+ * and then it notes its progress in the target, and an interrupted copy continues from there.
  */
 
 import type { RowKey, ScannedRow, Store, Table } from '../../ports/store/store.ts'
@@ -10,17 +10,18 @@ import { movesTable } from '../ports/half-moved.ts'
 export interface Copy {
   readonly from: Store
   readonly to: Store
-  /** Names the source: a copy of another one is not gone on with. */
+  /** Identifies the source: a copy that was begun from another source is not continued. */
   readonly source: string
   readonly tables: readonly Table[]
   readonly progress: Progress
 }
 
 const PAGE_ROWS = 200
-/** Of one write: engines bound what they take of one partition. */
+/** Bytes of one write: engines limit how much one write to a partition may hold. */
 const WRITE_BYTES_MAX = 2 ** 20
 const NOTE_EVERY_PAGES = 50
 
+/** How far a copy has come: the last copied row of a table, and the number of rows so far. */
 interface Place {
   readonly table: string
   readonly after: RowKey | undefined

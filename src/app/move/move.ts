@@ -1,7 +1,7 @@
 /**
- * Moves a deployment: from a data folder to engines, or back. Nobody serves either of them meanwhile. The source
- * is brought to the end of its log, its rows are copied as they are, and the target begins a new log under a
- * higher epoch, so that whatever happens there is above all that came with it. Timelines are made anew by who reads.
+ * Moves a deployment from a data folder to engines, or back; neither side is served meanwhile. The source's log is
+ * projected to its end and the rows are copied unchanged. The target begins a new log under a higher epoch, so that its
+ * events have higher versions than all copied rows. Timelines are not moved: they are rebuilt when they are read.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -38,11 +38,11 @@ export interface Moved {
 const HOUR_MS = 3_600_000
 const VIEWS_BYTES = 64 * MIB
 const NO_SECRET = new Uint8Array(32)
-/** Tables that say something of a place, not of the deployment. */
+/** Tables about one place (its leases, members, notes, moves) and not about the deployment: they are not copied. */
 const OF_A_PLACE = new Set(
   [movesTable, notesTable, leasesTable, beatsTable, membersTable, nodeSpansTable].map(({ name }) => name),
 )
-/** What goes with the deployment. */
+/** Notes that belong to the deployment and move with it. */
 const CARRIED_NOTES = ['secret.key', 'server.key', 'demo.json', 'imported.json']
 
 export async function move(options: MoveOptions): Promise<Moved> {
@@ -82,7 +82,7 @@ function openSide(options: MoveOptions, side: 'engines' | 'folder', epoch?: numb
   throw new RivuletError('config_invalid', message)
 }
 
-/** Everything in the log has become rows, and every fan-out has its receipt. */
+/** Projects everything in the log and finishes all fan-outs, so that the rows hold everything. */
 async function settle(env: Env, { log, store }: Durable, onFatal: (error: unknown) => void): Promise<void> {
   const views = createMemoryViews({ bytesMax: VIEWS_BYTES })
   const rivulet = createRivulet({ env, log, store, views }, { secret: NO_SECRET, onFatal })
@@ -92,14 +92,17 @@ async function settle(env: Env, { log, store }: Durable, onFatal: (error: unknow
   await views.close()
 }
 
-/** A log that somebody has written to already tells of another past. */
+/** Refuses a target whose log has events of its own. */
 async function assertUnused({ log, place }: Durable): Promise<void> {
   const bounds = await log.bounds()
   if (bounds.every(({ start, end }) => start === end)) return
-  throw new RivuletError('config_invalid', `${place} has been served already; a move needs a new place`)
+  throw new RivuletError(
+    'config_invalid',
+    `${place} has been served already: its log holds events; move to a new folder, or to a new topic and keyspace`,
+  )
 }
 
-/** From now on the target may be served. */
+/** Marks the move as done: from now on the target may be served. */
 async function finish(store: Store): Promise<void> {
   const [row] = await store.get([movesTable.key()])
   if (row === undefined) return
@@ -107,7 +110,7 @@ async function finish(store: Store): Promise<void> {
   await store.write([movesTable.row(movesTable.key(), row.version + 1, value)])
 }
 
-/** Into what is empty, or what an interrupted move of this same source has begun. */
+/** Refuses a target with rows, unless an interrupted move of this same source wrote them. */
 async function assertFree(target: Durable, source: Durable): Promise<void> {
   const [row] = await target.store.get([movesTable.key()])
   if (row !== undefined && movesTable.decode(row).from === source.id) return
@@ -125,12 +128,12 @@ async function carry(from: Notes, to: Notes, name: string): Promise<void> {
   if (text === undefined) return
   const kept = await to.keep(name, () => text)
   if (kept.text === text) return
-  const message = `${to.placeOf(name)} is another one than ${from.placeOf(name)}: somebody has served the target before; move to a new one`
+  const message = `${to.placeOf(name)} differs from ${from.placeOf(name)}: the target has been served before; move to a new one`
   throw new RivuletError('config_invalid', message)
 }
 
 const notAlike = (source: Durable, target: Durable, different: readonly string[]): RivuletError =>
   new RivuletError(
     'data_corrupt',
-    `${source.place} and ${target.place} do not agree after the move: ${different.join(', ')}; was one of them served meanwhile? Nothing was changed in the first; move again, to a new place`,
+    `${source.place} and ${target.place} differ after the move: ${different.join(', ')}; one of them may have been served meanwhile. The first is unchanged: stop whatever serves it, and move again to a new place`,
   )

@@ -25,7 +25,7 @@ export interface DataFolder {
   readonly storeFolder: string
   readonly logFolder: string
   readonly timelinesFile: string
-  /** Rows were imported, which the log does not hold: without them the store is not whole. */
+  /** Rows were imported. The log does not hold them, so a store without them is not complete. */
   readonly hasImports: boolean
   /** Call it last: another process may open the folder from then on. */
   close(): Promise<void>
@@ -43,7 +43,7 @@ export const IMPORTED_FILE = 'imported.json'
 const LOCK_FOLDER = 'lock'
 const OWNER_ONLY = 0o700
 
-/** What may lie in a folder without a format: a new disk's own folder, and what a crash at the first start left. */
+/** Names that a new folder may hold: a new disk's own folder, and what a crash at the first start leaves. */
 const NOT_FOREIGN = new Set([
   'lost+found',
   LOCK_FOLDER,
@@ -52,10 +52,10 @@ const NOT_FOREIGN = new Set([
   draftOf(FORMAT_FILE),
 ])
 
-/** For commands that read what is there: one that is not is not made. */
+/** Throws unless the folder is a data folder: commands that read existing data must not create one. */
 export function assertDataFolder(folder: string): void {
   if (existsSync(join(folder, FORMAT_FILE))) return
-  const message = `${resolve(folder)} is no data folder of Rivulet; name one with --data`
+  const message = `${resolve(folder)} is not a data folder of Rivulet; name one with --data`
   throw new RivuletError('config_invalid', message)
 }
 
@@ -80,7 +80,7 @@ async function openLocked(folder: string, env: Env, lock: FolderLock): Promise<D
   const ownerFile = join(folder, OWNER_FILE)
   const [storeFolder, logFolder] = [join(folder, 'store'), join(folder, 'log')]
   await writeFileDurably(ownerFile, toJson({ pid: process.pid, since_ms: env.wallMs() }))
-  // Looked at again: another process may have been here between our first look and the lock.
+  // Checked again under the lock: another process may have written the format since the first check.
   if ((await readFormat(folder)) === undefined) {
     await writeFileDurably(join(folder, FORMAT_FILE), toJson({ format: FORMAT, created_at_ms: env.wallMs() }))
   }
@@ -112,7 +112,7 @@ async function assertOurs(folder: string): Promise<void> {
   throw new RivuletError('config_invalid', message)
 }
 
-/** @returns nothing for a folder without a format; throws for one that this program must not touch */
+/** @returns `undefined` for a folder without a format; throws for one that this program must not touch */
 async function readFormat(folder: string): Promise<number | undefined> {
   const path = join(folder, FORMAT_FILE)
   const content = await readIfThere(path)
@@ -150,7 +150,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** A positive whole number in a JSON object, or nothing where that is not what the text is. */
+/** The positive whole number `name` of a JSON object; `undefined` if the text does not have it. */
 function parseField(content: string, name: string): number | undefined {
   try {
     const value: unknown = JSON.parse(content)?.[name]

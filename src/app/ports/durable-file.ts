@@ -1,4 +1,4 @@
-/** Small files that are either the old or the new one, whenever the power fails. */
+/** Writes small files so that, if the power fails, a file has either its old or its new content. */
 
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -6,7 +6,7 @@ import { syncFolder } from '../../ports/folder.ts'
 
 const OWNER_ONLY = 0o600
 
-/** Where a file is while it is being written. */
+/** The path of a file while its new content is being written. */
 export const draftOf = (path: string): string => `${path}.tmp`
 
 export async function writeFileDurably(path: string, content: string): Promise<void> {

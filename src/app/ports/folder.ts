@@ -1,4 +1,4 @@
-/** The log and the rows of a single process in one data folder, checked against each other. */
+/** Opens the log and the store of a data folder, and checks that they belong together. */
 
 import { openSegmentLog } from '../../ports/log/segments/segments.ts'
 import { openLevelStore } from '../../ports/store/leveldb/leveldb.ts'
@@ -31,10 +31,14 @@ export async function openFolder(
     const notes = createFolderNotes(folder)
     const id = await notes.keep('deployment.id', () => Buffer.from(env.randomBytes(12)).toString('hex'))
     const figures: readonly Figure[] = [
-      { name: 'rivulet_log_bytes', help: 'Log files in the data folder.', read: () => log.bytesOnDisk },
+      {
+        name: 'rivulet_log_bytes',
+        help: 'Bytes of the log files in the data folder.',
+        read: () => log.bytesOnDisk,
+      },
       {
         name: 'rivulet_store_bytes',
-        help: 'Files of the store in the data folder, some seconds ago.',
+        help: 'Bytes of the files of the store in the data folder, some seconds ago.',
         read: createFolderSize(env, data.storeFolder),
       },
     ]
@@ -46,7 +50,7 @@ export async function openFolder(
   }
 }
 
-/** What was imported stands in the store alone: a store that is gone cannot be made again from the log. */
+/** Imported rows are in the store alone: if they are gone, the log cannot make them again. */
 async function assertImportsThere(folder: string, store: Store): Promise<void> {
   const [some] = await store.scan(importsTable, undefined, 1)
   if (some === undefined) throw mismatch(folder, 'rows were imported, but the store holds none of them')

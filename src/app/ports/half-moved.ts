@@ -1,4 +1,4 @@
-/** How far a move has come: kept where it goes to, so that it can go on there. */
+/** The progress of a move, kept in the store of its target, so that an interrupted move can continue. */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
 import { defineTable } from '../../engine/rows/tables.ts'
@@ -7,14 +7,14 @@ export const movesTable = defineTable({
   name: 'moves',
   partition: () => 'move',
   value: struct({
-    /** Where the rows come from. */
+    /** The id of the deployment that the rows come from. */
     from: text,
-    /** Of the table under way, the last row that is there; nothing of it when empty. */
+    /** The table that is being copied, and the key of its last copied row; an empty key for none. */
     table: text,
     partition: text,
     sort: text,
     rows: u53,
-    /** All of it is there, and was compared. */
+    /** All rows are copied and compared. */
     done: bool,
   }),
 })

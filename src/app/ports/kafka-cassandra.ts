@@ -1,4 +1,4 @@
-/** The log on Kafka and the rows in Cassandra: the same for all processes of a deployment. */
+/** Opens and migrates the log on Kafka and the store on Cassandra, which all processes of a deployment share. */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { WORKER_GROUP } from '../../engine/worker/worker.ts'
@@ -30,7 +30,7 @@ type Topic = Omit<KafkaLogOptions, 'epoch'>
 
 const HOUR_MS = 3_600_000
 const LAG_EVERY_MS = 10_000
-/** Of the log that a deployment begins with; a move to another one raises it. */
+/** The epoch of a deployment's first log; a move to another log raises it. */
 const FIRST_EPOCH = 1
 
 export async function openKafkaAndCassandra(
@@ -58,7 +58,7 @@ export async function openKafkaAndCassandra(
     const place = `Kafka topic ${config.kafkaTopic}, Cassandra keyspace ${config.cassandraKeyspace}`
     const notes = createStoreNotes(store, place)
     const epoch = Number((await notes.keep('log.epoch', () => String(firstEpoch))).text)
-    // Keys would be in other partitions, under positions below those of the rows that they wrote.
+    // With another number of partitions, keys would fall into other ones, where positions may be below row versions.
     const known = await notes.read('log.partitions')
     const partitions = known === undefined ? {} : { partitions: Number(known) }
     const log = closers.add(await openKafkaLog({ ...topic, epoch, ...partitions, onFatal, onNotice }))
@@ -88,8 +88,9 @@ export async function openKafkaAndCassandra(
 }
 
 /**
- * Brokers are asked now and then, not by each who wants to know. They remove records by age alone: a process that
- * was kept from projecting for longer than that must end, before it goes on behind the gap.
+ * Asks the brokers for the lag every ten seconds, and not at every scrape. Also checks that log and store still belong
+ * together: brokers remove records by age alone, so a process that could not project for longer than the retention must
+ * end before it goes on behind the gap.
  */
 function watchLag(
   env: Env,
@@ -120,7 +121,7 @@ function watchLag(
   }
 }
 
-/** Makes what is missing: the topic, the keyspace, its tables. Any number of these may run at once. */
+/** Creates what is missing of the topic, the keyspace and its tables. Several processes may do so at once. */
 export async function migrateKafkaAndCassandra(options: MigrateOptions, engines: Engines): Promise<void> {
   const { env, config, onNotice, rebuild = false } = options
   const topic = {
@@ -151,7 +152,10 @@ export async function migrateKafkaAndCassandra(options: MigrateOptions, engines:
   )
 }
 
-/** A keyspace that is somebody's has a topic: under a wrong name, no other one is made for it. */
+/**
+ * Refuses a topic that does not exist when the keyspace already belongs to one: the topic's name is probably wrong, and
+ * must not become a new topic.
+ */
 async function assertNotAnothers(options: MigrateOptions, engines: Engines, topic: Topic): Promise<void> {
   const isThere = await kafkaTopicId(topic).then(
     () => true,
@@ -161,13 +165,14 @@ async function assertNotAnothers(options: MigrateOptions, engines: Engines, topi
   const owner = await keyspaceOwner({ ...cassandraOf(options, engines), deployment: '' })
   if (owner === undefined) return
   const { kafkaTopic, cassandraKeyspace } = options.config
-  const message = `the keyspace ${cassandraKeyspace} belongs to a log that is there, or was (${owner}), and there is no topic ${kafkaTopic}: correct RIVULET_KAFKA_TOPIC, or name another keyspace in RIVULET_CASSANDRA_KEYSPACE`
+  const message = `the keyspace ${cassandraKeyspace} belongs to another log (topic id ${owner}), and there is no topic ${kafkaTopic}: correct RIVULET_KAFKA_TOPIC, or name another keyspace in RIVULET_CASSANDRA_KEYSPACE`
   throw new RivuletError('config_invalid', message)
 }
 
 /**
- * Two keyspaces on one topic would each get the events of half of its partitions. Rows can be made again only from a
- * log that has lost nothing.
+ * Refuses a new keyspace for a topic that holds records: two keyspaces that are served from one topic would each get
+ * the events of some partitions only. With `rebuild` the keyspace may be new, but then the topic must still hold its
+ * oldest records, from which the rows are made again.
  */
 async function assertMayClaim({ config }: MigrateOptions, topic: Topic, rebuild: boolean): Promise<void> {
   const log = await openKafkaLog({ ...topic, epoch: FIRST_EPOCH })
@@ -178,7 +183,7 @@ async function assertMayClaim({ config }: MigrateOptions, topic: Topic, rebuild:
     const gone = `the topic ${config.kafkaTopic} has removed its oldest records: rows cannot be made again from it; restore the keyspace from a backup`
     throw new RivuletError('data_corrupt', gone)
   }
-  const message = `the topic ${config.kafkaTopic} holds records, and the keyspace ${config.cassandraKeyspace} is new. If another keyspace is served from this topic, name that in RIVULET_CASSANDRA_KEYSPACE, or another topic in RIVULET_KAFKA_TOPIC; if it is lost, \`rivulet migrate --rebuild\` begins one whose rows are made again from the log`
+  const message = `the topic ${config.kafkaTopic} holds records, and the keyspace ${config.cassandraKeyspace} is new. If another keyspace is served from this topic, name that in RIVULET_CASSANDRA_KEYSPACE, or another topic in RIVULET_KAFKA_TOPIC; if the keyspace is lost, \`rivulet migrate --rebuild\` creates a new one, whose rows are made again from the log`
   throw new RivuletError('config_invalid', message)
 }
 

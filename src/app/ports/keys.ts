@@ -1,8 +1,8 @@
 /**
  * The keys of a deployment, made at its first start.
  *
- *   secret.key   what cursors and tokens are sealed with: without it, those given out before are refused
- *   server.key   what the application shows to create accounts; a key from the configuration goes before it
+ *   secret.key   seals cursors and tokens; without it, those given out before are refused
+ *   server.key   with it, the application creates accounts and tokens; a configured key takes its place
  */
 
 import { hkdfSync } from 'node:crypto'
@@ -14,11 +14,11 @@ export interface Keys {
   readonly cursorSecret: Uint8Array
   readonly tokenSecret: Uint8Array
   readonly serverKey: string
-  /** Where the server key is kept; nothing when it comes from the configuration. */
+  /** Where the server key is kept; `undefined` when it comes from the configuration. */
   readonly serverKeyPlace: string | undefined
   /** The server key was made just now. */
   readonly isNew: boolean
-  /** The secret was: nothing is known here of what another one may have sealed. */
+  /** The secret was made just now: cursors and tokens that another secret sealed are refused. */
   readonly isSecretNew: boolean
 }
 
@@ -46,7 +46,7 @@ export async function openKeys(notes: Notes, env: Env, configuredKey: string | u
   return { ...sealed, serverKey: key.text, serverKeyPlace: notes.placeOf(name), isNew: key.isNew }
 }
 
-/** Reads a key, or makes it and keeps it. A damaged one is not replaced: others may hold what it sealed. */
+/** Reads a key, or makes and keeps it. A damaged key is not replaced: cursors and tokens under it may be in use. */
 async function keep(notes: Notes, name: string, form: RegExp, make: () => string) {
   const kept = await notes.keep(name, make)
   if (form.test(kept.text)) return kept

@@ -1,6 +1,6 @@
 /**
- * What a deployment keeps about itself: its keys, and what was done to it once. Small texts by name, written
- * once. In a data folder each is a file; on engines they are rows, the same for all processes.
+ * Notes: small texts, by name, that a deployment keeps about itself, such as its keys, or that it was moved. A note is
+ * written once. In a data folder each is a file; on engines they are rows, the same for all processes.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -13,11 +13,11 @@ import { writeFileDurably } from './durable-file.ts'
 
 export interface Notes {
   read(name: string): Promise<string | undefined>
-  /** Keeps what `make` gives, unless there is something already: that stands. */
+  /** Keeps the text that `make` gives, unless the note exists. @returns the text of the note */
   keep(name: string, make: () => string): Promise<{ readonly text: string; readonly isNew: boolean }>
-  /** Where people find it. */
+  /** Where the note is, for people. */
   placeOf(name: string): string
-  /** How people remove it, where they can. */
+  /** How an operator can remove the note; `undefined` where that is not possible by hand. */
   removal(name: string): string | undefined
 }
 

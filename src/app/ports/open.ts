@@ -1,6 +1,6 @@
 /**
- * The ports of a process, by its configuration: embedded, over one data folder; or on engines, where the log is
- * on Kafka, the rows are in Cassandra, and timelines, short-lived keys and signals on Redis.
+ * Opens the ports of a process as its configuration says: embedded, over one data folder; or on engines, with the log
+ * on Kafka, the rows on Cassandra, and timelines, short-lived keys and signals on Redis.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -15,7 +15,7 @@ import { openFolder } from './folder.ts'
 import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './parts.ts'
 import { MIB } from '../config/settings.ts'
 
-/** Commands take it from here: only this layer knows adapters. */
+/** For commands, which must not name adapters themselves. */
 export { createRealEnv } from '../../ports/env/real.ts'
 
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
@@ -34,7 +34,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   }
 }
 
-/** In a deployment that was moved away; serving it nevertheless would make two of one. */
+/** Marks a deployment that was moved away: if it were served all the same, there would be two of it. */
 export const MOVED_NOTE = 'moved.json'
 
 export async function assertNotMoved(notes: Notes): Promise<void> {
@@ -46,7 +46,7 @@ export async function assertNotMoved(notes: Notes): Promise<void> {
   throw new RivuletError('config_invalid', message)
 }
 
-/** What a move has not finished yet must not be served: it lacks some, and would then lack them for good. */
+/** Refuses the target of an unfinished move: it lacks rows, and once it is served the move cannot be completed. */
 async function assertNotHalf({ store, place }: Pick<Durable, 'store' | 'place'>): Promise<void> {
   const [row] = await store.get([movesTable.key()])
   if (row === undefined || movesTable.decode(row).done) return
@@ -55,8 +55,9 @@ async function assertNotHalf({ store, place }: Pick<Durable, 'store' | 'place'>)
 }
 
 /**
- * Drivers of engines are loaded where they are used: elsewhere they need not be installed.
- * @param epoch of a log that begins now
+ * Opens the log and the store. Drivers of engines are loaded only when they are used, so that others need not install
+ * them.
+ * @param epoch for the log, if it is new
  */
 export async function openDurable(options: OpenPortsOptions, epoch?: number): Promise<Durable> {
   const { kafka, cassandra } = options.config
@@ -68,7 +69,7 @@ export async function openDurable(options: OpenPortsOptions, epoch?: number): Pr
   )
 }
 
-/** What engines must have before they are opened; a data folder needs nothing. */
+/** Creates what engines must have before they are opened; a data folder needs no migration. */
 export async function migratePorts(options: MigrateOptions): Promise<void> {
   const { kafka, cassandra } = options.config
   if (kafka === undefined || cassandra === undefined) {
@@ -128,11 +129,11 @@ async function loaded<T>(what: keyof typeof DRIVERS, load: () => Promise<T>): Pr
 
 function halfOfTwo(isKafkaMissing: boolean): RivuletError {
   const [given, missing] = isKafkaMissing ? ['cassandra', 'kafka'] : ['kafka', 'cassandra']
-  const message = `the setting ${given} needs ${missing}, too: log and rows go to engines together; set RIVULET_${missing.toUpperCase()}`
+  const message = `the setting ${given} needs ${missing}, because log and rows go to engines together: set RIVULET_${missing.toUpperCase()} too, or remove ${given}`
   return new RivuletError('config_invalid', message)
 }
 
-/** Rows were written that the log does not hold: without them the store is not whole. */
+/** Notes that rows were imported: the log does not hold them, so a store without them is not complete. */
 export async function noteImport({ notes, env }: Pick<OpenPorts, 'notes' | 'env'>): Promise<void> {
   await notes.keep(IMPORTED_FILE, () => JSON.stringify({ first_at_ms: env.wallMs() }))
 }

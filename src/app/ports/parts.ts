@@ -1,4 +1,4 @@
-/** What a process has to work with, whatever that is on, and what it takes to open it. */
+/** The ports that a process works with, whichever adapters they are, and the options to open them. */
 
 import type { Bus } from '../../ports/bus/bus.ts'
 import type { Env } from '../../ports/env/env.ts'
@@ -9,7 +9,7 @@ import type { Views } from '../../ports/views/views.ts'
 import type { Notes } from './notes.ts'
 import type { Config } from '../config/settings.ts'
 
-/** A number that only some adapters have. */
+/** A metric that only some adapters have. */
 export interface Figure {
   readonly name: string
   readonly help: string
@@ -17,26 +17,26 @@ export interface Figure {
   readonly kind?: 'gauge' | 'total'
 }
 
-/** What is the truth. */
+/** The ports that hold the data. */
 export interface Durable {
   readonly log: Log
   readonly store: Store
   readonly notes: Notes
-  /** Names the deployment among others that may share an engine with it. */
+  /** Identifies the deployment among others on the same engines. */
   readonly id: string
-  /** What people call it by: the folder, or the engines. */
+  /** Where the data is, for people: the folder, or the engines. */
   readonly place: string
   readonly figures: readonly Figure[]
   /** Where timelines in memory may be kept from one process to the next. */
   readonly timelinesFile?: string
-  /** For what must not be changed by a process that another may have replaced. */
+  /** Makes views refuse changes once another process may have taken this one's place. */
   guard?(views: Views): Views
-  /** Of a deployment that others serve, too: resolves once nobody has it alone, with how often somebody had. */
+  /** In a shared deployment: resolves once no process has it to itself, with how often one had. */
   readonly gate?: () => Promise<number>
   close(): Promise<void>
 }
 
-/** What may be lost, and is then made again. */
+/** The ports whose content may be lost, and is then made again. */
 export interface Volatile {
   readonly views: Views
   readonly ephemeral: Ephemeral
@@ -46,29 +46,29 @@ export interface Volatile {
 }
 
 export interface OpenPorts extends Omit<Durable & Volatile, 'close'> {
-  /** Of both halves. */
+  /** Of the durable and the volatile ports. */
   readonly figures: readonly Figure[]
   readonly env: Env
-  /** Opened in order, closed in the opposite order. */
+  /** Closes the ports, in the opposite order of opening. */
   close(): Promise<void>
 }
 
 export interface OpenPortsOptions {
   readonly env: Env
   readonly config: Config
-  /** The disk failed: nothing that follows can be trusted. */
+  /** Called when the disk failed: nothing that follows can be trusted. */
   readonly onFatal: (error: unknown) => void
-  /** What an operator should know, such as a torn tail that was cut. */
+  /** Called with a sentence that an operator should read, such as that a torn tail was cut. */
   readonly onNotice: (text: string) => void
-  /** A deployment on engines that others serve is waited for; else it is `data_locked`. */
+  /** Waits while another process has the deployment on engines; by default that is `data_locked`. */
   readonly waitsForLease?: boolean
   /** Others may serve the same deployment at the same time. */
   readonly isShared?: boolean
-  /** Timelines are taken over from the process before, and left for the next one: for a process that serves them. */
+  /** Takes over the timelines of the previous process, and leaves them to the next; for a process that serves. */
   readonly keepsTimelines?: boolean
 }
 
 export interface MigrateOptions extends Pick<OpenPortsOptions, 'env' | 'config' | 'onNotice'> {
-  /** A new keyspace for a log that holds events already: its rows are to be made from those. */
+  /** Accepts a new keyspace for a log that holds events already: its rows will be made from those. */
   readonly rebuild?: boolean
 }

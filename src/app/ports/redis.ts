@@ -1,4 +1,4 @@
-/** Timelines, short-lived keys and signals on Redis or Valkey. */
+/** Opens timelines, short-lived keys and signals on Redis or Valkey. */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -16,7 +16,7 @@ const CLAIM_EVERY_MS = 5_000
 export interface RedisPlace {
   readonly nodes: readonly string[]
   readonly deployment: string
-  /** Of the timelines: partitions of the log. */
+  /** Lanes of the timelines: partitions of the log. */
   readonly lanes: number
 }
 
@@ -51,24 +51,24 @@ export async function openRedis(
 const figuresOf = ({ groups }: RedisViews): Figure[] => [
   {
     name: 'rivulet_redis_replays_total',
-    help: 'Groups of timelines that lost changes and had them made again.',
+    help: 'How often a group of timelines had lost changes and they were written again.',
     read: () => groups.replays,
     kind: 'total',
   },
   {
     name: 'rivulet_redis_resets_total',
-    help: 'Groups of timelines that were given up, or used for the first time.',
+    help: 'How often a group of timelines was given up, or used for the first time.',
     read: () => groups.resets,
     kind: 'total',
   },
   {
     name: 'rivulet_redis_groups_lost',
-    help: 'Groups of timelines that fan-out goes on without, of 256.',
+    help: 'Groups of timelines, of 256, that fan-out goes on without.',
     read: () => groups.lost,
   },
 ]
 
-/** Two deployments under one prefix would write into each other's timelines. */
+/** Claims the prefix: two deployments under one prefix would write into each other's timelines. */
 async function claim(redis: Redis, prefix: string, deployment: string): Promise<void> {
   const key = `${prefix}deployment`
   await redis.send(key, ['SET', key, deployment, 'NX'])
@@ -78,7 +78,10 @@ async function claim(redis: Redis, prefix: string, deployment: string): Promise<
   throw new RivuletError('config_invalid', message)
 }
 
-/** A flush or an eviction takes the claim with it: it is made again, and one of somebody else is told. */
+/**
+ * Claims the prefix again every few seconds, since a flush or an eviction in Redis removes the claim. If another
+ * deployment has claimed it meanwhile, the operator is told.
+ */
 function keepClaim(claiming: () => Promise<void>, env: Env, onNotice: (text: string) => void) {
   let timer = env.timer(CLAIM_EVERY_MS, again)
   let isClosed = false

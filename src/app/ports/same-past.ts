@@ -1,12 +1,13 @@
-/** Whether a log and a store belong together, and whether a log may be what something is moved to. */
+/** Checks that a log and a store belong together, and that a log may be the target of a move. */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 
 /**
- * Log and store must tell one story: what the store holds is in the log or older than it, and the log begins
- * where the store ends or before. Anything else is half of a backup, and going on would bury it.
+ * Throws `data_corrupt` unless the position up to which the store is complete lies within the log. Below the log's
+ * start, events are missing in between; above its end, the log has lost events. Both happen when log and store come
+ * from different backups, and going on would hide the loss.
  */
 export async function assertSamePast(place: string, log: Log, store: Store): Promise<void> {
   const watermark = await store.watermark()
@@ -30,7 +31,7 @@ export const mismatch = (place: string, finding: string): RivuletError =>
     `in ${place}, ${finding}: data is missing, and nothing was changed; restore log and store together, from one backup`,
   )
 
-/** A log that is there keeps its own epoch; what is moved needs a higher one than it had. */
+/** An existing log keeps its epoch: throws if that is below the one that the moved rows need. */
 export function assertEpoch(place: string, log: Log, epoch: number): void {
   if (log.epoch >= epoch) return
   const message = `${place} has been used before (its log has epoch ${log.epoch}, what is moved there needs ${epoch}); a move needs a new folder, or a new topic and keyspace (RIVULET_KAFKA_TOPIC, RIVULET_CASSANDRA_KEYSPACE)`

@@ -1,22 +1,22 @@
-/** How engines are spoken to: encrypted or not, and as whom. */
+/** TLS and logins of the connections to engines, from the settings. */
 
 import { readFileSync } from 'node:fs'
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
 import { variableOf, type Config, type SettingKey } from '../config/settings.ts'
 
-/** Of a connection; without authorities of its own, those that Node.js trusts. */
+/** TLS of a connection; without `ca`, the authorities that Node.js trusts count. */
 export interface Tls {
   readonly ca?: string
 }
 
 type Engine = 'kafka' | 'cassandra' | 'redis'
 
-/** @returns nothing where connections are not encrypted */
+/** @returns `undefined` where connections are not encrypted */
 export function tlsOf(config: Config, engine: Engine): Tls | undefined {
   const path = config[`${engine}Ca`]
   if (config[`${engine}Tls`] === 'on') return path === undefined ? {} : { ca: readPem(path, `${engine}Ca`) }
   if (path === undefined) return undefined
-  const message = `${variableOf(`${engine}Ca`)} is for encrypted connections: set ${variableOf(`${engine}Tls`)} to on, or leave it out`
+  const message = `${variableOf(`${engine}Ca`)} needs encrypted connections: set ${variableOf(`${engine}Tls`)} to on, or remove ${variableOf(`${engine}Ca`)}`
   throw new RivuletError('config_invalid', message)
 }
 
@@ -25,24 +25,27 @@ function readPem(path: string, key: SettingKey): string {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    const message = `${variableOf(key)}: ${path} cannot be read (${(cause as Error).message})`
+    const message = `${variableOf(key)}: ${path} cannot be read (${(cause as Error).message}); check its name and its access rights`
     throw new RivuletError('config_invalid', message, { cause })
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  throw new RivuletError('config_invalid', `${variableOf(key)}: ${path} holds no certificate in PEM form`)
+  throw new RivuletError(
+    'config_invalid',
+    `${variableOf(key)}: ${path} holds no certificate in PEM form; name the PEM file of the authority`,
+  )
 }
 
-/** In the terms of the Kafka client. */
+/** TLS and SASL as the Kafka client takes them. */
 export function kafkaSecurity(config: Config) {
   const tls = tlsOf(config, 'kafka')
   const { kafkaSasl: sasl, kafkaUsername: username, kafkaPassword: password } = config
   if (sasl === 'none') {
     if (username === undefined && password === undefined) return { ...(tls && { tls }) }
-    const message = `a user of Kafka needs ${variableOf('kafkaSasl')}: plain, scram-sha-256 or scram-sha-512, as the brokers have it`
+    const message = `a user name or password for Kafka needs ${variableOf('kafkaSasl')}: set it to plain, scram-sha-256 or scram-sha-512, as the brokers have it`
     throw new RivuletError('config_invalid', message)
   }
   if (username === undefined || password === undefined) {
-    const message = `${variableOf('kafkaSasl')} needs ${variableOf('kafkaUsername')} and ${variableOf('kafkaPassword')}`
+    const message = `${variableOf('kafkaSasl')} needs ${variableOf('kafkaUsername')} and ${variableOf('kafkaPassword')}: set both, or set it to none`
     throw new RivuletError('config_invalid', message)
   }
   return { ...(tls && { tls }), sasl: { mechanism: MECHANISMS[sasl], username, password } }
@@ -57,7 +60,10 @@ const MECHANISMS = {
 const OF_CERTIFICATES = /certificate|SSL routines|EPROTO|wrong version number|altnames/i
 const OF_THE_USER = /SASL_AUTHENTICATION_FAILED|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE/
 
-/** A connection that cannot be made for a reason that lies in these settings: the error names them. */
+/**
+ * When a connection fails because of TLS or the login, turns the error into `config_invalid` with the names of the
+ * settings to check.
+ */
 export async function naming<T>(engine: Engine, opening: Promise<T>): Promise<T> {
   try {
     return await opening

@@ -1,4 +1,4 @@
-/** Every table of the store, as the domains declare them: what an engine must be given before it is used. */
+/** All tables of the store, as their modules declare them: `rivulet migrate` creates them, `move` copies them. */
 
 import * as deadLetters from '../../engine/worker/dead-letters.ts'
 import * as engine from '../../engine/horizon/highest-id.ts'
@@ -17,7 +17,7 @@ import * as notes from './notes.ts'
 const isTable = (value: unknown): value is Table =>
   typeof value === 'object' && value !== null && 'name' in value && 'kind' in value && 'decode' in value
 
-/** Several kinds of rows may share a table. */
+/** Each table once, though several kinds of rows may share it. */
 export function allTables(): readonly Table[] {
   const declared = [
     ...[engine, idempotency, members, nodeLeases, deadLetters],

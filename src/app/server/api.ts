@@ -1,4 +1,4 @@
-/** The HTTP API: the generic server, the routes of the domains, and what both are measured by. */
+/** Builds the HTTP API: the server, the routes of the domains, the documents, and the metrics. */
 
 import { createHmac } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
@@ -37,50 +37,51 @@ export interface ApiOptions {
   readonly rivulet: Rivulet
   readonly env: Env
   readonly ephemeral: Ephemeral
-  /** Which requests with a key are under way; `ephemeral` where nothing else is said. */
+  /** Keeps which keyed requests are under way; `ephemeral` by default. */
   readonly claims?: Claims
-  /** Else it only tells how it does. */
+  /** With `false`, the process serves health, metrics and documents only. */
   readonly isApi?: boolean
-  /** Bearer of everything: creates accounts, mints tokens, acts for anybody. */
+  /** The key of the application: creates accounts and tokens, acts for any account. */
   readonly serverKey: string
-  /** Signs tokens; at least 32 bytes. Another one ends all tokens and cursors of account lists. */
+  /** Signs tokens; at least 32 bytes. A new secret makes all tokens and cursors of account lists invalid. */
   readonly tokenSecret: Uint8Array
   readonly version: string
   readonly rateLimit: 'on' | 'off'
-  /** Per account and minute; others than the defaults of http/limits.ts. */
+  /** Requests per account and minute; by default those of http/limits.ts. */
   readonly rates?: Rates
   readonly logger: Logger
   readonly tokenTtlMs: number
-  /** Exact origins of browsers that may call; none by default. */
+  /** Origins of web pages that may call the API, compared exactly. */
   readonly corsOrigins: readonly string[]
+  /** Why requests cannot be served now; `undefined` when they can. */
   readonly notReady: () => string | undefined
-  /** What this process does, as its page says it. */
+  /** The role of this process, for its start page. */
   readonly role?: string
-  /** Who reads the metrics; everybody who reaches the port, where nothing else is said. */
+  /** Who may read the metrics; by default everybody who reaches the port. */
   readonly metricsFor?: Exposure
-  /** The metrics are on a server of their own, `metricsApp`, and not beside the API. */
+  /** Serve the metrics from a server of their own, `metricsApp`, and not beside the API. */
   readonly metricsApart?: boolean
-  /** Who sees the document of the API and the page that shows it. */
+  /** Who may see the OpenAPI document and the page that shows it. */
   readonly docsFor?: Exposure
-  /** What the page at the address shows of the demo world, to everybody; nothing by default. */
+  /** Reads what the start page shows of the demo world, to everybody; by default it shows nothing of it. */
   readonly demo?: (app: FastifyInstance) => Promise<DemoView | undefined>
 }
 
 export interface Api {
   readonly app: FastifyInstance
-  /** Serves the metrics, and nothing else; where they are apart. */
+  /** Serves nothing but the metrics; `undefined` unless `metricsApart`. */
   readonly metricsApp: FastifyInstance | undefined
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
   readonly auth: Auth
-  /** The same routes, called in this process; none where it is not for them. */
+  /** The same routes for calls within this process; none unless `isApi`. */
   readonly operations: Operations
 }
 
 const API_PREFIX = '/api/v1'
 
-/** Built and ready to `listen`; closing `app` ends it. */
+/** Builds the API, ready to `listen`. Close `app` (and `metricsApp`) to end it. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
   const { graph, feed, engine } = rivulet
@@ -131,7 +132,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await metricsApp?.ready()
   metrics.number(
     'rivulet_http_waiting_bytes',
-    'Answers that wait for their readers.',
+    'Bytes of answers that clients have not taken yet.',
     () => outbound.waitingBytes,
   )
   return { app, metricsApp, tokens, metrics, outbound, auth, operations }
@@ -148,7 +149,7 @@ const both = (one: Router, other: Router): Router => ({
   },
 })
 
-/** A key of their own, so that no cursor can stand for another kind of secret text. */
+/** Seals cursors of account lists, under a key of its own: no other sealed text can be passed off as such a cursor. */
 function listSeals(secret: Uint8Array): ListSeals {
   const seal = createCursorSeal(createHmac('sha256', secret).update('cursors of account lists').digest())
   return {
@@ -158,7 +159,7 @@ function listSeals(secret: Uint8Array): ListSeals {
   }
 }
 
-/** As bounded as the API itself; what it is asked is not counted among the requests of that. */
+/** Has the same limits as the server of the API; its requests are not counted in the metrics. */
 const metricsServer = ({ env }: ApiOptions, log: AccessLog): FastifyInstance =>
   createServer({ env, log, corsOrigins: [] })
 

@@ -1,7 +1,7 @@
 /**
- * Claims of requests that are under way, for all processes of a deployment. While the keys that they share are away,
- * each process knows of its own: a repeat that reaches another process in that moment is not held back, and becomes
- * a second event, of which the projection takes in the first only.
+ * Claims of keyed requests that are under way, shared by all processes of a deployment. While the shared keys cannot be
+ * reached, each process knows only its own claims: a repeat that reaches another process then is not held back and
+ * appends a second event, but the projection applies only the first of the two.
  */
 
 import type { Claims } from '../../http/idempotency.ts'

@@ -1,6 +1,4 @@
-/**
- * A whole Rivulet, from its ports to its HTTP API. Opened in order, closed in the opposite order.
- */
+/** Starts a whole Rivulet, from its ports to its HTTP API. It is closed in the opposite order. */
 
 import type { FastifyInstance } from 'fastify'
 import { RivuletError } from '../../core/errors.ts'
@@ -26,33 +24,34 @@ export interface ComposeOptions {
   readonly config: Config
   readonly version: string
   readonly logger: Logger
-  /** Nothing can be trusted any more (a disk error, a broken invariant): end the process, now. */
+  /** Called when nothing can be trusted any more (a disk error, a broken invariant): end the process now. */
   readonly onFatal: (error: unknown) => void
-  /** Runs once the ports are open and before the engine is: for what must be written without it. */
+  /** Runs after the ports are opened and before the engine starts: for data that must be written without it. */
   readonly prepare?: (ports: OpenPorts) => Promise<void>
-  /** Opened by the caller, who closes them, too; else they are as the configuration says. */
+  /** Ports that the caller opened, and closes; by default they are opened as the configuration says. */
   readonly ports?: OpenPorts
-  /** The page at the address shows the demo world, where it is there, and the token of its guest. */
+  /** The start page shows the demo world, if it is loaded, and the token of its guest. */
   readonly showsDemo?: boolean
 }
 
 export interface Composed extends Pick<Api, 'app' | 'auth' | 'operations'> {
   readonly rivulet: Rivulet
+  /** Where the data is, for people: the folder, or the engines. */
   readonly place: string
   readonly notes: Notes
   readonly keys: Keys
-  /** At the configured address, unless it is told another one. */
+  /** Listens at the configured address, unless another one is given. */
   listen(at?: Address): Promise<Listening>
-  /** At the configured address of the metrics; nothing where they have none of their own. */
+  /** Listens at the address of the metrics; resolves with `undefined` when they have none of their own. */
   listenForMetrics(): Promise<Listening | undefined>
-  /** Answers what was asked, for a while; then ends the engine and gives the folder back. */
+  /** Answers requests under way, for a limited time; then stops the engine and closes the ports. */
   close(): Promise<void>
 }
 
 export type Address = Pick<Config, 'host' | 'port'>
 
 export interface Listening {
-  /** As this machine reaches it. */
+  /** The address as this machine reaches it. */
   readonly url: string
   readonly port: number
 }
@@ -71,7 +70,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const closers = createClosers()
   const onNotice = (text: string) => logger.warn(text)
   try {
-    // What must be written without the engine must be written alone.
+    // `prepare` writes without the engine, so no other process may work on the deployment meanwhile.
     const isShared = isSharedBy(config) && options.prepare === undefined
     const opening = { env, config, onFatal, onNotice, waitsForLease: true, isShared, keepsTimelines: true }
     const ports = options.ports ?? closers.add(await openPorts(opening))
@@ -112,7 +111,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 }
 
-/** Where the server key stands from before, the secret did, too. */
+/** A server key from an earlier start without the secret means that the secret was lost: both are made together. */
 function warnOfLostSecret(
   { isSecretNew, isNew, serverKeyPlace }: Keys,
   { notes }: OpenPorts,
@@ -120,21 +119,23 @@ function warnOfLostSecret(
 ) {
   if (!isSecretNew || isNew || serverKeyPlace === undefined) return
   const place = notes.placeOf('secret.key')
-  logger.warn(`${place} was gone, and another one was made: tokens and cursors given out before are refused`)
+  logger.warn(
+    `${place} was missing, and a new one was made: tokens and cursors given out before are refused; restore it from a backup, or give out new tokens`,
+  )
 }
 
 /**
- * Processes share a deployment where all of it is on engines. With timelines in its own memory, one process must be
- * the only one.
+ * Whether several processes may share the deployment: only when all of it is on engines. A process with timelines in
+ * its own memory must be the only one.
  */
 function isSharedBy({ kafka, redis, role }: Config): boolean {
   const isShared = kafka !== undefined && redis !== undefined
   if (isShared || role === 'all') return isShared
-  const message = `the role ${role} is for a deployment on engines: set RIVULET_KAFKA, RIVULET_CASSANDRA and RIVULET_REDIS, or leave out RIVULET_ROLE`
+  const message = `the role ${role} needs a deployment on engines: set RIVULET_KAFKA, RIVULET_CASSANDRA and RIVULET_REDIS, or leave out RIVULET_ROLE`
   throw new RivuletError('config_invalid', message)
 }
 
-/** Connections that the system holds until they are accepted: after a start very many come at once. It may hold fewer. */
+/** Connections that the system queues until they are accepted: after a start, very many come at once. */
 const BACKLOG = 4_096
 
 async function listenAt(app: FastifyInstance, { host, port }: Address): Promise<Listening> {
@@ -165,7 +166,7 @@ async function openApi(
     rivulet,
     env,
     ephemeral: ports.ephemeral,
-    // Where one process serves a deployment, what is under way is known here, whatever becomes of Redis.
+    // A process that serves a deployment alone keeps claims in memory, so that they do not depend on Redis.
     claims: ports.gate === undefined ? memory : createClaims(ports.ephemeral, memory),
     isApi,
     role: config.role,
@@ -181,7 +182,7 @@ async function openApi(
     logger,
     tokenTtlMs: config.tokenTtlHours * HOUR_MS,
     corsOrigins: config.corsOrigins,
-    notReady: () => (isGoing ? 'about to go' : readiness()),
+    notReady: () => (isGoing ? 'the process is shutting down' : readiness()),
   })
   for (const { name, help, read, kind } of ports.figures) metrics.number(name, help, read, kind)
   closers.add({ close: async () => app.close() })
@@ -194,8 +195,8 @@ async function openApi(
 }
 
 /**
- * No new requests; those under way have a while, then their connections are cut. A connection that was busy
- * at first is closed as soon as it has its answer: kept alive, it would be waited for.
+ * Stops taking requests; those under way have a limited time, then their connections are cut. A connection that was
+ * busy is closed as soon as it is idle, because the server would wait for one that is kept alive.
  */
 async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): Promise<void> {
   let sweep: { cancel(): void } | undefined
@@ -209,7 +210,7 @@ async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): 
     app.server.closeAllConnections()
     cutAll()
   })
-  // A connection counts as idle once its answer is handed over, read or not: those that wait go first.
+  // Node counts a connection as idle once its answer is written, read or not, so wait for unread answers first.
   await Promise.race([outbound.idle(), isCut])
   closeIdle()
   await app.close().finally(() => {
@@ -218,9 +219,11 @@ async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): 
   })
 }
 
-/** Feeds are right after a part of an import; counts of followers may be ahead of it. */
+/** After a partial import, feeds are right, but counts of followers may be too high. */
 async function warnOfUnfinished(ports: OpenPorts, logger: Logger): Promise<void> {
   for (const name of await unfinishedImports(ports.store)) {
-    logger.warn(`the import of ${name} was interrupted; run it again to complete it`)
+    logger.warn(
+      `the import of ${name} was interrupted and is incomplete: stop this server and run the import again`,
+    )
   }
 }

@@ -1,4 +1,4 @@
-/** What the engine counts, under the names that Prometheus knows it by. */
+/** The metrics of the engine and its domains, under their Prometheus names. */
 
 import { idTimeMs } from '../../core/ids.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -7,108 +7,175 @@ import type { RateLimits } from '../../http/limits.ts'
 import type { Rivulet } from '../rivulet.ts'
 import type { Views, ViewStats } from '../../ports/views/views.ts'
 
-export function measureEngine(
-  metrics: Metrics,
-  { engine, graph, feed }: Rivulet,
-  limits: RateLimits | undefined,
-): void {
-  const { fanout, outboxes, timelines } = feed
-  const total = (name: string, help: string, read: () => number) => metrics.number(name, help, read, 'total')
+/** @param limits where accounts are rate-limited */
+export function measureEngine(metrics: Metrics, rivulet: Rivulet, limits: RateLimits | undefined): void {
+  const { engine } = rivulet
+  measureBacklog(metrics, engine)
+  measureLog(metrics, engine)
+  measureFanout(metrics, rivulet)
+  measureTimelines(metrics, rivulet)
+  measureViews(metrics, engine.views)
+  measureOutboxes(metrics, rivulet)
+  if (limits !== undefined) measureLimits(metrics, limits)
+}
 
-  const lagSeconds = () => Math.max(0, engine.env.wallMs() - idTimeMs(engine.horizon.claimable())) / 1_000
+/** A number that only rises. */
+const total = (metrics: Metrics, name: string, help: string, read: () => number): void =>
+  metrics.number(name, help, read, 'total')
 
-  metrics.number('rivulet_fanout_lag_events', 'Events whose effects on views are to come.', engine.lagEvents)
+function measureBacklog(metrics: Metrics, { env, horizon, lagEvents, worker }: Engine): void {
+  const lagSeconds = () => Math.max(0, env.wallMs() - idTimeMs(horizon.claimable())) / 1_000
+  metrics.number(
+    'rivulet_fanout_lag_events',
+    'Events of the log that are not fanned out yet, those of large fan-outs apart.',
+    lagEvents,
+  )
   metrics.number(
     'rivulet_fanout_lag_seconds',
-    'Age of the oldest post that is not everywhere yet.',
+    'Age of the oldest post that has not reached all its readers.',
     lagSeconds,
   )
   metrics.number(
     'rivulet_worker_partitions',
     'Partitions of the log that this process projects and fans out.',
-    () => engine.worker.owned.size,
+    () => worker.owned.size,
   )
-  measureLog(metrics, engine)
-  metrics.number('rivulet_fanout_open_plans', 'Large fan-outs under way.', () => fanout.runner.openPlans)
-  total(
-    'rivulet_dead_letters_total',
-    'Records of the log that could not be taken in, and are kept aside.',
-    () => engine.deadLetters.stats.buried,
-  )
-  total('rivulet_fanout_posts_total', 'Posts fanned out.', () => fanout.stats.posts)
-  total('rivulet_fanout_inserts_total', 'Timeline entries written.', () => fanout.stats.inserts)
-  total(
-    'rivulet_fanout_chunks_total',
-    'Pieces of audiences, of at most 1,000 followers each, that were served.',
-    () => fanout.stats.chunks,
-  )
-  total('rivulet_fanout_skipped_total', 'Followers skipped as inactive.', () => fanout.stats.skippedInactive)
-  metrics.histogram('rivulet_visible_seconds', 'From accepted to visible for all readers, by post.', () => [
-    { labels: {}, histogram: fanout.stats.visible },
-  ])
-  metrics.histogram('rivulet_feed_source_seconds', 'Reads of the sources of the home feed.', () =>
-    feed.sources.map(({ name, latency }) => ({ labels: { source: name }, histogram: latency })),
-  )
-
-  total('rivulet_backfills_total', 'Followees brought into timelines.', () => timelines.stats.backfills)
-  total('rivulet_rebuilds_total', 'Timelines made anew.', () => timelines.stats.rebuilds)
-  total(
-    'rivulet_timeline_jobs_failed_total',
-    'Backfills and rebuilds to be asked for again.',
-    () => timelines.stats.failed,
-  )
-  metrics.number(
-    'rivulet_timelines_to_warm',
-    'Timelines of active readers that are still to be made after a start without them.',
-    () => feed.warmer.stats.left,
-  )
-  metrics.number(
-    'rivulet_cold_reads_waiting',
-    'Pages that wait for their turn to read authors from the store.',
-    () => feed.pulls.waiting,
-  )
-  total(
-    'rivulet_feed_not_ready_total',
-    'Feed pages that were put off because they could not be had in time.',
-    () => feed.reads.stats.notReady,
-  )
-  measureViews(metrics, engine.views)
-
-  total('rivulet_outbox_cache_hits_total', 'Outboxes that pages found in memory.', () => outboxes.stats.hits)
-  total('rivulet_outbox_loads_total', 'Outboxes that were read from the store.', () => outboxes.stats.loads)
-  metrics.number('rivulet_hot_authors', 'Authors with posts that are pulled.', () => graph.marks.size)
-
-  if (limits === undefined) return
-  total('rivulet_rate_limited_total', 'Requests refused by a rate limit.', () => limits.stats.limited)
-  total('rivulet_rate_uncounted_total', 'Requests nobody could count.', () => limits.stats.uncounted)
 }
 
 function measureLog(metrics: Metrics, { appends, worker }: Engine): void {
-  metrics.number(
+  total(
+    metrics,
     'rivulet_log_appended_records_total',
     'Events that this process has appended to the log.',
     () => appends.records,
-    'total',
   )
-  metrics.number('rivulet_log_appended_bytes_total', 'Bytes of these events.', () => appends.bytes, 'total')
-  metrics.histogram('rivulet_log_append_seconds', 'From an append to the log until it is durable.', () => [
-    { labels: {}, histogram: appends.latency },
-  ])
+  total(
+    metrics,
+    'rivulet_log_appended_bytes_total',
+    'Bytes of the events that this process has appended to the log.',
+    () => appends.bytes,
+  )
+  metrics.histogram(
+    'rivulet_log_append_seconds',
+    'Time from an append to the log until it is durable.',
+    () => [{ labels: {}, histogram: appends.latency }],
+  )
   metrics.number(
     'rivulet_checkpoint_age_seconds',
-    'For how long there has been something that no checkpoint holds; 0 when there is nothing.',
+    'Age of the oldest change that no checkpoint holds; 0 when there is none.',
     () => worker.unsavedMs() / 1_000,
   )
 }
 
-/** What is known of timelines in this process's memory; an engine of their own has its own figures. */
+function measureFanout(metrics: Metrics, { engine, feed: { fanout, sources } }: Rivulet): void {
+  const { runner, stats } = fanout
+  metrics.number(
+    'rivulet_fanout_open_plans',
+    'Fan-outs to large audiences that are under way.',
+    () => runner.openPlans,
+  )
+  total(
+    metrics,
+    'rivulet_dead_letters_total',
+    'Records of the log that could not be applied and were put aside as dead letters.',
+    () => engine.deadLetters.stats.buried,
+  )
+  total(metrics, 'rivulet_fanout_posts_total', 'Posts fanned out.', () => stats.posts)
+  total(metrics, 'rivulet_fanout_inserts_total', 'Timeline entries written.', () => stats.inserts)
+  total(
+    metrics,
+    'rivulet_fanout_chunks_total',
+    'Chunks of audiences, of at most 1,000 followers each, that were fanned out.',
+    () => stats.chunks,
+  )
+  total(
+    metrics,
+    'rivulet_fanout_skipped_total',
+    'Followers skipped as inactive.',
+    () => stats.skippedInactive,
+  )
+  metrics.histogram(
+    'rivulet_visible_seconds',
+    'Time from accepting a post until all its readers can see it.',
+    () => [{ labels: {}, histogram: stats.visible }],
+  )
+  metrics.histogram('rivulet_feed_source_seconds', 'Time to read one source of the home feed.', () =>
+    sources.map(({ name, latency }) => ({ labels: { source: name }, histogram: latency })),
+  )
+}
+
+function measureTimelines(metrics: Metrics, { feed: { timelines, warmer, pulls, reads } }: Rivulet): void {
+  const { stats } = timelines
+  total(
+    metrics,
+    'rivulet_backfills_total',
+    'Followees whose older posts were added to a timeline.',
+    () => stats.backfills,
+  )
+  total(metrics, 'rivulet_rebuilds_total', 'Timelines rebuilt from the store.', () => stats.rebuilds)
+  total(
+    metrics,
+    'rivulet_timeline_jobs_failed_total',
+    'Backfills and rebuilds that failed and must be asked for again.',
+    () => stats.failed,
+  )
+  metrics.number(
+    'rivulet_timelines_to_warm',
+    'Timelines of active readers that are still to be rebuilt after a start without timelines.',
+    () => warmer.stats.left,
+  )
+  metrics.number(
+    'rivulet_cold_reads_waiting',
+    'Feed pages that wait for their turn to read outboxes from the store.',
+    () => pulls.waiting,
+  )
+  total(
+    metrics,
+    'rivulet_feed_not_ready_total',
+    'Feed pages refused with `not_ready` because they were not ready in time.',
+    () => reads.stats.notReady,
+  )
+}
+
+/** Timelines in this process's memory. Where an engine holds them, the engine has figures of its own. */
 function measureViews(metrics: Metrics, views: Views): void {
   const number = (name: string, help: string, read: (stats: ViewStats) => number, kind?: 'total') =>
     metrics.number(name, help, () => read(views.stats() as ViewStats), kind)
   if (views.stats() === undefined) return
   number('rivulet_views_timelines', 'Timelines in memory.', ({ timelines }) => timelines)
-  number('rivulet_views_entries', 'Entries in memory.', ({ entries }) => entries)
-  number('rivulet_views_bytes', 'Memory of the timelines.', ({ bytes }) => bytes)
-  number('rivulet_views_bytes_max', 'Their budget.', ({ bytesMax }) => bytesMax)
+  number('rivulet_views_entries', 'Timeline entries in memory.', ({ entries }) => entries)
+  number('rivulet_views_bytes', 'Memory that timelines take.', ({ bytes }) => bytes)
+  number('rivulet_views_bytes_max', 'Memory that timelines may take.', ({ bytesMax }) => bytesMax)
   number('rivulet_views_evicted_total', 'Timelines evicted.', ({ evictedTotal }) => evictedTotal, 'total')
+}
+
+function measureOutboxes(metrics: Metrics, { graph: { marks }, feed: { outboxes } }: Rivulet): void {
+  const { stats } = outboxes
+  total(
+    metrics,
+    'rivulet_outbox_cache_hits_total',
+    'Outboxes that feed pages found in memory.',
+    () => stats.hits,
+  )
+  total(
+    metrics,
+    'rivulet_outbox_loads_total',
+    'Outboxes that feed pages read from the store.',
+    () => stats.loads,
+  )
+  metrics.number(
+    'rivulet_hot_authors',
+    'Authors whose posts are pulled by their readers, not pushed.',
+    () => marks.size,
+  )
+}
+
+function measureLimits(metrics: Metrics, { stats }: RateLimits): void {
+  total(metrics, 'rivulet_rate_limited_total', 'Requests refused by a rate limit.', () => stats.limited)
+  total(
+    metrics,
+    'rivulet_rate_uncounted_total',
+    'Requests let through because they could not be counted.',
+    () => stats.uncounted,
+  )
 }

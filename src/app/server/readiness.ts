@@ -1,6 +1,7 @@
 /**
- * Whether this process can take requests: it must reach the log and the store. Asked of them now and then, not by
- * each who wants to know. Timelines may be away, since reads do without; so may be the fan-out behind.
+ * Watches whether this process can serve requests: it must reach the log and the store. Both are asked every few
+ * seconds, not for every probe. Timelines may be away, because reads can do without them; and a fan-out that lags
+ * behind does not make a process unready.
  */
 
 import { within } from '../../ports/env/deadlines.ts'
@@ -11,12 +12,12 @@ const LOOK_EVERY_MS = 2_000
 const ANSWER_WITHIN_MS = 2_000
 
 export interface Readiness {
-  /** Nothing when all is well. */
+  /** Why requests cannot be served now; `undefined` when they can. */
   notReady(): string | undefined
   close(): Promise<void>
 }
 
-/** @param refusal why no write can be taken although both are reached, if so */
+/** @param refusal why no write can be taken although log and store are reached; `undefined` if writes are taken */
 export function watchReadiness(
   env: Env,
   { log, store }: Pick<OpenPorts, 'log' | 'store'>,

@@ -1,4 +1,4 @@
-/** The configuration: what goes before what, and what a wrong setting is told. */
+/** The configuration: the precedence of its sources, and the errors for wrong settings. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ test('without anything, every setting has its default', () => {
   expect(given.size).toBe(0)
 })
 
-test('a flag goes before the environment, that before the file, that before the default', () => {
+test('a flag takes precedence over the environment, that over the file, that over the default', () => {
   const file = configFile('{"port": 1, "host": "file", "log_level": "error", "token_ttl_hours": 2}')
   const environment = { RIVULET_CONFIG: file, RIVULET_PORT: '2', RIVULET_HOST: 'environment' }
   const { config, given } = readConfig({ flags: { port: '3' }, environment })
@@ -42,7 +42,7 @@ test('a flag goes before the environment, that before the file, that before the 
   expect([...given].sort()).toEqual(['config', 'host', 'logLevel', 'port', 'tokenTtlHours'])
 })
 
-test('an empty variable is not set, and foreign ones are nobody’s business', () => {
+test('an empty variable counts as not set, and variables without the prefix are ignored', () => {
   expect(readConfig({ environment: { RIVULET_PORT: '', PATH: '/bin' } }).config.port).toBe(8_080)
 })
 
@@ -68,12 +68,12 @@ test.each([
   ['RIVULET_METRICS'],
   ['RIVULET_DATA'],
   ['RIVULET_SERVER_KEY'],
-])('what Kubernetes sets for a service %s is no setting', (service) => {
+])('variables that Kubernetes sets for a service %s are not settings', (service) => {
   const { config, given, notices } = readConfig({ environment: ofService(service) })
   expect([config, [...given], notices]).toEqual([readConfig({}).config, [], []])
 })
 
-test('what Docker sets for a link is no setting', () => {
+test('variables that Docker sets for a link are not settings', () => {
   for (const alias of ['RIVULET', 'RIVULET_DB']) {
     const environment = {
       [`${alias}_NAME`]: '/web/rivulet',
@@ -86,14 +86,14 @@ test('what Docker sets for a link is no setting', () => {
   }
 })
 
-test('a setting holds beside what the platform sets, and a wrong one is still refused', () => {
+test('settings are read beside variables of the platform, and wrong ones are still refused', () => {
   const platform = ofService('RIVULET')
   const environment = { ...platform, RIVULET_PORT: '9000', RIVULET_HOST: '0.0.0.0' }
   expect(readConfig({ environment }).config).toMatchObject({ port: 9_000, host: '0.0.0.0' })
   expect(refusal({ environment: { ...platform, RIVULET_PORT: 'tcp:8080' } })).toMatch(/RIVULET_PORT/)
 })
 
-test('no setting is taken for what a platform sets', () => {
+test('no setting is taken for a variable of a platform', () => {
   for (const key of SETTING_KEYS)
     for (const value of ['', '8080', '/a/b/c', '10.0.0.1:1'])
       expect(isOfPlatform(variableOf(key), value)).toBe(false)
@@ -110,7 +110,7 @@ test.each([
   expect(refusal({ environment: { [name]: 'x' } })).toContain(`named ${name}; did you mean ${meant}?`),
 )
 
-test('what is no setting and like none is told of by name, and ignored', () => {
+test('a variable that resembles no setting is reported by name, and ignored', () => {
   const environment = { RIVULET_IMAGE: 'registry/x', RIVULET_TAG: 'secret-7', RIVULET_REPLICAS: '2' }
   const { config, notices } = readConfig({ environment })
   expect(config).toEqual(readConfig({}).config)
@@ -131,7 +131,7 @@ test('a list is text with commas, or a list in a file', () => {
 
 test.each<[string, ConfigSources, string]>([
   [
-    'a number that is none, from a flag',
+    'text that is not a number, from a flag',
     { flags: { port: '80a' } },
     'the setting port (--port, RIVULET_PORT, "port" in a config file) has "80a", from --port; allowed is a whole number from 0 to 65535',
   ],
@@ -141,12 +141,12 @@ test.each<[string, ConfigSources, string]>([
     'the setting port (--port, RIVULET_PORT, "port" in a config file) has "65536", from the environment (RIVULET_PORT); allowed is a whole number from 0 to 65535',
   ],
   [
-    'a folder without a name, as of a variable that is not set',
+    'an empty path, as from a shell variable that is not set',
     { flags: { data: '' } },
     'the setting data (--data, RIVULET_DATA, "data" in a config file) has "", from --data; allowed is a path',
   ],
   [
-    'a choice that is none',
+    'a value that is not among the choices',
     { environment: { RIVULET_RATE_LIMIT: 'no' } },
     'the setting rate_limit (--rate-limit, RIVULET_RATE_LIMIT, "rate_limit" in a config file) has "no", from the environment (RIVULET_RATE_LIMIT); allowed is one of on, off',
   ],
@@ -197,7 +197,7 @@ test.each<[string, Record<string, string> | string]>([
   expect(refusal(sources)).not.toContain('hunter2')
 })
 
-test('a file that is not there is named', () => {
+test('a config file that does not exist is named', () => {
   expect(refusal({ flags: { config: '/no/such/file' } })).toMatch(
     /^the config file \/no\/such\/file cannot be read \(ENOENT/,
   )
@@ -207,23 +207,27 @@ test('help names every setting', () => {
   for (const key of SETTING_KEYS) expect(settingsHelp()).toContain(variableOf(key))
 })
 
-test('what is far from everything is not guessed', () => {
+test('a name far from all known ones gets no suggestion', () => {
   expect(nearest('prt', ['port', 'host'])).toBe('port')
   expect(nearest('completely', ['port', 'host'])).toBeUndefined()
 })
 
 test('settings of an engine without its address are refused: a line was lost', () => {
   expect(refusal({ environment: { RIVULET_KAFKA_TOPIC: 'other' } })).toMatch(
-    /RIVULET_KAFKA_TOPIC.*RIVULET_KAFKA,/,
+    /RIVULET_KAFKA_TOPIC.* needs RIVULET_KAFKA: /,
   )
-  expect(refusal({ environment: { RIVULET_CASSANDRA_KEYSPACE: 'other' } })).toMatch(/RIVULET_CASSANDRA,/)
-  expect(refusal({ environment: { RIVULET_REDIS_PREFIX: 'other' } })).toMatch(/RIVULET_REDIS,/)
+  expect(refusal({ environment: { RIVULET_CASSANDRA_KEYSPACE: 'other' } })).toMatch(
+    / needs RIVULET_CASSANDRA: /,
+  )
+  expect(refusal({ environment: { RIVULET_REDIS_PREFIX: 'other' } })).toMatch(/ needs RIVULET_REDIS: /)
   const redis = { RIVULET_REDIS: '127.0.0.1:6379' }
   expect(readConfig({ environment: { ...redis, RIVULET_REDIS_PREFIX: 'p' } }).config.redisPrefix).toBe('p')
   expect(refusal({ environment: { ...redis, RIVULET_REDIS_USERNAME: 'u' } })).toMatch(
     /RIVULET_REDIS_PASSWORD/,
   )
-  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(/RIVULET_METRICS_PORT,/)
+  expect(refusal({ environment: { RIVULET_METRICS_HOST: '127.0.0.1' } })).toMatch(
+    / needs RIVULET_METRICS_PORT: /,
+  )
   const cassandra = { RIVULET_CASSANDRA: '127.0.0.1:9042', RIVULET_CASSANDRA_USERNAME: 'u' }
   expect(refusal({ environment: cassandra })).toMatch(/RIVULET_CASSANDRA_PASSWORD/)
 })

@@ -1,4 +1,4 @@
-/** CSV as RFC 4180 has it, however it is cut into batches. */
+/** CSV after RFC 4180, however it is cut into batches. */
 
 import { expect, test } from 'vitest'
 import fc from 'fast-check'
@@ -6,7 +6,7 @@ import { createCsvRecords } from '../../../src/app/import/csv-records.ts'
 
 type Read = [cells: string[], line: number, last: number]
 
-/** @returns records, and lines left out as one text */
+/** @returns the records; one that is left out is its line and reason as text */
 function parse(
   text: string,
   { delimiter = ',', batchLines = 1_000, faults = new Map<number, string>() } = {},
@@ -54,7 +54,7 @@ test.each<[string, string[]]>([
   ['a\u00a0,\u2003b', ['a\u00a0', '\u2003b']],
 ])('%j', (text, expected) => expect(cellsOf(text)).toEqual([expected]))
 
-test('blanks that separate are no blanks around', () => {
+test('a blank that is the separator is not trimmed', () => {
   expect(cellsOf('a\t"b\t c"\t', '\t')).toEqual([['a', 'b\t c', '']])
   expect(cellsOf('a "b c"', ' ')).toEqual([['a', 'b c']])
 })
@@ -81,11 +81,11 @@ test.each(['x\n"a,b\nc,d', 'x\n"', 'x\na,"b""', 'x\n"a\nb"c,d', 'x\n"a\nb"c"\nd"
   (text) => expect(() => parse(text)).toThrow('f:2:'),
 )
 
-test('a line at fault makes its whole record one', () => {
+test('a faulty line makes its whole record faulty', () => {
   expect(parse('"a\nb",c\nd,e', { faults: new Map([[1, 'bad']]) })).toEqual(['1 bad', [['d', 'e'], 3, 3]])
 })
 
-test('what is written comes back, whatever the batches', () => {
+test('records that were written are read unchanged, whatever the batches', () => {
   const cell = fc.string({
     unit: fc.constantFrom('a', 'é', '👋', '"', ',', ';', ' ', '\n', '\t'),
     maxLength: 6,

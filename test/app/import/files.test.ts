@@ -1,4 +1,4 @@
-/** Files as they come: compressed, in other encodings, without what they should hold. */
+/** Files of all kinds: compressed, in other encodings, without the expected content. */
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -74,7 +74,7 @@ test('posts that are cut off in the middle of a gzip file are not imported in pa
   expect((await importText(data, { posts: whole })).posts.added).toBe(40_000)
 })
 
-test('bytes that are not UTF-8 make bad rows, told with their lines; nobody is called by what they became', async () => {
+test('rows with bytes that are not UTF-8 are reported with their lines; replacement characters never become ids', async () => {
   const edges = Buffer.concat([
     Buffer.from('ada,bob\nada,caf'),
     Buffer.from([0xe9]),
@@ -98,7 +98,7 @@ test('bytes that are not UTF-8 make bad rows, told with their lines; nobody is c
   expect(taken).toMatchObject({ edges: ['ada>bob', 'bob>ada', 'ada>\ufffd'], posts: 1 })
 })
 
-test('what is no file is said to be none', async () => {
+test('a path that is not a regular file is refused', async () => {
   const folder = tempFolder()
   const place = (name: string) => join(folder, name)
   mkdirSync(place('folder'))

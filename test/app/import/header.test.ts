@@ -1,4 +1,4 @@
-/** The first row of an edge list: a header, an edge, or left to whoever knows the file. */
+/** The first row of an edge list: a header, an edge, or unclear, so that whoever runs the import must decide. */
 
 import { expect, test } from 'vitest'
 import { judgeFirstRow, type Pair } from '../../../src/app/import/header.ts'
@@ -115,11 +115,11 @@ test.each<[string, string[]]>([
   ['left,right', ['Ada,Bob']],
 ])('%s before %j may be either', (first, rest) => expect(judge(first, rest)).toBe('unclear'))
 
-test('a header that stands in the file once more is still one', () => {
+test('a header that is repeated in the file is still a header', () => {
   expect(judge('source,target', ['ada,bob', 'source,target', 'cem,dan'])).toBe('header')
 })
 
-test('cells of any length are looked at in no time', () => {
+test('very long cells are judged fast', () => {
   const long = 'user'.repeat(250_000)
   expect(judge(`${long},${long}x`, [`${long}1,${long}2`])).toBe('unclear')
 })

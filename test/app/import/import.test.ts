@@ -1,4 +1,4 @@
-/** Imports into folders with a past: a union, without anything counted twice or brought back. */
+/** Imports into folders that hold data: follows and posts are united, nothing counts twice, nothing deleted returns. */
 
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -20,7 +20,7 @@ import {
 
 const LDBC = new URL('../../../../shared/data/ldbc-snb-tiny', import.meta.url).pathname
 
-/** Everything that doctor has to say against a folder. */
+/** All faults that the doctor finds in a folder. */
 async function complaints(data: string, readers = 6): Promise<string[]> {
   const found: string[] = []
   await examine({
@@ -50,7 +50,7 @@ function postLines(seed: number, accounts: number, posts: number): string {
   }).join('\n')
 }
 
-test('an import once more changes nothing, and another one adds to it', async () => {
+test('a repeated import changes nothing, and a different one adds to it', async () => {
   const [data, whole] = [tempFolder(), tempFolder()]
   const [one, other] = [powerLaw(1, 150, 1_500), powerLaw(2, 200, 1_500)]
   const [posts, more] = [postLines(1, 150, 3_000), postLines(2, 200, 1_500)]
@@ -91,7 +91,7 @@ test('large audiences become leaves, and an import into those leaves nothing beh
   expect(await complaints(data)).toEqual([])
 })
 
-test('what people decided stays: unfollowed, blocked, deleted', async () => {
+test('an import does not undo unfollows, blocks and deletions', async () => {
   const data = tempFolder()
   const edges = 'a,b\na,c\nb,a\nc,a\nd,a'
   const posts = '{"author":"b","content":"gone soon","created_at":1600000000000}'
@@ -137,7 +137,7 @@ test('the engine goes on where the import ended', async () => {
   expect(await complaints(data)).toEqual([])
 })
 
-test('an old `after` is told that the past has changed', async () => {
+test('an `after` from before an import is answered with `gap`', async () => {
   const data = tempFolder()
   await importText(data, { edges: 'a,b' })
   const readA = (after?: string) =>

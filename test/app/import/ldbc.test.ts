@@ -1,4 +1,4 @@
-/** The files of the LDBC benchmark, held to the same rules as others. */
+/** The files of the LDBC benchmark obey the same rules as other files. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ function writeWorld(files: Record<string, readonly (string | Buffer)[]>): string
   return folder
 }
 
-test('bad rows are told with their lines; files without rows are no mistake', async () => {
+test('invalid rows are reported with their lines; files without rows are allowed', async () => {
   const broken = Buffer.concat([Buffer.from('4|Jos'), Buffer.from([0xe9]), Buffer.from(`|A|${AT}`)])
   const folder = writeWorld({
     'person_0_0.csv': [
@@ -73,14 +73,14 @@ test.each<[string, Record<string, string[]>]>([
   ['a file of bad rows', { 'person_0_0.csv': [PERSON, `1|Ada|L|${AT}`], 'post_0_0.csv': [POST, '1|2'] }],
   ['a header in one cell', { 'person_knows_person_0_0.csv': ['Person.id,Person.id', '1,2'] }],
   ['no files', {}],
-])('is refused whole: %s', async (_name, files) => {
+])('the whole import is refused: %s', async (_name, files) => {
   const data = tempFolder()
   const imported = (async () => importSource(data, await ldbcSource(writeWorld(files))))()
   await expect(imported).rejects.toMatchObject({ code: 'import_invalid' })
   expect((await describeWorld(data)).people).toEqual({})
 })
 
-test('its files may be gzipped, and be called so', async () => {
+test('its files may be gzipped, with names that end in .gz', async () => {
   const folder = writeWorld({ 'person_knows_person_0_0.csv': [KNOWS, `1|2|${AT}`] })
   const gzipped = (name: string, lines: readonly string[]) =>
     writeFileSync(join(folder, 'dynamic', name), gzipSync(lines.join('\n')))

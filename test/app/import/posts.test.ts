@@ -1,4 +1,4 @@
-/** Posts of files: JSON Lines or one array, held to what the API asks of posts. */
+/** Posts from files, as JSON Lines or one array, under the rules of the API. */
 
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -78,14 +78,14 @@ test.each<[string, string]>([
     `{"author":"ada","content":"x","created_at":${time}}`,
   ]),
   ['no created_at', '{"author":"ada","content":"x"}'],
-])('is left out, and what stands around it is taken: %s', async (_name, line) => {
+])('is left out, and the posts around it are imported: %s', async (_name, line) => {
   const read = await readText({ posts: `${GOOD}\n\n${line}\n${GOOD}\n` })
   expect([read.posts, Object.values(read.bad), read.noted]).toEqual([2, [1], { 'blank line': 1 }])
   expect(read.notices.filter((notice) => /^posts\.jsonl:3: not /.test(notice))).toHaveLength(1)
   await expect(readText({ posts: line })).rejects.toMatchObject({ code: 'import_invalid' })
 })
 
-test('what the API takes is taken', async () => {
+test('posts that the API accepts are imported', async () => {
   const data = tempFolder()
   const posts = [
     `{"author":7,"content":"by number","created_at":"2020-05-01T14:00:00.5+02:00"}`,
@@ -108,7 +108,7 @@ const ROWS = [
   { author: 'cyd', content: 'line\nend', created_at: '2020-05-01T12:00:00Z' },
 ]
 
-test('an array of posts is the same as lines of posts, however it is written', async () => {
+test('an array of posts gives the same as lines of posts, however it is formatted', async () => {
   const lines = tempFolder()
   await importText(lines, { posts: ROWS.map((row) => JSON.stringify(row)).join('\n') })
   const expected = await describeWorld(lines)
@@ -128,7 +128,7 @@ test('an array of posts is the same as lines of posts, however it is written', a
   }
 })
 
-test('elements that are no posts are told with the lines where they begin', async () => {
+test('elements that are not posts are reported with the lines where they begin', async () => {
   const posts = [
     '[',
     `${GOOD},`,
@@ -158,11 +158,11 @@ test.each<[string, string]>([
   ['posts over many lines', JSON.stringify(ROWS[0], undefined, 2)],
   ['an object that holds the array', JSON.stringify({ posts: ROWS })],
   ['CSV', 'author,content\nada,one\n'],
-])('is refused whole: %s', async (_name, posts) => {
+])('the whole file is refused: %s', async (_name, posts) => {
   await expect(readText({ posts })).rejects.toMatchObject({ code: 'import_invalid' })
 })
 
-test('posts that are refused leave nothing behind, nor do the edges that were read before', async () => {
+test('a file of posts that is refused leaves nothing behind, nor do the edges that were read before it', async () => {
   const data = tempFolder()
   const wrong = importText(data, { edges: 'ada,bob\n', posts: `[${GOOD},\n${GOOD}` })
   await expect(wrong).rejects.toMatchObject({ code: 'import_invalid' })
@@ -181,7 +181,7 @@ function elementsOf(text: string, chunkBytes: number) {
   return { elements, faults }
 }
 
-test('elements come back, whatever they hold and however the bytes come', () => {
+test('every element is returned unchanged, whatever it holds and however its bytes are split', () => {
   fc.assert(
     fc.property(
       fc.array(fc.jsonValue({ maxDepth: 3 }), { minLength: 1, maxLength: 6 }),
@@ -205,7 +205,7 @@ test('an element that is too long is left out, the next one is read', () => {
   expect(faults).toEqual([2])
 })
 
-test('an id that another post of the author has is no reason to lose a post without a word', async () => {
+test('a post whose id another post of the author has is reported, and not dropped silently', async () => {
   const data = await tempFolder()
   const line = (id: string, content: string, more = '') =>
     `{"author":"ada","id":"${id}","content":"${content}",${AT}${more}}`
@@ -215,8 +215,10 @@ test('an id that another post of the author has is no reason to lose a post with
     posts: { added: 2, known: 1, conflicting: 1 },
     bad: { [kind]: 1 },
   })
-  // Nor is one that came with an earlier import.
-  const again = [line('1', 'first'), line('2', 'changed'), line('1', 'first', ',"visibility":"self"')].join('\n')
+  // The same holds for a post from an earlier import.
+  const again = [line('1', 'first'), line('2', 'changed'), line('1', 'first', ',"visibility":"self"')].join(
+    '\n',
+  )
   expect(await importText(data, { posts: again })).toMatchObject({
     posts: { added: 0, known: 1, conflicting: 2 },
     bad: { [kind]: 2 },

@@ -1,4 +1,7 @@
-/** An import that is killed and run again ends as one that was never disturbed. RIVULET_CRASH_ROUNDS sets how often. */
+/**
+ * An import that is killed and run again gives the same result as an undisturbed one. RIVULET_CRASH_ROUNDS sets how
+ * often it is killed.
+ */
 
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +36,7 @@ const sizeOf = (folder: string): number =>
       )
     : 0
 
-/** Kills it once it has written so much. @returns whether it was still there */
+/** Kills the import once it has written this much. @returns whether it was still running */
 async function killOnItsWay(args: readonly string[], data: string, bytes: number): Promise<boolean> {
   const store = join(data, 'store')
   const before = sizeOf(store)

@@ -1,11 +1,11 @@
-/** Rows of edge lists: which are left out and where, and that the rest goes on. */
+/** Rows of edge lists: invalid ones are left out and reported, the others are imported. */
 
 import { expect, test } from 'vitest'
 import { describeWorld, importText, readText, tempFolder } from '../folders.ts'
 
 const peopleOf = async (data: string) => Object.keys((await describeWorld(data)).people)
 
-test('bad rows are told with their lines, the rest is imported', async () => {
+test('invalid rows are reported with their lines, the others are imported', async () => {
   const data = tempFolder()
   const edges = [
     'id_1,id_2',
@@ -53,7 +53,7 @@ test('bad rows are told with their lines, the rest is imported', async () => {
   expect(people['1']).toMatchObject({ follows: ['2'], followersCount: 3 })
 })
 
-test('twenty bad rows are shown, all are counted; what is no matter does not hide them', async () => {
+test('twenty invalid rows are shown and all are counted; blank and repeated rows do not hide them', async () => {
   const edges = `1,2\n${'1,2\n'.repeat(50)}${'\n'.repeat(50)}${'x\n'.repeat(50)}`
   const { bad, noted, notices } = await importText(tempFolder(), { edges })
   expect([bad, noted]).toEqual([{ 'wrong number of columns': 50 }, { duplicate: 50, 'blank line': 50 }])
@@ -61,7 +61,7 @@ test('twenty bad rows are shown, all are counted; what is no matter does not hid
   expect(notices.filter((notice) => notice.includes('wrong number of columns'))).toHaveLength(20)
 })
 
-test('with --mutual, a row and its reverse are one', async () => {
+test('with --mutual, a row and its reverse count as equal', async () => {
   const { edges, noted } = await importText(tempFolder(), { edges: 'a,b\nb,a\nb,c\n' }, { mutual: true })
   expect(edges.added).toBe(4)
   expect(noted).toEqual({ duplicate: 1 })
@@ -69,7 +69,7 @@ test('with --mutual, a row and its reverse are one', async () => {
 
 const edgesOf = async (...args: Parameters<typeof readText>) => (await readText(...args)).edges
 
-test('a header says which column is which, whether it is found or named', async () => {
+test('a header names the columns, whether it is detected or announced with a flag', async () => {
   const expected = ['bob>ada', 'cyd>ada']
   const wide = 'when,whom,who\n2020,ada,bob\n"two\nlines, both ignored",ada,cyd\n'
   const columns = { follower: 'who', followee: 'whom' }
@@ -91,7 +91,7 @@ test.each([
   await expect(readText({ edges }, { columns, header })).rejects.toMatchObject({ code: 'import_invalid' })
 })
 
-test('a header can be said to be none, and a row to be one', async () => {
+test('a flag makes a header an edge, or an edge a header', async () => {
   expect(await edgesOf({ edges: 'from,to\nada,bob\n' }, { header: 'no' })).toEqual(['from>to', 'ada>bob'])
   expect(await edgesOf({ edges: 'who,whom\nada,bob\n' }, { header: 'yes' })).toEqual(['ada>bob'])
 })
@@ -106,7 +106,7 @@ test('ids that look like names of columns are edges where they are ids further d
   expect([edges, notices]).toEqual([['user1>user2', 'user2>user3', 'u>v'], []])
 })
 
-test('words that nothing tells from names are an edge, and that is said', async () => {
+test('words that could be names of columns are taken for an edge, with a notice', async () => {
   const { edges, notices } = await readText({ edges: 'ada,bob\ncyd,dan\n' })
   expect(edges).toHaveLength(2)
   expect(notices.map((notice) => notice.slice(0, 11))).toEqual(['edges.csv:1'])
@@ -120,16 +120,16 @@ test.each([
   ['a,;b,\nb,;a,\n', ';'],
   ['a b\nb a\n', ' '],
   ['a:b\nb:a\n', ':'],
-])('what separates cells is found or said: %j', async (edges, delimiter) => {
+])('the separator is detected, or given with a flag: %j', async (edges, delimiter) => {
   expect(await edgesOf({ edges }, { delimiter })).toHaveLength(2)
 })
 
-test('cells lose blanks around them, and nothing else', async () => {
+test('only blanks around cells are removed', async () => {
   const edges = ' ada \t,\u00a0bob\n" cyd ",d\u200be\n'
   expect(await edgesOf({ edges }, { header: 'no' })).toEqual(['ada>\u00a0bob', ' cyd >d\u200be'])
 })
 
-test('lines that are comments are passed over', async () => {
+test('lines that are comments are skipped', async () => {
   const edges = '# "Directed\n# FromNodeId\tToNodeId\n0\t1\n# 5\t6\n1\t0\n'
   await expect(readText({ edges })).rejects.toMatchObject({ code: 'import_invalid' })
   const read = await readText({ edges }, { comment: '#' })
@@ -150,7 +150,7 @@ test.each<[string, string]>([
   ['a quote that does not close', 'ada,bob\n"cyd,dan\neve,fay\n'],
   ['a quote that closes far down, with text behind', 'ada,bob\n"cyd,dan\neve,fay"gil\n'],
   ['what may be a header', 'user,weight\nada,bob\n'],
-])('a file is refused whole: %s', async (_name, edges) => {
+])('the whole file is refused: %s', async (_name, edges) => {
   await expect(readText({ edges })).rejects.toMatchObject({ code: 'import_invalid' })
 })
 
@@ -164,14 +164,14 @@ test('a file that is refused changes nothing', async () => {
   expect(await describeWorld(data)).toEqual(before)
 })
 
-test('an open quote is told by the line where it begins', async () => {
+test('an open quote is reported with the line where it begins', async () => {
   const edges = `ada,bob\n${'bob,ada\n'.repeat(10)}"cyd,dan\n${'x,y\n'.repeat(100)}`
   await expect(readText({ edges })).rejects.toThrow('edges.csv:12:')
   const endless = `ada,bob\n"${'x,y\n'.repeat(20_000)}"`
   await expect(readText({ edges: endless })).rejects.toThrow('edges.csv:2:')
 })
 
-test('the first bad row ends a strict import, and nothing is written', async () => {
+test('the first invalid row ends a strict import, and nothing is written', async () => {
   const data = tempFolder()
   const posts = '{"author":"ada","content":"x","created_at":1600000000000}\n{}\n'
   const strict = { isStrict: true }
@@ -184,7 +184,7 @@ test('the first bad row ends a strict import, and nothing is written', async () 
   expect([edges.added, noted]).toEqual([1, { duplicate: 1, 'blank line': 1 }])
 })
 
-test('who follows too many is told by the rows that are left out', async () => {
+test('follows beyond the limit are left out and reported with their rows', async () => {
   const data = tempFolder()
   const many = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => `star,fan${from + i}\n`).join('')

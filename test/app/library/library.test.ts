@@ -1,4 +1,4 @@
-/** Rivulet within a program: its calls give what HTTP gives, refuse what HTTP refuses, and end when it is closed. */
+/** The library: its calls give the results and the errors that HTTP gives, and end when it is closed. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -57,7 +57,7 @@ async function codeOf(call: () => Promise<unknown>): Promise<ErrorCode | undefin
   return isRivuletError(error) ? error.code : undefined
 }
 
-test('every call gives what HTTP answers', async () => {
+test('every call gives the answer that HTTP gives', async () => {
   const rivulet = await openWorld()
   const ann = rivulet.as('ext:ann')
   await ann.follow('ext:bob')
@@ -139,7 +139,7 @@ test('an application runs on it: accounts, relationships, posts, feeds, tokens, 
   expect(answer.status).toBe(200)
 })
 
-test('what is refused has the code that HTTP has', async () => {
+test('a call that is refused has the code that HTTP has', async () => {
   const rivulet = await openWorld()
   const ann = rivulet.as('ext:ann')
   const anything = (value: unknown) => value as never
@@ -180,7 +180,7 @@ test('what is refused has the code that HTTP has', async () => {
   expect(() => rivulet.as(anything(7))).toThrow(RivuletError)
 })
 
-test('what is given is taken as it is now; what is undefined is not there', async () => {
+test('arguments are copied at the call, and undefined fields count as left out', async () => {
   const ann = (await openWorld()).as('ext:ann')
   const custom = { tags: ['a'] }
   const creating = ann.posts.create({ content: 'x', custom, reply_to: undefined } as never)
@@ -223,7 +223,7 @@ test('a write with a key happens once, here and over HTTP', async () => {
   expect(followed.headers.get('idempotency-replayed')).toBe('true')
 })
 
-test('a folder keeps what was written, has one owner, and is given back', async () => {
+test('a folder keeps its data, has one owner, and is released when it is closed', async () => {
   const data = newFolder()
   const rivulet = await open({ data, serverKey: 'a-key-of-my-own', timelinesMib: 64, postCacheMib: 16 })
   expect(rivulet.serverKey).toBe('a-key-of-my-own')
@@ -257,7 +257,7 @@ test.each<[string, object]>([
   expect(await codeOf(() => openRivulet(options as OpenOptions))).toBe('config_invalid')
 })
 
-test('the environment says nothing to a library', async () => {
+test('the library does not read the environment', async () => {
   process.env.RIVULET_DATA = newFolder()
   process.env.RIVULET_NO_SUCH_SETTING = '1'
   try {
@@ -268,7 +268,7 @@ test('the environment says nothing to a library', async () => {
   }
 })
 
-test('an address that cannot be had is refused, and another one will do', async () => {
+test('an address that cannot be used is refused, and listening at another one then works', async () => {
   const holder = createServer()
   const port = await new Promise<number>((resolve) =>
     holder.listen(0, '127.0.0.1', () => resolve((holder.address() as { port: number }).port)),
@@ -281,7 +281,7 @@ test('an address that cannot be had is refused, and another one will do', async 
   await new Promise((resolve) => holder.close(resolve))
 })
 
-test('when it cannot go on, it says so once, and every call is refused', async () => {
+test('a fatal error is reported once, and from then on every call is refused', async () => {
   const store = createMemoryStore({ env })
   let isBroken = false
   const broken = new RivuletError('disk_error', 'the disk is gone')
@@ -307,7 +307,7 @@ test('when it cannot go on, it says so once, and every call is refused', async (
   await expect(fetch(`${url}/readyz`)).rejects.toThrow()
 })
 
-test('an address is held to what the settings are, and one that cannot be had does no harm', async () => {
+test('an address is validated as the settings are, and a wrong one does no harm', async () => {
   const rivulet = await openWorld()
   const anything = (value: unknown) => value as never
   for (const at of [{ port: 99_999 }, { port: 'x' }, { host: 'a b' }, { prt: 1 }, { data: './elsewhere' }])
@@ -321,7 +321,7 @@ test('an address is held to what the settings are, and one that cannot be had do
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })
 
-test('a folder whose secret is gone says so', async () => {
+test('a folder whose secret is missing warns of it', async () => {
   const data = newFolder()
   const warned: { msg: string }[] = []
   const write = (line: string) => void warned.push(JSON.parse(line) as { msg: string })
@@ -333,6 +333,6 @@ test('a folder whose secret is gone says so', async () => {
   rmSync(join(data, 'secret.key'))
   await open({ data, logger })
   expect(warned).toEqual([
-    expect.objectContaining({ msg: expect.stringMatching(/secret\.key was gone, .* are refused$/) }),
+    expect.objectContaining({ msg: expect.stringMatching(/secret\.key was missing, .* are refused; /) }),
   ])
 })

@@ -1,4 +1,4 @@
-/** The typed table of operations is what the routes say of themselves. */
+/** The typed table of operations agrees with the routes. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { OPERATIONS, type OperationName } from '../../../src/app/library/operations.ts'

@@ -1,4 +1,4 @@
-/** Opens a data folder, says how that went, and holds it until killed. */
+/** Opens a data folder, prints the result, and holds the folder until it is killed. */
 
 import { RivuletError } from '../../../src/core/errors.ts'
 import { openDataFolder } from '../../../src/app/ports/data-folder.ts'

@@ -1,4 +1,4 @@
-/** The data folder: made once, owned by one process, refused when it is not ours to touch. */
+/** The data folder: created once, owned by one process, refused when it is not Rivulet's or has a newer format. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -72,7 +72,7 @@ test('it opens again, and its format file is not written again', async () => {
   expect(await readFile(join(folder, 'format.json'), 'utf8')).toBe(before)
 })
 
-test('an empty folder, a new disk and a first start that was cut short are welcome', async () => {
+test('an empty folder, a new disk, and a folder after an interrupted first start are accepted', async () => {
   await mkdir(join(folder, 'lost+found'), { recursive: true })
   await mkdir(join(folder, 'lock'))
   await writeFile(join(folder, 'format.json.tmp'), '{"for')
@@ -109,7 +109,7 @@ test.each(['', '{', 'null', '{"format":"1"}', '{"format":0}', '[]'])(
   },
 )
 
-test('a file where the folder should be is told as such', async () => {
+test('a file in place of the folder is refused with its path', async () => {
   await mkdir(join(root, 'deep'))
   await writeFile(folder, 'x')
   const error = await refusal()
@@ -117,7 +117,7 @@ test('a file where the folder should be is told as such', async () => {
   expect(error.message).toContain(folder)
 })
 
-test('one owner: the next is told who has it, and gets it when that one was killed', async () => {
+test('a second process is told who owns the folder, and gets it once the owner was killed', async () => {
   const child = await startChild()
   expect(child.said).toBe('open')
   const error = await refusal()
@@ -143,7 +143,7 @@ test('without a readable owner file the refusal still stands', async () => {
   await data.close()
 })
 
-test('a damaged lock is told as one that may be deleted', async () => {
+test('the error for a damaged lock says that it may be deleted', async () => {
   await (await openDataFolder({ folder, env })).close()
   await writeFile(join(folder, 'lock', 'CURRENT'), 'garbage')
   const error = await refusal()

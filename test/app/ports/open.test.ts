@@ -1,4 +1,4 @@
-/** The ports of a folder: they must tell one story, and the folder's keys must stay its own. */
+/** The ports of a folder: log and store must belong together, and keys are made once. */
 
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -29,12 +29,12 @@ test('a log that is older than the store is refused', async () => {
       /the store holds events up to position \d+, but the log ends at \d+: .*one backup$/,
     ),
   })
-  // What was refused is closed again.
+  // The folder is closed again after the refusal.
   await rm(join(folder, 'store'), { recursive: true })
   await (await openFolder(folder)).close()
 })
 
-test('the keys of a folder are made once, for its owner alone', async () => {
+test('the keys of a folder are made once, readable by their owner only', async () => {
   const folder = tempFolder()
   const first = await openKeys(createFolderNotes(folder), env, undefined)
   expect(first).toMatchObject({ isNew: true, serverKeyPlace: join(folder, 'server.key') })
@@ -62,7 +62,7 @@ test('a damaged key is not replaced', async () => {
   })
 })
 
-test('a folder tells what its log and its store take', async () => {
+test('the sizes of a folder’s log and store are measured', async () => {
   const folder = tempFolder()
   await post(folder, 20)
   const ports = await openFolder(folder)
@@ -79,7 +79,7 @@ test('a folder tells what its log and its store take', async () => {
   await ports.close()
 })
 
-test('the size of a folder is looked up now and then, however often it is asked', async () => {
+test('the size of a folder is taken now and then, however often it is read', async () => {
   const env = createSimulatedEnv({ seed: 1, startMs: 0 })
   const folder = tempFolder()
   await mkdir(join(folder, 'inner'))

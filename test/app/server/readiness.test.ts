@@ -4,7 +4,7 @@ import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 const never = new Promise<never>(() => undefined)
 
-/** Lets the clock go on, and what waits for it. */
+/** Advances the clock, and lets the timers that are due run. */
 async function pass(env: ReturnType<typeof createSimulatedEnv>, ms: number): Promise<void> {
   for (let passedMs = 0; passedMs < ms; passedMs += 100) {
     env.advance(100)
@@ -36,7 +36,7 @@ test('a process is not ready while the log or the store does not answer, and is 
   await readiness.close()
 })
 
-test('a process that reaches both and can take no write is not ready either', async () => {
+test('a process that reaches log and store but cannot take writes is not ready either', async () => {
   const env = createSimulatedEnv({ seed: 1, startMs: 0 })
   let refusal: string | undefined
   const readiness = watchReadiness(
