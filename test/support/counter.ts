@@ -109,6 +109,7 @@ export function createCounter(
   ports: RivuletPorts,
   reactors: readonly Reactor[] = [],
   shared?: SharedOptions,
+  onFatal?: (error: unknown) => void,
 ): Counter {
   const notices: string[] = []
   const fatal: unknown[] = []
@@ -117,7 +118,10 @@ export function createCounter(
     {
       ...ports,
       shared,
-      onFatal: (error) => fatal.push(error),
+      onFatal(error) {
+        fatal.push(error)
+        onFatal?.(error)
+      },
       onNotice: (notice) => notices.push(notice),
     },
     () => ({ domains: [domain], background: [] }),

@@ -6,7 +6,7 @@
 import { RivuletError } from '../../src/core/errors.ts'
 import type { Env } from '../../src/ports/env/env.ts'
 import type { Log, LogBatch, LogCursor } from '../../src/ports/log/log.ts'
-import type { Store } from '../../src/ports/store/store.ts'
+import type { RowWrite, Store } from '../../src/ports/store/store.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
 export interface Weakness {
@@ -16,6 +16,8 @@ export interface Weakness {
   readonly duplicate: number
   /** Chance that a write is done and reported as failed. */
   readonly unknown: number
+  /** Chance that the partitions of one write are written one after the other, in any order: a kill may come between. */
+  readonly torn?: number
   /** Chance that a read of the store fails. */
   readonly unavailable: number
   /** Counts what really happened. */
@@ -62,6 +64,18 @@ export function weaken(
   const unavailable = () => new RivuletError('unavailable', 'a store that is away for a moment')
 
   const { log, store, views } = ports
+
+  async function writeTorn(rows: readonly RowWrite[]): Promise<void> {
+    const groups = new Map<string, RowWrite[]>()
+    for (const row of rows) groups.set(row.partition, [...(groups.get(row.partition) ?? []), row])
+    const left = [...groups.values()]
+    while (left.length > 0) {
+      const [group] = left.splice(Math.floor(random() * left.length), 1)
+      await store.write(group)
+      await pause()
+    }
+  }
+
   const weakStore: Store = {
     get: slow(async (keys) => {
       if (chance(weakness.unavailable, 'storeUnavailable')) throw unavailable()
@@ -69,7 +83,8 @@ export function weaken(
     }),
     range: slow((ranges) => store.range(ranges)),
     write: slow(async (rows) => {
-      await store.write(rows)
+      if (chance(weakness.torn ?? 0, 'tornWrite')) await writeTorn(rows)
+      else await store.write(rows)
       if (chance(weakness.unknown, 'unknownWrite')) throw unavailable()
     }),
     insertIfAbsent: slow((rows) => store.insertIfAbsent(rows)),
