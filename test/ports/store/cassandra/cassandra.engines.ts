@@ -3,7 +3,7 @@
 import type { Client } from 'cassandra-driver'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { HOUR_MS, ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { HOUR_MS, ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode, scanAll, storeConformance } from '../../../../src/ports/store/conformance.ts'
 import type { RowWrite, Store, Table } from '../../../../src/ports/store/store.ts'
 import { bytes, connectAdmin, env, optionsOf } from './place.ts'

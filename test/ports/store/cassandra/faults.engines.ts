@@ -3,7 +3,7 @@
 import type { Client } from 'cassandra-driver'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode } from '../../../../src/ports/store/conformance.ts'
 import type { Store } from '../../../../src/ports/store/store.ts'
 import { type Proxy, startProxy } from '../../../support/proxy.ts'

@@ -3,7 +3,7 @@
 import { Client } from 'cassandra-driver'
 import { inject } from 'vitest'
 import type { CassandraOptions } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
 
 export const env = createRealEnv()

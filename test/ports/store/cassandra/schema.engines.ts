@@ -8,7 +8,7 @@ import {
   migrateCassandra,
   openCassandraStore,
 } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode } from '../../../../src/ports/store/conformance.ts'
 import { startCassandraLogin } from './login.ts'
 import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from './place.ts'

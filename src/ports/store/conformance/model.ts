@@ -1,8 +1,8 @@
 /** The store as its contract describes it, in the simplest way: what the suite compares an adapter with. */
 
 import * as fc from 'fast-check'
-import { isExpired } from './expiry.ts'
-import type { Inserted, Row, RowInsert, RowKey, RowRange, RowWrite, Table } from './store.ts'
+import { isExpired } from '../expiry.ts'
+import type { Inserted, Row, RowInsert, RowKey, RowRange, RowWrite, Table } from '../store.ts'
 
 export const VERSIONED: Table = { name: 'suite_versioned', kind: 'versioned' }
 export const OTHER: Table = { name: 'suite_other', kind: 'versioned' }
