@@ -6,7 +6,7 @@
 
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Entries, Views } from './views.ts'
+import type { Entries, Views } from '../views.ts'
 
 export interface Entry {
   readonly id: number
