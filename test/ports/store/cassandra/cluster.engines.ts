@@ -70,6 +70,6 @@ test('a node that falls is told of, and so is its return', async () => {
     notices.some((text) => text === `Cassandra: the node ${host}:${port} ${what}`)
   await expect.poll(() => told('cannot be reached')).toBe(true)
   await engine.restart(1)
-  await expect.poll(() => told('is reached again'), { timeout: 60_000 }).toBe(true)
+  await expect.poll(() => told('can be reached again'), { timeout: 60_000 }).toBe(true)
   await touch(8)
 })
