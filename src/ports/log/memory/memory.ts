@@ -92,7 +92,7 @@ class InMemoryLog implements MemoryLog {
       if (this.#refusal !== undefined) throw this.#refusal
       checkAppend(records)
       if (this.#pendingBytes > this.#settings.unsyncedBytesMax) {
-        throw new RivuletError('overloaded', 'too many bytes are pending: try again later', {
+        throw new RivuletError('overloaded', 'too many bytes wait to be written to the log; retry later', {
           retryAfterMs: 1_000,
         })
       }
@@ -169,7 +169,7 @@ class InMemoryLog implements MemoryLog {
 
   #commit(committed: number[], partition: number, position: number): void {
     if (position > this.disk.partitions[partition].end) {
-      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+      throw new RivuletError('invalid_request', `position ${position} is above the end of the log`)
     }
     committed[partition] = position
     this.#saveCommitsSoon()
