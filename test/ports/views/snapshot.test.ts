@@ -147,7 +147,7 @@ test('a file that cannot be read is said to be', async () => {
   await mkdir(file())
   const views = await open()
   expect(views.stats().timelines).toBe(0)
-  expect(notices).toEqual([expect.stringMatching(/cannot be read \(.*EISDIR.*timelines are made anew/)])
+  expect(notices).toEqual([expect.stringMatching(/cannot be read \(.*EISDIR.*timelines are rebuilt/)])
 })
 
 test('of one that cannot be written, or whose process was killed, nothing is left', async () => {

@@ -25,7 +25,7 @@ export function createTimelines(env: Env, groups: readonly Group[], trimmer: Tri
       )
       const replies = await Promise.all(opened)
       if (replies.includes(undefined))
-        throw new RivuletError('unavailable', 'Redis gave no answer; try again')
+        throw new RivuletError('unavailable', 'Redis does not take timelines at the moment; retry later')
       return owners.map((owner) => epochOf.get(owner) ?? 0)
     },
     async merge(owner, epoch, entries) {
