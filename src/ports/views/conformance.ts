@@ -7,12 +7,13 @@ import { floors, trimming } from './conformance/floors.ts'
 import { headers } from './conformance/headers.ts'
 import { lanes } from './conformance/lanes.ts'
 import { LANES, Model, scenario } from './conformance/model.ts'
-import { type OpenViews, Subject } from './conformance/subject.ts'
+import { Subject } from './conformance/subject.ts'
+import type { Views } from './views.ts'
 
 export interface ViewsSuite {
   readonly name: string
   /** Gives empty views on every call. */
-  readonly open: OpenViews
+  open(options: { readonly capacity: number; readonly lanes: number }): Promise<Views>
   /** `insert` also counts entries that the timeline has already: an adapter need not look. */
   readonly countsRepeats?: boolean
   /** How many random histories to try. */
