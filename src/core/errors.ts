@@ -121,15 +121,16 @@ export const notFound = (): RivuletError =>
 
 /**
  * Wraps the read that follows an accepted write to answer with its result. When the read fails, its error must not
- * look as if the write had failed; `outcome_unknown` makes the caller repeat the request, with the same idempotency
- * key if it has one.
+ * look as if the write had failed: it becomes `outcome_unknown`. A caller that repeats the request with the same
+ * idempotency key then gets the result.
  */
 export async function afterAccepted<T>(task: Promise<T>): Promise<T> {
   try {
     return await task
   } catch (error) {
     if (!isRetriable(error)) throw error
-    const message = 'the write was accepted, but its result cannot be read now; repeat the request'
+    const message =
+      'the write was accepted, but its result cannot be read now; repeat the request with the same idempotency key'
     throw new RivuletError('outcome_unknown', message, { cause: error })
   }
 }

@@ -34,8 +34,8 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
 ]
 
 /**
- * For the time from accepting a post to its being in timelines: ten milliseconds to ten minutes. The former is taken
- * from the post's id, which counts in ticks of ten milliseconds.
+ * For the time between accepting a post and inserting it into timelines: ten milliseconds to ten minutes. The post's id
+ * says when it was accepted, in ticks of ten milliseconds.
  */
 export const DELAY_BOUNDS_MS: readonly number[] = [
   10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 600_000,

@@ -45,7 +45,7 @@ const WAITING_CHANGES_MAX = 4_096
 export function createGroup(options: GroupOptions): Group {
   const { env, lanes, stats, onNotice } = options
   const writer = createWriter(options)
-  // Other groups may have learnt newer horizons while this one had its new generation made.
+  // Other groups may have got newer horizons while this one waited for its new generation.
   const catchUp = () =>
     change({ script: ADVANCE, args: [lanes.all()], isRepeatable: true }).catch(() => undefined)
   const outage = createOutage({ env, reset: writer.reset, onEnd: catchUp, stats, onNotice })

@@ -1,6 +1,6 @@
 /**
  * How far this process has brought each lane. `wanted` is what its callers asked for; `told` is what every group has. A
- * group that shows less than it was told has lost something.
+ * group whose horizon is lower than what it was told has lost something.
  */
 
 import { ID_MAX } from '../../../core/ids.ts'

@@ -27,7 +27,7 @@ export interface RedisViewsOptions {
   readonly prefix: string
   readonly capacity: number
   readonly lanes: number
-  /** Takes messages for the operator. */
+  /** Receives sentences for the operator. */
   readonly onNotice?: (text: string) => void
 }
 

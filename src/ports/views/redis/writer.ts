@@ -1,8 +1,8 @@
 /**
  * This process as a writer of one group. It numbers its changes, and Redis stores the number of the last one with
  * the group. After a failover Redis may show an older number: it has lost changes that it acknowledged. The writer
- * then sends them again from its history. Where that is not possible, or where a lost change was another process',
- * it gives the group a new generation: all its timelines are lost, and readers notice and rebuild them.
+ * then sends them again from its history. Where that is not possible, or where changes of another process are lost,
+ * too, it gives the group a new generation: all its timelines are lost, and readers notice and rebuild them.
  */
 
 import type { Env } from '../../env/env.ts'
