@@ -1,7 +1,7 @@
 /**
- * A small binary codec for events and rows: fields in a fixed order, no names on the wire. A reader that
- * runs out of bytes gives the remaining fields their defaults, so fields may be added at the end and old
- * and new code may run side by side.
+ * A small binary codec for events and rows: fields in a fixed order, without their names. Where the bytes end early,
+ * the remaining fields get their defaults; bytes after the last known field are ignored. So fields may be added at the
+ * end, and old and new code read each other's bytes.
  */
 
 import { RivuletError } from './errors.ts'
@@ -19,7 +19,7 @@ export class Writer {
   private view = new DataView(this.bytes.buffer)
   private end = 0
 
-  /** Makes room for `size` bytes and gives the offset where they start. */
+  /** Makes room for `size` bytes. @returns the offset at which they start */
   private take(size: number): number {
     if (this.end + size > this.bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size))
@@ -72,7 +72,7 @@ export class Writer {
     this.end = 0
   }
 
-  /** A copy of what was written; the writer is empty again. */
+  /** Returns a copy of what was written, and empties the writer. */
   finish(): Buffer {
     const copy = Buffer.allocUnsafe(this.end)
     this.bytes.copy(copy, 0, 0, this.end)
@@ -82,7 +82,7 @@ export class Writer {
   }
 }
 
-const tooShort = () => new RivuletError('data_corrupt', 'a record ends too early')
+const tooShort = () => new RivuletError('data_corrupt', 'a record ends before its last field')
 
 export class Reader {
   private readonly bytes: Buffer
@@ -161,7 +161,7 @@ export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
   },
   read(input) {
     const length = input.u32()
-    // An element takes at least a byte: a damaged length asks for no more than there is.
+    // An element has at least one byte. The check keeps a damaged length from allocating without bound.
     if (length > input.left) throw tooShort()
     return Array.from({ length }, () => of.read(input))
   },
@@ -169,7 +169,7 @@ export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
 
 type Packed = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
-/** Numbers as they stand in memory, little endian. */
+/** Copies the numbers as they are in memory, little-endian. */
 function packed<A extends Packed>(make: (length: number) => A): Codec<A> {
   const fallback = make(0)
   return {
@@ -196,8 +196,8 @@ type Shape = Record<string, Codec<any>> // the value types are recovered by `Str
 export type Struct<S extends Shape> = { -readonly [K in keyof S]: S[K] extends Codec<infer T> ? T : never }
 
 /**
- * Fields in the order in which they are written down. The two functions are generated, field by field: a
- * loop would look every name up anew, and its objects would have no fixed shape (five times as slow).
+ * A codec of an object's fields, in the order of `shape`. Its two functions are generated as source text: a loop over
+ * the names would be five times as slow, since the objects that it makes would have no fixed shape.
  */
 export function struct<S extends Shape>(shape: S): Codec<Struct<S>> {
   const names = Object.keys(shape)
@@ -221,7 +221,7 @@ export function struct<S extends Shape>(shape: S): Codec<Struct<S>> {
 const scratch = new Writer()
 
 export function encode<T>(codec: Codec<T>, value: T): Buffer {
-  // What a value that could not be written left behind is no part of this one.
+  // A value whose writing threw may have left bytes behind.
   scratch.clear()
   codec.write(scratch, value)
   return scratch.finish()

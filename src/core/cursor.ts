@@ -1,8 +1,9 @@
 /**
- * Cursors: opaque, authenticated text. What is inside was sealed by this deployment for one purpose; anything
- * else is refused. Format: base64url(payload ‖ 12 bytes of HMAC-SHA-256(payload)), the payload filled up to
- * whole groups of base64. One payload may be sealed for two purposes at once: the first 12 bytes of the HMAC seal it
- * for one, the next 12 for the other, so a page's two cursors cost one HMAC and neither opens as the other.
+ * Cursors: opaque, authenticated text. A cursor opens only if this deployment sealed it, and for the same purpose.
+ *
+ * Format: base64url(payload ‖ tag), the tag being 12 bytes of HMAC-SHA-256(payload), the payload padded to whole groups
+ * of base64. One payload may be sealed for two purposes: bytes 0 to 11 of the HMAC are the tag of one, bytes 12 to 23
+ * that of the other. So the two cursors of a page cost one HMAC, and neither opens as the other.
  */
 
 import { timingSafeEqual } from 'node:crypto'
@@ -12,7 +13,7 @@ import { createHmacSha256 } from './hmac.ts'
 
 /** 12 bytes. */
 const TAG_CHARS = 16
-/** What every cursor looks like, as JSON Schema says it: a group of base64 and the tag at least. */
+/** The form of every cursor, in words of JSON Schema: at least one group of base64 and the tag. */
 export const CURSOR_FORM = {
   pattern: '^[A-Za-z0-9_-]+$',
   minLength: 4 + TAG_CHARS,
@@ -22,16 +23,16 @@ const CURSOR = new RegExp(CURSOR_FORM.pattern, 'u')
 
 export interface CursorSeal {
   seal<T>(codec: Codec<T>, value: T): string
-  /** The same value as two cursors that open as 0 and as 1. */
+  /** Seals one value as two cursors, for purpose 0 and for purpose 1. */
   sealBoth<T>(codec: Codec<T>, value: T): [string, string]
-  /** Throws `invalid_cursor` for what was not sealed here, or for the other purpose. */
+  /** Throws `invalid_cursor` for text that was not sealed here, or was sealed for the other purpose. */
   open<T>(codec: Codec<T>, text: string, purpose?: 0 | 1): T
 }
 
 export const invalidCursor = (): RivuletError =>
   new RivuletError(
     'invalid_cursor',
-    'this cursor is not one that was given out for this reader and this list',
+    'this cursor was not given out for this reader and this list; start again without it',
     {
       errors: [{ path: 'query.cursor', message: 'is not valid here; start again without it' }],
     },
@@ -55,7 +56,7 @@ export function createCursorSeal(secret: Uint8Array): CursorSeal {
       if (text.length > CURSOR_FORM.maxLength || !CURSOR.test(text)) throw invalidCursor()
       const payloadText = text.slice(0, -TAG_CHARS)
       const payload = Buffer.from(payloadText, 'base64url')
-      // Several texts decode to the same bytes; only the one that was given out is accepted.
+      // Several texts decode to the same bytes; only the one that was sealed is accepted.
       if (payload.length === 0 || payload.toString('base64url') !== payloadText) throw invalidCursor()
       const tag = tagOf(hmac(payload), purpose)
       if (!timingSafeEqual(Buffer.from(tag), Buffer.from(text.slice(-TAG_CHARS)))) throw invalidCursor()
@@ -64,7 +65,7 @@ export function createCursorSeal(secret: Uint8Array): CursorSeal {
   }
 }
 
-/** Filled up to whole groups of base64: the text of payload and tag is the text of the one and of the other. */
+/** Pads to whole groups of base64, so that the text of the payload and the text of the tag can be joined and cut. */
 const aligned = <T>(codec: Codec<T>): Codec<T> => ({
   fallback: codec.fallback,
   write(out, value) {
@@ -74,7 +75,7 @@ const aligned = <T>(codec: Codec<T>): Codec<T> => ({
   read: (input) => codec.read(input),
 })
 
-/** A cursor of another list may be genuine and yet too short for this one. */
+/** A cursor of another list may be genuine, but too short for this list's codec. */
 function decodeOrRefuse<T>(codec: Codec<T>, payload: Uint8Array): T {
   try {
     return decode(codec, payload)

@@ -1,10 +1,10 @@
 /**
- * The one error type that crosses module boundaries. A code is stable and documented (docs/api.md);
- * a message may change. `retriable` tells a caller whether the same request can succeed later.
+ * The one error type that crosses module boundaries. Its code is stable and documented (docs/api.md), its message may
+ * change. `retriable` says whether the same request can succeed later.
  */
 
 export const ERROR_CODES = {
-  // the request itself
+  // something is wrong with the request
   invalid_request: 400,
   invalid_cursor: 400,
   invalid_id: 400,
@@ -29,14 +29,14 @@ export const ERROR_CODES = {
   expectation_failed: 417,
   idempotency_key_reused: 422,
   rate_limited: 429,
-  // the system
+  // something is wrong with the system
   internal: 500,
   overloaded: 503,
   unavailable: 503,
   not_ready: 503,
   shutting_down: 503,
   outcome_unknown: 504,
-  // start-up and data folders; these end a command, they never reach HTTP
+  // start-up and data folders: such an error ends a command and never reaches an HTTP client
   config_invalid: 500,
   data_locked: 500,
   data_newer_format: 500,
@@ -59,7 +59,7 @@ const RETRIABLE: ReadonlySet<ErrorCode> = new Set([
 ])
 
 export interface FieldError {
-  /** JSON pointer into the body, or `query.limit`-style for other places. */
+  /** A JSON pointer into the body, or a name such as `query.limit` for other places. */
   readonly path: string
   readonly message: string
 }
@@ -95,19 +95,19 @@ export class RivuletError extends Error {
 export const isRivuletError = (error: unknown, code?: ErrorCode): error is RivuletError =>
   error instanceof RivuletError && (code === undefined || error.code === code)
 
-/** The same can succeed later; what is no error of ours is a bug, and never passes. */
+/** Whether the same call can succeed later. An error that is no `RivuletError` is a bug, and would come again. */
 export const isRetriable = (error: unknown): error is RivuletError => isRivuletError(error) && error.retriable
 
-/** The same as saying that nothing happened. */
+/** 5xx codes that say that nothing was done. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set(['overloaded', 'unavailable', 'shutting_down'])
 
-/** Nothing was appended: the caller was wrong, or the engine would not take more. */
+/** Whether the error says that nothing was appended: the request was wrong, or the engine would not take it. */
 export const isRefusal = (error: unknown): boolean =>
   isRivuletError(error) && (error.status < 500 || REFUSED.has(error.code))
 
 const BROKEN_INVARIANT = 'invariant broken: '
 
-/** An invariant of ours, not of the caller's input: it names a bug. */
+/** For invariants of the code, never for input: a failed assertion is a bug, and the message names it. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new RivuletError('internal', BROKEN_INVARIANT + message)
 }
@@ -115,20 +115,22 @@ export function assert(condition: unknown, message: string): asserts condition {
 export const isBrokenInvariant = (error: unknown): boolean =>
   isRivuletError(error, 'internal') && error.message.startsWith(BROKEN_INVARIANT)
 
-/** One text for everything that is not there, or not for this caller. */
+/** The same error for what does not exist and for what this caller may not see, so that nobody can tell them apart. */
 export const notFound = (): RivuletError =>
-  new RivuletError('not_found', 'there is no such thing here, or it is not for you')
+  new RivuletError('not_found', 'this does not exist, or you may not see it')
 
 /**
- * For what is read after a write was accepted, to tell what it made: that this fails must not pass for the write.
- * Its caller asks again, with the same key if it had one.
+ * Wraps the read that follows an accepted write to answer with its result. When the read fails, its error must not
+ * look as if the write had failed: it becomes `outcome_unknown`. A caller that repeats the request with the same
+ * idempotency key then gets the result.
  */
 export async function afterAccepted<T>(task: Promise<T>): Promise<T> {
   try {
     return await task
   } catch (error) {
     if (!isRetriable(error)) throw error
-    const message = 'the write was accepted; what it made cannot be read now'
+    const message =
+      'the write was accepted, but its result cannot be read now; repeat the request with the same idempotency key'
     throw new RivuletError('outcome_unknown', message, { cause: error })
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Counts of measurements in fixed buckets: cheap enough for the hottest path (a short scan, two additions),
- * exact in count and sum, and bounded whatever is measured.
+ * Counts measurements in fixed buckets. Cheap enough for the hottest path (a short scan, two additions); its count and
+ * sum are exact, and its size does not depend on what is measured.
  */
 
 export class Histogram {
   /** Upper bounds, inclusive, rising. */
   readonly bounds: readonly number[]
-  /** One per bound, and a last one for what lies above all of them. */
+  /** One per bound, and one more for values above all bounds. */
   readonly counts: Float64Array
   sum = 0
 
@@ -28,14 +28,14 @@ export class Histogram {
   }
 }
 
-/** From a tenth of a millisecond to ten seconds: requests and reads. */
+/** For requests and reads: a tenth of a millisecond to ten seconds. */
 export const LATENCY_BOUNDS_MS: readonly number[] = [
   0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000,
 ]
 
 /**
- * From ten milliseconds to ten minutes: how long a post is on its way to its readers. When it was accepted, its id
- * tells, in ticks of ten milliseconds.
+ * For the time between accepting a post and inserting it into timelines: ten milliseconds to ten minutes. The post's id
+ * says when it was accepted, in ticks of ten milliseconds.
  */
 export const DELAY_BOUNDS_MS: readonly number[] = [
   10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 600_000,

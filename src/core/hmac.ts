@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA-256 (RFC 2104) of short messages out of two one-shot hashes: several times as fast as an `Hmac`
- * object, which the collector must also finalise.
+ * HMAC-SHA-256 (RFC 2104) of short messages, made of two one-shot hashes. That is several times as fast as an `Hmac`
+ * object of node:crypto, which the garbage collector also has to finalise.
  */
 
 import { hash } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
- * Ids that sort by time in 53 bits: 37 bits of 10 ms ticks since 2004-01-01, 9 bits of node, 7 bits
- * of sequence. They are exact in a JavaScript number and a `Float64Array`, and end in the year 2047.
- * Node 0 stamps imported events with their own time.
+ * Ids that sort by time, in 53 bits: 37 bits count ticks of 10 ms since 2004-01-01, 9 bits name the node, 7 bits are a
+ * sequence within the tick. A JavaScript number and a `Float64Array` hold them exactly. They last until 2047. Node 0 is
+ * for imported events, whose ids carry the events' own times.
  */
 
 import { RivuletError } from './errors.ts'
@@ -23,13 +23,13 @@ export function idFloorAt(timeMs: number): number {
   return Math.min(Math.max(tick, 0), TICKS_MAX - 1) * IDS_PER_TICK
 }
 
-/** Matches the texts that `parseId` takes, and no other. */
+/** Matches exactly the texts that `parseId` accepts. */
 export const ID_PATTERN = `^(?:${decimalsUpTo(String(ID_MAX))})$`
 
 /** Decimal numbers from 1 to `max`, as a regular expression. */
 function decimalsUpTo(max: string): string {
   const shorter = `[1-9][0-9]{0,${max.length - 2}}`
-  // As long as the largest and below it: the same at the beginning, then one digit that is smaller.
+  // Numbers with as many digits as `max`, but below it: they begin like it, up to a digit that is smaller.
   const below = [...max].map((digit, at) => {
     const least = at === 0 ? 1 : 0
     if (Number(digit) <= least) return []
@@ -38,7 +38,7 @@ function decimalsUpTo(max: string): string {
   return [shorter, ...below.flat(), max].join('|')
 }
 
-/** Decimal string of 1 to 16 digits → id; throws `invalid_id` for anything else, 2^53 included. */
+/** Parses a decimal string of 1 to 16 digits; throws `invalid_id` for any other text, and for 2^53 and above. */
 export function parseId(text: string): number {
   const id = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : Number.NaN
   if (!Number.isSafeInteger(id)) {
@@ -50,15 +50,15 @@ export function parseId(text: string): number {
 export interface IdSource {
   /** A new id, above every id given out before and above everything passed to `observe`. */
   next(): number
-  /** Makes sure that later ids are above `id`: called with what a log already holds. */
+  /** Makes sure that later ids are above `id`. Called with the ids that the log already holds. */
   observe(id: number): void
-  /** An id that is not below any given out, and below every one to come; advances with the clock. */
+  /** Returns an id at or above all ids given out so far and below all later ones. It rises with the clock. */
   fence(): number
 }
 
 /**
- * Holds every node number but 0, so a tick has room for 65,408 ids and no caller ever waits; when the
- * clock stands still or steps back, ids borrow from the ticks ahead.
+ * For a process that is alone: it uses every node number but 0, 65,408 ids a tick. When a tick is used up, or the clock
+ * stands still or goes back, ids are taken from later ticks, so that no caller has to wait.
  */
 export function createIdSource(wallMs: () => number): IdSource {
   let last = 0
@@ -80,16 +80,16 @@ export function createIdSource(wallMs: () => number): IdSource {
   }
 }
 
-/** Node numbers for ticks: nobody else has them then. */
+/** Node numbers that one process alone may use, for a span of ticks. */
 export interface NodeLease {
-  /** The first of `NODES_A_LEASE` numbers. */
+  /** The first of `NODES_A_LEASE` node numbers. */
   readonly node: number
   readonly fromTick: number
   /** Exclusive. */
   readonly toTick: number
 }
 
-/** Two numbers give a process 256 ids a tick: 25,600 a second, with 255 processes side by side. */
+/** Two numbers give a process 256 ids a tick, that is 25,600 a second, and allow 255 processes at a time. */
 export const NODES_A_LEASE = 2
 export const NODE_LEASES = NODES / NODES_A_LEASE
 const IDS_A_LEASE = NODES_A_LEASE * SEQUENCES
@@ -98,17 +98,18 @@ export const tickAt = (timeMs: number): number => Math.floor(idFloorAt(timeMs) /
 export const tickOf = (id: number): number => Math.floor(id / IDS_PER_TICK)
 
 export interface LeasedIds extends IdSource {
-  /** Ids come from here from now on. */
+  /** Takes later ids from this lease. */
   grant(lease: NodeLease): void
-  /** The tick that the next id would be of; what must be leased. */
+  /** The tick of the next id: the one that a lease must cover. */
   tick(): number
-  /** The next id would be of the lease. */
+  /** Whether the lease covers the next id. */
   isLeased(): boolean
 }
 
 /**
- * Ids of one process among many. It stamps only in the ticks of its lease, so two processes never give out the
- * same id, whatever their clocks say. Without a lease for the tick, `next` throws `unavailable`.
+ * For one process among many. It gives out ids only with the node numbers and in the ticks of its lease, so that two
+ * processes never give out the same id, whatever their clocks say. Without a lease for the tick, `next` throws
+ * `unavailable`.
  */
 export function createLeasedIds(wallMs: () => number): LeasedIds {
   let last = 0
@@ -129,7 +130,7 @@ export function createLeasedIds(wallMs: () => number): LeasedIds {
     next() {
       const id = candidate()
       if (!isLeased(tickOf(id))) {
-        throw new RivuletError('unavailable', 'this process has no lease to give out ids at this time', {
+        throw new RivuletError('unavailable', 'this process has no lease for ids at the moment; retry', {
           retryAfterMs: 1_000,
         })
       }
@@ -145,7 +146,11 @@ export function createLeasedIds(wallMs: () => number): LeasedIds {
   }
 }
 
-/** Stamps imported events with their own times (node 0): 128 ids a tick, later ones move to the next tick. */
+/**
+ * Makes ids for imported events from their own times, with node 0. A tick has 128 of them; events beyond that move to
+ * the next tick.
+ * @param taken whether an id is used already
+ */
 export function createImportIds(taken: (id: number) => boolean = () => false): (timeMs: number) => number {
   const used = new Map<number, number>()
   return (timeMs) => {

@@ -1,26 +1,26 @@
 /**
- * JSON from strangers, read with suspicion: the shape is checked in one pass over the text before anything is
- * built, so that ten thousand open brackets cost ten thousand steps and no stack. Refused: deep nesting, more
- * values than anybody needs, names that stand twice in one object, and names that reach for prototypes.
+ * Parses JSON from untrusted clients. One pass over the text checks its shape before `JSON.parse` builds anything, in
+ * constant stack: ten thousand open brackets cost ten thousand steps. Refused are deep nesting, too many values, a name
+ * that occurs twice in an object, and names that reach an object's prototype.
  */
 
 import { LIMITS } from './limits.ts'
 import { invalid } from './text.ts'
 
-/** Room for `custom` at its own limit, and then some, so that its own message is the one that is seen. */
+/** Above the limit for `custom`, so that a `custom` that is too deep is refused with its own message. */
 const JSON_DEPTH_MAX = 64
 /**
- * The most values come with `custom`, which has fewer than bytes. Whatever is done to a text after this (parsing,
- * checking, hashing) takes a time that this bounds.
+ * Bounds the time for all that is done to a body later: parsing, checking, hashing. `custom` may have the most values,
+ * and has fewer of them than bytes.
  */
 const JSON_VALUES_MAX = LIMITS.customBytesMax
-/** A name that is told to its sender; the answer to half a megabyte of it is no half megabyte. */
+/** Longer names are cut in error messages: a body's half megabyte of name must not come back in the answer. */
 const STEP_CHARS_MAX = 64
 
-/** What is open around the current position: an object with the names met so far, or an array. */
+/** An object, with the names met in it so far, or an array that is open at the current position. */
 interface Level {
   readonly names: Set<string> | undefined
-  /** The name, or the index, of the value that is being read. */
+  /** Name or index of the value that is being read. */
   at: string | number
   expectsName: boolean
 }
@@ -33,21 +33,18 @@ const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
-/**
- * The value of a JSON text. Throws `invalid_request` for a shape that is refused, and the parser's `SyntaxError`
- * for text that is not JSON.
- */
+/** Throws `invalid_request` for a shape that is refused, and the parser's `SyntaxError` for text that is not JSON. */
 export function parseJsonText(text: string): unknown {
   checkShape(text)
   return JSON.parse(text)
 }
 
-/** Throws for a shape that is refused. Says nothing about text that is not JSON: the parser does. */
+/** Throws for a shape that is refused. Text that is not JSON may pass: the parser refuses it. */
 function checkShape(text: string): void {
   const levels: Level[] = []
   let level: Level | undefined
   let values = 0
-  /** Of the innermost array or object that is open. */
+  /** The path of the innermost array or object that is open. */
   const path = () =>
     levels
       .slice(0, -1)
@@ -57,7 +54,7 @@ function checkShape(text: string): void {
 
   function count(): void {
     if (++values > JSON_VALUES_MAX)
-      throw invalid(path(), `is too much: a body has ${JSON_VALUES_MAX} values at most`)
+      throw invalid(path(), `has too many values: a body may have at most ${JSON_VALUES_MAX}`)
   }
 
   function open(isObject: boolean): void {
@@ -69,7 +66,7 @@ function checkShape(text: string): void {
 
   function takeName(inside: Level, names: Set<string>, name: string): void {
     const parent = levels[levels.length - 2]
-    if (names.has(name)) throw invalid(pathTo(name), 'stands twice in its object')
+    if (names.has(name)) throw invalid(pathTo(name), 'occurs twice in its object')
     if (name === '__proto__' || (name === 'prototype' && parent?.at === 'constructor'))
       throw invalid(pathTo(name), 'is not allowed as a name')
     names.add(name)
@@ -106,7 +103,7 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
-/** A name may hide behind escapes: `"__proto\u005f_"`. */
+/** Decodes escapes, behind which a name may hide: `"__proto\u005f_"`. */
 function nameOf(quoted: string): string {
   if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {

@@ -1,6 +1,6 @@
 /**
- * Store keys are ASCII strings that sort as the numbers in them do: base 36, fixed width. A descending
- * key inverts its number, so that "newest first" is a forward range on every store.
+ * Numbers as sort keys of the store: ASCII in base 36 with a fixed width, so that the keys sort as the numbers do. A
+ * descending key holds the inverted number: a forward range over such keys gives the newest first on every store.
  */
 
 import { ID_MAX } from './ids.ts'
@@ -10,7 +10,7 @@ const ID_LOW_END = 36 ** ID_LOW_WIDTH
 const ID_HIGH_WIDTH = 6 // 36 ** (5 + 6) > 2 ** 53
 const U32_WIDTH = 7
 
-/** In two halves: numbers of at most 31 bits become text several times as fast. */
+/** Written in two halves: V8 makes text of numbers up to 31 bits several times as fast. */
 export const idKey = (id: number): string =>
   Math.floor(id / ID_LOW_END)
     .toString(36)

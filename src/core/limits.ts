@@ -1,4 +1,4 @@
-/** The bounds that several parts share, with assertions on how they relate. Units end the names. */
+/** Limits that several parts share, and assertions about how they relate. Names end with their unit. */
 
 import { assert } from './errors.ts'
 

@@ -1,19 +1,20 @@
 /**
- * Text as people see it: counted in graphemes, free of NUL and of halves of characters, and with something in it
- * that shows. Texts that programs compare (ids, references) are counted in code points instead, as JSON Schema
- * does: each takes at most four bytes, so that a limit on them is a limit on bytes, too.
+ * Checks of text. Text for people is counted in graphemes, the characters that they see, and may not be invisible as a
+ * whole. Text that programs compare (ids, references) is counted in code points, as JSON Schema counts: a code point
+ * takes at most four bytes, so that a limit on their number limits the bytes, too.
  */
 
 import { RivuletError } from './errors.ts'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
-/** A step of the segmenter takes the longer the longer its whole text is. */
+/** The segmenter's time for one step grows with the length of the whole text, so text is cut into slices. */
 const SLICE_UNITS = 512
 
 /**
- * Counts graphemes, but stops at `max + 1`. Slice by slice: whether a grapheme ends somewhere is told by what
- * is before that place and by the one character behind it, so all ends within a slice hold but the last.
+ * Counts graphemes, but stops at `max + 1`. It works slice by slice. Whether a grapheme ends at a place depends on the
+ * text before it and the one character after it; so every end found in a slice is right, except the one at its end,
+ * where the next slice begins anew with that grapheme.
  */
 export function countGraphemes(text: string, max: number): number {
   if (PRINTABLE_ASCII.test(text)) return Math.min(text.length, max + 1)
@@ -25,33 +26,34 @@ export function countGraphemes(text: string, max: number): number {
     if (to >= text.length) return Math.min(count + starts.length, max + 1)
     count += starts.length - 1
     from += starts[starts.length - 1]
-    // One grapheme longer than the slice: no end was found yet.
+    // The slice has no end of a grapheme inside: take a longer one.
     units = starts.length === 1 ? units * 2 : SLICE_UNITS
   }
   return Math.min(count, max + 1)
 }
 
-/** Not in the middle of a surrogate pair. */
+/** The same end, or one unit later where `end` would split a surrogate pair. */
 function wholeCharacterEnd(text: string, end: number): number {
   const unit = text.charCodeAt(end)
   return unit >= 0xdc00 && unit <= 0xdfff ? end + 1 : end
 }
 
 /**
- * What leaves no mark on a screen by itself, by the properties that Unicode gives: white space; control and format
- * characters, among them zero-width and bidirectional ones; marks that need a letter to stand on; what renderers
- * are to ignore, among it variation selectors, tags and the Hangul fillers; and what will never be a character.
- * The four at the end are blanks that Unicode has as symbols and letters: of Braille, music and Egyptian writing.
+ * Characters that show nothing by themselves, by their Unicode properties: white space; control and format characters,
+ * zero-width and bidirectional ones among them; combining marks; characters that renderers ignore, such as variation
+ * selectors, tags and the Hangul fillers; and noncharacters. The four at the end are blanks that Unicode lists as
+ * symbols or letters (Braille, music, Egyptian writing).
  */
 const INVISIBLE = String.raw`\p{White_Space}\p{Cc}\p{Cf}\p{M}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}`
 const VISIBLE = new RegExp(`[^${INVISIBLE}]`, 'u')
 
-/** Nothing in the text can be seen; the empty text is such a one. */
+/** True when nothing in the text can be seen, as in the empty text. */
 export const isInvisible = (text: string): boolean => !VISIBLE.test(text)
 
 /**
- * The same as ranges of a character class, `\u0000-\u0020\u007f-…`, that every dialect of regular expressions reads.
- * Of the basic plane alone: those beyond it (tags, a few marks and blanks) cannot be written in all of them.
+ * The invisible characters as ranges for a character class, `\u0000-\u0020\u007f-…`, in a form that every dialect of
+ * regular expressions reads. Only those of the basic plane: some dialects cannot write the others (tags, a few marks
+ * and blanks).
  */
 export function invisibleRanges(): string {
   const [low, high] = [0xd800, 0xe000]
@@ -65,7 +67,7 @@ export function invisibleRanges(): string {
     .join('')
 }
 
-/** Whether the text has more Unicode code points than `max`; looks at no more of it than that takes. */
+/** Whether the text has more than `max` Unicode code points, without counting them all in a long text. */
 export function hasMoreCodePoints(text: string, max: number): boolean {
   if (text.length <= max) return false
   if (text.length > 2 * max) return true
@@ -81,11 +83,11 @@ export interface TextLimits {
 }
 
 export interface TextRule extends TextLimits {
-  /** JSON pointer for messages. */
+  /** A JSON pointer, for messages. */
   readonly path: string
 }
 
-/** What is wrong with a text, for files with many of them; `undefined` for nothing. */
+/** @returns what is wrong with the text, to follow its name in a message; `undefined` when nothing is */
 export function textFault(text: string, limits: TextLimits): string | undefined {
   const { graphemesMax = Infinity, codePointsMax = Infinity, bytesMax = Infinity } = limits
   if (text.includes('\0')) return 'must not contain NUL (U+0000)'
@@ -99,7 +101,7 @@ export function textFault(text: string, limits: TextLimits): string | undefined 
   return undefined
 }
 
-/** Throws `invalid_request` naming the path; gives the text back unchanged. */
+/** Returns the text unchanged, or throws `invalid_request` with the path of the text. */
 export function checkText(text: string, rule: TextRule): string {
   const fault = textFault(text, rule)
   if (fault !== undefined) throw invalid(rule.path, fault)

@@ -1,4 +1,4 @@
-/** What counts as text that can be seen, and as a character. */
+/** Which text is visible, and what counts as one character. */
 
 import { describe, expect, test } from 'vitest'
 import { checkText, hasMoreCodePoints, isInvisible } from '../../src/core/text.ts'

@@ -1,4 +1,4 @@
-/** What is a moment by RFC 3339, and what only looks like one. */
+/** Which texts are times by RFC 3339, and which only look like times. */
 
 import { expect, test } from 'vitest'
 import { parseRfc3339 } from '../../src/core/time.ts'

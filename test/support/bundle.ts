@@ -1,8 +1,8 @@
 /**
- * A program in one file, made from the sources as they are now: a process starts from it in a third of the time that it
- * takes to compile them on the way. Beside other modules, so that packages and package.json are found; named by its
- * content, so that test files that run at once can share it, and by the checkout, so that two which share their
- * packages do not remove each other's.
+ * Bundles a program into one file, from the sources as they are now: a process starts from it in a third of the time that
+ * compiling the sources on the way takes. The file is in node_modules, so that packages and package.json are found. Its
+ * name contains a hash of its content, so that test files that run at once can share it, and one of the checkout, so that
+ * two checkouts with the same packages do not remove each other's files.
  */
 
 import { createHash } from 'node:crypto'
@@ -16,7 +16,7 @@ const MODULES = join(ROOT, 'node_modules')
 const { dependencies, devDependencies } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 ) as Record<string, Record<string, string>>
-/** All but TypeBox, whose several hundred modules take half of a start. */
+/** All packages stay external but TypeBox, whose several hundred modules would take half of a start. */
 const EXTERNAL = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== 'typebox')
 const CHECKOUT = createHash('sha256').update(ROOT).digest('hex').slice(0, 8)
 
@@ -45,7 +45,7 @@ export async function bundled(entry: string): Promise<string> {
     mkdirSync(draft, { recursive: true })
     for (const { path, contents } of outputFiles) writeFileSync(join(draft, basename(path)), contents)
     removeOthers(prefix, name)
-    // Another test file may have been faster: its files are the same.
+    // Another test file may have been faster, and has made the same files.
     if (existsSync(folder)) rmSync(draft, { recursive: true })
     else renameSync(draft, folder)
   }

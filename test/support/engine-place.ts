@@ -1,7 +1,7 @@
 /**
- * Places on real engines that look new: a topic and a prefix of their own, and a keyspace that is emptied before
- * it is used again. Imported by tests and by copies of the engine (test/feed/variants.ts), so it takes addresses
- * and knows nothing of the test runner.
+ * Places on real engines that look new: a topic and a key prefix of their own, and a keyspace that is emptied before it is
+ * used again. Used by tests and by copies of the engine (test/feed/variants.ts), so it takes addresses as arguments and
+ * does not import the test runner.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -17,7 +17,7 @@ import { cqlName } from '../../src/ports/store/cassandra/tables.ts'
 import { migrateCassandra, openCassandraStore } from '../../src/ports/store/cassandra/cassandra.ts'
 import { createRedisViews } from '../../src/ports/views/redis/redis.ts'
 
-/** `host:port` of the nodes of each. */
+/** `host:port` of the nodes of each engine. */
 export interface EngineAddresses {
   readonly kafka: readonly string[]
   readonly cassandra: readonly string[]
@@ -29,8 +29,8 @@ const real = createRealEnv()
 const quiet = { onNotice: () => undefined }
 
 /**
- * Keyspaces of this worker that nobody uses now. Each has some thirty tables, which a small Cassandra must hold in
- * memory, so those of an earlier test file are used again.
+ * Keyspaces of this worker that are free. Each has some thirty tables, which a small Cassandra has to hold in memory, so
+ * keyspaces of earlier test files are used again.
  */
 const free: string[] = []
 let taken = 0
@@ -79,14 +79,14 @@ export async function openEnginePlace(
     store,
     ephemeral: createRedisEphemeral({ redis, prefix }),
     bus: createRedisBus({ redis, prefix }),
-    /** As another process would have them. */
+    /** The ports as another process would have them. */
     newViews: () => createRedisViews({ env: real, redis, prefix, capacity, lanes: partitions }),
     async openLog() {
       const log = await openKafkaLog({ ...topic, epoch: 1, ...quiet })
       logs.push(log)
       return log
     },
-    /** What a lost Redis leaves. */
+    /** Deletes the data in Redis, as a lost Redis would. */
     async loseViews() {
       const keys = (await redis.send(prefix, ['KEYS', `${prefix}v:*`])) as Buffer[]
       for (const key of keys) await redis.send(key.toString(), ['DEL', key])

@@ -1,4 +1,4 @@
-/** A whole engine in memory, with people in it. */
+/** A whole engine in memory, with accounts in it. */
 
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import type { Env } from '../../src/ports/env/env.ts'

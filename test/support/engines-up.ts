@@ -17,14 +17,14 @@ import { redis } from '../../tools/engines/redis.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** `host:port` of each node, by engine; of those that were started. */
+    /** For each engine that was started: `host:port` of its nodes. */
     engines: Partial<Record<EngineName, string[]>>
   }
 }
 
 const DEFINITIONS = { kafka, cassandra, redis }
 
-/** Where the engines of the tests are, for a test that freezes one. */
+/** The folder of the test engines, for a test that freezes one. */
 export const testEngines = (): EngineFolder => openEngineFolder(folderOfCheckout('test-engines'))
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,7 +1,7 @@
 /**
- * One log in memory and several processes that share it, as a group shares the partitions of a topic. Who owns
- * what changes with every process that comes or goes, and not everybody hears of it at once: for a while two
- * believe that they own a partition, or nobody does.
+ * One log in memory that several processes share, as consumers share the partitions of a topic. The owners of partitions
+ * change with every process that comes or goes, and processes hear of a change at different times: for a while two of
+ * them may believe that they own a partition, or none.
  */
 
 import type { Env } from '../../src/ports/env/env.ts'
@@ -34,7 +34,7 @@ export function createGroupLog(env: Env, random: () => number, server: Log): Gro
       const own = committed.flatMap((_, partition) => (partition % members.length === i ? [partition] : []))
       member.own = own
       env.timer(Math.ceil(random() * HEARD_WITHIN_MS), () => {
-        // What has been changed again meanwhile is never heard of.
+        // A change that was overtaken by another one is never told.
         if (members.includes(member) && member.own === own) void member.onAssigned(own)
       })
     })
@@ -47,7 +47,7 @@ export function createGroupLog(env: Env, random: () => number, server: Log): Gro
     rebalance()
   }
 
-  /** Who follows learns of everything some time later than who owns it. */
+  /** Followers see records some time later than owners. */
   const late = (follower: LogFollower): LogFollower => ({
     async next(recordsMax) {
       const batch = await follower.next(recordsMax)
@@ -109,7 +109,7 @@ export function createGroupLog(env: Env, random: () => number, server: Log): Gro
             return consumer
           },
         },
-        // The others hear of it when it has been silent for long.
+        // Others hear of a killed process only after it has been silent for long.
         die: () => void env.timer(GONE_AFTER_MS, () => own !== undefined && leave(own)),
       }
     },

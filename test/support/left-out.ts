@@ -1,4 +1,4 @@
-/** Says what the everyday run does not run. */
+/** Prints which tests `npm test` leaves out. */
 
 export default () => () =>
   console.log('left out: tests on real Kafka, Cassandra and Redis; npm run test:engines runs them')

@@ -1,6 +1,6 @@
 /**
- * A folder in memory, where the system has such: for tests that copy and damage thousands of small files, and ask what
- * is read of them. What a disk keeps is asked elsewhere.
+ * A folder in memory, where the system offers one: for tests that copy and damage thousands of small files and check what is
+ * read from them. Other tests check what a disk keeps.
  */
 
 import { accessSync, constants } from 'node:fs'

@@ -1,8 +1,8 @@
-/** What really happened, kept as simply as it can be: the world that the oracle judges by. */
+/** What really happened, kept in the simplest form: the state against which the oracle judges. */
 
 import { oracleFeed, type OraclePost } from '../../src/feed/oracle.ts'
 
-/** Counts are what everybody may see. */
+/** The counts that everybody may see. */
 const isCounted = ({ visibility, deleted }: OraclePost) => visibility === 'public' && !deleted
 
 export class Model {
@@ -61,7 +61,7 @@ export class Model {
   repostsCount = (id: number): number =>
     [...this.posts.values()].filter((post) => post.repostOf === id && isCounted(post)).length
 
-  /** With `isKnown`, as if the other posts had not come yet: what a reader may see while fan-out is under way. */
+  /** With `isKnown`, leaves out the other posts: what a reader may see while fan-out is under way. */
   feed = (reader: number, isKnown: (id: number) => boolean = () => true): number[] =>
     oracleFeed({ ...this, isKnown }, reader)
 }

@@ -1,4 +1,4 @@
-/** Ports for a test of the product: in memory, or on the engines that were started for this run. */
+/** Ports for tests of the product: in memory, or on the engines that were started for this run. */
 
 import { inject } from 'vitest'
 import type { Env } from '../../src/ports/env/env.ts'
@@ -17,7 +17,7 @@ export interface TestPorts {
   readonly store: Store
   readonly views: Views
   readonly ephemeral: Ephemeral
-  /** Of another process of the same deployment, where there can be one. */
+  /** The ports of another process of the same deployment, where there can be one. */
   another?(): Promise<Pick<TestPorts, 'env' | 'log' | 'store' | 'views'>>
   close(): Promise<void>
 }
@@ -32,7 +32,7 @@ export async function openTestPorts(env: Env): Promise<TestPorts> {
     const ephemeral = createMemoryEphemeral({ env })
     return { env, log, store: createMemoryStore({ env }), views, ephemeral, close: async () => undefined }
   }
-  // Its drivers are not needed where there are no engines.
+  // Imported only here, because its drivers are not needed without engines.
   const { openEnginePlace } = await import('./engine-place.ts')
   const place = await openEnginePlace({ kafka, cassandra, redis }, env, PARTITIONS)
   const { store, ephemeral, close } = place

@@ -1,13 +1,13 @@
-/** A TCP proxy before a server, which can stop, keep back the answers, or be gone, without harm to the server. */
+/** A TCP proxy before a server. It can freeze, hold back answers or go down, without harm to the server. */
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 export interface Proxy {
   readonly port: number
-  /** Nothing passes, connections stay; what was sent meanwhile passes later. */
+  /** Nothing passes, and connections stay open; bytes that are sent meanwhile pass later. */
   freeze(): void
-  /** Requests pass, answers wait. */
+  /** Requests pass, answers are held back. */
   holdAnswers(): void
   thaw(): void
   /** Connections are cut, and new ones refused until `rise`. */

@@ -1,11 +1,11 @@
-/** A connection to the Redis that the tests run on, and a prefix that nobody else uses. */
+/** A connection to the Redis for the tests, and a key prefix that no other test uses. */
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, inject } from 'vitest'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { connectRedis, type Redis } from '../../src/ports/drivers/redis.ts'
 
-/** For a test file: connected before its tests, closed after them. */
+/** Connects before the tests of a file, and closes after them. */
 export function useRedis(): { readonly redis: Redis } {
   const held: { redis?: Redis } = {}
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 /**
- * Ports at their weakest: everything that a contract does not promise happens here, by the seed. Domain tests
- * run on these, so that nothing leans on what an embedded adapter happens to do.
+ * Ports at their weakest: everything that a contract does not promise fails here at random, drawn from a seed. Domain tests
+ * run on these ports, so that no code relies on what an embedded adapter happens to do.
  */
 
 import { RivuletError } from '../../src/core/errors.ts'
@@ -14,13 +14,13 @@ export interface Weakness {
   readonly delay: number
   /** Chance that a batch of the log is delivered again later. */
   readonly duplicate: number
-  /** Chance that a write is done and reported as failed. */
+  /** Chance that a write is made but reported as failed. */
   readonly unknown: number
   /** Chance that the partitions of one write are written one after the other, in any order: a kill may come between. */
   readonly torn?: number
   /** Chance that a read of the store fails. */
   readonly unavailable: number
-  /** Counts what really happened. */
+  /** Counts the faults that really happened. */
   readonly happened: Record<string, number>
 }
 
@@ -28,7 +28,7 @@ export interface WeakPorts {
   readonly log: Log
   readonly store: Store
   readonly views: Views
-  /** From now on nothing answers any more: the process is dead. */
+  /** From now on no call is answered: the process is dead. */
   kill(): void
 }
 
@@ -51,7 +51,7 @@ export function weaken(
     if (dead) await never
   }
 
-  /** Delays before and after the effect: a caller may act on an answer long after it was true. */
+  /** Delays before and after the effect, so that an answer may be outdated when the caller gets it. */
   function slow<A extends unknown[], R>(task: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
     return async (...args) => {
       await pause()
@@ -102,7 +102,7 @@ export function weaken(
     open: slow((owners) => views.open(owners)),
     merge: slow((owner, epoch, entries) => views.merge(owner, epoch, entries)),
     settle: slow((owner, epoch, floor) => views.settle(owner, epoch, floor)),
-    // What a page holds is valid until the next await only: no pause after it.
+    // No delay after it: the entries of a page are valid until the next await only.
     range: async (owner, below, limit) => {
       await pause()
       return views.range(owner, below, limit)
@@ -145,7 +145,7 @@ export function weaken(
     }),
   }
 
-  /** Gives smaller batches, and some of them twice; none of the partitions that were left. */
+  /** Returns smaller batches, and some of them twice, but none of partitions that were left. */
   function weakCursor(cursor: LogCursor, left: ReadonlySet<number> = new Set()): LogCursor {
     let again: LogBatch | undefined
     async function take(recordsMax: number): Promise<LogBatch | undefined> {

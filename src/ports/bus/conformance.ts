@@ -1,4 +1,4 @@
-/** What every adapter of `bus` must do when nothing is lost, as a vitest suite: adapters' tests call it. */
+/** What every adapter of the bus port must do while nothing is lost, as a vitest suite: a test file of the adapter calls it. */
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Bus } from './bus.ts'
@@ -29,7 +29,7 @@ export function busConformance(suite: BusSuite): void {
 
 type OpenBus = () => Promise<Bus>
 
-/** Collects a topic; `until` publishes nothing itself and waits for so many. */
+/** Collects the messages of a topic. `until` waits until there are so many. */
 async function listen(bus: Bus, topic: string) {
   const heard: number[][] = []
   const subscription = await bus.subscribe(topic, (message) => heard.push([...message]))

@@ -1,4 +1,4 @@
-/** The port `bus` for programs: its contract, and signals within a process. */
+/** `rivulet/ports/bus`, for programs outside: the contract, and signals within one process. */
 
 export * from './bus.ts'
 export { createMemoryBus, type MemoryBus, type MemoryBusOptions } from './memory.ts'

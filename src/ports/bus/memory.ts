@@ -1,26 +1,26 @@
 /**
- * Signals within this process. A message is delivered after `publish` returns, in one queue for all topics, so
- * that a listener which publishes neither nests into another nor overtakes it. The queue is bounded: what does
- * not fit is dropped, as the contract allows.
+ * Signals within this process. Messages are delivered after `publish` has returned, from one queue for all topics: so a
+ * listener that publishes does not call other listeners from within its own call, and order is kept. The queue is
+ * bounded; messages that do not fit are dropped, as the contract allows.
  */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../env/env.ts'
 import type { Bus } from './bus.ts'
 
-/** Between two turns of the event loop, so that listeners which publish cannot keep I/O waiting. */
+/** Messages delivered in one turn of the event loop, so that listeners that publish cannot block I/O. */
 const BURST_MESSAGES = 256
 const PENDING_MAX_DEFAULT = 65_536
 
 export interface MemoryBusOptions {
   readonly env: Pick<Env, 'yield'>
   readonly pendingMax?: number
-  /** Hears what a listener threw. */
+  /** Receives errors that listeners throw. */
   readonly onListenerError?: (topic: string, error: unknown) => void
 }
 
 export interface MemoryBus extends Bus {
-  /** Messages that found the queue full. */
+  /** Messages dropped because the queue was full. */
   readonly droppedTotal: number
 }
 
@@ -110,7 +110,7 @@ class InProcessBus implements MemoryBus {
 
   private deliver({ topic, message }: Signal): void {
     const subscriptions = this.topics.get(topic)
-    // A copy: who subscribes now hears the next message, or a listener that subscribes would never end.
+    // Iterates over a copy, or a listener that subscribes another one each time would never end.
     for (const subscription of [...(subscriptions ?? [])]) {
       if (!subscriptions?.has(subscription)) continue
       try {
@@ -125,7 +125,7 @@ class InProcessBus implements MemoryBus {
     try {
       this.onListenerError(topic, error)
     } catch {
-      // Whoever listens to errors must not stop the signals of others.
+      // An error here must not stop the signals of other listeners.
     }
   }
 

@@ -1,7 +1,7 @@
 /**
- * Signals through Redis: sharded publish and subscribe, so that a cluster carries each to one node only. One
- * subscription a topic and process, whatever the number of listeners. What is published while a connection is
- * lost is lost, as the contract allows.
+ * Signals through Redis, with sharded publish and subscribe, so that a cluster sends each message to one node only. A
+ * process has one subscription for each topic, whatever the number of its listeners. Messages that are published while a
+ * connection is lost are lost, as the contract allows.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -12,14 +12,14 @@ export interface RedisBusOptions {
   readonly redis: Redis
   /** Begins every channel of this deployment. */
   readonly prefix: string
-  /** Hears what a listener threw. */
+  /** Receives errors that listeners throw. */
   readonly onListenerError?: (topic: string, error: unknown) => void
 }
 
 type Listener = (message: Uint8Array) => void
 
 interface Topic {
-  /** Copied when it changes, so that a message reaches those who listened when it came. */
+  /** Replaced when it changes, so that a message goes to the listeners that there were when it came. */
   listeners: readonly { readonly listener: Listener }[]
   readonly subscribed: Promise<() => Promise<void>>
 }
@@ -55,7 +55,7 @@ export function createRedisBus({ redis, prefix, onListenerError }: RedisBusOptio
   return {
     async publish(topic, message) {
       assertOpen()
-      // Taken now: the caller may use its bytes again before they are sent.
+      // Copied at once: the caller may reuse its buffer before the message is sent.
       await redis.publish(`${prefix}bus:${topic}`, Buffer.from(message))
     },
     async subscribe(name, listener) {

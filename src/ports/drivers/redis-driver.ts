@@ -1,4 +1,4 @@
-/** The client library, one server or a cluster, behind the few calls that we make. */
+/** The Redis client library, for one server or a cluster, reduced to the few calls that we make. */
 
 import { createClient, createCluster, RESP_TYPES } from 'redis'
 
@@ -15,28 +15,28 @@ export interface Driver {
 }
 
 export interface DriverOptions {
-  /** `host:port` of one or more nodes; the others of a cluster are found. */
+  /** `host:port` of one or more nodes; other nodes of a cluster are found. */
   readonly nodes: readonly string[]
   readonly username?: string
   readonly password?: string
-  /** Encrypted; without authorities of its own, those that Node.js trusts. */
+  /** Encrypts connections. Without `ca`, the authorities that Node.js trusts are used. */
   readonly tls?: { readonly ca?: string }
   readonly onError: (error: unknown) => void
-  /** Rejects when it takes too long: a frozen server takes a connection, and the client would wait for ever. */
+  /** Rejects when a task takes too long: a frozen server accepts a connection, and the client would wait for ever. */
   readonly within: <T>(task: Promise<T>) => Promise<T>
 }
 
 const CONNECT_TIMEOUT_MS = 2_000
-/** Of the client's own commands, such as its greeting: a frozen server takes a connection and says nothing. */
+/** For the client's own commands, such as its greeting: a frozen server accepts a connection and does not answer. */
 const GREETING_TIMEOUT_MS = 1_500
 const QUEUED_COMMANDS_MAX = 100_000
 const RECONNECT_MS_MAX = 1_000
 const RECONNECT_MS_MIN = 50
-/** A primary that is gone is looked for after half a second, not after five. */
+/** After losing a primary, the cluster's nodes are looked up after half a second; the client's default is five. */
 const TOPOLOGY_REFRESH_MS = 500
 
 const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRING]: Buffer } as const
-/** For our commands: a deadline of the client costs a signal and a timer each, so we have our own. */
+/** Options of our commands: without the client's deadlines, which cost a signal and a timer each. */
 const OURS = { typeMapping, timeout: undefined } as unknown as { typeMapping: typeof typeMapping }
 
 export async function openDriver(options: DriverOptions): Promise<Driver> {
@@ -65,7 +65,7 @@ const settingsOf = ({ username, password }: DriverOptions) => ({
   ...(username === undefined ? {} : { username }),
   ...(password === undefined ? {} : { password }),
   commandsQueueMaxLength: QUEUED_COMMANDS_MAX,
-  // A command that waits for a connection is one that is answered too late: callers have better things to do.
+  // Without a connection, commands fail at once: queued ones would be answered too late for their callers.
   disableOfflineQueue: true,
   commandOptions: { timeout: GREETING_TIMEOUT_MS },
 })
@@ -90,7 +90,7 @@ function newClient(options: DriverOptions, address: string) {
     socket: {
       ...socketOf(address),
       ...tlsOf(options),
-      // At the start, one failure is told at once.
+      // Before the first connection, a failure is reported at once.
       reconnectStrategy: (attempts, cause) => (isConnected ? reconnectMs(attempts) : cause),
     },
   })
@@ -123,7 +123,7 @@ async function overServer(options: DriverOptions, client: ReturnType<typeof newC
 async function overCluster(options: DriverOptions): Promise<Driver> {
   const settings = settingsOf(options)
   const cluster = createCluster({
-    // Asked once each for what the cluster looks like: the next one may know better than one that is frozen.
+    // No reconnecting: each is asked once for the cluster's nodes, so that a frozen one does not hold up the next.
     rootNodes: options.nodes.map((address) => ({
       ...settings,
       socket: { ...socketOf(address), ...tlsOf(options), reconnectStrategy: false as const },
@@ -134,7 +134,7 @@ async function overCluster(options: DriverOptions): Promise<Driver> {
   cluster.on('error', options.onError)
   cluster.on('node-error', options.onError)
   try {
-    // Until a replica has taken over, this waits for a primary that is frozen; the next look finds another.
+    // Waits for a frozen primary until a replica has taken over; a later attempt finds the new primary.
     await options.within(cluster.connect())
   } catch (error) {
     cluster.destroy()

@@ -1,7 +1,7 @@
 /**
- * A connection to Redis or Valkey, one server or a cluster: what the adapters on it share. Every command has a
- * deadline; when one passes, the connection is made anew beside the old one, since a server that is frozen keeps
- * its connections, and another may have taken its place. Replies are bytes; errors are ours.
+ * A connection to Redis or Valkey, a single server or a cluster, that several adapters share. Every command has a
+ * deadline. When one passes, a new connection is opened beside the old one, because a frozen server keeps its connections
+ * open while another server may have taken over. Replies are bytes; errors are `RivuletError`s.
  */
 
 import { createHash } from 'node:crypto'
@@ -15,21 +15,21 @@ export type { Reply } from './redis-driver.ts'
 
 export interface RedisOptions extends Omit<DriverOptions, 'onError' | 'within'> {
   readonly env: Env
-  /** What an operator should know, such as a lost connection. */
+  /** Receives sentences for the operator, for example about a lost connection. */
   readonly onNotice: (text: string) => void
 }
 
 export interface Redis {
   readonly isCluster: boolean
   /**
-   * All keys of a command lie in the slot of `key`. Rejects with `unavailable` when there is no answer: the command
-   * may have been carried out.
+   * Sends a command. All its keys must be in the slot of `key`. Rejects with `unavailable` when there is no answer; the
+   * command may have been carried out then.
    */
   send(key: string, args: readonly (string | Buffer)[]): Promise<Reply>
-  /** Runs a script; `key` is its KEYS[1], and others that it touches share its slot. */
+  /** Runs a script. `key` is its KEYS[1]; other keys that it touches must be in the same slot. */
   run(script: RedisScript, key: string, args: readonly (string | Buffer)[]): Promise<Reply>
   publish(channel: string, message: Buffer): Promise<void>
-  /** @returns ends the subscription */
+  /** @returns a function that ends the subscription */
   subscribe(channel: string, listener: Listener): Promise<() => Promise<void>>
   close(): Promise<void>
 }
@@ -47,7 +47,7 @@ export const defineScript = (source: string): RedisScript => ({
 const COMMAND_TIMEOUT_MS = 2_000
 const RENEW_PAUSE_MS = 500
 const PROBE_MS = 250
-/** Of each step of connecting: another node may answer where one is frozen. */
+/** For each step of connecting, so that a frozen node does not keep another one from being tried. */
 const STEP_TIMEOUT_MS = 2_500
 const RETRY_AFTER_MS = 1_000
 const TROUBLE_ENDS_AFTER_MS = 5_000
@@ -72,7 +72,7 @@ class Connection implements Redis {
   private readonly retired = new Set<Driver>()
   private renewing: Promise<void> | undefined
   private isClosed = false
-  /** A command ran into its deadline, and nothing has answered since it was sent. */
+  /** A command missed its deadline, and nothing has been answered since it was sent. */
   private isSilent = false
   private answeredAtMs = 0
   private probedAtMs = 0
@@ -99,7 +99,7 @@ class Connection implements Redis {
       try {
         return await driver.send(key, ['EVALSHA', script.sha, ...tail])
       } catch (error) {
-        // A server that is new, or came back empty, learns it now.
+        // A new server, or one that restarted empty, does not know the script yet.
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
         return driver.send(key, ['EVAL', script.source, ...tail])
       }
@@ -165,7 +165,7 @@ class Connection implements Redis {
     this.trouble.ended()
   }
 
-  /** While nothing answers at all, callers are told so at once; one of them now and then tries. */
+  /** While nothing answers, commands are refused at once, and only one now and then is sent to try. */
   private mayProbe(): boolean {
     const nowMs = this.env.monotonicMs()
     if (nowMs - this.probedAtMs < PROBE_MS) return false
@@ -173,7 +173,7 @@ class Connection implements Redis {
     return true
   }
 
-  /** What it still owes has until the deadline. */
+  /** Closes the old connection after a deadline, so that its pending answers can still arrive. */
   private retire(old: Driver): void {
     this.retired.add(old)
     this.env.timer(COMMAND_TIMEOUT_MS, () => {
@@ -200,7 +200,7 @@ interface Trouble {
   ended(): void
 }
 
-/** Each kind once, until it changes or ends: a lost server would be told many times a second. */
+/** Tells each kind of trouble once, until it changes or ends: a lost server causes many errors a second. */
 function createTrouble(env: Env, onNotice: (text: string) => void): Trouble {
   let last: string | undefined
   let lastAtMs = 0
@@ -212,7 +212,7 @@ function createTrouble(env: Env, onNotice: (text: string) => void): Trouble {
       lastAtMs = env.monotonicMs()
     },
     ended() {
-      // Others of a cluster answer all the time: what matters is that the trouble does not come again.
+      // Other nodes of a cluster answer all the time, so trouble has ended only when it has not occurred for a while.
       if (last === undefined || env.monotonicMs() - lastAtMs < TROUBLE_ENDS_AFTER_MS) return
       onNotice('Redis answers again')
       last = undefined
@@ -221,18 +221,18 @@ function createTrouble(env: Env, onNotice: (text: string) => void): Trouble {
 }
 
 const silent = () =>
-  new RivuletError('unavailable', 'Redis gives no answer', { retryAfterMs: RETRY_AFTER_MS })
+  new RivuletError('unavailable', 'Redis does not answer; retry later', { retryAfterMs: RETRY_AFTER_MS })
 
-/** Full memory is refused; everything else is no answer. */
+/** A Redis without memory is `overloaded`; every other error is `unavailable`. */
 function commandError(error: unknown): RivuletError {
   const detail = error instanceof Error ? error.message : String(error)
   const options = { retryAfterMs: RETRY_AFTER_MS, cause: error }
   if (/^OOM /.test(detail)) {
     const message =
-      'Redis has reached its maxmemory; give it more, or an eviction policy such as allkeys-lru: timelines are rebuilt'
+      'Redis has reached its maxmemory. Raise it, or set an eviction policy such as allkeys-lru: evicted timelines are rebuilt'
     return new RivuletError('overloaded', message, options)
   }
-  return new RivuletError('unavailable', 'Redis gave no answer', options)
+  return new RivuletError('unavailable', 'Redis did not answer a command; retry', options)
 }
 
 function connectionError(nodes: readonly string[], error: unknown): RivuletError {
@@ -242,6 +242,6 @@ function connectionError(nodes: readonly string[], error: unknown): RivuletError
     const message = `${where} refuses the user or password (${detail}); set RIVULET_REDIS_USERNAME and RIVULET_REDIS_PASSWORD`
     return new RivuletError('config_invalid', message, { cause: error })
   }
-  const message = `${where} cannot be reached: ${detail || 'no answer'}; check that it runs, that the address is right, and whether it wants RIVULET_REDIS_TLS`
+  const message = `${where} cannot be reached: ${detail || 'no answer'}; check that it runs, that the address is right, and whether it needs RIVULET_REDIS_TLS`
   return new RivuletError('unavailable', message, { retryAfterMs: RETRY_AFTER_MS, cause: error })
 }

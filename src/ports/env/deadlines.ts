@@ -1,12 +1,12 @@
-/** Deadlines of many short tasks behind one timer: a task that is in time pays for two set operations. */
+/** Deadlines of many short tasks, with one timer for all: a task that ends in time costs two set operations. */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from './env.ts'
 
 export interface Deadlines {
-  /** Calls `late` with an error unless it is ended within the deadline, or a quarter more. */
+  /** Calls `late` with an error unless `end` is called before the deadline, or up to a quarter of it later. */
   watch(late: (error: RivuletError) => void): { end(): void }
-  /** Settles as the task does, or rejects when that is late. */
+  /** Settles as the task does, or rejects when the task is late. */
   limit<T>(task: Promise<T>): Promise<T>
 }
 
@@ -17,10 +17,10 @@ interface Watched {
   readonly late: (error: RivuletError) => void
 }
 
-/** Where very many are late at once, an error for each would hold up everything else. */
+/** So many late tasks share one error: where very many are late at once, making one for each would take too long. */
 const LATE_TOLD_ALIKE = 32
 
-/** @param error what a late task is answered with; `unavailable` unless told otherwise */
+/** @param error makes the error for a late task; default: `unavailable` */
 export function createDeadlines(
   env: Env,
   deadlineMs: number,
@@ -73,7 +73,7 @@ export function createDeadlines(
   }
 }
 
-/** Settles as the task does, or rejects with what `late` makes after the time. For single tasks: each has a timer. */
+/** Settles as the task does, or rejects after the time with the error that `late` makes. Each call has a timer of its own. */
 export function within<T>(
   env: Env,
   timeoutMs: number,

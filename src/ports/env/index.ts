@@ -1,4 +1,4 @@
-/** The port `env` for programs: its contract, the machine's own, and one that moves only when it is told to. */
+/** `rivulet/ports/env`, for programs outside: the contract, the machine's own clock and timers, and simulated ones. */
 
 export * from './env.ts'
 export { createRealEnv } from './real.ts'

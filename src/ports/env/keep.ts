@@ -1,8 +1,8 @@
-/** A process that goes on although nothing but timers of its own is to come. */
+/** Keeps a process alive while it waits only for timers of the `env` port, which do not do so themselves. */
 
 const LONG_MS = 2 ** 31 - 1
 
-/** Timers keep no process: whoever waits for nothing else would end in the middle. Until `release`, this one goes on. */
+/** Without it, Node.js would end a process in the middle of waiting for such a timer. */
 export function keepProcess(): { release(): void } {
   const handle = setInterval(() => undefined, LONG_MS)
   return { release: () => clearInterval(handle) }

@@ -1,4 +1,4 @@
-/** Seeded numbers in [0, 1) with 53 bits: xoshiro128**, its state spread from the seed by splitmix32. */
+/** A seeded generator of numbers in [0, 1) with 53 bits: xoshiro128**, its state derived from the seed by splitmix32. */
 
 export function createRandom(seed: number): () => number {
   let spread = seed | 0

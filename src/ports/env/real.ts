@@ -1,9 +1,9 @@
-/** The machine's own clock, randomness and timers: the one file of the engine that may touch them. */
+/** The machine's own clock, randomness and timers: the only implementation of the port that uses them. */
 
 import { randomBytes } from 'node:crypto'
 import type { Env } from './env.ts'
 
-/** A longer `setTimeout` fires at once. */
+/** `setTimeout` fires at once for longer delays. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 export const createRealEnv = (): Env => ({

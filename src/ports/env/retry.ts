@@ -1,4 +1,4 @@
-/** Tries again what failed for a while only, with growing, jittered pauses. For work that is idempotent. */
+/** Repeats a task that failed with a retriable error, after growing, jittered pauses. For idempotent tasks. */
 
 import { isRetriable } from '../../core/errors.ts'
 import type { Env } from './env.ts'
@@ -8,7 +8,7 @@ const DELAYS_MS = [10, 50, 250, 1_000, 5_000]
 
 const ATTEMPTS_WHEN_STOPPED = 3
 
-/** Goes on until the task succeeds or fails for good: its callers have nothing better to do. Once stopped, it gives up soon. */
+/** Repeats the task until it succeeds or fails with an error that is not retriable; once stopped, only a few times. */
 export async function retrying<T>(env: Env, isStopped: () => boolean, task: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {

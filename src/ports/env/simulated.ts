@@ -1,20 +1,19 @@
 /**
- * A run that can be repeated: seeded randomness, clocks and timers that move only when told to.
+ * An environment in which a run can be repeated: randomness comes from a seed; clocks and timers move only when told to.
  *
- * `yield` releases all who wait in one turn of the event loop, in an order drawn from the seed, so that
- * other seeds try other interleavings; it draws from a stream of its own, so that a `yield` more does
- * not change what `random` gives.
+ * `yield` releases all waiting tasks in one turn of the event loop, in an order drawn from the seed, so that other seeds
+ * try other interleavings. It draws from a generator of its own: one `yield` more does not change what `random` gives.
  */
 
 import type { Env } from './env.ts'
 import { createRandom } from './random.ts'
 
 export interface SimulatedEnv extends Env {
-  /** Moves both clocks and fires what is due, in order of time, each timer at its own time; then returns. */
+  /** Moves both clocks, and fires the timers that are due, in order, each at its own time. */
   advance(ms: number): void
-  /** As `advance`, but lets promises settle after each timer, as they would in a real run. */
+  /** Like `advance`, but lets promises settle after each timer, as in a real run. */
   run(ms: number): Promise<void>
-  /** Moves only the wall clock; backwards too. */
+  /** Moves only the wall clock, also backwards. */
   jumpWall(ms: number): void
 }
 
@@ -40,7 +39,7 @@ export function createSimulatedEnv({ seed, startMs }: SimulatedEnvOptions): Simu
       nowMs = untilMs
       return false
     }
-    // an advance within a task may have moved the clock past the timer
+    // A task that called `advance` may have moved the clock past this timer.
     nowMs = Math.max(nowMs, timer.atMs)
     timer.task()
     return true
@@ -71,7 +70,7 @@ export function createSimulatedEnv({ seed, startMs }: SimulatedEnvOptions): Simu
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Timers sorted by time, then by when they were set. */
+/** Timers sorted by their time, then by the order in which they were set. */
 function createTimers() {
   const sorted: Timer[] = []
   return {

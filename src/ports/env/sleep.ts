@@ -1,4 +1,4 @@
-/** Waiting, by the timers of an environment. */
+/** Waits, by the timers of an environment. */
 
 import type { Env } from './env.ts'
 

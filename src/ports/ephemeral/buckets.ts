@@ -1,13 +1,13 @@
 /**
- * Token buckets as one number a key: the moment at which the bucket is full again (the generic cell rate
- * algorithm). A hit moves it by the time that one token takes; a full bucket is as good as none, so that moment
- * is also the end of the key's life.
+ * Token buckets, each stored as one number: the moment at which the bucket is full again (the generic cell rate
+ * algorithm). A hit moves that moment by the time that one token takes. A full bucket need not be stored, so that moment
+ * is also the end of the key's lifetime.
  */
 
 import type { HitResult } from './ephemeral.ts'
 import { LivingMap, type Mortal, type Room } from './living.ts'
 
-/** Below this a difference of times is rounding, not waiting. */
+/** Differences of times below this come from rounding. */
 const ROUNDING_MS = 1e-3
 
 export class Buckets {
@@ -20,7 +20,7 @@ export class Buckets {
   hit(key: string, limit: number, windowMs: number, nowMs: number): HitResult {
     const tokenMs = windowMs / limit
     const bucket = this.buckets.get(key, nowMs)
-    // A key that was hit under a longer window owes no more than this one.
+    // A key that was hit under a longer window owes at most this window.
     const owedMs = bucket === undefined ? 0 : Math.min(bucket.expiresAtMs - nowMs, windowMs)
     const allowed = owedMs + tokenMs <= windowMs + ROUNDING_MS
     if (!allowed) return hitResult(false, owedMs, tokenMs, windowMs)

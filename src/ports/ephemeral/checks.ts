@@ -1,16 +1,15 @@
-/** What every adapter refuses. */
+/** Checks of arguments, the same for all adapters. */
 
 import { RivuletError, assert } from '../../core/errors.ts'
 
-/** As the contract says. */
 const VALUE_BYTES_MAX = 4_096
 
 export function assertTtl(ttlMs: number): void {
-  assert(ttlMs > 0 && ttlMs < Infinity, 'a life has an end')
+  assert(ttlMs > 0 && ttlMs < Infinity, 'a lifetime is positive and finite')
 }
 
 export function assertRate(limit: number, windowMs: number): void {
-  assert(limit >= 1 && windowMs > 0, 'a rate limit allows something')
+  assert(limit >= 1 && windowMs > 0, 'a rate limit allows at least one hit in a positive time')
 }
 
 export function checkValue(value: string): void {

@@ -1,4 +1,4 @@
-/** What every adapter of `ephemeral` must do, as a vitest suite: adapters' tests call it. */
+/** What every adapter of the ephemeral port must do, as a vitest suite: a test file of the adapter calls it. */
 
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import type { Ephemeral } from './ephemeral.ts'
 
 export interface EphemeralSuite {
   readonly name: string
-  /** Without keys on every call. */
+  /** Gives an adapter without keys on every call. */
   open(): Promise<Ephemeral>
   /** Lets that much time pass for the adapter: a simulated clock, or a real wait. */
   sleep(ms: number): Promise<void>
@@ -208,7 +208,7 @@ function memberships(suite: EphemeralSuite, openKeys: OpenKeys): void {
   })
 }
 
-/** A time that is `expectedMs` when asked at once, and less by what passed since. */
+/** Expects a remaining time: `expectedMs`, less what may have passed since. */
 function expectNear(ms: number, expectedMs: number, slackMs: number): void {
   expect(ms).toBeLessThanOrEqual(Math.ceil(expectedMs))
   expect(ms).toBeGreaterThanOrEqual(expectedMs - slackMs)

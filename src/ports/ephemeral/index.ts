@@ -1,4 +1,4 @@
-/** The port `ephemeral` for programs: its contract, what any adapter refuses, and keys in memory. */
+/** `rivulet/ports/ephemeral`, for programs outside: the contract, its checks of arguments, and keys in memory. */
 
 export * from './checks.ts'
 export * from './ephemeral.ts'

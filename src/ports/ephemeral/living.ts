@@ -1,18 +1,18 @@
 /**
- * Keys that die by themselves, within a bound shared by several maps. Nothing runs on a timer: a dead key is
- * dropped when it is met, and every addition looks at a few more keys, so that the dead are all found in time.
+ * Keys with a lifetime, in several maps with a common bound. There is no timer: a dead key is removed when it is looked
+ * up, and every addition checks a few other keys, so that all dead keys are found in time.
  */
 
 import { RivuletError } from '../../core/errors.ts'
 
-/** More than one a time, so that the sweep outruns the additions. */
+/** Keys checked at each addition: several, so that the sweep is faster than the additions. */
 const SWEEP_STEPS = 4
-/** How far a sweep looks for room before it refuses: well under a millisecond. */
+/** Keys checked for room before an addition is refused; takes well under a millisecond. */
 const SWEEP_STEPS_FULL = 2_048
 const RETRY_AFTER_MS = 1_000
 
 export interface Mortal {
-  /** On the monotonic clock; dead from that moment on. */
+  /** By the monotonic clock. The key is dead from that moment on. */
   expiresAtMs: number
 }
 
@@ -29,12 +29,12 @@ export class Room {
     this.maps.push(map)
   }
 
-  /** Takes the place of one key, or throws `overloaded` when living keys fill all of it. */
+  /** Counts one more key, or throws `overloaded` when there are as many living keys as allowed. */
   take(nowMs: number): void {
     for (const map of this.maps) map.sweep(nowMs, SWEEP_STEPS)
     if (this.used >= this.keysMax) for (const map of this.maps) map.sweep(nowMs, SWEEP_STEPS_FULL)
     if (this.used >= this.keysMax) {
-      throw new RivuletError('overloaded', `all ${this.keysMax} short-lived keys are in use`, {
+      throw new RivuletError('overloaded', `all ${this.keysMax} short-lived keys are in use; retry later`, {
         retryAfterMs: RETRY_AFTER_MS,
       })
     }
@@ -45,7 +45,7 @@ export class Room {
 export class LivingMap<V extends Mortal> {
   private readonly records = new Map<string, V>()
   private readonly room: Room
-  /** Where the sweep stands; an iterator of a Map goes on over whatever is added or removed. */
+  /** The position of the sweep. A Map's iterator stays valid when keys are added or removed. */
   private hand: Iterator<[string, V]> = this.records.entries()
 
   private readonly onGone: (record: V) => void

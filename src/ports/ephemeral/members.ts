@@ -1,6 +1,6 @@
 /**
- * Sets whose members die one by one. A member counts as one key. All members of all sets also stand in one map
- * that is swept, so that the dead of a set that nobody asks for go too.
+ * Sets whose members die one by one. A member counts as one key. All members of all sets are also in one map that is
+ * swept, so that dead members go even if nobody asks for their set.
  */
 
 import { LivingMap, type Mortal, type Room } from './living.ts'

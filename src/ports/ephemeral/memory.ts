@@ -1,7 +1,7 @@
 /**
- * Keys with a life in this process's memory. At most `keysMax` values, buckets and set members together: when
- * living ones fill that, a new one is refused with `overloaded` rather than another forgotten, since claims and
- * rate limits must not end early.
+ * Short-lived keys in this process's memory: at most `keysMax` values, buckets and set members together. When there are as
+ * many living ones, a new one is refused with `overloaded`. None is dropped early, because claims and rate limits must
+ * not end before their time.
  */
 
 import { RivuletError, assert } from '../../core/errors.ts'

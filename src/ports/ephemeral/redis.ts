@@ -1,6 +1,6 @@
 /**
- * Keys with a life in Redis. Lives end by the server's clock: one for all processes, whatever theirs say. Were
- * that clock set back, a bucket would owe at most one window, and the others would live longer by as much.
+ * Short-lived keys in Redis. Lifetimes go by the server's clock, the same for all processes. If that clock were set back,
+ * a bucket would owe at most one window, and other keys would live longer by the difference.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -20,8 +20,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
 /**
- * A token bucket as the moment at which it is full again (buckets.ts): given in milliseconds from now, with
- * fractions, since a token may take less than one.
+ * Takes a token from a bucket, which is stored as the moment at which it is full again (buckets.ts). Returns whether it
+ * was allowed, and the time until then in milliseconds, with fractions, since a token may take less than one.
  */
 const HIT = defineScript(`
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -35,7 +35,7 @@ owed = owed + token
 redis.call('SET', KEYS[1], string.format('%.3f', now + owed), 'PX', math.max(1, math.ceil(owed)))
 return {1, tostring(owed)}`)
 
-/** Members by the moment at which their life ends; the set lives as long as the last of them. */
+/** A sorted set of members by the moment at which they die; the key lives as long as its last member. */
 const JOIN = defineScript(`${NOW}
 local ends = now + tonumber(ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -48,7 +48,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV
 
 export function createRedisEphemeral({ redis, prefix }: RedisEphemeralOptions): Ephemeral {
   let isClosed = false
-  /** Values, buckets and sets of one name do not meet. */
+  /** Values, buckets and sets with the same name have different keys. */
   const keyOf = (kind: 'value' | 'bucket' | 'set', key: string) => {
     if (isClosed) throw new RivuletError('shutting_down', 'the short-lived keys are closed')
     return `${prefix}${kind}:${key}`

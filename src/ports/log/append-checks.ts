@@ -1,4 +1,4 @@
-/** What every log adapter refuses before it takes a single byte. */
+/** Checks of arguments that every log adapter makes, and the errors that they share. */
 
 import { RivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -18,7 +18,7 @@ export function checkAppend(records: readonly LogRecord[]): void {
   }
 }
 
-/** For `commit` and `seek`, and for each of the positions of `release`. */
+/** For the positions of `commit`, `seek` and `release`. */
 export function checkPosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) {
     throw new RivuletError('invalid_request', 'a log position is a non-negative safe integer')

@@ -1,6 +1,6 @@
 /**
- * Consumers and followers of any log: they wait, one `next` at a time, seek while one is under way, and close.
- * What differs between adapters is in their `LogReader`.
+ * Consumers and followers of any log: waiting for records, one `next` at a time, `seek` while a `next` is under way, and
+ * closing. An adapter supplies a `LogReader`.
  */
 
 import type { RivuletError } from '../../core/errors.ts'
@@ -9,22 +9,22 @@ import { checkPartition, checkPosition, checkRecordsMax, logClosed, nextPending 
 import type { LogBatch, LogConsumer, LogCursor, LogFollower, OnAssigned } from './log.ts'
 import { createSignal } from './signal.ts'
 
-/** A place in a log. `seek` and `close` never come while a `read` has not returned. */
+/** Reads a log from some position on. `seek` and `close` are never called while a `read` is under way. */
 export interface LogReader {
-  /** `undefined` when everything durable has been read. */
+  /** @returns `undefined` when everything durable has been read */
   read(recordsMax: number): Promise<LogBatch | undefined>
   readonly caughtUp: boolean
-  /** Whether this partition is still read: what was read of another goes to nobody. */
+  /** Whether this partition is still read. Batches of other partitions are dropped. */
   has(partition: number): boolean
-  /** Below it, this reader needs nothing of the partition any more; for logs that keep what is needed. */
+  /** This reader needs no record of the partition below it any more. For logs that keep records by need. */
   position?(partition: number): number
   seek(partition: number, position: number): void
   close(): Promise<void>
 }
 
-/** Begins with no partition; a `seek` adds one. */
+/** Starts with no partition; `seek` adds one. */
 export interface FollowReader extends LogReader {
-  /** May come while a `read` has not returned. */
+  /** May be called while a `read` is under way. */
   leave(partition: number): void
 }
 
@@ -32,9 +32,9 @@ export interface CursorOptions<R extends LogReader> {
   readonly reader: R
   readonly partitions: number
   readonly onClose: () => void
-  /** What a failed read means for the log: the error to give to the caller. */
+  /** Translates the error of a failed read, and lets the log react to it. */
   readonly onReadError: (error: unknown) => RivuletError
-  /** Why the log cannot be read any more, if so. */
+  /** The reason why the log cannot be read any more, if there is one. */
   readonly failure: () => RivuletError | undefined
 }
 
@@ -44,9 +44,9 @@ export interface ConsumerOptions extends CursorOptions<LogReader> {
 
 export class ReaderCursor<R extends LogReader = LogReader> implements LogCursor {
   protected readonly options: CursorOptions<R>
-  /** Not applied yet. */
+  /** Seeks that have not reached the reader yet, by partition. */
   protected readonly seeks = new Map<number, number>()
-  /** No batch before it. */
+  /** `next` returns no batch before this resolves. */
   protected ready: Promise<void> | undefined
   protected closed = false
   readonly #signal = createSignal()
@@ -56,7 +56,7 @@ export class ReaderCursor<R extends LogReader = LogReader> implements LogCursor 
     this.options = options
   }
 
-  /** Tells that there may be more to read, or that the log has failed. */
+  /** Called when there may be more to read, or the log has failed. */
   wake(): void {
     this.#signal.wake()
   }
@@ -68,7 +68,7 @@ export class ReaderCursor<R extends LogReader = LogReader> implements LogCursor 
     this.#busy = new Promise((resolve) => (done = resolve))
     try {
       if (this.ready !== undefined) await this.ready
-      // not in a function of its own: what is wanted here is still wanted when the caller's promise resolves
+      // Not in a function of its own: with one more await, a seek could come between this check and the caller.
       while (!this.closed) {
         const batch = await this.#read(recordsMax)
         if (this.closed) break
@@ -95,12 +95,12 @@ export class ReaderCursor<R extends LogReader = LogReader> implements LogCursor 
     }
   }
 
-  /** A seek that came meanwhile outdates the batch, but not those of other partitions: they do not come again. */
+  /** A seek during the read outdates a batch of its partition. Batches of other partitions must not be dropped. */
   #isWanted({ partition }: LogBatch): boolean {
     return !this.seeks.has(partition) && this.options.reader.has(partition)
   }
 
-  /** A wait would miss a seek that came meanwhile. */
+  /** Whether to wait: not when a seek has come meanwhile, whose wake would be missed. */
   #isIdle(): boolean {
     const { reader, failure } = this.options
     return this.seeks.size === 0 && reader.caughtUp && failure() === undefined
@@ -136,7 +136,7 @@ export class ReaderConsumer extends ReaderCursor implements LogConsumer {
     this.#onCommit = options.onCommit
   }
 
-  /** For logs of one process. In a later turn, so that whoever listens has the consumer by then. */
+  /** For logs of one process. Calls back in a later turn, so that the caller has the consumer by then. */
   assignAll(env: Pick<Env, 'yield'>, onAssigned: OnAssigned): void {
     const all = Array.from({ length: this.options.partitions }, (_, partition) => partition)
     this.ready = env.yield().then(() => {
@@ -144,7 +144,7 @@ export class ReaderConsumer extends ReaderCursor implements LogConsumer {
     })
   }
 
-  /** Below it, this consumer needs nothing of the partition any more. */
+  /** This consumer needs no record of the partition below it any more. */
   position(partition: number): number {
     const seek = this.seeks.get(partition) ?? Number.POSITIVE_INFINITY
     return Math.min(seek, this.options.reader.position?.(partition) ?? Number.POSITIVE_INFINITY)

@@ -1,4 +1,4 @@
-/** The port `log` for programs: its contract, what any adapter refuses, the log in a folder and the one in memory. */
+/** `rivulet/ports/log`, for programs outside: the contract, its checks of arguments, the log in a folder and the one in memory. */
 
 export * from './append-checks.ts'
 export * from './log.ts'

@@ -1,4 +1,4 @@
-/** Lets one consumer sleep until something happens, without a promise per event. */
+/** Lets one waiter sleep until something happens, without making a promise for every event. */
 
 export interface Signal {
   /** Resolves at the next `wake`: check the condition, then wait, without an await between the two. */

@@ -1,4 +1,4 @@
-/** What callers may pass to a store: one set of checks for all adapters, so that none is looser than another. */
+/** Checks of the arguments of a store, the same for all adapters, so that none accepts what another refuses. */
 
 import { assert, RivuletError } from '../../core/errors.ts'
 import type { RowInsert, RowKey, RowRange, RowWrite, Store, Table } from './store.ts'
@@ -8,10 +8,10 @@ const PARTITION_BYTES_MAX = 512
 const UTF8_BYTES_PER_UNIT_MAX = 3
 
 const SORT = /^[\x01-\x7f]{0,64}$/
-/** A bound may be a little longer than a key: the next key after one is that key and a character. */
+/** Longer than a sort key may be: the smallest bound above a key is the key with one character appended. */
 const BOUND = /^[\x01-\x7f]{0,80}$/
 const NAME = /^[\x21-\x7e]{1,64}$/
-/** NUL separates the parts of a key; a lone surrogate has no UTF-8, so two of them would be one key. */
+/** NUL separates the parts of a key. Lone surrogates have no UTF-8: two different ones would become the same key. */
 const isText = (partition: string) => !partition.includes('\0') && partition.isWellFormed()
 
 interface Checks {
@@ -23,7 +23,7 @@ interface Checks {
   limit(limit: number): void
 }
 
-/** The same store, refusing what is no row, no key and no range before it sees it. */
+/** Wraps a store: rows, keys and ranges outside the contract are refused before the store sees them. */
 export function checked(store: Store): Store {
   const checks = createChecks()
   return {
@@ -65,20 +65,21 @@ function createChecks(): Checks {
   const table = (table: Table) => {
     if (known.get(table.name) !== table) learn(table)
   }
-  // Rows of one partition usually stand together, and its check is the dear one.
+  // Rows of one partition usually come one after the other, and checking a partition costs most.
   const partition = (partition: string) => {
     if (partition === lastPartition) return
     checkPartition(partition)
     lastPartition = partition
   }
-  // A driver would store something else as nothing, or fail half-way through a batch.
+  // A driver would store anything else as an empty value, or fail half-way through a batch.
   const value = (value: Uint8Array) => {
-    if (!(value instanceof Uint8Array)) throw misuse('a value is not bytes')
+    if (!(value instanceof Uint8Array)) throw misuse('a value is not a Uint8Array')
   }
   const key = (key: RowKey) => {
     table(key.table)
     partition(key.partition)
-    if (!SORT.test(key.sort)) throw misuse(`sort key ${JSON.stringify(key.sort)} is not ASCII of ≤ 64`)
+    if (!SORT.test(key.sort))
+      throw misuse(`sort key ${JSON.stringify(key.sort)} is not ASCII of at most 64 characters`)
   }
   return {
     key,
@@ -88,7 +89,8 @@ function createChecks(): Checks {
       for (const row of rows) {
         key(row)
         if (row.table.kind !== 'versioned') throw misuse(`write to ${row.table.name}, a table of kind once`)
-        if (!(Number.isSafeInteger(row.version) && row.version >= 0)) throw misuse(`version ${row.version}`)
+        if (!(Number.isSafeInteger(row.version) && row.version >= 0))
+          throw misuse(`version ${row.version} is not an integer from 0 to 2^53 - 1`)
         value(row.value)
       }
     },
@@ -105,7 +107,7 @@ function createChecks(): Checks {
       partition(range.partition)
       checkLimit(range.limit)
       if (!(BOUND.test(range.from) && BOUND.test(range.to ?? '')))
-        throw misuse('the bounds of a range are ASCII')
+        throw misuse('a bound of a range is not ASCII of at most 80 characters')
     },
   }
 }
@@ -113,9 +115,10 @@ function createChecks(): Checks {
 function checkPartition(partition: string): void {
   const isShort = partition.length * UTF8_BYTES_PER_UNIT_MAX <= PARTITION_BYTES_MAX
   if (!isShort && Buffer.byteLength(partition) > PARTITION_BYTES_MAX) {
-    throw misuse(`a partition is over ${PARTITION_BYTES_MAX} bytes`)
+    throw misuse(`a partition has more than ${PARTITION_BYTES_MAX} bytes`)
   }
-  if (!isText(partition)) throw misuse(`partition ${JSON.stringify(partition)} is not text`)
+  if (!isText(partition))
+    throw misuse(`partition ${JSON.stringify(partition)} contains NUL or a lone surrogate`)
 }
 
 function checkLimit(limit: number): void {

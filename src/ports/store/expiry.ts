@@ -1,6 +1,6 @@
 /**
- * When a row ends and when its remains go. An ended row is invisible at once, but stays for a while: its
- * version still refuses older writes, and a clock that was an hour ahead has destroyed nothing.
+ * When a row ends, and when its remains are removed. A row is invisible from its end on, but stays stored for another
+ * hour: its version still refuses older writes, and a process whose clock is an hour ahead destroys nothing.
  */
 
 const HOUR_MS = 3_600_000
@@ -12,8 +12,8 @@ export const isExpired = (expiresAtMs: number | undefined, nowMs: number): boole
 export const areRemainsDue = (expiresAtMs: number | undefined, nowMs: number): boolean =>
   isExpired(expiresAtMs, nowMs - REMAINS_MS)
 
-/** Rows are remembered for removal by the hour they end in. */
+/** The hour in which a row ends. Adapters list the rows to remove by this hour. */
 export const expiryHour = (expiresAtMs: number): number => Math.max(0, Math.floor(expiresAtMs / HOUR_MS))
 
-/** The remains of every row that ended before this hour are due. */
+/** Rows that ended in an hour before this one may all be removed. */
 export const firstHourNotDue = (nowMs: number): number => expiryHour(nowMs - REMAINS_MS)

@@ -1,4 +1,4 @@
-/** The port `store` for programs: its contract, what any adapter refuses, the store in a folder and the one in memory. */
+/** `rivulet/ports/store`, for programs outside: the contract, its checks of arguments, the store in a folder and the one in memory. */
 
 export { checked } from './checks.ts'
 export { openLevelStore, type LevelStoreOptions } from './leveldb/leveldb.ts'

@@ -1,4 +1,4 @@
-/** Tasks that run one after the other, in the order they were added; after a failure no more run. */
+/** Runs tasks one at a time, in the order in which they were added. After a failure, no more tasks run. */
 
 export abstract class QueuedTask {
   readonly done: Promise<void>
@@ -32,7 +32,7 @@ export abstract class QueuedTask {
 
 export interface SerialQueue {
   add<T extends QueuedTask>(task: T): T
-  /** The task that was added last, if it has not begun: more work may still join it. */
+  /** The task that was added last, unless it has begun; until then, more work may join it. */
   lastWaiting(): QueuedTask | undefined
 }
 
@@ -59,7 +59,7 @@ export function createSerialQueue(): SerialQueue {
         return task
       }
       waiting.push(task)
-      // A microtask later, so that what is added in the same turn can join.
+      // Begins a microtask later, so that work added in the same turn can join.
       if (!isRunning) {
         isRunning = true
         queueMicrotask(() => void runAll())

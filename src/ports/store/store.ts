@@ -1,42 +1,49 @@
 /**
- * Rows by (table, partition, sort), the sort keys of a partition in order.
+ * The port `store`: rows with the key (table, partition, sort). Sort keys order the rows of a partition.
  *
  * Promises
- * - A write is atomic within one partition: all its rows with the same partition string, over all tables, or none.
- * - A row of a `versioned` table keeps the write with the highest version; on a tie the writes are equal.
- * - `insertIfAbsent` (tables of kind `once`) is durable when it resolves, and has one winner.
- * - A read sees every write acknowledged before it began.
- * - What was written before a `checkpoint` resolved survives a power loss.
+ * - A write is atomic within one partition: of all its rows with the same partition string, in whatever tables, either
+ *   all are written or none.
+ * - A row of a `versioned` table holds the write with the highest version. Writes of one row with the same version are
+ *   equal, so it does not matter which of them stays.
+ * - `insertIfAbsent` (tables of kind `once`) is durable when it resolves. Of several inserts of one key, one wins.
+ * - A read sees every write that was acknowledged before the read began.
+ * - Once `checkpoint` resolves, everything written before it was called survives a power loss.
  * - A row past its `expiresAtMs` is not returned.
  *
  * Does not promise
  * - Transactions across partitions.
- * - Survival of writes after the last checkpoint: a crash may lose the newest of them, and the log replays
- *   those. What is lost is a suffix: no write survives one that was acknowledged before it began.
- * - That an error means nothing was written.
+ * - That writes after the last checkpoint survive a crash: the newest may be lost, and replaying the log makes them
+ *   again. Only a suffix is lost: a write survives only with every write that was acknowledged before it began.
+ * - That a write that failed wrote nothing.
  */
 export interface Store {
-  /** Answers stand in the order of the keys. */
+  /** @returns a row or `undefined` per key, in the order of the keys */
   get(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>
-  /** Each range stays inside one partition and gives at most `limit` (≤ 10,000) rows in sort order. */
+  /** @returns per range, at most `limit` (≤ 10,000) rows of one partition, in sort order */
   range(ranges: readonly RowRange[]): Promise<readonly (readonly Row[])[]>
   write(rows: readonly RowWrite[]): Promise<void>
-  /** @returns per row the row that stands: the caller's own, or the one that was there before */
+  /** @returns per row, the value that is stored now: the caller's, or the one that was there before */
   insertIfAbsent(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
-  /** A page of a whole table in an adapter's own order; `after` is the last row of the page before. For start-up, checks and moves. */
+  /**
+   * Returns one page of a whole table, in an order of the adapter's choice; `after` is the last row of the page
+   * before. For start-up, checks and moves, not for requests.
+   */
   scan(table: Table, after: RowKey | undefined, limit: number): Promise<readonly ScannedRow[]>
   /**
-   * Makes everything written so far durable, and with it the positions up to which the log is projected (one per
-   * partition, always as many). A lower one than stands changes nothing: 0 is for who knows nothing of a partition.
+   * Makes everything written so far durable, and with it the log positions up to which events are projected into
+   * rows: one per log partition, every time. A stored position never falls; a process that knows nothing of a
+   * partition passes 0.
    */
   checkpoint(positions: readonly number[]): Promise<void>
-  /** The positions of the last checkpoint that survived; empty for a new store. */
+  /** The positions of the newest checkpoint that survived; empty for a new store. */
   watermark(): Promise<readonly number[]>
   close(): Promise<void>
 }
 
 export interface Table {
   readonly name: string
+  /** `versioned`: changed by `write`, the newest version wins. `once`: filled by `insertIfAbsent`, never changed. */
   readonly kind: 'versioned' | 'once'
 }
 
@@ -44,7 +51,7 @@ export interface RowKey {
   readonly table: Table
   /** Any text without NUL, at most 512 bytes of UTF-8. */
   readonly partition: string
-  /** ASCII without NUL, at most 64 characters; orders the rows of a partition. May be empty. */
+  /** Orders the rows of a partition. ASCII without NUL, at most 64 characters, may be empty. */
   readonly sort: string
 }
 
@@ -53,7 +60,7 @@ export interface RowRange {
   readonly partition: string
   /** Inclusive. */
   readonly from: string
-  /** Exclusive; without it, to the end of the partition. */
+  /** Exclusive. Without it, the range goes to the end of the partition. */
   readonly to?: string
   readonly limit: number
 }
@@ -65,11 +72,11 @@ export interface Row extends RowKey {
 }
 
 export interface RowWrite extends Row {
-  /** Wall clock. */
+  /** By the wall clock. Without it, the row has no end. */
   readonly expiresAtMs?: number
 }
 
-/** With its end, if it has one, so that it can be written elsewhere as it is. */
+/** A row together with its `expiresAtMs`, so that a move can write it to another store as it is. */
 export type ScannedRow = RowWrite
 
 export interface RowInsert extends RowKey {
@@ -77,9 +84,13 @@ export interface RowInsert extends RowKey {
 }
 
 export interface Inserted {
+  /** Whether the caller's value was stored. */
   readonly inserted: boolean
   readonly value: Uint8Array
 }
 
-/** A version is (log epoch, position) in one number; `rowVersion(1, 0)` is above every import. */
+/**
+ * The version of rows that the event at `position` of the log with this `epoch` writes, as one number. Versions rise
+ * with the position, and from one log to the next.
+ */
 export const rowVersion = (epoch: number, position: number): number => epoch * 2 ** 44 + position

@@ -1,4 +1,4 @@
-/** The port `views` for programs: its contract, and timelines in memory. */
+/** `rivulet/ports/views`, for programs outside: the contract, and timelines in memory. */
 
 export {
   createMemoryViews,

@@ -1,6 +1,6 @@
 /**
- * Memory for what `range` returns: columns cut from a shared buffer, which goes when its last page is
- * forgotten. A page is never written again, so that many ranges may be awaited at once.
+ * Memory for the entries that `range` returns: columns cut from a shared buffer, which is collected once all its pages are
+ * unreachable. No part of a buffer is used twice, so many calls of `range` may be awaited at once.
  */
 
 import type { Entries } from './views.ts'

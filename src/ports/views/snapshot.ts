@@ -1,11 +1,11 @@
 /**
- * Timelines in memory, written to a file when their process ends and read by the next one. The file says for each lane
- * up to where it holds: whoever adopts the timelines gives them up if more was told since. It is read once and
- * removed, so that one which a crash left behind is never taken for what came after it.
+ * The file in which a process that ends cleanly leaves its in-memory timelines for the next one. The file holds the
+ * horizon of each lane: `adopt` gives the timelines up if a horizon has risen since. It is removed as soon as it is read,
+ * so that a file from before a crash is never taken for the state after it.
  *
- * All little-endian. A head: magic, format, capacity, lanes and number of timelines as u32, a horizon as f64 for each
- * lane. Then each timeline: owner, count and whether it was in use as u32, its floor as f64, and its entries, newest
- * first, each as three u32 (headers.ts says what stands in them). At the end a CRC-32 of all that.
+ * All numbers are little-endian. First a head: magic, format, capacity, number of lanes and number of timelines as u32, and
+ * a horizon as f64 for each lane. Then each timeline: its owner, its number of entries and whether it was in use as u32,
+ * its floor as f64, and its entries, newest first, each as three u32 (slabs.ts describes them). Last, a CRC-32 of all that.
  */
 
 import { existsSync } from 'node:fs'
@@ -17,7 +17,7 @@ import { assert } from '../../core/errors.ts'
 import { syncFolder } from '../folder.ts'
 import { ENTRY_WORDS } from './memory/slabs.ts'
 
-/** A timeline as the file has it. Its entries are valid until the next one is asked for. */
+/** A timeline in the file. `entries` is valid until the next timeline is read or generated. */
 export interface SavedTimeline {
   readonly owner: number
   readonly floor: number
@@ -41,7 +41,7 @@ const OWNER_ONLY = 0o600
 
 const draftOf = (path: string): string => `${path}.tmp`
 
-/** The file is there as a whole or not at all: of one that cannot be written nothing is left. */
+/** Writes the whole file, or leaves none: what was written before a failure is removed. */
 export async function writeSnapshot(
   path: string,
   head: SavedHead,
@@ -78,16 +78,16 @@ async function writeDraft(draft: string, head: SavedHead, timelines: Iterable<Sa
 }
 
 /**
- * Reads the file and removes it. `accept` decides by its head whether the rest is of use.
- * @returns nothing where there is none or it is not wanted; else whether it was whole. What `take` was given of one
- * that is not must be forgotten.
+ * Reads the file and removes it. `accept` decides by the head whether the timelines are wanted; `take` receives them.
+ * @returns `undefined` when there is no file or it is not wanted; otherwise whether it was whole. After `damaged`, the
+ * caller must drop the timelines that `take` has received.
  */
 export async function readSnapshot(
   path: string,
   accept: (head: SavedHead) => boolean,
   take: (timeline: SavedTimeline) => void,
 ): Promise<'whole' | 'damaged' | undefined> {
-  // Of a process that was killed while it wrote.
+  // A process that was killed while writing may have left it.
   await rm(draftOf(path), { force: true })
   if (!existsSync(path)) return undefined
   try {
@@ -99,7 +99,7 @@ export async function readSnapshot(
     }
   } finally {
     await rm(path, { force: true })
-    // After a failure of power, too, it must not be there again.
+    // Makes the removal durable: the file must not come back after a power failure.
     await syncFolder(dirname(path))
   }
 }
@@ -181,7 +181,7 @@ class Input {
     return bytes === undefined ? undefined : new Float64Array(bytes)
   }
 
-  /** The checksum stands where it should, says what was read, and nothing comes after it. */
+  /** Whether the checksum follows, fits what was read, and ends the file. */
   async endsRight(): Promise<boolean> {
     const crc = this.crc
     const bytes = await this.take(CRC_BYTES)
@@ -196,7 +196,7 @@ class Input {
     return new Uint8Array(bytes).buffer
   }
 
-  /** Has so many bytes at hand, or there are not as many. */
+  /** Makes sure that the buffer holds so many unread bytes. @returns false when the file has fewer left */
   private async fill(length: number): Promise<boolean> {
     if (this.end - this.at >= length) return true
     this.buffer.copyWithin(0, this.at, this.end)
@@ -211,4 +211,4 @@ class Input {
   }
 }
 
-assert(endianness() === 'LE', 'numbers stand in memory as they do in the file')
+assert(endianness() === 'LE', 'this machine stores numbers in little-endian order, as the file does')

@@ -20,7 +20,7 @@ describe('the real env', () => {
         fired++
         resolve()
       })
-      // keeps the process alive, which the timer alone does not
+      // Keeps the process alive, which the timer alone would not.
       setTimeout(resolve, 2_000).unref()
     })
     expect(fired).toBe(1)

@@ -1,4 +1,4 @@
-/** Timelines that a clean stop leaves to the next process: the same ones, or none. */
+/** Timelines that a clean stop saves for the next process, which gets the same ones, or none. */
 
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ const open = (lanes = 2, bytesMax = BYTES) =>
     onNotice: (text) => notices.push(text),
   })
 
-/** Some settled, of which some were trimmed; one that a rebuild left open. */
+/** Some settled timelines, some of them trimmed, and one that a rebuild left unsettled. */
 async function fill(views: MemoryViews): Promise<void> {
   const random = createRandom(5)
   const epochs = await views.open(OWNERS)
@@ -147,13 +147,13 @@ test('a file that cannot be read is said to be', async () => {
   await mkdir(file())
   const views = await open()
   expect(views.stats().timelines).toBe(0)
-  expect(notices).toEqual([expect.stringMatching(/cannot be read \(.*EISDIR.*timelines are made anew/)])
+  expect(notices).toEqual([expect.stringMatching(/cannot be read \(.*EISDIR.*timelines are rebuilt/)])
 })
 
 test('of one that cannot be written, or whose process was killed, nothing is left', async () => {
   const views = await open()
   await fill(views)
-  // What takes the file's place is not replaced by it.
+  // The file does not replace a folder that has its name.
   await mkdir(join(file(), 'x'), { recursive: true })
   await views.close()
   expect(await readdir(folder)).toEqual(['timelines'])

@@ -1,4 +1,4 @@
-/** What is asked of the cluster now and then, through the client's admin; each time with connections of its own. */
+/** Rare requests to the cluster, made through the client's admin: settings and committed offsets. Each has connections of its own. */
 
 import { within } from '../../env/deadlines.ts'
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
@@ -18,7 +18,7 @@ import {
 
 const ADMIN_TIMEOUT_MS = 10_000
 
-/** @returns nothing when it may not be read */
+/** @returns the topic's settings; `undefined` when this user may not read them */
 export async function readConfig(
   settings: KafkaSettings,
   bootstrap: readonly string[],
@@ -35,7 +35,7 @@ export async function readConfig(
   }
 }
 
-/** How far a group is behind, in records, by partition. For metrics: brokers are asked each time. */
+/** How many records a group is behind, by partition. For metrics: it asks the brokers each time. */
 export async function groupLag(
   settings: KafkaSettings,
   cluster: KafkaCluster,
@@ -51,7 +51,7 @@ export async function groupLag(
     for (const { partitionIndex, committedOffset } of partitions)
       offsets.set(partitionIndex, Number(committedOffset))
   }
-  // what retention has removed is no longer to be read; what came since the ends were asked for is no lag below zero
+  // Records that retention has removed do not count. A commit may lie above the end that was asked for before it.
   return bounds.map(({ start, end }, partition) =>
     Math.max(0, end - Math.max(start, offsets.get(partition) ?? start)),
   )

@@ -1,6 +1,6 @@
 /**
- * The calls of `append` that are not answered yet, and their deadlines. A call is split into pieces, one or more
- * per partition; it is answered when the last of them is in the log.
+ * The calls of `append` that are not answered yet, and their deadlines. A call is split into pieces, one or more for each
+ * partition. It is answered when its last piece is in the log.
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
@@ -20,11 +20,11 @@ export interface Call {
 /** Records of one call and one partition that go into one batch. */
 export interface Piece {
   readonly call: Call
-  /** Where they stand in the call. */
+  /** The indexes of the records in the call. */
   readonly indexes: readonly number[]
   readonly records: readonly MessageRecord[]
   readonly bytes: number
-  /** Only what is queued can be withdrawn: what a broker was sent may be in the log. */
+  /** Only a queued piece can be withdrawn: one that was sent to a broker may be in the log. */
   state: 'queued' | 'sent' | 'withdrawn'
 }
 
@@ -33,9 +33,9 @@ const CHECK_MS = 100
 export interface CallsOptions {
   readonly env: Env
   readonly onWithdrawn: (piece: Piece) => void
-  /** Some were withdrawn: whoever holds them should let go. */
+  /** Called after pieces were withdrawn, so that the queues drop them. */
   readonly onSwept: () => void
-  /** What goes wrong at the moment, for the message. */
+  /** Says what goes wrong at the moment, for the cause of an error. */
   readonly trouble: () => string
 }
 
@@ -55,24 +55,24 @@ export class Calls {
     this.#timer ??= this.#options.env.timer(CHECK_MS, () => this.#checkDeadlines())
   }
 
-  /** A piece stands in the log from `base` on. */
+  /** The piece is in the log, its records from position `base` on. */
   stored({ call, indexes }: Piece, base: number): void {
     indexes.forEach((index, n) => (call.positions[index] = base + n))
     call.piecesLeft--
     if (call.piecesLeft === 0 && this.#close(call)) call.resolve(call.positions)
   }
 
-  /** A piece is in the log, but nobody can say where. */
+  /** The piece is in the log, but its positions are not known. */
   storedSomewhere({ call }: Piece): void {
     if (this.#close(call)) call.reject(this.#unknown())
   }
 
-  /** Answers all, now: the log has failed or is closed. */
+  /** Rejects all open calls at once, because the log has failed or is closed. */
   rejectAll(): void {
     for (const call of [...this.#open]) this.#expire(call)
   }
 
-  /** Resolves when every call is answered, which their deadlines see to. */
+  /** Resolves when every call is answered: at the latest by its deadline. */
   idle(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
     return new Promise((resolve) => this.#wakeIdle.push(resolve))
@@ -118,13 +118,13 @@ export class Calls {
 
   #notTaken(): RivuletError {
     const cause = new Error(`Kafka: ${this.#options.trouble()}`)
-    const message = 'the log takes no records at the moment; nothing was written'
+    const message = 'the log takes no records at the moment; nothing was written, so retry'
     return new RivuletError('unavailable', message, { retryAfterMs: 1_000, cause })
   }
 
   #unknown(): RivuletError {
     const cause = new Error(`Kafka: ${this.#options.trouble()}`)
-    const message = 'the log has not confirmed the records in time; they may be in it'
+    const message = 'the log has not confirmed the write in time; it may or may not have been made'
     return new RivuletError('outcome_unknown', message, { cause })
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is known of the cluster: its brokers and who leads each partition of the topic. Asked of any broker that
- * answers, in turn, so that a dead or frozen one is passed over; asked again when a request went wrong.
+ * What is known of the cluster: its brokers, and the leader of each partition of the topic. Brokers are asked in turn
+ * until one answers, so that dead and frozen ones are passed over, and again after a request has failed.
  */
 
 import { sleep } from '../../env/sleep.ts'
@@ -18,19 +18,19 @@ export interface ProducerId {
 
 const EARLIEST = -2n
 const LATEST = -1n
-/** Has no meaning without a transaction, but must be within what brokers allow. */
+/** Unused without transactions, but brokers refuse values outside of their limits. */
 const TRANSACTION_TIMEOUT_MS = 60_000
 const PRODUCER_ID_TRIES = 10
-/** What is asked here needs no replica: who takes longer is passed over. */
+/** A broker that takes longer is passed over: nothing that is asked here has to wait for replicas. */
 const ANSWER_WITHIN_MS = 2_000
 const ROUNDS = 2
-/** Many callers see the same trouble at once: one look serves all. */
+/** Callers that see the same failure within this time share one look-up. */
 const FRESH_MS = 50
 
 export class KafkaCluster {
   readonly #settings: KafkaSettings
   readonly #link: KafkaLink
-  /** Whom to ask next, first. */
+  /** In the order in which they are asked next. */
   #brokers: Broker[]
   #topic: TopicState | undefined
   #topicAtMs = Number.NEGATIVE_INFINITY
@@ -42,17 +42,17 @@ export class KafkaCluster {
     this.#brokers = settings.brokers.map(brokerOf)
   }
 
-  /** As last seen. */
+  /** The state that was last seen. */
   get topic(): TopicState | undefined {
     return this.#topic
   }
 
-  /** The brokers, those that answered first: for clients that ask in a fixed order. */
+  /** The brokers' addresses, those that answer first: for clients that ask in a fixed order. */
   get bootstrap(): string[] {
     return this.#brokers.map(({ host, port }) => `${host}:${port}`)
   }
 
-  /** @returns nothing when there is no such topic */
+  /** @returns `undefined` when there is no such topic */
   refresh(): Promise<TopicState | undefined> {
     if (this.#settings.env.monotonicMs() - this.#topicAtMs < FRESH_MS) return Promise.resolve(this.#topic)
     this.#refreshing ??= this.#ask((broker) => this.#look(broker)).finally(
@@ -61,7 +61,7 @@ export class KafkaCluster {
     return this.#refreshing
   }
 
-  /** The ids differ in each call: a new one says nothing of what another may have written. */
+  /** Gets a new producer id. Brokers do not recognise records that were sent under an earlier id. */
   async producerId(): Promise<ProducerId> {
     for (let tries = 1; ; tries++) {
       const response = await this.#ask(async (broker) => {
@@ -69,7 +69,7 @@ export class KafkaCluster {
         return this.#link.request(connection, 'initProducerId', null, TRANSACTION_TIMEOUT_MS, -1n, -1)
       })
       if (response.errorCode === 0) return { id: response.producerId, epoch: response.producerEpoch }
-      // a broker that has just started must first be given ids
+      // A broker that has just started has to get ids itself first.
       const failure = new Error(`no producer id: ${nameOf(response.errorCode)}`)
       if (tries === PRODUCER_ID_TRIES) throw unreachable(this.#settings.brokers, failure)
       await sleep(this.#settings.env, backoffMs(this.#settings.env, tries))
@@ -92,7 +92,7 @@ export class KafkaCluster {
   async #offsets(partitions: readonly number[], timestamp: bigint): Promise<number[]> {
     const found = new Map<number, number>()
     for (let tries = 0; tries < 2; tries++) {
-      // the leaders may have changed since
+      // The leaders may have changed since the first try.
       const topic = tries === 0 ? this.#topic : await this.refresh()
       const missing = partitions.filter((partition) => !found.has(partition))
       const led = groupByLeader(topic, missing)
@@ -148,7 +148,10 @@ export class KafkaCluster {
     const [topic] = topics
     if (topic === undefined || topic.errorCode === CODE.unknownTopic) return undefined
     if (topic.errorCode === CODE.topicDenied) {
-      throw new RivuletError('config_invalid', `Kafka denies access to the topic ${this.#settings.topic}`)
+      throw new RivuletError(
+        'config_invalid',
+        `Kafka denies access to the topic ${this.#settings.topic}; grant the user of this process DESCRIBE, READ and WRITE on it`,
+      )
     }
     if (topic.partitions.length === 0) throw new Error(`metadata: error ${topic.errorCode}`)
     this.#learn(brokers)
@@ -170,19 +173,19 @@ export class KafkaCluster {
     return state
   }
 
-  /** Positions and the places of keys are those of one topic with one number of partitions. */
+  /** Fails the log when the topic was replaced or got partitions: positions and places of keys would be others. */
   #checkSame({ id, partitions }: TopicState): void {
     const before = this.#topic
     if (before === undefined || (before.id === id && before.partitions === partitions)) return
     const message =
-      `the Kafka topic ${this.#settings.topic} was made anew or got other partitions while in use: ` +
-      'move to a topic of its own, with a higher log epoch'
+      `the Kafka topic ${this.#settings.topic} was recreated or its partitions were changed while in use: ` +
+      'move to a new topic, with a higher log epoch'
     const error = new RivuletError('config_invalid', message)
     this.#settings.onFatal(error)
     throw error
   }
 
-  /** Those that were configured may be down while others, of which only the cluster told, are not. */
+  /** Remembers brokers that only the cluster names: they may be up while all configured ones are down. */
   #learn(found: readonly Broker[]): void {
     const known = new Set(this.bootstrap)
     for (const { host, port } of found) {

@@ -1,7 +1,7 @@
 /**
- * Reads the partitions that a consumer has or that a follower chose, ahead of it and within bounds: one long poll
- * to each broker that leads some of them. A failure of any kind only makes the partitions concerned rest and look
- * for their leader.
+ * Reads ahead, within bounds, from the partitions that a consumer was assigned or a follower has chosen. Each broker that
+ * leads some of them gets one long poll. After a failure of any kind, the partitions concerned pause, and their leaders
+ * are looked up anew.
  */
 
 import type { fetchV17 } from '@platformatic/kafka'
@@ -17,7 +17,7 @@ export interface FetcherOptions {
   readonly settings: KafkaSettings
   readonly cluster: KafkaCluster
   readonly onFetched: () => void
-  /** The log goes at least so far. */
+  /** The partition's end is at least `end`. */
   readonly onEnd: (partition: number, end: number) => void
 }
 
@@ -27,7 +27,7 @@ const RESPONSE_BYTES_MAX = 4 * 1_024 * 1_024
 const PARTITION_BYTES_MAX = 1_024 * 1_024
 /** How long a broker waits for a record. A seek or a newly assigned partition waits for it, too. */
 const POLL_MS = 250
-/** While a full partition is left out, which may have room again at any moment. */
+/** Used while a partition with a full buffer is left out of the poll, since it may have room again at any moment. */
 const SHORT_POLL_MS = 20
 const COMMITTED_ONLY = 1
 const NOTICE_FAILURES = 3
@@ -38,7 +38,7 @@ export class KafkaFetcher implements FollowReader {
   readonly #busyNodes = new Set<number>()
   #tracks: Track[] = []
   #turn = 0
-  /** Operators know. */
+  /** The operator has been told of trouble. */
   #isTroubled = false
   #closed = false
 
@@ -59,7 +59,7 @@ export class KafkaFetcher implements FollowReader {
     return this.#tracks.find((track) => track.partition === partition)
   }
 
-  /** From now on these, from these positions on; one that it had before goes on where it is, without a position. */
+  /** Reads exactly these partitions, each from its position; one without a position goes on where it was. */
   assign(positions: ReadonlyMap<number, number | undefined>): void {
     this.#tracks = [...positions].map(([partition, position]) => {
       const track = this.#find(partition)
@@ -80,7 +80,7 @@ export class KafkaFetcher implements FollowReader {
     this.#tracks = this.#tracks.filter((track) => track.partition !== partition)
   }
 
-  /** Partitions take turns. */
+  /** Returns a batch of one partition; the partitions take turns. */
   async read(recordsMax: number): Promise<LogBatch | undefined> {
     for (let tries = 0; tries < this.#tracks.length; tries++) {
       const batch = this.#tracks[this.#turn++ % this.#tracks.length].take(recordsMax)
@@ -91,7 +91,7 @@ export class KafkaFetcher implements FollowReader {
     return undefined
   }
 
-  /** Begins a poll wherever there is none and room for its answer. */
+  /** Begins a poll of every broker that has none, if there is room for the answer. */
   #pump(): void {
     if (this.#closed) return
     const bufferedBytes = this.#tracks.reduce((sum, track) => sum + track.bufferedBytes, 0)
@@ -167,7 +167,7 @@ export class KafkaFetcher implements FollowReader {
     this.#tellWell()
   }
 
-  /** Retention has removed what was asked for, or there was never such a position. */
+  /** Retention has removed the position, or it is beyond the end. */
   async #moveIntoRange(track: Track): Promise<void> {
     const { version, fetchAt, partition } = track
     const [{ start, end }] = await this.#options.cluster.boundsOf([partition])
@@ -186,23 +186,23 @@ export class KafkaFetcher implements FollowReader {
     env.timer(backoffMs(env, failures), () => void this.#wake(tracks))
   }
 
-  /** Once, until all is well again: it goes on trying, whatever it is. */
+  /** Tells the operator once, until reading works again. The fetcher goes on trying in any case. */
   #tellTrouble(reason: unknown): void {
     const { onNotice, topic } = this.#options.settings
-    if (!this.#isTroubled) onNotice(`Kafka: the topic ${topic} is not read: ${describeError(reason)}`)
+    if (!this.#isTroubled) onNotice(`Kafka: the topic ${topic} cannot be read: ${describeError(reason)}`)
     this.#isTroubled = true
   }
 
   #tellWell(): void {
     if (!this.#isTroubled || this.#tracks.some(({ failures }) => failures > 0)) return
     const { onNotice, topic } = this.#options.settings
-    onNotice(`Kafka: the topic ${topic} is read again`)
+    onNotice(`Kafka: the topic ${topic} can be read again`)
     this.#isTroubled = false
   }
 
   async #wake(tracks: readonly Track[]): Promise<void> {
     if (this.#closed) return
-    // a failure shows in the next poll
+    // A failure shows again in the next poll.
     await this.#options.cluster.refresh().catch(() => undefined)
     for (const track of tracks) track.resting = false
     this.#pump()

@@ -1,15 +1,15 @@
 /**
- * The log on Kafka: a topic that `rivulet migrate` has made.
+ * The log on Kafka, in a topic that `rivulet migrate` has created.
  *
- * A position is an offset; a key is in the partition where Java's clients would put it. An acknowledged record
- * is on all in-sync replicas, at least two where there are three: one broker may go at any time. Kafka does not
- * sync before it acknowledges: power that fails for all replicas at once may take the newest records.
+ * A position is an offset. A key is in the partition in which Java's clients would put it. An acknowledged record is on
+ * all in-sync replicas, and on at least two where there are three, so that one broker may fail at any time. Kafka does not
+ * sync before it acknowledges: a power failure of all replicas at once may lose the newest records.
  *
- * While brokers do not answer, `append` rejects at its deadline, with `unavailable` when nothing was sent and
- * `outcome_unknown` otherwise; consumers and followers wait. All go on by themselves.
+ * While brokers do not answer, `append` rejects at its deadline: with `unavailable` when nothing was sent, otherwise with
+ * `outcome_unknown`. Consumers and followers wait. All of them recover by themselves.
  *
- * Within a process, records of one key are in the order of the calls, and no record is there twice. A call with
- * up to a mebibyte for a partition is in one piece there; a larger one may be parted by what another process writes.
+ * Within a process, records of one key are in the order of the calls, and no record is there twice. The records of a call
+ * for one partition stay together up to a mebibyte; between more of them, another process may write.
  */
 
 import { within } from '../../env/deadlines.ts'
@@ -29,24 +29,24 @@ import { checkTopic, noTopic } from './topics.ts'
 export { kafkaTopicId, migrateKafka } from './topics.ts'
 
 export interface KafkaLogOptions extends KafkaAddress, Pick<KafkaSettings, 'env'> {
-  /** To be raised when the topic is another one than before. */
+  /** Must be raised when the topic is another one than before. */
   readonly epoch: number
-  /** As the topic was made; another number is refused. */
+  /** If given, opening is refused when the topic has another number of partitions. */
   readonly partitions?: number
-  /** Above it, `append` rejects with `overloaded`. */
+  /** While more bytes wait for Kafka, `append` rejects with `overloaded`. */
   readonly queuedBytesMax?: number
   readonly appendDeadlineMs?: number
-  /** Acknowledged records may be gone: nothing can be promised any more, so the process should end. */
+  /** Called when acknowledged records may be gone, or the topic is another one. The process should end. */
   readonly onFatal?: (error: RivuletError) => void
   readonly onNotice?: (text: string) => void
 }
 
 export interface KafkaLog extends Log {
-  /** How many records a group is behind, by partition. Brokers are asked each time. */
+  /** How many records a group is behind, by partition. Asks the brokers each time. */
   lag(group: string): Promise<readonly number[]>
 }
 
-/** Deployments may share a cluster: members of one group with different topics would starve each other. */
+/** Contains the topic, because deployments may share a cluster: members of one group must read the same topic. */
 const groupIdOf = (topic: string, group: string): string => `${topic}.${group}`
 
 const DEFAULTS = { queuedBytesMax: 64 * 1024 * 1024, appendDeadlineMs: 10_000 }
@@ -95,7 +95,7 @@ interface Parts {
   readonly settings: KafkaSettings
   readonly cluster: KafkaCluster
   readonly producer: KafkaProducer
-  /** By partition: the log goes at least so far. */
+  /** By partition: the lowest position at which its end can be. */
   readonly ends: number[]
 }
 
@@ -189,7 +189,7 @@ class LogOnKafka implements KafkaLog {
     const [{ end }] = await cluster.boundsOf([partition])
     this.#onEnd(partition, end)
     if (position > end) {
-      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+      throw new RivuletError('invalid_request', `position ${position} is above the end of the log`)
     }
   }
 
@@ -203,8 +203,8 @@ class LogOnKafka implements KafkaLog {
   }
 
   /**
-   * Kafka removes records by age alone (`retention.ms` of the topic), whatever was read or released: a consumer
-   * that is behind for longer than that misses records. Nothing to do here.
+   * Only checks its arguments: Kafka removes records by age alone (`retention.ms` of the topic), whatever was read or
+   * released. A consumer that is further behind than that misses records.
    */
   async release(positions: readonly number[]): Promise<void> {
     if (positions.length !== this.partitions) {

@@ -1,21 +1,21 @@
 /**
- * One partition's way into the log: a queue of pieces, and the one batch that is on its way.
+ * The way of one partition's records into the log: a queue of pieces, and the one batch that has been sent and not yet
+ * confirmed.
  *
- * A batch has its sequence number from the moment it is first sent, and is sent again *identically*, under the
- * same producer id, until a broker confirms it: only then can the broker tell a repetition from something new,
- * and answers it with the position of the first copy. A batch is therefore never given up, never changed, and
- * nothing else goes to its partition meanwhile; its callers may long have been told `outcome_unknown`.
- * Giving it up for a new producer would be quicker, and wrong: a copy that still lies in some buffer could enter
- * the log after newer records of the same key, or twice.
+ * A batch gets its sequence number when it is first sent. Until a broker confirms it, it is sent again *identically*, under
+ * the same producer id: only then can the broker recognise a repetition, and answer it with the position of the first
+ * copy. So a batch is never given up and never changed, and nothing else goes to its partition meanwhile, even if its
+ * callers were answered with `outcome_unknown` long ago. Giving it up and starting a new producer would be quicker, and
+ * wrong: a copy that is still in some buffer could enter the log after newer records of the same key, or a second time.
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
 import { LIMITS } from '../../../core/limits.ts'
 import type { Piece } from './calls.ts'
 
-/** Of a record beyond its value, at most: key, lengths, offset, timestamp. */
+/** The most bytes that a record takes beyond its value: key, lengths, offset, timestamp. */
 export const RECORD_OVERHEAD_BYTES = 64
-/** One record always fits. The topic's `max.message.bytes` is above it. */
+/** Room for the largest record. The topic's `max.message.bytes` is higher. */
 export const BATCH_BYTES_MAX = LIMITS.logRecordBytesMax + 1_024
 
 export interface Batch {
@@ -25,19 +25,19 @@ export interface Batch {
   readonly sentMs: number
 }
 
-/** Sequence numbers are 31 bits and begin again. */
+/** Sequence numbers have 31 bits, and start again from 0. */
 const SEQUENCES = 2 ** 31
 
 export class Lane {
   readonly partition: number
-  /** Of the next record that was never sent. */
+  /** Sequence number of the first record of `batch`, or of the next batch. */
   sequence = 0
-  /** Behind the last record that was confirmed. */
+  /** The position after the last confirmed record. */
   end = 0
   batch: Batch | undefined
-  /** A request with its batch is under way. */
+  /** A request with the batch is under way. */
   busy = false
-  /** Waits after a failure. */
+  /** Pauses after a failure. */
   resting = false
   failures = 0
   #queue: Piece[] = []
@@ -59,7 +59,7 @@ export class Lane {
     this.#queue.push(piece)
   }
 
-  /** The batch to send: the one in doubt, or a new one of what is queued; nothing if all of that was withdrawn. */
+  /** Returns the batch to send: the unconfirmed one, or a new one of queued pieces. `undefined` if there are none. */
   take(nowMs: number): Batch | undefined {
     if (this.batch !== undefined) return this.batch
     const pieces: Piece[] = []
@@ -79,7 +79,7 @@ export class Lane {
     return this.batch
   }
 
-  /** The batch is in the log, from `base` on if that is known. */
+  /** The batch is in the log, from `base` on; -1 when its positions are not known. */
   confirm(base: number): Batch | undefined {
     const { batch } = this
     if (batch === undefined) return undefined
@@ -90,7 +90,7 @@ export class Lane {
     return batch
   }
 
-  /** Lets go of what was withdrawn, which in an outage is all that comes. */
+  /** Drops withdrawn pieces; in a long outage, those are all that were queued. */
   sweep(): void {
     this.#queue = this.#queue.slice(this.#taken).filter(({ state }) => state === 'queued')
     this.#taken = 0

@@ -1,14 +1,14 @@
-/** Who leads which partition, as a broker has told. */
+/** Which broker leads which partition, as a broker has reported it. */
 
 import type { Broker } from '@platformatic/kafka'
 
 export interface TopicState {
   readonly id: string
   readonly partitions: number
-  /** Copies of each partition. */
+  /** Replicas of each partition; the lowest number, where they differ. */
   readonly replicas: number
   readonly brokers: number
-  /** By partition; none while there is no leader. */
+  /** By partition; `undefined` while a partition has no leader. */
   readonly leaders: readonly (Leader | undefined)[]
 }
 
@@ -16,7 +16,7 @@ export interface Leader extends Broker {
   readonly node: number
 }
 
-/** Those without a leader are left out. */
+/** Groups partitions by leader, without those that have none. */
 export function groupByLeader(
   topic: TopicState | undefined,
   partitions: readonly number[],

@@ -1,7 +1,7 @@
 /**
- * Connections to brokers and single requests on them, with nothing in between: no retries, no cached metadata.
- * Every request ends within a known time, and a connection on which one failed is never used again (the client
- * does not skip an answer that comes too late).
+ * Connections to brokers, and single requests on them: no retries, no cached metadata. Every request ends within a known
+ * time. A connection on which a request failed is not used again, because the client would take the late answer for that
+ * of the next request.
  */
 
 import { within } from '../../env/deadlines.ts'
@@ -40,7 +40,7 @@ interface Api<A extends unknown[], R> {
   readonly version: number
 }
 
-/** Newest first. */
+/** The versions of each request that we can send, newest first. */
 const REQUESTS = {
   metadata: [metadataV12.api, metadataV11.api, metadataV10.api],
   listOffsets: [listOffsetsV9.api, listOffsetsV8.api, listOffsetsV7.api, listOffsetsV6.api],
@@ -58,7 +58,7 @@ export class KafkaLink {
   readonly #settings: KafkaSettings
   readonly #requestTimeoutMs: number
   readonly #pool: ConnectionPool
-  /** What each broker speaks; asked once per connection, as brokers are upgraded one by one. */
+  /** The versions that a broker knows, asked once for each connection, since brokers are upgraded one by one. */
   readonly #versions = new WeakMap<Connection, ReadonlyMap<number, number>>()
 
   constructor(settings: KafkaSettings, requestTimeoutMs = REQUEST_TIMEOUT_MS) {
@@ -69,7 +69,7 @@ export class KafkaLink {
       requestTimeout: requestTimeoutMs,
       ...settings.security,
     })
-    // an error event that nobody listens to would end the process; callers learn of it by their request
+    // An error event without a listener would end the process. Callers learn of the error by their request.
     this.#pool.on('connecting', ({ connection }) => void connection.on('error', () => undefined))
   }
 
@@ -88,7 +88,7 @@ export class KafkaLink {
     return connection
   }
 
-  /** An answer that holds error codes is an answer: the caller looks at them. */
+  /** Sends a request. An answer with error codes is returned, and the caller looks at them. */
   async request<N extends Name>(
     connection: Connection,
     name: N,
@@ -98,7 +98,10 @@ export class KafkaLink {
     const versions = REQUESTS[name] as unknown as readonly Api<ArgsOf<N>, unknown>[]
     const api = versions.find(({ key, version }) => version <= (newest?.get(key) ?? 0))
     if (api === undefined) {
-      throw new RivuletError('config_invalid', `Kafka is too old (no usable ${name}): use 3.1 or newer`)
+      throw new RivuletError(
+        'config_invalid',
+        `Kafka is too old (it lacks a usable version of ${name}); use Kafka 3.1 or newer`,
+      )
     }
     try {
       return await this.#call(connection, (callback) => api(connection, ...args, callback))
@@ -126,7 +129,7 @@ export class KafkaLink {
     return within(this.#settings.env, timeoutMs, task, () => new Error('no answer in time'))
   }
 
-  /** What is under way fails. */
+  /** Closes all connections; requests under way fail. */
   close(): void {
     for (const [, connection] of this.#pool) connection.socket?.destroy()
     this.#pool.close().catch(() => undefined)

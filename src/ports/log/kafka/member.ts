@@ -1,9 +1,9 @@
 /**
- * One membership in a consumer group: joining, heartbeats and committed positions, by the client's consumer in
- * the classic protocol. Its streams are not used: they cannot seek, and one that failed does not come back.
+ * One membership in a consumer group: joining, heartbeats and committed positions, through the client's consumer and the
+ * classic protocol. The client's streams are not used, because they cannot seek and do not recover from a failure.
  *
- * A membership ends at the first trouble that does not pass at once (the client would ask a dead coordinator
- * for ever) and is followed by another under the same member id, which costs no rebalance if it comes in time.
+ * A membership ends at the first failure that does not pass at once, because the client would go on asking a dead
+ * coordinator. The next membership uses the same member id: if it comes in time, there is no rebalance.
  */
 
 import { within } from '../../env/deadlines.ts'
@@ -14,10 +14,10 @@ export interface MemberOptions {
   readonly settings: KafkaSettings
   readonly bootstrap: readonly string[]
   readonly group: string
-  /** Of the membership before, if there was one. */
+  /** The member id of the membership before, if there was one. */
   readonly memberId: string | null
   readonly onAssigned: (partitions: readonly number[]) => void
-  /** The group shares its partitions anew: nothing is ours until it has. */
+  /** A rebalance has begun: this member has no partitions until `onAssigned`. */
   readonly onRevoked: () => void
   readonly onLost: (error: unknown) => void
 }
@@ -25,7 +25,7 @@ export interface MemberOptions {
 const SESSION_MS = 6_000
 const REBALANCE_MS = 10_000
 const HEARTBEAT_MS = 1_000
-/** Joining takes as long as the slowest member, and then some. */
+/** Joining takes as long as the slowest member takes, and a little more. */
 const JOIN_MS = REBALANCE_MS + SESSION_MS
 const LEAVE_MS = 3_000
 
@@ -93,7 +93,7 @@ export class GroupMember {
     this.#aliveUntilMs = this.#options.settings.env.monotonicMs() + forMs
   }
 
-  /** Without heartbeats the brokers give its partitions to others, so it must not go on either. */
+  /** Ends the membership when heartbeats stop: the brokers then give its partitions to other members. */
   #watchOver(): void {
     const { env } = this.#options.settings
     this.#watch = env.timer(HEARTBEAT_MS, () => {
@@ -108,7 +108,7 @@ export class GroupMember {
     this.#options.onLost(error)
   }
 
-  /** The committed positions, of those partitions that have one. */
+  /** Returns the committed positions of those partitions that have one. */
   async committed(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
     const { topic } = this.#options.settings
     const offsets = await this.#consumer.listCommittedOffsets({
@@ -134,7 +134,7 @@ export class GroupMember {
     await this.#consumer.commit({ offsets })
   }
 
-  /** Tells the group, so that others need not wait for the session to end. */
+  /** Leaves the group, so that other members need not wait for the session to end. */
   async leave(): Promise<void> {
     if (this.#ended) return
     const { env } = this.#options.settings
@@ -148,11 +148,11 @@ export class GroupMember {
     this.#end()
   }
 
-  /** Stops without a word to the group. */
+  /** Stops without leaving the group. */
   #end(): void {
     this.#ended = true
     this.#watch?.cancel()
-    // without a member id the client leaves nothing, but its heartbeats stop
+    // Without a member id the client does not leave the group, but its heartbeats stop.
     this.#consumer.memberId = null
     quiet(this.#consumer.leaveGroup(true))
     for (const [, connection] of this.#consumer.connections) connection.socket?.destroy()
@@ -160,5 +160,5 @@ export class GroupMember {
   }
 }
 
-/** Of what is over it does not matter how it ends. */
+/** Ignores the outcome of tasks of a membership that is over. */
 const quiet = (task: void | Promise<void>): void => void Promise.resolve(task).catch(() => undefined)

@@ -1,12 +1,12 @@
 /**
- * Where a key is in Kafka: what Java's LongSerializer and default partitioner give, so that other programs
- * find and write the same partitions.
+ * The partition of a key, as Java's LongSerializer and Kafka's default partitioner compute it, so that other programs find
+ * and write the same partitions.
  */
 
 const SEED = 0x9747b28c
 const MIX = 0x5bd1e995
 
-/** The hash of Kafka's own clients: 32 bits, signed. */
+/** The hash that Kafka's own clients use: 32 bits, signed. */
 export function murmur2(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let hash = SEED ^ bytes.length
@@ -23,7 +23,7 @@ export function murmur2(bytes: Uint8Array): number {
   return hash ^ (hash >>> 15)
 }
 
-/** The key as it stands in a record: eight bytes, the highest first. */
+/** The bytes of a key in a record: eight, the highest first. */
 export function encodeKey(key: number): Buffer {
   const bytes = Buffer.allocUnsafe(8)
   bytes.writeUInt32BE(Math.floor(key / 2 ** 32), 0)

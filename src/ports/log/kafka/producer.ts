@@ -1,6 +1,6 @@
 /**
- * The append side: group commit. `append` copies its records into the queues of their partitions at once; the
- * sender takes what came meanwhile as the next batch of each.
+ * The append side: group commit. `append` copies its records into the queues of their partitions at once; the sender
+ * takes everything queued for a partition as its next batch.
  */
 
 import type { MessageRecord } from '@platformatic/kafka'
@@ -74,16 +74,16 @@ export class KafkaProducer {
     if (this.#refusal !== undefined) throw this.#refusal
     checkAppend(records)
     if (this.#queuedBytes > this.#options.queuedBytesMax) {
-      throw new RivuletError('overloaded', 'Kafka does not take records fast enough: try again later', {
+      throw new RivuletError('overloaded', 'too many bytes wait to be written to the log; retry later', {
         retryAfterMs: 1_000,
       })
     }
   }
 
-  /** By partition; what fits one batch is never parted, as another process could write between. */
+  /** Splits a call by partition. Records that fit one batch stay together: another process could write between two. */
   #part(records: readonly LogRecord[]): Part[] {
     const { topic, env } = this.#options.settings
-    // fixed here, so that a repetition is identical; the broker stamps its own time (message.timestamp.type)
+    // Fixed here, so that a repetition is identical. The broker stores its own time (message.timestamp.type).
     const timestamp = BigInt(Math.max(0, Math.floor(env.wallMs())))
     const parts: Part[] = []
     const open = new Map<number, Part>()
@@ -124,7 +124,7 @@ export class KafkaProducer {
     this.#calls.rejectAll()
   }
 
-  /** Takes no more; resolves when what was taken is answered, one way or the other. */
+  /** Refuses later calls; resolves when the earlier ones are answered, one way or the other. */
   async close(): Promise<void> {
     this.#refusal ??= logClosed()
     await this.#calls.idle()
@@ -132,7 +132,7 @@ export class KafkaProducer {
   }
 }
 
-/** Small records take more memory than their bytes. */
+/** The memory that a piece takes beyond its bytes. */
 const PIECE_OVERHEAD_BYTES = 512
 const heldBytes = ({ bytes }: Piece): number => bytes + PIECE_OVERHEAD_BYTES
 

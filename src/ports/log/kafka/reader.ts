@@ -1,6 +1,6 @@
 /**
- * A consumer's place in the topic: which partitions the group has given to it, where it is in each, and what it
- * has committed. Positions to read from, by precedence: a seek; where it was, if it keeps the partition; the
+ * A consumer's state: which partitions the group has assigned to it, where it reads in each, and what it has committed. It
+ * starts to read a partition from, by precedence: the position of a seek; where it was, if it keeps the partition; the
  * group's committed position; the oldest record.
  */
 
@@ -16,7 +16,7 @@ export interface ReaderOptions {
   readonly settings: KafkaSettings
   readonly cluster: KafkaCluster
   readonly group: string
-  /** There may be more to read. */
+  /** Called when there may be more to read. */
   readonly onProgress: () => void
   readonly onEnd: (partition: number, end: number) => void
   readonly onAssigned: OnAssigned | undefined
@@ -30,11 +30,11 @@ const NOTICE_FAILURES = 3
 export class KafkaReader implements LogReader {
   readonly #options: ReaderOptions
   readonly #fetcher: KafkaFetcher
-  /** For partitions that are not ours yet. */
+  /** Seeks in partitions that are not assigned yet. */
   readonly #seeks = new Map<number, number>()
   readonly #commits = new Map<number, number>()
   #member: GroupMember
-  /** Changes with every assignment and its end. */
+  /** Changes with every assignment, and when one ends. */
   #version = 0
   #assigned = false
   #failures = 0
@@ -84,7 +84,7 @@ export class KafkaReader implements LogReader {
     for (const partition of partitions) this.#seeks.delete(partition)
     this.#assigned = true
     if (this.#failures >= NOTICE_FAILURES)
-      this.#options.settings.onNotice(`Kafka: the group ${this.#options.group} is read again`)
+      this.#options.settings.onNotice(`Kafka: the consumer group ${this.#options.group} has partitions again`)
     this.#failures = 0
     this.#options.onAssigned?.(partitions)
     this.#options.onProgress()
@@ -93,7 +93,7 @@ export class KafkaReader implements LogReader {
   #onRevoked(): void {
     this.#version++
     this.#assigned = false
-    // in time for whoever gets them: this goes out before the client joins again
+    // This goes out before the client joins again, so that the next owner of a partition finds the positions.
     void this.#commitNow()
   }
 
@@ -104,9 +104,9 @@ export class KafkaReader implements LogReader {
     if (this.#closed) return
     this.#failures++
     if (this.#failures === NOTICE_FAILURES)
-      settings.onNotice(`Kafka: the group ${group} is not read: ${describeError(error)}`)
+      settings.onNotice(`Kafka: this process is out of the consumer group ${group}: ${describeError(error)}`)
     settings.env.timer(backoffMs(settings.env, this.#failures), () => {
-      // so that it asks first a broker that answers
+      // Finds a broker that answers, which the next membership then asks first.
       const looked = cluster.refresh().catch(() => undefined)
       void looked.then(() => {
         if (!this.#closed) this.#member = this.#join(member.memberId)
@@ -122,7 +122,7 @@ export class KafkaReader implements LogReader {
     return !this.#assigned || this.#fetcher.caughtUp
   }
 
-  /** Also while the group shares anew: dropped then, a batch would be missing if the partition is kept. */
+  /** Stays true during a rebalance: a batch that was dropped then would be missing if the partition is kept. */
   has(partition: number): boolean {
     return this.#fetcher.has(partition)
   }
@@ -132,7 +132,7 @@ export class KafkaReader implements LogReader {
     else this.#seeks.set(partition, position)
   }
 
-  /** Cheap: remembered, and sent with others soon. */
+  /** Remembers the position; it is sent with others soon. */
   commit(partition: number, position: number): void {
     this.#commits.set(partition, position)
     this.#commitLater(COMMIT_DELAY_MS)
@@ -146,7 +146,7 @@ export class KafkaReader implements LogReader {
   async #commitNow(): Promise<void> {
     this.#commitTimer?.cancel()
     this.#commitTimer = undefined
-    // what another has by now is for that one to commit
+    // Positions of partitions that another consumer has by now are not committed.
     const positions = new Map([...this.#commits].filter(([partition]) => this.#fetcher.has(partition)))
     this.#commits.clear()
     if (positions.size === 0) return

@@ -1,10 +1,10 @@
 /**
- * Sends the batches of the lanes: to each broker one request at a time, with a batch for every partition that
- * it leads and that has one.
+ * Sends the batches of the lanes. Each broker gets one request at a time, with a batch for every partition that it leads
+ * and that has one.
  *
- * It speaks the idempotent producer's protocol itself, on the client's requests. The client's own producer
- * counts a sequence wrongly when only some partitions of a request succeed, and cannot ask another broker or
- * drop a connection without changing the producer id, on which everything here rests (`kafka-lane.ts`).
+ * It implements the protocol of the idempotent producer itself, on the client's requests. The client's own producer
+ * counts sequence numbers wrongly when only some partitions of a request succeed. And it cannot ask another broker or drop
+ * a connection without changing the producer id, on which lane.ts depends.
  */
 
 import { NumericMap, type Connection } from '@platformatic/kafka'
@@ -21,17 +21,17 @@ export interface SenderOptions {
   readonly cluster: KafkaCluster
   readonly producerId: ProducerId
   readonly lanes: readonly Lane[]
-  /** The piece is in the log, from `base` on if that is known. */
+  /** The piece is in the log, from `base` on; `undefined` when its positions are not known. */
   readonly onConfirmed: (piece: Piece, base: number | undefined) => void
   readonly onStored: (partition: number, end: number) => void
-  /** The cluster has lost what was acknowledged, or may have: no more can be promised. */
+  /** The cluster has lost acknowledged records, or may have: the log cannot keep its promises any more. */
   readonly onLost: (error: RivuletError) => void
 }
 
 const REQUEST_BYTES_MAX = 8 * 1_024 * 1_024
-/** Brokers forget a producer that was silent for a day (`producer.id.expiration.ms`), and with it what was sent. */
+/** Below a day, after which brokers forget a silent producer (`producer.id.expiration.ms`) and what it has sent. */
 const IN_DOUBT_MS_MAX = 12 * 3_600_000
-/** Leaders change now and then; only what does not pass is worth a notice. */
+/** Leaders change now and then, so the operator is told only of failures that do not pass at once. */
 const NOTICE_FAILURES = 3
 const ALL_REPLICAS = -1
 
@@ -61,7 +61,7 @@ export class KafkaSender {
     return this.#trouble ?? 'no answer yet'
   }
 
-  /** After a turn: the writers answered by the last batch append again in it, and so share the next. */
+  /** Sends after a turn, in which callers that the last batch answered append again, and so share the next batch. */
   schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -99,7 +99,7 @@ export class KafkaSender {
     let taken: readonly Lane[] = []
     try {
       const connection = await this.#link.connect(leader)
-      // from here on, what was taken may be in the log, whatever the answer
+      // From here on, these batches may be in the log, whatever the answer.
       taken = this.#take(this.#lanesOf(leader))
       if (taken.length > 0) await this.#send(connection, taken)
     } catch (error) {
@@ -111,7 +111,7 @@ export class KafkaSender {
     }
   }
 
-  /** Lanes take turns at being first, as a request may not hold them all. */
+  /** The ready lanes of a broker. They take turns at being first, since one request may not have room for all. */
   #lanesOf({ node }: Leader): Lane[] {
     const { lanes } = this.#options
     const first = this.#turn++ % lanes.length
@@ -126,7 +126,7 @@ export class KafkaSender {
     return lanes.filter((lane) => {
       const batch = bytes < REQUEST_BYTES_MAX ? lane.take(nowMs) : undefined
       if (batch !== undefined && nowMs - batch.sentMs > IN_DOUBT_MS_MAX) {
-        this.#lost(lane, 'a batch is in doubt for so long that a repetition might be stored twice')
+        this.#lost(lane, 'a batch was not confirmed for so long that repeating it could store it twice')
       }
       bytes += batch?.bytes ?? 0
       lane.busy = batch !== undefined
@@ -158,20 +158,21 @@ export class KafkaSender {
   #settle(lane: Lane, code: number | undefined, base: number): void {
     if (code === 0 || code === CODE.duplicateSequence) return this.#confirm(lane, code === 0 ? base : -1)
     if (code !== undefined && LOST_CODES.includes(code)) {
-      return this.#lost(lane, `it knows nothing of the records before (error ${code})`)
+      return this.#lost(lane, `it does not know the records before (error ${code})`)
     }
-    // all else may pass, be it that an operator mends it
+    // Any other error may pass, perhaps because an operator mends something.
     this.#rest([lane], new Error(nameOf(code)))
   }
 
   #confirm(lane: Lane, base: number): void {
-    if (base >= 0 && base < lane.end) return this.#lost(lane, 'its positions begin anew')
+    if (base >= 0 && base < lane.end)
+      return this.#lost(lane, 'its positions have started again from a lower one')
     const batch = lane.confirm(base)
     if (batch === undefined) return
     if (this.#noticed) this.#options.settings.onNotice('Kafka takes records again')
     this.#trouble = undefined
     this.#noticed = false
-    // before the callers, who may look at the log's bounds at once
+    // Told before the callers are answered, since they may ask for the log's bounds at once.
     if (base >= 0) this.#options.onStored(lane.partition, base + batch.records.length)
     let at = base
     for (const piece of batch.pieces) {
@@ -189,7 +190,7 @@ export class KafkaSender {
     this.#options.onLost(new RivuletError('data_corrupt', message))
   }
 
-  /** They are tried again in a while, with a fresh look at who leads them. */
+  /** Pauses these lanes; before they are tried again, their leaders are looked up anew. */
   #rest(lanes: readonly Lane[], error: unknown): void {
     if (this.#stopped || lanes.length === 0) return
     const { settings } = this.#options
@@ -208,7 +209,7 @@ export class KafkaSender {
 
   async #wake(lanes: readonly Lane[]): Promise<void> {
     if (this.#stopped) return
-    // a failure shows in the next request
+    // A failure shows again in the next request.
     await this.#options.cluster.refresh().catch(() => undefined)
     for (const lane of lanes) lane.resting = false
     this.schedule()

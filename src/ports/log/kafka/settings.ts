@@ -1,4 +1,4 @@
-/** What the parts of the Kafka log are configured with, and what its errors mean. */
+/** Settings that all parts of the Kafka log share, and the translation of Kafka's errors. */
 
 import {
   kGetConnection,
@@ -13,7 +13,7 @@ import type { Env } from '../../env/env.ts'
 
 /** How the brokers are reached. */
 export interface KafkaAddress {
-  /** `host:port`; some of the cluster's brokers are enough. */
+  /** `host:port` of some of the cluster's brokers; the others are found. */
   readonly brokers: readonly string[]
   readonly topic: string
   readonly clientId?: string
@@ -23,9 +23,9 @@ export interface KafkaAddress {
 
 export interface KafkaSettings extends Required<KafkaAddress> {
   readonly env: Env
-  /** The log is unusable: the process should end. */
+  /** Called when the log has become unusable. The process should end. */
   readonly onFatal: (error: RivuletError) => void
-  /** What an operator should know: trouble, and its end. */
+  /** Receives sentences for the operator: about trouble, and its end. */
   readonly onNotice: (text: string) => void
 }
 
@@ -40,12 +40,12 @@ export const settingsOf = (
 })
 
 export const CONNECT_TIMEOUT_MS = 3_000
-/** How long a broker waits for its replicas; below the request's own time-out, so that its answer still comes. */
+/** How long a broker waits for its replicas. Below the time-out of a request, so that its answer still arrives. */
 export const PRODUCE_TIMEOUT_MS = 3_000
 export const REQUEST_TIMEOUT_MS = 5_000
 assert(PRODUCE_TIMEOUT_MS < REQUEST_TIMEOUT_MS, 'a broker that waits for its replicas answers in time')
 
-/** Codes of the protocol that this adapter acts upon. */
+/** Error codes of the protocol that this adapter handles. */
 export const CODE = {
   offsetOutOfRange: 1,
   unknownTopic: 3,
@@ -59,7 +59,7 @@ export const CODE = {
   unknownProducerId: 59,
 } as const
 
-/** The first error code of the protocol in an error of the client, which may be a tree of them. */
+/** The protocol's error code in an error of the client, which may be a tree of errors. */
 export const codeOf = (error: unknown): number | undefined => leafOf(error)?.apiCode
 
 export const nameOf = (code: number | undefined): string =>
@@ -76,18 +76,18 @@ interface ClientError {
 function leafOf(error: unknown, depth = 0): ClientError | undefined {
   if (!(error instanceof Error) || depth > 8) return undefined
   const { errors, cause } = error as ClientError
-  // the last of several tries says most about how things are now
+  // The last of several tries says most about the present state.
   return leafOf(errors?.at(-1), depth + 1) ?? leafOf(cause, depth + 1) ?? (error as ClientError)
 }
 
 export function describeError(error: unknown): string {
   const leaf = leafOf(error)
   if (leaf === undefined) return String(error)
-  // the system's aggregate of refused connections has no text of its own
+  // The system's aggregate error of refused connections has no message.
   return leaf.apiId ?? (leaf.message || String((leaf as { code?: string }).code))
 }
 
-/** An operator must mend it. */
+/** For what an operator has to mend. */
 export const wrongKafka = (message: string): RivuletError =>
   new RivuletError('config_invalid', `Kafka (RIVULET_KAFKA): ${message}`)
 
@@ -100,8 +100,8 @@ export const unreachable = (brokers: readonly string[], cause: unknown): Rivulet
   )
 
 /**
- * The client looks up a broker by what it learnt at another time; one that is gone since would end the process
- * with a TypeError out of a callback.
+ * Works around the client, which may look for a broker that has left the cluster since it last looked: the TypeError,
+ * thrown in a callback, would end the process.
  */
 export function guarded<C extends Pick<Base, typeof kGetConnection>>(client: C): C {
   const get = client[kGetConnection].bind(client)
@@ -112,7 +112,7 @@ export function guarded<C extends Pick<Base, typeof kGetConnection>>(client: C):
   return client
 }
 
-/** Grows with each failure up to a second, and is jittered so that clients do not come back all at once. */
+/** Grows with each failure, up to a second. Jittered, so that clients do not all come back at once. */
 export const backoffMs = (env: Env, failures: number): number =>
   Math.min(1_000, 50 * 2 ** Math.min(failures, 10)) * (0.5 + env.random() / 2)
 
@@ -120,7 +120,7 @@ export function brokerOf(address: string): Broker {
   const at = address.lastIndexOf(':')
   const port = Number(address.slice(at + 1))
   if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw wrongKafka(`"${address}" is not host:port`)
+    throw wrongKafka(`"${address}" is not of the form host:port`)
   }
   return { host: address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port }
 }

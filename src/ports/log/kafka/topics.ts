@@ -1,6 +1,6 @@
 /**
- * The topic: made by `rivulet migrate`, checked at every start. Nothing here ever changes a topic that exists:
- * its partitions decide where a key is, and its settings whether an acknowledged record can be lost.
+ * The topic: created by `rivulet migrate`, checked at every start. Nothing here changes a topic that exists: its number
+ * of partitions decides where a key is, and its settings decide whether an acknowledged record can be lost.
  */
 
 import { sleep } from '../../env/sleep.ts'
@@ -18,7 +18,7 @@ export interface MigrateKafkaOptions extends KafkaAddress {
   readonly onNotice?: (text: string) => void
   readonly partitions: number
   readonly replicationFactor: number
-  /** How long a record is kept at least; the log's retention. */
+  /** How long a record is kept at least. Default: seven days. */
   readonly retentionMs?: number
 }
 
@@ -29,7 +29,7 @@ const POLL_MS = 100
 
 assert(BATCH_BYTES_MAX + 1_024 <= MESSAGE_BYTES_MAX, 'a batch must fit a message of the topic')
 
-/** Makes the topic if it is missing. Any number of these may run at once. */
+/** Creates the topic if it is missing. Several migrations may run at once. */
 export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> {
   const settings = settingsOf(options)
   const cluster = new KafkaCluster(settings)
@@ -38,13 +38,14 @@ export async function migrateKafka(options: MigrateKafkaOptions): Promise<void> 
     if (isMissing) await createTopic(settings, cluster, options)
     const topic = await awaitTopic(settings, cluster)
     await checkTopic(settings, topic, cluster.bootstrap, options.partitions)
-    if (isMissing) settings.onNotice(`topic ${settings.topic}: made with ${topic.partitions} partitions`)
+    if (isMissing)
+      settings.onNotice(`created the topic ${settings.topic} with ${topic.partitions} partitions`)
   } finally {
     cluster.close()
   }
 }
 
-/** Names one topic of one cluster: made anew, it has another one. */
+/** Returns the topic's id, which no other topic has, not even a later one of the same name. */
 export async function kafkaTopicId(options: KafkaAddress & Pick<KafkaSettings, 'env'>): Promise<string> {
   const settings = settingsOf(options)
   const cluster = new KafkaCluster(settings)
@@ -71,7 +72,7 @@ async function createTopic(
     'max.message.bytes': String(MESSAGE_BYTES_MAX),
     'min.insync.replicas': replicationFactor >= 3 ? '2' : '1',
     'unclean.leader.election.enable': 'false',
-    // retention by the brokers' clocks: a wrong one of ours would keep records too long, or have them refused
+    // Retention goes by the brokers' clocks: with a wrong clock here, records would be kept too long, or refused.
     'message.timestamp.type': 'LogAppendTime',
   }
   await withAdmin(settings, bootstrap, async (admin) => {
@@ -100,7 +101,8 @@ async function awaitTopic({ env, topic }: KafkaSettings, cluster: KafkaCluster):
   for (;;) {
     const state = await cluster.refresh()
     if (state?.leaders.every((leader) => leader !== undefined)) return state
-    if (env.monotonicMs() > deadlineMs) throw wrongKafka(`the topic ${topic} has partitions without a leader`)
+    if (env.monotonicMs() > deadlineMs)
+      throw wrongKafka(`the topic ${topic} has partitions without a leader; check the brokers`)
     await sleep(env, POLL_MS)
   }
 }
@@ -115,16 +117,22 @@ export async function checkTopic(
   const { topic: name, onNotice } = settings
   if (partitions !== undefined && topic.partitions !== partitions) {
     throw wrongKafka(
-      `the topic ${name} has ${topic.partitions} partitions, not ${partitions}: their number decides where a key ` +
-        'is and never changes; set RIVULET_KAFKA_PARTITIONS back, or move to a folder and from there to a new topic',
+      `the topic ${name} has ${topic.partitions} partitions, not ${partitions}. The number decides where a key is, so ` +
+        'it never changes: set RIVULET_KAFKA_PARTITIONS back, or move to a folder and from there to a new topic',
     )
   }
-  if (topic.replicas < 2) onNotice(`Kafka: the topic ${name} has a single copy: a lost disk loses the log`)
+  if (topic.replicas < 2)
+    onNotice(`Kafka: the topic ${name} has a single replica, so that losing one disk loses the log`)
   if (topic.brokers < topic.replicas) {
-    onNotice(`Kafka: ${topic.brokers} brokers are up, for ${topic.replicas} copies of the topic ${name}`)
+    onNotice(
+      `Kafka: only ${topic.brokers} brokers are up, for ${topic.replicas} replicas of the topic ${name}`,
+    )
   }
   const found = await readConfig(settings, bootstrap)
-  if (found === undefined) return onNotice(`Kafka: the settings of the topic ${name} may not be read`)
+  if (found === undefined)
+    return onNotice(
+      `Kafka: the settings of the topic ${name} are not checked, because the user may not read them`,
+    )
   const mend = (setting: string, value: string, why: string) =>
     wrongKafka(
       `the topic ${name} has ${setting}=${found.get(setting)} (${why}): set it to ${value} on the brokers`,

@@ -1,24 +1,24 @@
-/** Where a consumer is in one partition: what has been fetched and not yet handed over. */
+/** The state of reading one partition: records that were fetched and not yet returned, and where to go on. */
 
 import type { RecordsBatch } from '@platformatic/kafka'
 import { LIMITS } from '../../../core/limits.ts'
 import type { LogBatch } from '../log.ts'
 
-/** The bit of a batch that holds no records of ours, such as the mark of a transaction. */
+/** The attribute of batches without records of ours, such as the marker of a transaction. */
 const IS_CONTROL = 1 << 5
 const EMPTY = new Uint8Array(0)
-/** Small records take more memory than their bytes. */
+/** The memory that a record takes beyond its bytes. */
 const RECORD_OVERHEAD_BYTES = 64
 
 export class Track {
   readonly partition: number
-  /** Changes with each seek: what was asked for before it is not wanted any more. */
+  /** Changes with each seek, which outdates fetches that began before it. */
   version = 0
-  /** Waits after a failure. */
+  /** Pauses after a failure. */
   resting = false
   failures = 0
   #fetchAt: number
-  /** Where the next batch begins. */
+  /** `from` of the next batch that `take` returns. */
   #takeAt: number
   #positions: number[] = []
   #values: Uint8Array[] = []
@@ -58,7 +58,7 @@ export class Track {
       this.#fetchAt = Math.max(this.#fetchAt, base + lastOffsetDelta + 1)
       if ((attributes & IS_CONTROL) !== 0) continue
       for (const { offsetDelta, value } of records) {
-        // a broker gives whole batches, also where the middle of one was asked for
+        // A broker sends whole batches, even when the fetch began in the middle of one.
         if (base + offsetDelta < from) continue
         this.#positions.push(base + offsetDelta)
         this.#values.push(value ?? EMPTY)

@@ -1,7 +1,7 @@
 /**
- * A log in memory, for tests and trials. What would be on disk is an object of its own, so that a test can
- * crash the log and open it again; a crash loses what a real one may lose: a random end of the pending
- * records, and the commits of the last second.
+ * A log in memory, for tests and trials. Everything that a real log keeps on disk is in a separate `MemoryDisk`, so
+ * that a test can crash the log and open another on the same disk. A crash loses what a real crash may lose: pending
+ * records from a random one on, and the commits of the last second.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -9,12 +9,13 @@ import type { Env } from '../../env/env.ts'
 import { checkAppend, checkPosition, groupTaken, logClosed } from '../append-checks.ts'
 import { ReaderConsumer, type ReaderCursor, ReaderFollower } from '../consumer.ts'
 import type { Log, LogBounds, LogConsumer, LogFollower, LogRecord, OnAssigned } from '../log.ts'
+import type { MemoryPartition, MemoryRecord } from './partition.ts'
 import { MemoryReader } from './reader.ts'
 
 export interface MemoryLogOptions {
   readonly env: Env
   readonly partitions: number
-  /** Default: that of the disk, or 1. */
+  /** Default: the epoch of the disk, or 1 on a new disk. */
   readonly epoch?: number
   readonly disk?: MemoryDisk
   readonly unsyncedBytesMax?: number
@@ -28,22 +29,9 @@ export interface MemoryDisk {
   readonly groups: Map<string, readonly number[]>
 }
 
-export interface MemoryPartition {
-  /** Sorted by position. */
-  records: MemoryRecord[]
-  start: number
-  end: number
-}
-
-export interface MemoryRecord {
-  readonly position: number
-  readonly value: Uint8Array
-  readonly wallMs: number
-}
-
 export interface MemoryLog extends Log {
   readonly disk: MemoryDisk
-  /** As if the process had died: pending appends reject with `outcome_unknown`, and nothing works any more. */
+  /** Acts as if the process had died: pending appends reject with `outcome_unknown`, later calls are refused. */
   crash(): void
 }
 
@@ -104,7 +92,7 @@ class InMemoryLog implements MemoryLog {
       if (this.#refusal !== undefined) throw this.#refusal
       checkAppend(records)
       if (this.#pendingBytes > this.#settings.unsyncedBytesMax) {
-        throw new RivuletError('overloaded', 'too many bytes are pending: try again later', {
+        throw new RivuletError('overloaded', 'too many bytes wait to be written to the log; retry later', {
           retryAfterMs: 1_000,
         })
       }
@@ -116,7 +104,7 @@ class InMemoryLog implements MemoryLog {
     })
   }
 
-  /** Positions leave gaps on purpose, so that nobody counts on dense ones. */
+  /** Positions leave gaps on purpose, so that no caller relies on dense ones. */
   #take({ key, value }: LogRecord) {
     const partition = this.partitionOf(key)
     const position = this.#ends[partition]
@@ -181,7 +169,7 @@ class InMemoryLog implements MemoryLog {
 
   #commit(committed: number[], partition: number, position: number): void {
     if (position > this.disk.partitions[partition].end) {
-      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+      throw new RivuletError('invalid_request', `position ${position} is above the end of the log`)
     }
     committed[partition] = position
     this.#saveCommitsSoon()

@@ -1,11 +1,11 @@
-/** One position per partition over the records of a memory log; partitions take turns. */
+/** Reads a memory log from one position per partition; the partitions take turns. */
 
 import { LIMITS } from '../../../core/limits.ts'
 import type { FollowReader } from '../consumer.ts'
 import type { LogBatch } from '../log.ts'
-import type { MemoryPartition, MemoryRecord } from './memory.ts'
+import type { MemoryPartition, MemoryRecord } from './partition.ts'
 
-/** The position in a partition that is not read: behind all there will ever be. */
+/** Position in a partition that is not read: above every record there will ever be. */
 const NOWHERE = Number.POSITIVE_INFINITY
 
 export class MemoryReader implements FollowReader {
@@ -60,7 +60,7 @@ export class MemoryReader implements FollowReader {
       bytes += records[to++].value.byteLength
     }
     if (to === first) {
-      // a seek may have gone into the gap behind the last record
+      // a seek may have gone into the gap between the last record and `end`
       this.#positions[partition] = Math.max(this.#positions[partition], end)
       return undefined
     }

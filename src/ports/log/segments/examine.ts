@@ -1,19 +1,19 @@
 /**
- * Tells a torn tail, which may be cut, from damage, which must not be. Pure: bytes in, verdict out.
+ * Tells a torn tail, which may be cut, from damage, which must not be. It is pure: bytes in, verdict out.
  *
- * A crash leaves at most the *last* batch unfinished, because each batch is synced before the next is
- * written. What a crash can do to it: the file is too short, or whole sectors of it read as zeros.
+ * A crash leaves at most the *last* batch unfinished, because each batch is synced before the next is written. A crash can
+ * do two things to that batch: the file is too short, or whole sectors of it read as zeros.
  *
- * Refused as damage (an acknowledged record may be hit)
- * - anything bad with a valid batch header somewhere behind it: that header proves it was durable;
- * - anything bad or missing below `durable`, the position that the state file recorded about every second
- *   and at every clean close;
- * - in the last batch: bad bytes of which every sector was written. No torn write looks like that.
+ * Refused as damage, because an acknowledged record may be hit:
+ * - anything bad that is followed by a valid batch header, which proves that it was durable;
+ * - anything bad or missing below `durable`, the position that the state file recorded about every second and at every
+ *   clean close;
+ * - bad bytes in the last batch if every sector of them was written: no torn write looks like that.
  *
- * Cut as a torn tail, and this cannot be told from a loss of acknowledged records
- * - a file that ends early, at or above `durable`;
- * - a bad record or batch header at or above `durable` that touches a sector of zeros, nothing valid behind;
- * - bytes behind the last batch in which no record can be made out.
+ * Cut as a torn tail, although it may be a loss of acknowledged records, which looks the same:
+ * - the end of a file that ends early, at or above `durable`;
+ * - a bad record or batch header at or above `durable` that touches a sector of zeros, with nothing valid after it;
+ * - bytes after the last batch in which no record can be made out.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -37,17 +37,17 @@ export interface ExaminedFile {
   readonly salt: number
 }
 
-/** What stays: the bytes below `keptBytes`, of which the last batch begins at `lastBatchAt` (and may have been shortened). */
+/** The bytes below `keptBytes` stay. The last batch in them begins at `lastBatchAt`, and may have been shortened. */
 export interface Tail {
   readonly keptBytes: number
   readonly lastBatchAt: number
 }
 
-/** Where a walk from the front found the first thing that is not as written. */
+/** The first place, from the front, at which the bytes are not as they were written. */
 interface Flaw {
   readonly batchAt: number
   readonly at: number
-  /** The end of what is known to be bad, perhaps behind the end of the file. */
+  /** Where the bad record or header ends; this may be beyond the end of the file. */
   readonly end: number
 }
 
@@ -105,7 +105,7 @@ function firstFlawInBatch(file: ExaminedFile, batchAt: number, batchEnd: number)
   return undefined
 }
 
-/** The whole records in front of the flaw stay, also those of its own batch. */
+/** Whole records before the flaw stay, including those in the same batch. */
 function tailBefore(flaw: Flaw | undefined, whole: Tail): Tail {
   if (flaw === undefined) return whole
   const { batchAt, at } = flaw
@@ -124,7 +124,7 @@ function hasBatchBehind(file: ExaminedFile, flaw: Flaw): boolean {
 
 function looksTorn(file: ExaminedFile, flaw: Flaw): boolean {
   if (flaw.end > file.bytes.length || touchesUnwrittenSector(file.bytes, flaw)) return true
-  // a bad batch header: with a valid record right behind it, it was a batch; else it is mere garbage
+  // A bad batch header with a valid record right after it was a batch, so it is damaged. Without one it is garbage.
   if (flaw.at !== flaw.batchAt) return false
   const recordAt = flaw.at + BATCH_HEADER_BYTES
   const end = recordEndAt(file.bytes, recordAt)
@@ -135,7 +135,7 @@ function looksTorn(file: ExaminedFile, flaw: Flaw): boolean {
   return !isRecord
 }
 
-/** A sector that never arrived is zero in all that this batch had in it; what was there before it stays. */
+/** In a sector that was never written, all bytes of this batch are zero; bytes of earlier batches may be there. */
 function touchesUnwrittenSector(bytes: Buffer, { batchAt, at, end }: Flaw): boolean {
   for (let sectorAt = at - (at % SECTOR_BYTES); sectorAt < end; sectorAt += SECTOR_BYTES) {
     const from = Math.max(sectorAt, batchAt)

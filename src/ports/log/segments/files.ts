@@ -1,6 +1,6 @@
 /**
- * The few file operations of the segment log. A seam: tests put failing disks here.
- * Callbacks rather than `FileHandle`s: a write and its sync measured 5 to 20 % faster.
+ * The few file operations that the segment log needs. Tests replace them with disks that fail. They use callbacks and not
+ * `FileHandle`s, with which a write and its sync measured 5 to 20 % slower.
  */
 
 import * as fs from 'node:fs'
@@ -8,11 +8,11 @@ import { syncFolder } from '../../folder.ts'
 import { promisify } from 'node:util'
 
 export interface SegmentFile {
-  /** Fills `into` from `offset`; fewer bytes only at the end of the file. @returns how many */
+  /** Fills `into` with the bytes from `offset` on. @returns how many: fewer than asked for only at the end of the file */
   read(into: Uint8Array, offset: number): Promise<number>
   /** Writes all of `bytes`. */
   write(bytes: Uint8Array, offset: number): Promise<void>
-  /** The content and what is needed to read it back. */
+  /** Syncs the content, and the metadata that reading it needs (fdatasync). */
   datasync(): Promise<void>
   sync(): Promise<void>
   truncate(sizeBytes: number): Promise<void>
@@ -24,7 +24,7 @@ export interface SegmentFiles {
   makeFolder(folder: string): Promise<void>
   list(folder: string): Promise<readonly string[]>
   open(path: string, mode: 'create' | 'write' | 'read'): Promise<SegmentFile>
-  /** `undefined` if there is no such file. */
+  /** @returns `undefined` if there is no such file */
   readText(path: string): Promise<string | undefined>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
@@ -69,7 +69,7 @@ const segmentFile = (descriptor: number): SegmentFile => ({
     return done
   },
   async write(bytes, offset) {
-    // a nearly full disk takes only a part; what follows then fails with its own error
+    // A nearly full disk may take only a part; the next write then fails with the disk's own error.
     for (let done = 0; done < bytes.byteLength;) {
       done += (await write(descriptor, bytes, done, bytes.byteLength - done, offset + done)).bytesWritten
     }

@@ -1,15 +1,15 @@
 /**
- * The bytes of a segment file. Little-endian; everything has a CRC seeded with the log's random salt and
- * its own position, so that nothing is taken for valid at another place or in another log, not even a
- * copy of a segment that somebody posted as a payload.
+ * The bytes of a segment file. Little-endian. Every CRC is seeded with the log's random salt and the position, so that no
+ * bytes are taken for valid at another place or in another log, not even a copy of a segment that somebody posted as a
+ * payload.
  *
  *   file    magic 8 | format u32 | salt u32 | epoch u53 | base position u53 | zeros | crc u32   = 64 bytes
  *   batch   marker u32 | bytes u32, this header included | position u53 | crc u32               = 20 bytes
- *   record  crc u32 (of all that follows) | payload bytes u32 | key u53 | payload
+ *   record  crc u32 (of everything after it) | payload bytes u32 | key u53 | payload
  *
- * A position is the logical byte offset: the base position of the file plus the bytes after its header.
- * A batch is one write and one sync, and begins only after the batch before it was synced: **a valid batch
- * header proves that everything below its position was durable.** Recovery rests on that.
+ * A position is a logical byte offset: the base position of the file plus the number of bytes after its header. A batch
+ * is one write and one sync, and begins only after the batch before it was synced: **a valid batch header proves that
+ * everything below its position was durable.** Recovery rests on that.
  */
 
 import { crc32 } from 'node:zlib'
@@ -22,7 +22,7 @@ export const BATCH_HEADER_BYTES = 20
 export const RECORD_HEADER_BYTES = 16
 
 const MAGIC = Buffer.from('RIVULETL', 'latin1')
-/** No byte of it is zero: a sector that never reached the disk reads as zeros. */
+/** Has no zero byte, because a sector that never reached the disk reads as zeros. */
 export const BATCH_MARKER = Buffer.from('\xa7Rb\xb1', 'latin1')
 const FILE_CRC_AT = FILE_HEADER_BYTES - 4
 const U32 = 2 ** 32
@@ -54,7 +54,7 @@ export function encodeFileHeader(header: FileHeader): Buffer {
   return bytes
 }
 
-/** The place of the CRC stays in later formats, so that an older program can tell "newer" from "damaged". */
+/** Later formats keep the CRC in its place, so that an older program can tell "newer" from "damaged". */
 export function decodeFileHeader(bytes: Buffer): FileHeader | 'damaged' | 'newer' {
   if (bytes.length < FILE_HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return 'damaged'
   if (bytes.readUInt32LE(FILE_CRC_AT) !== crc32(bytes.subarray(0, FILE_CRC_AT))) return 'damaged'
@@ -75,7 +75,7 @@ export function encodeBatchHeader(
   bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 16), seed(salt, position)), at + 16)
 }
 
-/** @returns the size of the batch at `at` in bytes, or 0 if no valid header of that position stands there */
+/** @returns the size in bytes of the batch at `at`, or 0 if there is no valid header for that position */
 export function batchBytesAt(bytes: Buffer, at: number, position: number, salt: number): number {
   if (at + BATCH_HEADER_BYTES > bytes.length) return 0
   if (bytes.compare(BATCH_MARKER, 0, 4, at, at + 4) !== 0 || readU53(bytes, at + 8) !== position) return 0
@@ -100,8 +100,8 @@ export function encodeRecord(
 }
 
 /**
- * Where the record at `at` ends by its length field: perhaps behind the end of `bytes`.
- * @returns 0 if the length cannot be read or no record can have it
+ * Where the record at `at` ends according to its length field, which may be beyond the end of `bytes`.
+ * @returns 0 if the length field is not in `bytes`, or no record can be so long
  */
 export function recordEndAt(bytes: Buffer, at: number): number {
   if (at + RECORD_HEADER_BYTES > bytes.length) return 0

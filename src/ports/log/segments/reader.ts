@@ -1,9 +1,9 @@
 /**
- * The read side: one position that moves over the durable records of all segments. A window of about 1 MiB
- * is read at once and cut into many batches; the values handed out are views of it, so a consumer that
- * keeps one value keeps its window.
+ * Reads the durable records of all segments from one position on. It reads a window of about 1 MiB at once and cuts many
+ * batches from it. The values that it returns are views of the window: a consumer that keeps one value keeps the window.
  *
- * The log keeps what consumers need; a follower may find that the segment it is in has been removed.
+ * The log keeps the segments that consumers need. A follower may find that its segment has been removed, and then goes
+ * on at the oldest one.
  */
 
 import { assert } from '../../../core/errors.ts'
@@ -22,7 +22,7 @@ import {
 } from './format.ts'
 import type { Segment } from './set.ts'
 
-/** Any record, with a batch header before it, fits. */
+/** Room for the largest record with a batch header before it. */
 const WINDOW_BYTES = LIMITS.logRecordBytesMax + 64 * 1024
 
 assert(WINDOW_BYTES <= LIMITS.workerBatchBytesMax, 'a batch is cut from one window')
@@ -33,26 +33,26 @@ export interface ReadableLog {
   /** Oldest first; changes while the log is used. */
   readonly segments: readonly Segment[]
   durable(): number
-  /** Bytes that are still in memory, to be kept by the caller. */
+  /** @returns a copy of bytes that are still in memory, `undefined` if they are not */
   recent(position: number, bytesMax: number): Buffer | undefined
 }
 
-/** Behind all there will ever be: nothing is read. */
+/** The position of a reader that reads nothing: above every record there will ever be. */
 const NOWHERE = Number.POSITIVE_INFINITY
 
 export class SegmentReader implements FollowReader {
   readonly #log: ReadableLog
-  /** The next byte to look at: always the start of a batch or a record. */
+  /** The position to read next: always the start of a batch or of a record. */
   #at = NOWHERE
-  /** What lies below it is passed over: where a `seek` went. */
+  /** The position of the last `seek`: records below it are skipped. */
   #wanted = 0
-  /** Where the next batch begins. */
+  /** `from` of the next batch that `read` returns. */
   #takeAt = 0
-  /** Where the batch that holds `#at` ends; equal to it when a batch header comes next. */
+  /** Where the stored batch around `#at` ends; equal to `#at` when a batch header comes next. */
   #batchEnd = 0
   #window: Buffer = Buffer.alloc(0)
   #windowBase = 0
-  /** A window from memory needs no check: it is what the checks were made from. */
+  /** True for a window from memory, whose bytes need no check: they are those that were written. */
   #windowTrusted = true
   #file: SegmentFile | undefined
   #filePath = ''
@@ -66,7 +66,7 @@ export class SegmentReader implements FollowReader {
     return this.#at !== NOWHERE
   }
 
-  /** Below it, this reader needs nothing any more. */
+  /** This reader needs nothing below it any more. */
   position(): number {
     return Math.max(this.#at, this.#wanted)
   }
@@ -75,7 +75,7 @@ export class SegmentReader implements FollowReader {
     return this.#at >= this.#log.durable()
   }
 
-  /** Records have no fixed places, so this begins at the start of the segment and skips batch by batch. */
+  /** There is no index of records, so reading begins at the start of the segment and skips batch by batch. */
   seek(_partition: number, position: number): void {
     const durable = this.#log.durable()
     const atEnd = position === durable
@@ -90,7 +90,7 @@ export class SegmentReader implements FollowReader {
     this.#at = NOWHERE
   }
 
-  /** Up to `recordsMax` records, or `undefined` when everything durable has been read. */
+  /** Returns up to `recordsMax` records, or `undefined` when everything durable has been read. */
   async read(recordsMax: number): Promise<LogBatch | undefined> {
     const positions: number[] = []
     const values: Uint8Array[] = []
@@ -104,7 +104,7 @@ export class SegmentReader implements FollowReader {
     return { partition: 0, from, positions, values, next }
   }
 
-  /** Takes what the window holds whole; stops where it ends. */
+  /** Takes the records that are in the window as a whole. */
   #parse(recordsMax: number, positions: number[], values: Uint8Array[]): void {
     const window = this.#window
     const windowEnd = this.#windowBase + window.length
@@ -125,7 +125,7 @@ export class SegmentReader implements FollowReader {
     }
   }
 
-  /** @returns false if the header is not wholly in the window */
+  /** @returns false if the window ends within the header */
   #enterBatch(): boolean {
     const offset = this.#at - this.#windowBase
     if (offset + BATCH_HEADER_BYTES > this.#window.length) return false
@@ -151,7 +151,7 @@ export class SegmentReader implements FollowReader {
 
   async #fill(): Promise<void> {
     if (this.#isRemoved(this.#at)) return this.seek(0, this.position())
-    // a full window at this very place, and nothing could be parsed: no record is that long
+    // The window is full, begins here, and holds no whole record: no record is that long.
     const full = Math.min(WINDOW_BYTES, this.#endOfSegment(this.#at) - this.#at)
     if (this.#windowBase === this.#at && this.#window.length >= full && full > 0) throw this.#damagedHere()
     const at = this.#at
@@ -168,7 +168,7 @@ export class SegmentReader implements FollowReader {
     return position < this.#log.segments[0].base
   }
 
-  /** @returns nothing if the segment was removed meanwhile */
+  /** @returns `undefined` if the segment was removed meanwhile */
   async #readFile(at: number): Promise<Buffer | undefined> {
     const { path, base } = this.#segmentAt(at)
     const window = Buffer.allocUnsafeSlow(Math.min(WINDOW_BYTES, this.#endOfSegment(at) - at))

@@ -1,4 +1,4 @@
-/** Opens the folder of a segment log: checks what is there, cuts a torn tail, makes the first segment. */
+/** Opens the folder of a segment log: checks its files, cuts a torn tail, or creates the first segment. */
 
 import { RivuletError } from '../../../core/errors.ts'
 import type { Env } from '../../env/env.ts'
@@ -30,7 +30,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   const state = await loadState(files, folder)
   const { segments, lastBytes } = await listSegments(files, folder)
   if (segments.length > 0 && state === undefined) {
-    onNotice(`${folder} has no consumers.json: every consumer starts at the oldest record`)
+    onNotice(`the log folder ${folder} has no consumers.json, so every consumer starts at the oldest record`)
   }
   const durable = durableFloor(state)
   const last = segments.at(-1)
@@ -42,7 +42,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   return { segments, file, end, groups: new Map(state?.groups) }
 }
 
-/** A group commits only what was durable. */
+/** The position up to which the log is known to have been durable. Groups commit only durable positions. */
 const durableFloor = (state: LogState | undefined): number =>
   state === undefined ? 0 : Math.max(state.durable, ...state.groups.values())
 
@@ -100,9 +100,9 @@ async function repairTail(
 }
 
 /**
- * What was read may be in the page cache only: after a kill because it was not synced yet, after a failed
- * sync because the system took the pages for clean. Written again, it is synced for certain; with a new
- * header, because a cut may have shortened it.
+ * Writes the last batch again and syncs it. Its bytes, although they could be read, may be in the page cache only: after
+ * a kill they may not have been synced yet, and after a failed sync the system may take the pages for clean. The batch
+ * gets a new header, because a cut may have shortened it.
  */
 async function rewriteLastBatch(
   file: SegmentFile,
@@ -123,7 +123,7 @@ async function rewriteLastBatch(
   await file.sync()
 }
 
-/** A raised epoch begins a new segment; a lower one would let old rows win over new events. */
+/** A higher epoch begins a new segment. A lower one is refused: old rows would win over new events. */
 async function openForAppend(
   { files, folder, epoch }: RecoveryOptions,
   segments: Segment[],
@@ -132,9 +132,12 @@ async function openForAppend(
   const last = segments[segments.length - 1]
   if (epoch === undefined || epoch === last.epoch) return files.open(last.path, 'write')
   if (epoch < last.epoch) {
-    throw new RivuletError('config_invalid', `the log in ${folder} has epoch ${last.epoch}, above ${epoch}`)
+    throw new RivuletError(
+      'config_invalid',
+      `the log in ${folder} has epoch ${last.epoch}; it cannot be opened with the lower epoch ${epoch}`,
+    )
   }
-  // the new segment replaces an empty one, whose name it gets
+  // An empty last segment has the name of the new one, and is replaced.
   if (last.base === end) segments.pop()
   const { segment, file } = await createSegment(files, folder, { salt: last.salt, epoch, base: end })
   segments.push(segment)

@@ -1,14 +1,14 @@
 /**
- * The embedded log: one partition in segment files, durable by group commit.
+ * The embedded log: one partition, in segment files, durable by group commit.
  *
- * Promises, beyond the contract: an acknowledged record is never cut silently because a bit flipped. What
- * is damaged is refused by name (`data_corrupt`) at the start or when it is read; the exact line between
- * damage and a torn write, and what cannot be told, stands in `segment-examine.ts`.
+ * Promises, beyond the contract: an acknowledged record is never cut silently because a bit flipped. Damage is refused
+ * with `data_corrupt`, at the start or when it is read; examine.ts says how it tells damage from a torn write, and where
+ * it cannot.
  *
- * After the first disk error the log is dead: every append and read rejects with `disk_error`, `onFatal` is
- * called once, and nothing is ever synced again (a sync that failed and then succeeds proves nothing).
+ * After the first disk error the log is dead: every append and read rejects with `disk_error`, `onFatal` is called once,
+ * and nothing is synced again, because a sync that succeeds after one that failed proves nothing.
  *
- * Does not promise: that only one process has the folder open; whoever opens it must hold a lock.
+ * Does not promise: that only one process has the folder open. The caller must hold a lock.
  */
 
 import { RivuletError, isRivuletError } from '../../../core/errors.ts'
@@ -27,22 +27,22 @@ import { SegmentWriter } from './writer.ts'
 export interface SegmentLogOptions {
   readonly env: Env
   readonly folder: string
-  /** Default: that of the folder, or 1. A higher one than the folder's raises it. */
+  /** Default: the epoch of the log in the folder, or 1 for a new log. A higher one raises it. */
   readonly epoch?: number
   readonly segmentBytesMax?: number
-  /** Above it, `append` rejects with `overloaded`. */
+  /** While more bytes wait to be synced, `append` rejects with `overloaded`. */
   readonly unsyncedBytesMax?: number
   readonly retentionMs?: number
-  /** The first disk error: nothing is durable any more, so the process should end. */
+  /** Called once, at the first disk error. Nothing becomes durable any more, so the process should end. */
   readonly onFatal?: (error: RivuletError) => void
-  /** What an operator should know, such as a torn tail that was cut. */
+  /** Receives sentences for the operator, for example about a torn tail that was cut. */
   readonly onNotice?: (text: string) => void
   /** For tests of failing disks. */
   readonly files?: SegmentFiles
 }
 
 export interface SegmentedLog extends Log {
-  /** What its segment files take together; counted, not looked up. */
+  /** The size of all segment files together; computed, without asking the disk. */
   readonly bytesOnDisk: number
 }
 
@@ -88,7 +88,7 @@ class SegmentLog implements SegmentedLog {
   readonly #writer: SegmentWriter
   readonly #saver: StateSaver
   readonly #readable: ReadableLog
-  /** The newest segment, and how much is in it. */
+  /** The newest segment, and its size. */
   #file: SegmentFile
   #fileBytes: number
   #failure: RivuletError | undefined
@@ -155,7 +155,7 @@ class SegmentLog implements SegmentedLog {
     await full.close()
   }
 
-  /** Segments join without a gap, so where each begins says how long the one before it is. */
+  /** Segments follow each other without a gap, so the bases of two give the length of the first. */
   get bytesOnDisk(): number {
     const full = this.#segments.length - 1
     const bytesInFull = this.#segments[full].base - this.#segments[0].base
@@ -171,7 +171,7 @@ class SegmentLog implements SegmentedLog {
     this.#checkReadable()
     if (this.#consumers.has(group)) throw groupTaken(group)
     const position = this.#groups.get(group) ?? this.#segments[0].base
-    // known from now on, so that `release` keeps what it has not read
+    // The group is known from now on, so that `release` keeps what it has not read.
     this.#groups.set(group, position)
     this.#saver.schedule()
     const consumer = new ReaderConsumer({
@@ -210,16 +210,16 @@ class SegmentLog implements SegmentedLog {
     return [...this.#consumers.values(), ...this.#followers]
   }
 
-  /** Recovery takes a committed position for proof that the log was durable so far. */
+  /** Refuses positions that are not durable: recovery takes a committed position as proof of durability. */
   #commit(group: string, position: number): void {
     if (position > this.#writer.durable) {
-      throw new RivuletError('invalid_request', `position ${position} is behind the end of the log`)
+      throw new RivuletError('invalid_request', `position ${position} is above the end of the log`)
     }
     this.#groups.set(group, position)
     this.#saver.schedule()
   }
 
-  /** Damage concerns who wants to read it; a disk that cannot be read concerns all. */
+  /** Damage fails only the read that meets it; a disk that cannot be read fails the whole log. */
   #onReadError(error: unknown): RivuletError {
     return isRivuletError(error) ? error : this.#fail(error)
   }
@@ -238,7 +238,7 @@ class SegmentLog implements SegmentedLog {
     const writtenBeforeMs = env.wallMs() - retentionMs
     await this.#guard(async () => {
       if (this.#segments.length < 2 || this.#segments[1].base > position) return
-      // else a crash could bring back a group's older position, below the oldest segment
+      // Otherwise a crash could bring back an older position of a group, below the oldest segment.
       await this.#saver.save()
       await removeOldSegments(files, folder, this.#segments, { position, writtenBeforeMs })
     })
@@ -282,7 +282,7 @@ class SegmentLog implements SegmentedLog {
     await this.#writer.close()
     await Promise.all(this.#cursors().map((cursor) => cursor.close()))
     this.#saver.stop()
-    // a log that has failed told so already; closing it only gives its files back
+    // A log that has failed has reported it already: closing it only releases its files.
     if (this.#failure === undefined) await this.save()
     await this.#file.close().catch(() => undefined)
   }

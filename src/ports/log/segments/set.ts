@@ -1,4 +1,4 @@
-/** The segment files of a folder, oldest first: opening, beginning a new one, and letting old ones go. */
+/** The segment files of a folder, oldest first: listing and checking them, beginning a new one, removing old ones. */
 
 import { join } from 'node:path'
 import { RivuletError } from '../../../core/errors.ts'
@@ -17,7 +17,7 @@ const NAME = /^\d{16}\.segment$/
 export const segmentPath = (folder: string, base: number): string =>
   join(folder, String(base).padStart(16, '0') + SUFFIX)
 
-/** The file gets its name only when its header is durable, so a segment without a valid header is damaged. */
+/** A file gets its final name only once its header is durable, so a segment without a valid header is damaged. */
 export async function createSegment(
   files: SegmentFiles,
   folder: string,
@@ -34,13 +34,13 @@ export async function createSegment(
 
 export interface ListedSegments {
   readonly segments: Segment[]
-  /** The size of the last one. */
+  /** The size of the last file. */
   readonly lastBytes: number
 }
 
 /**
- * Reads every header and checks that the files join without a gap. A newer segment proves that the one
- * before it was durable to its end, so a wrong length there is damage, never a torn write.
+ * Reads every header and checks that the files follow each other without a gap. A newer segment proves that the one before
+ * it was durable up to its end, so a wrong length there is damage and never a torn write.
  */
 export async function listSegments(files: SegmentFiles, folder: string): Promise<ListedSegments> {
   const names = (await files.list(folder)).filter((name) => NAME.test(name)).sort()
@@ -66,7 +66,10 @@ async function readHeader(files: SegmentFiles, path: string) {
     await file.read(bytes, 0)
     const header = decodeFileHeader(bytes)
     if (header === 'newer') {
-      throw new RivuletError('data_newer_format', `${path} was written by a newer version: run that one`)
+      throw new RivuletError(
+        'data_newer_format',
+        `${path} was written by a newer version of Rivulet; run that version`,
+      )
     }
     return { header: header === 'damaged' ? undefined : header, sizeBytes }
   } finally {
@@ -93,8 +96,8 @@ function checkJoin(before: Segment | undefined, beforeBytes: number, segment: Se
 }
 
 /**
- * Removes segments from the oldest on, as long as they end at or below `position` and were last written
- * before `writtenBeforeMs`; never the newest. They leave `segments` first, so that no reader opens them.
+ * Removes the oldest segments, as long as they end at or below `position` and were last written before
+ * `writtenBeforeMs`, but never the newest one. A segment leaves the list first, so that no reader opens it.
  */
 export async function removeOldSegments(
   files: SegmentFiles,

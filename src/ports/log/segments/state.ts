@@ -1,7 +1,7 @@
 /**
- * `consumers.json`: the committed position of each group, and the position known to be durable.
- * Replaced as a whole (temporary file, sync, rename). The durable position lets recovery see that the log
- * lost its end; the CRC, that a digit changed: a position that is too high would skip records.
+ * The file `consumers.json`: the committed position of each group, and a position up to which the log is known to be
+ * durable. It is replaced as a whole (temporary file, sync, rename). The durable position lets recovery notice that the
+ * log has lost its end. The CRC lets it notice a changed digit: a position that is too high would skip records.
  */
 
 import { join } from 'node:path'
@@ -35,13 +35,16 @@ function parseState(text: string, path: string): LogState {
     crc32: number
   }
   if (typeof state?.format === 'number' && state.format > FORMAT_VERSION) {
-    throw new RivuletError('data_newer_format', `${path} was written by a newer version: run that one`)
+    throw new RivuletError(
+      'data_newer_format',
+      `${path} was written by a newer version of Rivulet; run that version`,
+    )
   }
   if (state?.format !== FORMAT_VERSION || state.crc32 !== checksum(state.durable, state.groups)) {
     throw new RivuletError(
       'data_corrupt',
-      `${path} is damaged at byte 0: restore it from a backup, or delete it; then every consumer starts ` +
-        'at the oldest record, and a loss at the end of the log may go unnoticed',
+      `${path} is damaged. Restore it from a backup, or delete it: then every consumer starts at the oldest ` +
+        'record, and a loss at the end of the log may go unnoticed',
     )
   }
   return { durable: state.durable, groups: new Map(state.groups) }
@@ -71,19 +74,19 @@ export async function saveState(files: SegmentFiles, folder: string, state: LogS
   await files.syncFolder(folder)
 }
 
-/** A commit or a newly durable record is on disk at most about this much later. */
+/** About the longest time until a commit, or a newly durable position, is in the file. */
 const SAVE_DELAY_MS = 1_000
 
 export interface StateSaver {
-  /** Something changed: saves soon. */
+  /** Saves within a second. */
   schedule(): void
   /** Resolves when the present state is on disk. */
   save(): Promise<void>
-  /** Saves no more by itself. */
+  /** Ends scheduled saves. */
   stop(): void
 }
 
-/** One save at a time, at most about one a second. */
+/** Runs one save at a time; scheduled ones at most about once a second. */
 export function createStateSaver(
   env: Env,
   save: () => Promise<void>,

@@ -1,9 +1,9 @@
 /**
- * The append side: group commit. `append` copies its records into an arena at once; a loop takes all that
- * came meanwhile as one batch: one write, one sync, then every caller in it is answered.
+ * The append side: group commit. `append` copies its records into an arena at once. A loop takes everything that has come
+ * since the last sync as one batch, writes and syncs it, and then answers all callers in it.
  *
- * Arenas of 4 MiB hold consecutive stretches of the log. One is being filled, while an older part of it is
- * being written; the last ones stay for readers that are close behind, and are then used again.
+ * An arena of 4 MiB holds a consecutive stretch of the log. One arena is filled while an earlier part of it is written;
+ * the last few stay in memory for readers that are close behind, and are then used again.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -12,7 +12,7 @@ import { checkAppend, logClosed } from '../append-checks.ts'
 import type { LogRecord } from '../log.ts'
 import { BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, encodeBatchHeader, encodeRecord } from './format.ts'
 
-/** More than the largest record with its headers, so that a record is always in one batch. */
+/** More than the largest record with its headers, so that every record fits into one batch. */
 const ARENA_BYTES = 4 * 1024 * 1024
 const ARENAS_KEPT = 3
 
@@ -50,7 +50,7 @@ export interface WriterOptions {
 }
 
 export class SegmentWriter {
-  /** The position behind all that was ever appended. */
+  /** The position after everything appended, synced or not. */
   #end: number
   #durable: number
   #arenas: Arena[] = []
@@ -85,7 +85,7 @@ export class SegmentWriter {
     if (this.#refusal !== undefined) throw this.#refusal
     checkAppend(records)
     if (this.#end - this.#durable > this.#options.unsyncedBytesMax) {
-      throw new RivuletError('overloaded', 'the log is not written fast enough: try again later', {
+      throw new RivuletError('overloaded', 'too many bytes wait to be written to the log; retry later', {
         retryAfterMs: 1_000,
       })
     }
@@ -114,7 +114,7 @@ export class SegmentWriter {
 
   #nextArena(): Arena {
     let bytes: Buffer | undefined
-    // under pressure there are more than are kept; the surplus goes as soon as it is synced
+    // Under load there are more arenas than are kept; the surplus is dropped as soon as it is synced.
     while (this.#arenas.length >= ARENAS_KEPT && this.#isSynced(this.#arenas[0])) {
       bytes = this.#arenas.shift()?.bytes
     }
@@ -140,7 +140,7 @@ export class SegmentWriter {
   }
 
   async #flush(): Promise<void> {
-    // the writers answered by the last batch append again in this turn, and so share one sync
+    // Callers that the last batch answered append again in this turn, and so share one sync.
     await this.#options.env.yield()
     for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
       try {
@@ -162,7 +162,7 @@ export class SegmentWriter {
     this.#options.onDurable()
   }
 
-  /** Refuses all that is to come; `unsynced` and whatever waits behind it is rejected. */
+  /** Refuses later appends, and rejects those in `unsynced` and after it. */
   #fail(error: RivuletError, unsynced?: Batch): void {
     this.#refusal = error
     const batches = [unsynced, ...this.#full, this.#open]
@@ -171,20 +171,20 @@ export class SegmentWriter {
     for (const batch of batches) for (const { reject } of batch?.waiters ?? []) reject(error)
   }
 
-  /** Another part of the log met a broken disk. The batch being written is rejected when its write ends. */
+  /** Called when another part of the log met a disk error. A batch under way is rejected when its write ends. */
   fail(error: RivuletError): void {
     this.#fail(error)
   }
 
-  /** Takes no more; resolves when what was taken is synced or has failed. */
+  /** Refuses later appends; resolves when the earlier ones are synced or have failed. */
   async close(): Promise<void> {
     this.#refusal ??= logClosed()
     await this.#flushing
   }
 
   /**
-   * A copy of at most `bytesMax` durable bytes from `position` on, if they are still in memory. A copy,
-   * because arenas are used again while a consumer may still hold the values.
+   * Returns at most `bytesMax` durable bytes from `position` on, if they are still in memory. They are copied, because
+   * an arena may be used again while a consumer holds the values.
    */
   recent(position: number, bytesMax: number): Buffer | undefined {
     for (let index = this.#arenas.length - 1; index >= 0; index--) {

@@ -1,13 +1,13 @@
 /**
- * The store on Cassandra (or what speaks its protocol), shared by all processes of a deployment. For: any
- * number of nodes, none of which is missed when it fails, at three replicas. Against: a network round trip for
- * each read and write, about a millisecond of the servers' processor for each write, and a schema to migrate.
+ * The store on Cassandra (or another database with its protocol), shared by all processes of a deployment. It runs on any
+ * number of nodes, and with three replicas goes on when one of them fails. It costs a network round trip for each read
+ * and write, about a millisecond of the servers' processor time for each write, and a schema that has to be migrated.
  *
- * Durable means here: acknowledged by a majority of the replicas in the local data centre. Whether each of
- * them has synced its disk by then is Cassandra's `commitlog_sync`; a power loss of all replicas at once can
- * lose the last ten seconds with the default `periodic`, also of `insertIfAbsent`.
+ * Durable means here: acknowledged by a majority of the replicas in the local data centre. Cassandra's setting
+ * `commitlog_sync` decides whether they have synced their disks by then. With its default, `periodic`, a power loss of
+ * all replicas at once can lose the last ten seconds, rows of `insertIfAbsent` included.
  *
- * A reader may see a write that was not acknowledged, and of its tables one before the other.
+ * A reader may see a write before it is acknowledged, and a write in one of its tables before it is visible in another.
  */
 
 import { assert, RivuletError } from '../../../core/errors.ts'
@@ -56,7 +56,7 @@ export async function openCassandraStore(options: CassandraOptions): Promise<Sto
   })
 }
 
-/** Lets nothing through after a close, and a close waits for what is under way. */
+/** Refuses calls after a close, and makes the close wait for calls under way. */
 function createGate() {
   let closed: Promise<void> | undefined
   let running = 0

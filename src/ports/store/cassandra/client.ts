@@ -1,6 +1,6 @@
 /**
- * The driver with our settings: LOCAL_QUORUM, prepared statements, bounded concurrency, deadlines, retries of
- * what may be repeated, and errors in our terms.
+ * The Cassandra driver with our settings: LOCAL_QUORUM, prepared statements, bounded concurrency, deadlines, retries of
+ * idempotent statements, and errors in our own terms.
  */
 
 import { Client, errors, policies, types, type Host, type QueryOptions } from 'cassandra-driver'
@@ -27,13 +27,13 @@ export interface CassandraOptions {
   readonly keyspace: string
   readonly username?: string
   readonly password?: string
-  /** Encrypted; without authorities of its own, those that Node.js trusts. */
+  /** Encrypts connections. Without `ca`, the authorities that Node.js trusts are used. */
   readonly tls?: { readonly ca?: string }
-  /** All tables that will be used. */
+  /** All tables that the store will be used for. */
   readonly tables: readonly Table[]
-  /** An id: a keyspace belongs to the deployment that migrated it first. */
+  /** The deployment's id. A keyspace belongs to the deployment that migrated it first. */
   readonly deployment: string
-  /** Gets a sentence for the operator. */
+  /** Receives sentences for the operator. */
   readonly onNotice: (text: string) => void
 }
 
@@ -54,17 +54,17 @@ export interface PageOptions {
 
 export interface CassandraClient {
   read(statement: Statement, page: PageOptions): Promise<Page>
-  /** Several statements must concern one partition of one keyspace: they are one mutation then. Repeated where it failed. */
+  /** Several statements must concern one partition, so that they form one mutation. Retried, so they must be idempotent. */
   write(statements: readonly Statement[]): Promise<void>
-  /** A lightweight transaction: sent once, so that an error leaves its outcome unknown. */
+  /** Runs a lightweight transaction. It is sent once, so after an error its outcome is unknown. */
   transact(statement: Statement): Promise<types.ResultSet>
-  /** Sees, and settles, every transaction on this partition that was begun before. */
+  /** Reads a row after settling every transaction on its partition that was begun before. */
   readSerial(statement: Statement): Promise<types.Row | undefined>
-  /** Schema statements, without parameters; all through one node, which runs them one after the other. */
+  /** Runs a schema statement, without parameters. All go to one node, which runs them one after the other. */
   define(query: string): Promise<void>
-  /** As that same node sees it. */
+  /** Reads the schema as that same node sees it. */
   readSchema(statement: Statement): Promise<readonly types.Row[]>
-  /** Nodes of our data centre. */
+  /** Nodes of the local data centre. */
   nodeCount(): number
   close(): Promise<void>
 }
@@ -75,19 +75,19 @@ const DEFINE_TIMEOUT_MS = 60_000
 const SHUTDOWN_TIMEOUT_MS = 5_000
 const SPECULATE_AFTER_MS = 250
 const SPECULATIONS_MAX = 2
-/** The driver's own schedule ends in one try every ten minutes. */
+/** The driver's own schedule would end with one try every ten minutes. */
 const RECONNECT_MS_MIN = 500
 const RECONNECT_MS_MAX = 10_000
 const IN_FLIGHT_MAX = 128
 const WAITING_MAX = 16_384
 const TRIES_MAX = 3
-/** No further try after this: a frozen cluster is reported at the first deadline, not at the third. */
+/** No further try after this time, so that a frozen cluster is reported at the first deadline and not at the third. */
 const RETRY_WITHIN_MS = 4_000
 const PAUSE_MS_MAX = 100
 
 const { consistencies } = types
 
-/** One more node after a failure, and no more: the driver's own policy goes on through the whole cluster. */
+/** Tries one more node after a failure. The driver's own policy would try every node of the cluster. */
 class OneMoreNode extends policies.retry.RetryPolicy {
   override onRequestError(info: policies.retry.OperationInfo): policies.retry.DecisionInfo {
     return info.nbRetry > 0 ? this.rethrowResult() : this.retryResult(consistencies.localQuorum, false)
@@ -114,16 +114,16 @@ function createDriver(options: CassandraOptions): Client {
   const { loadBalancing, reconnection, speculativeExecution } = policies
   return new Client({
     contactPoints: [...contactPoints],
-    // Of the nodes that it finds, too: it asks the cluster for their addresses only.
+    // Used for the nodes that the driver finds, too: it asks the cluster for their addresses, not for their ports.
     protocolOptions: { port: portOf(contactPoints[0]) },
     ...(username !== undefined && { credentials: { username, password: password ?? '' } }),
     ...(tls !== undefined && { sslOptions: { rejectUnauthorized: true, ...tls } }),
     encoding: { useBigIntAsLong: true },
-    // Unprepared, a JavaScript number for a bigint column would silently become garbage.
+    // Without preparing, a JavaScript number for a bigint column would silently become garbage.
     queryOptions: { prepare: true, consistency: consistencies.localQuorum },
     socketOptions: { readTimeout: READ_TIMEOUT_MS, connectTimeout: CONNECT_TIMEOUT_MS },
     policies: {
-      // Not as `localDataCenter`: where there is none of that name, the driver would leave a connection behind.
+      // Given here and not as `localDataCenter`: with a name that does not exist, the driver would leak a connection.
       loadBalancing: new loadBalancing.DefaultLoadBalancingPolicy({ localDc: localDataCenter }),
       reconnection: new reconnection.ExponentialReconnectionPolicy(RECONNECT_MS_MIN, RECONNECT_MS_MAX, false),
       retry: new OneMoreNode(),
@@ -138,13 +138,13 @@ function createDriver(options: CassandraOptions): Client {
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
-/** Without a node requests go on, and nobody would know why they are slower, or all end at one that freezes. */
+/** Tells the operator of nodes that go down. Requests go on without them, only slower, and nothing else would say why. */
 function tellOfNodes({ contactPoints, localDataCenter, onNotice }: CassandraOptions, driver: Client): void {
   const ports = new Set(contactPoints.map(portOf))
   if (ports.size > 1) {
     const [first] = ports
     onNotice(
-      `${CASSANDRA_SETTINGS.address} has several ports; nodes that are found are spoken to on ${first}`,
+      `${CASSANDRA_SETTINGS.address} names several ports; nodes that are not listed are contacted on port ${first}`,
     )
   }
   const tell = (what: string) => (host: Host) => {
@@ -152,7 +152,7 @@ function tellOfNodes({ contactPoints, localDataCenter, onNotice }: CassandraOpti
   }
   for (const host of driver.hosts.values()) if (!host.isUp()) tell('cannot be reached')(host)
   driver.on('hostDown', tell('cannot be reached'))
-  driver.on('hostUp', tell('is reached again'))
+  driver.on('hostUp', tell('can be reached again'))
 }
 
 function createClient(options: CassandraOptions, driver: Client): CassandraClient {
@@ -173,7 +173,7 @@ function createClient(options: CassandraOptions, driver: Client): CassandraClien
     async read(statement, { rows, from }) {
       const more = { isIdempotent: true, fetchSize: rows, ...(from !== undefined && { pageState: from }) }
       const result = await again(() => execute(statement, more))
-      // The driver's types do not say that the last page has none.
+      // The driver's types hide that the last page has no `pageState`.
       return { rows: result.rows, next: (result.pageState as string | null | undefined) ?? undefined }
     },
     async write(statements) {
@@ -192,7 +192,8 @@ function createClient(options: CassandraOptions, driver: Client): CassandraClien
         }),
       ),
     async readSerial(statement) {
-      // Also speculatively: two such reads may hinder each other, but the first may hang where the write did.
+      // May be sent speculatively: two serial reads can delay each other, but the first may hang on the node where the
+      // transaction did.
       const more = { isIdempotent: true, consistency: consistencies.serial }
       return (await again(() => execute(statement, more))).rows.at(0)
     },
@@ -212,14 +213,14 @@ function createClient(options: CassandraOptions, driver: Client): CassandraClien
 const toBatch = (statements: readonly Statement[]) =>
   statements.map(({ query, params }) => ({ query, params: [...params] }))
 
-/** The same for every process that sees the same nodes. */
+/** The node for schema statements: the same in every process that sees the same nodes. */
 function schemaHost(hosts: readonly Host[]): Host {
   const [first] = hosts.filter((host) => host.isUp()).sort((a, b) => (a.address < b.address ? -1 : 1))
   if (first === undefined) throw unavailable('no Cassandra node of the data centre is up')
   return first
 }
 
-/** What may be sent twice is, a few times, while the failure can pass and there is time. */
+/** Repeats an idempotent task a few times, while its failure may pass and there is time. */
 async function retried<T>(env: Env, task: () => Promise<T>): Promise<T> {
   const startMs = env.monotonicMs()
   for (let tries = 1; ; tries++) {
@@ -237,7 +238,7 @@ function rethrow(error: unknown): never {
   throw toStoreError(error)
 }
 
-/** It may hang on a node that is frozen: what is not closed by then ends with the process. */
+/** A shutdown may hang on a frozen node. Connections that are open after the timeout end with the process. */
 async function shutDown(env: Env, driver: Client): Promise<void> {
   await Promise.race([driver.shutdown().catch(() => undefined), sleep(env, SHUTDOWN_TIMEOUT_MS)])
 }
@@ -246,7 +247,7 @@ function toConnectError({ contactPoints, localDataCenter }: CassandraOptions, er
   const { address, dataCenter } = CASSANDRA_SETTINGS
   const cause = rootOf(error)
   if (cause instanceof errors.ArgumentError) {
-    // It names the data centres that there are.
+    // The driver's message names the data centres that exist.
     const message = `Cassandra cannot be used at '${contactPoints.join(', ')}' with data centre '${localDataCenter}' (${describe(cause)}); check ${address} and ${dataCenter}`
     return configInvalid(message, error)
   }

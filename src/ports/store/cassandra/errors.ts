@@ -1,9 +1,12 @@
-/** The driver's errors in our terms: what may pass is `unavailable`, what an operator must mend says where. */
+/**
+ * Translates the driver's errors. A failure that may pass becomes `unavailable`; one that an operator has to mend becomes
+ * `config_invalid` and names the setting.
+ */
 
 import { errors, types } from 'cassandra-driver'
 import { isRivuletError, RivuletError } from '../../../core/errors.ts'
 
-/** The settings an operator is sent to. */
+/** The settings that messages name. */
 export const CASSANDRA_SETTINGS = {
   address: 'RIVULET_CASSANDRA',
   keyspace: 'RIVULET_CASSANDRA_KEYSPACE',
@@ -16,7 +19,7 @@ export const CASSANDRA_SETTINGS = {
 const RETRY_AFTER_MS = 1_000
 
 const { responseErrorCodes: codes } = types
-/** Not in the driver's list: a conditional write of which the coordinator does not know whether it was applied. */
+/** Missing in the driver's list: the coordinator does not know whether a conditional write was applied. */
 const CAS_WRITE_UNKNOWN = 0x1700
 const PASSING: ReadonlySet<number> = new Set([
   codes.serverError,
@@ -36,7 +39,7 @@ export const unavailable = (message: string, cause?: unknown): RivuletError =>
 export const configInvalid = (message: string, cause?: unknown): RivuletError =>
   new RivuletError('config_invalid', message, { cause })
 
-/** The same call may succeed in a moment. Says nothing of whether this one took effect. */
+/** Whether the same call may succeed in a moment. It does not say whether the failed call took effect. */
 export const isPassing = (error: unknown): boolean => isRivuletError(toStoreError(error), 'unavailable')
 
 export function toStoreError(error: unknown): RivuletError {
@@ -52,7 +55,7 @@ export function toStoreError(error: unknown): RivuletError {
     return configInvalid(`Cassandra allows the user of ${username} too little (${detail}); ${next}`, error)
   }
   if (isConnectionTrouble(cause)) {
-    // Addresses are for the log: callers of the API are told no more than this.
+    // Addresses go to the process's log only, as the cause: API clients see the message.
     return unavailable(
       'the store does not answer in time or lacks replicas',
       new Error(detail, { cause: error }),
@@ -67,14 +70,14 @@ function isConnectionTrouble(cause: unknown): boolean {
     cause instanceof errors.OperationTimedOutError ||
     cause instanceof errors.BusyConnectionError ||
     PASSING.has(codeOf(cause)) ||
-    // A pool whose last connection has just gone, for which the driver has no type.
+    // The last connection of a pool has just closed; the driver has no type for that.
     (cause instanceof Error && cause.message === 'No connection available') ||
-    // Sockets that closed, in the driver's own marking or the system's.
+    // A socket closed, as marked by the driver or by the system.
     (cause instanceof Error && ('isSocketError' in cause || 'syscall' in cause))
   )
 }
 
-/** "No host available" says only that all failed: what is final is among what the hosts said. */
+/** "No host available" says only that all hosts failed. A final error is among the hosts' own errors. */
 export function rootOf(error: unknown): unknown {
   const isFinal = (each: unknown) =>
     each instanceof errors.AuthenticationError ||
@@ -84,7 +87,7 @@ export function rootOf(error: unknown): unknown {
   return Object.values(innerErrors(error)).find(isFinal) ?? error
 }
 
-/** The driver's own sentence has a stack trace in it. */
+/** Describes an error by what each host said; the driver's own message contains a stack trace. */
 export function describe(error: unknown): string {
   const byHost = Object.entries(innerErrors(error))
   if (byHost.length > 0) return byHost.map(([host, inner]) => `${host}: ${describe(inner)}`).join('; ')

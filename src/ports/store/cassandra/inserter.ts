@@ -1,8 +1,8 @@
 /**
- * `insertIfAbsent` by lightweight transactions. Each row carries the id of the attempt that wrote it: after an
- * unknown outcome, a serial read settles what was under way, and the id says whose row stands. An attempt that
- * left no trace is made again under the same id, so that even a request which was held up and runs after all
- * makes one row, and that row is ours.
+ * `insertIfAbsent` by lightweight transactions. Each row carries the id of the attempt that wrote it. When the outcome
+ * of an attempt is unknown, a serial read settles whatever is under way, and the id in the row says whether it is ours.
+ * An attempt that left no row is repeated with the same id. So even if a delayed request runs after all, there is one
+ * row, and it counts as ours.
  */
 
 import { types } from 'cassandra-driver'
@@ -19,7 +19,7 @@ export interface CassandraInserter {
   insert(rows: readonly RowInsert[]): Promise<readonly Inserted[]>
 }
 
-/** Of one call. */
+/** Partitions of one call at a time. */
 const WIDTH = 16
 const TRIES_MAX = 5
 const DEADLINE_MS = 8_000
@@ -47,14 +47,14 @@ export function createCassandraInserter(
         failure = error
       }
       if (tries === TRIES_MAX || env.monotonicMs() - startMs > DEADLINE_MS) {
-        const message = `Cassandra did not settle an insert into ${row.table.name} in ${tries} tries`
+        const message = `Cassandra did not settle an insert into ${row.table.name} in ${tries} tries; retry`
         throw unavailable(message, failure)
       }
       await sleep(env, env.random() * PAUSE_MS_MAX * tries)
     }
   }
 
-  /** @returns nothing where the outcome was unknown and no row stands */
+  /** @returns `undefined` when the outcome was unknown and there is no row */
   async function tryInsert(row: RowInsert, attempt: types.Uuid): Promise<Inserted | undefined> {
     const { insert, standing } = statementsOf(row.table)
     const value = Buffer.from(row.value.buffer, row.value.byteOffset, row.value.byteLength)
@@ -106,7 +106,7 @@ const toInserted = (row: types.Row, attempt: types.Uuid): Inserted => ({
   value: row.value as Buffer,
 })
 
-/** Transactions on one partition defeat each other: this process has one under way for each. */
+/** Transactions on one partition make each other fail, so this process runs one per partition at a time. */
 function createTurns(env: Env) {
   const partitions = new Map<string, Slots>()
   return async <T>(id: string, task: () => Promise<T>): Promise<T> => {

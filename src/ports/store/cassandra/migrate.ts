@@ -1,7 +1,7 @@
 /**
- * Makes or completes the keyspace: forwards only, and as often as one likes, also two at once. Schema
- * statements go through one node, which runs them one after the other, so that "if not exists" is decided
- * once; two nodes could each make a table of that name. A migration that broke off is finished by the next.
+ * Creates or completes the keyspace. Migrations only go forwards; they can be repeated, and two can run at once. All
+ * schema statements go to one node, which runs them one after the other, so that "if not exists" is decided in one place;
+ * two nodes could each create a table of the same name. A migration that was interrupted is finished by the next one.
  */
 
 import type { CassandraClient, CassandraOptions } from './client.ts'
@@ -25,22 +25,22 @@ import { mapBounded } from './slots.ts'
 import { WATERMARK_TABLE } from './watermark.ts'
 
 export interface MigrationOptions extends CassandraOptions {
-  /** Of a keyspace that is made now; one that is there keeps its own. */
+  /** For a keyspace that is created now; an existing one keeps its own. */
   readonly replicationFactor: number
-  /** Called before a keyspace becomes the deployment's that was nobody's; what it throws stops that. */
+  /** Called before the deployment claims a keyspace without an owner; an error that it throws prevents the claim. */
   readonly onClaim?: () => Promise<void>
 }
 
-/** The node takes one after the other; what runs at once is the waiting for all nodes to know of each. */
+/** The node runs statements one after the other; waiting until all nodes know of each is done for several at once. */
 const AT_ONCE = 8
 
-/** Of the tables that are not declared ones; those have a row by (partition, sort). */
+/** Of our own tables. Declared tables have the primary key (partition, sort). */
 const PRIMARY_KEYS: Readonly<Record<string, string>> = {
   [META_TABLE]: 'name',
   [WATERMARK_TABLE]: 'name, log_partition',
 }
 
-/** @returns the deployment that a keyspace belongs to; nothing where it is nobody's, or not there */
+/** @returns the deployment that the keyspace belongs to; `undefined` when it has no owner or does not exist */
 export async function keyspaceOwner(options: CassandraOptions): Promise<string | undefined> {
   assertKeyspaceName(options.keyspace)
   const client = await connectCassandra(options)
@@ -75,12 +75,12 @@ async function migrate(client: CassandraClient, options: MigrationOptions): Prom
   await create(META_TABLE)
   if ((await readMeta(client, keyspace, META.deployment)) === undefined) await onClaim?.()
   assertDeployment(keyspace, deployment, await putMeta(client, keyspace, META.deployment, deployment))
-  // A newer schema is left as it is, whatever it lacks.
+  // Throws before a newer schema is changed.
   assertNotNewer(keyspace, await readMeta(client, keyspace, META.version))
   const missing = findMissing(keyspace, await found(client, keyspace), expected)
   await mapBounded(missing, AT_ONCE, create)
   await raiseVersion(client, keyspace)
-  if (missing.length > 0) onNotice(`keyspace ${keyspace}: ${missing.length} tables were made`)
+  if (missing.length > 0) onNotice(`keyspace ${keyspace}: created ${missing.length} tables`)
 }
 
 async function found(client: CassandraClient, keyspace: string): Promise<Keyspace> {
@@ -97,8 +97,8 @@ async function createKeyspace(client: CassandraClient, options: MigrationOptions
   }
   const nodes = client.nodeCount()
   if (replicationFactor > nodes) {
-    // It would be accepted, and then every read and write refused.
-    const message = `${replication} is ${replicationFactor}, but the data centre ${localDataCenter} has ${nodes} (nodes); add some or lower it`
+    // Cassandra would accept it, and then refuse every read and write.
+    const message = `${replication} is ${replicationFactor}, but the data centre ${localDataCenter} has ${nodes} node(s); add nodes or lower the setting`
     throw configInvalid(message)
   }
   const dataCenter = localDataCenter.replaceAll("'", "''")
@@ -113,14 +113,14 @@ function createTable(keyspace: string, name: string, columns: Readonly<Record<st
   return `CREATE TABLE IF NOT EXISTS ${keyspace}.${name} (${list.join(', ')}, PRIMARY KEY (${key}))`
 }
 
-/** @returns what stands: the first to put it wins */
+/** @returns the value that is stored: the first one that was put */
 async function putMeta(client: CassandraClient, keyspace: string, name: string, value: string) {
   const query = `INSERT INTO ${keyspace}.${META_TABLE} (name, value) VALUES (?, ?) IF NOT EXISTS`
   await client.transact({ query, params: [name, value] })
   return readMeta(client, keyspace, name)
 }
 
-/** Up to ours, from whatever was below: another migration may do so at the same time. */
+/** Raises the stored version to ours. Another migration may do the same at the same time. */
 async function raiseVersion(client: CassandraClient, keyspace: string): Promise<void> {
   const stored = await putMeta(client, keyspace, META.version, String(SCHEMA_VERSION))
   if (assertNotNewer(keyspace, stored) === SCHEMA_VERSION) return

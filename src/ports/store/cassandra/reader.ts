@@ -1,4 +1,4 @@
-/** Reads of a partition: keys, which of one partition are asked for together, and ranges, by pages. */
+/** Reads single rows and ranges. Keys of one partition are read with one query; ranges are read by pages. */
 
 import type { types } from 'cassandra-driver'
 import type { CassandraClient, Statement } from './client.ts'
@@ -11,9 +11,9 @@ export interface CassandraReader {
   range(ranges: readonly RowRange[], nowMs: number): Promise<Row[][]>
 }
 
-/** One question for 20 sort keys of a partition costs a fifth of 20 questions. */
+/** Sort keys in one query. A query for 20 sort keys of a partition costs a fifth of 20 queries. */
 const SORTS_MAX = 100
-/** Of one call. */
+/** Queries of one call at a time. */
 const WIDTH = 32
 const PAGE_ROWS_MAX = 500
 const PAGE_ROWS_MIN = 50
@@ -31,7 +31,7 @@ export function createCassandraReader(
         ? { query: get, params: [key, first] }
         : { query: getMany, params: [key, [...sorts]] }
     const found = new Map<string, Row>()
-    // A page may also end early, by its bytes. One row more than there can be: else the last page says there is another.
+    // A page may end early by its bytes, hence the loop. A page size above the number of rows spares a last, empty page.
     for (let from: string | undefined; ;) {
       const page = await client.read(statement, { rows: SORTS_MAX + 1, from })
       for (const raw of page.rows) {
@@ -68,8 +68,8 @@ export function createCassandraReader(
 }
 
 /**
- * Pages until there are `limit` rows that stand. Each page is a read of its own: rows of one write are seen
- * together within a page, not over two.
+ * Reads pages until there are `limit` rows that have not ended. Each page is a read of its own: a reader sees the rows of
+ * one write together within a page, but not across two pages.
  */
 export async function readRows<R extends Row>(
   client: CassandraClient,
@@ -88,7 +88,7 @@ export async function readRows<R extends Row>(
       if (found.length === limit) return found
     }
     from = page.next
-    // Many rows that have ended stand in the way of a few: larger steps.
+    // Where many rows have ended, larger pages reach the others sooner.
     pageRows = Math.min(PAGE_ROWS_MAX, Math.max(PAGE_ROWS_MIN, pageRows * 2))
   } while (from !== undefined)
   return found
@@ -100,13 +100,13 @@ interface KeyGroup {
   readonly sorts: Set<string>
 }
 
-/** Keys by table and partition, each once. */
+/** Groups keys by table and partition, without repeats. */
 class KeyGroups {
   readonly all: KeyGroup[] = []
   readonly #open = new Map<string, number>()
   readonly #places = new Map<string, number>()
 
-  /** @returns the index of its group in `all` */
+  /** @returns the index of the key's group in `all` */
   add({ table, partition, sort }: RowKey): number {
     const id = `${table.name}\0${partition}`
     const keyId = `${id}\0${sort}`

@@ -1,6 +1,6 @@
 /**
- * A whole table by pages, in Cassandra's order: by the token of the partition, within a token by the
- * partition's bytes, within a partition by sort key.
+ * Reads a whole table by pages, in Cassandra's order: by the token of the partition, within a token by the bytes of the
+ * partition, within a partition by sort key.
  */
 
 import type { types } from 'cassandra-driver'
@@ -9,7 +9,7 @@ import { readRows } from './reader.ts'
 import { fromCqlPartition, endOf, type Statements, toCqlPartition, toRow } from './tables.ts'
 import type { RowKey, ScannedRow, Table } from '../store.ts'
 
-/** Partitions of one token; a table has two at all only by design of whoever chose their names. */
+/** Partitions with the same token. A table has two of them only if somebody chose their names for it. */
 const TWINS_PAGE_ROWS = 1_000
 
 export async function scanCassandra(
@@ -43,7 +43,7 @@ export async function scanCassandra(
   return rows
 }
 
-/** The partitions with the token of this one that come after it: "beyond its token" would leave them out. */
+/** The partitions after this one that have the same token; a query beyond its token would leave them out. */
 async function twinsAfter(client: CassandraClient, statements: Statements, key: string): Promise<string[]> {
   const twins: string[] = []
   let from: string | undefined

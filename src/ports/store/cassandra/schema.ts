@@ -1,6 +1,6 @@
 /**
- * What is in a keyspace, and whether it is ours, whole, and of this version. A table `rivulet_meta` names the
- * version of the schema and the deployment it belongs to; only transactions write it.
+ * Checks that a keyspace is ours, complete, and of this schema version. The table `rivulet_meta` holds the schema version
+ * and the deployment that the keyspace belongs to; only transactions write it.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -15,20 +15,20 @@ export const META_TABLE = 'rivulet_meta'
 export const META = { version: 'schema_version', deployment: 'deployment' } as const
 const META_COLUMNS = { name: 'text', value: 'text' } as const
 
-/** Types by column, by table. */
+/** By table: the types of its columns. */
 export type Keyspace = ReadonlyMap<string, ReadonlyMap<string, string>>
 export type Columns = Readonly<Record<string, string>>
 
 const KEYSPACE_NAME = /^[a-z][a-z0-9_]{0,47}$/
 
-/** Names stand in statements as they are. */
+/** Statements contain the name as it is, so it must be harmless. */
 export function assertKeyspaceName(keyspace: string): void {
   if (KEYSPACE_NAME.test(keyspace)) return
-  const message = `'${keyspace}' cannot be the name of a keyspace: a small letter, then small letters, digits and _, at most 48; change it in ${CASSANDRA_SETTINGS.keyspace}`
+  const message = `'${keyspace}' cannot be the name of a keyspace: it needs a lower-case letter, then lower-case letters, digits and _, 48 characters at most; change ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
-/** Tables by the names they have in Cassandra. */
+/** The columns of all our tables, by the tables' names in Cassandra. */
 export function expectedTables(tables: readonly Table[]): ReadonlyMap<string, Columns> {
   return new Map<string, Columns>([
     [META_TABLE, META_COLUMNS],
@@ -37,7 +37,7 @@ export function expectedTables(tables: readonly Table[]): ReadonlyMap<string, Co
   ])
 }
 
-/** @returns nothing where there is no such keyspace */
+/** @returns `undefined` when there is no such keyspace */
 export async function readKeyspace(client: CassandraClient, keyspace: string): Promise<Keyspace | undefined> {
   const found = await client.readSchema({
     query: 'SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?',
@@ -62,13 +62,13 @@ interface ColumnRow {
   readonly type: string
 }
 
-/** An empty keyspace may become ours; one with anything else in it may not. */
+/** Refuses a keyspace with tables of others in it. An empty one may become ours. */
 export function assertOurs(keyspace: string, found: Keyspace): void {
   const names = [...found.keys()]
   const isOurs = (name: string) => name === META_TABLE || name === WATERMARK_TABLE || isOurTable(name)
   const foreign = found.has(META_TABLE) ? names.filter((name) => !isOurs(name)) : names
   if (foreign.length === 0) return
-  const message = `the keyspace ${keyspace} holds tables that are not Rivulet's (${foreign.slice(0, 5).join(', ')}); name an empty or a new one in ${CASSANDRA_SETTINGS.keyspace}`
+  const message = `the keyspace ${keyspace} holds tables that are not Rivulet's (${foreign.slice(0, 5).join(', ')}); name an empty or a new keyspace in ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
@@ -83,7 +83,7 @@ export function findMissing(
     if (table === undefined) return [name]
     const wrong = Object.entries(columns).find(([column, type]) => table.get(column) !== type)
     if (wrong === undefined) return []
-    const message = `table ${keyspace}.${name} was made for another purpose: its column ${wrong[0]} is ${table.get(wrong[0]) ?? 'missing'}, not ${wrong[1]}; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
+    const message = `table ${keyspace}.${name} is not one that Rivulet made: its column ${wrong[0]} is ${table.get(wrong[0]) ?? 'missing'}, not ${wrong[1]}; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
     throw configInvalid(message)
   })
 }
@@ -95,19 +95,19 @@ export async function readMeta(client: CassandraClient, keyspace: string, name: 
 
 export function assertDeployment(keyspace: string, ours: string, theirs: string | undefined): void {
   if (ours === theirs) return
-  const message = `the keyspace ${keyspace} belongs to deployment ${theirs}, and this is ${ours}: two would overwrite each other; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
+  const message = `the keyspace ${keyspace} belongs to deployment ${theirs}, but this is deployment ${ours}, and two would overwrite each other's rows; name another keyspace in ${CASSANDRA_SETTINGS.keyspace}`
   throw configInvalid(message)
 }
 
-/** @returns 0 where none was written */
+/** @returns 0 when no version is stored */
 export function assertNotNewer(keyspace: string, stored: string | undefined): number {
   const version = stored === undefined ? 0 : Number(stored)
   if (version <= SCHEMA_VERSION) return version
-  const message = `the keyspace ${keyspace} has schema version ${stored}, this Rivulet knows up to ${SCHEMA_VERSION}; run the newer Rivulet that migrated it`
+  const message = `the keyspace ${keyspace} has schema version ${stored}, but this Rivulet knows versions up to ${SCHEMA_VERSION} only; run the newer Rivulet that migrated it`
   throw new RivuletError('data_newer_format', message)
 }
 
-/** For a store that opens: everything must be in place. */
+/** Called when a store opens: throws unless the migration is complete. */
 export async function assertMigrated(client: CassandraClient, options: CassandraOptions): Promise<void> {
   const { keyspace, deployment, tables } = options
   const found = await readKeyspace(client, keyspace)

@@ -1,6 +1,6 @@
 /**
- * A bound on how much runs at once, with a bounded wait for a place: a client that sent all it is given
- * would only move the queue into the servers, where nobody sees it.
+ * Bounds how many calls run at once, and how long a call waits for its turn. A client that sent everything at once would
+ * only move the queue into the servers, where nobody sees it.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -16,7 +16,7 @@ export interface SlotOptions {
   readonly env: Env
   readonly count: number
   readonly waitingMax: number
-  /** Who waited longer is turned away when its turn comes: its caller has given up, or soon will. */
+  /** A call that has waited longer is refused when its turn comes: its caller has given up, or soon will. */
   readonly waitMsMax: number
 }
 
@@ -27,14 +27,15 @@ export function createSlots({ env, count, waitingMax, waitMsMax }: SlotOptions):
   let running = 0
 
   async function wait(): Promise<void> {
-    if (waiting.length >= waitingMax) throw overloaded(`${waitingMax} calls wait for Cassandra already`)
+    if (waiting.length >= waitingMax)
+      throw overloaded(`${waitingMax} calls wait for Cassandra already; retry later`)
     const sinceMs = env.monotonicMs()
     await new Promise<void>((resolve) => waiting.push(resolve))
     if (env.monotonicMs() - sinceMs <= waitMsMax) return
     leave()
-    throw overloaded(`Cassandra had no time for a call within ${waitMsMax} ms`)
+    throw overloaded(`a call waited more than ${waitMsMax} ms for its turn at Cassandra; retry later`)
   }
-  // A place is handed on, not freed and taken again: nobody can come between.
+  // Hands the slot to the next call without freeing it, so that no other call can take it in between.
   function leave(): void {
     const next = waiting.shift()
     if (next === undefined) running--
@@ -60,8 +61,9 @@ const overloaded = (message: string) =>
   new RivuletError('overloaded', message, { retryAfterMs: RETRY_AFTER_MS })
 
 /**
- * At most `width` at once, so that one large call does not take every place. Answers stand in the order of
- * the items; after a failure no more are begun, and it is thrown when those under way have ended.
+ * Runs `task` for all items, at most `width` at once, so that one large call does not take every slot. After a failure it
+ * begins no more, and throws once the tasks under way have ended.
+ * @returns the answers in the order of the items
  */
 export async function mapBounded<T, R>(
   items: readonly T[],

@@ -1,11 +1,11 @@
 /**
- * How our tables stand in Cassandra: their names, columns and statements.
+ * Our tables in Cassandra: names, columns and statements.
  *
  *   versioned   (partition, sort) → value, expires_at; the row's version is its write time
- *   once        (partition, sort) → value, attempt; written by lightweight transactions alone
+ *   once        (partition, sort) → value, attempt; written only by lightweight transactions
  *
- * A table of kind `once` never has a write time of ours: a transaction takes its own from the clock, and a
- * write under another one is lost without a word, or beats every later one.
+ * Rows of a table of kind `once` are never written with a write time of ours. A transaction takes its write time from the
+ * clock; a plain write with an older one would be lost silently, and one with a newer one would beat every later write.
  */
 
 import { types } from 'cassandra-driver'
@@ -21,7 +21,7 @@ export const COLUMNS = {
   once: { partition: 'text', sort: 'text', value: 'blob', attempt: 'uuid' },
 } as const
 
-/** A row without an end holds this, not null: a null would be a tombstone in each of them. */
+/** The `expires_at` of rows without an end. Not null, because Cassandra stores a null as a tombstone. */
 const NEVER = 2n ** 63n - 1n
 
 export function cqlName(table: Table): string {
@@ -31,7 +31,7 @@ export function cqlName(table: Table): string {
 
 export const isOurTable = (name: string): boolean => name.startsWith(PREFIX)
 
-/** Cassandra takes no empty partition key; a NUL is in none of ours. */
+/** Stands for the empty partition, since Cassandra allows no empty partition key. No partition contains NUL. */
 const EMPTY = '\0'
 export const toCqlPartition = (partition: string): string => (partition === '' ? EMPTY : partition)
 export const fromCqlPartition = (partition: string): string => (partition === EMPTY ? '' : partition)
@@ -59,7 +59,7 @@ function createStatements(keyspace: string, table: Table) {
   }
 }
 
-/** The statements of the declared tables; asking for another one is a mistake of ours. */
+/** Gives the statements of a table. Throws for a table that was not declared, which is a bug. */
 export function createStatementsOf(keyspace: string, tables: readonly Table[]): (table: Table) => Statements {
   const known = new Map(tables.map((table) => [table.name, createStatements(keyspace, table)]))
   return (table) => {
@@ -74,13 +74,13 @@ export const toCqlEnd = (expiresAtMs: number | undefined): bigint => {
   return Number.isSafeInteger(endMs) ? BigInt(endMs) : NEVER
 }
 
-/** @returns nothing for a row without an end */
+/** @returns `undefined` for a row without an end */
 export function endOf(table: Table, raw: types.Row): number | undefined {
   if (table.kind === 'once' || raw.expires_at === NEVER) return undefined
   return Number(raw.expires_at)
 }
 
-/** @returns nothing where the row has ended */
+/** @returns `undefined` for a row that has ended */
 export function toRow(key: RowKey, raw: types.Row, nowMs: number): Row | undefined {
   const value = raw.value as Buffer
   if (key.table.kind === 'once') return { ...key, version: 0, value }

@@ -1,7 +1,7 @@
 /**
- * The watermark: a row for each partition of the log, whose write time is the position itself. So the highest
- * position stands, whoever writes it and when: a process that is behind cannot lower it. What is acknowledged
- * is replicated already, so a checkpoint has nothing to flush.
+ * The watermark: a row for each partition of the log, with the position as its write time. So the highest position wins,
+ * whoever writes it and when, and a process that is behind cannot lower it. Acknowledged writes are replicated already,
+ * so a checkpoint has nothing to flush.
  */
 
 import { assert } from '../../../core/errors.ts'
@@ -14,7 +14,7 @@ export interface CassandraWatermark {
 
 export const WATERMARK_TABLE = 'rivulet_watermark'
 export const WATERMARK_COLUMNS = { name: 'text', log_partition: 'int', position: 'bigint' } as const
-/** One partition of the table, so that all positions are written at once. */
+/** The only partition of the table, so that all positions are written in one mutation. */
 const NAME = 'log'
 const LOG_PARTITIONS_MAX = 4_096
 

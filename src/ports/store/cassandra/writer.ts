@@ -1,10 +1,10 @@
 /**
- * Writes, one mutation for each partition string.
+ * Writes, as one mutation for each partition string.
  *
- * Atomicity: rows of one keyspace with the same partition key are merged into one mutation, over all their
- * tables (Cassandra's BatchUpdatesCollector keeps one builder by keyspace and key). A mutation is one record
- * of the commit log on each replica, and one hint; a trace shows "Appending to commitlog" once for a batch
- * over three tables. That holds only while the partition key is the partition string alone.
+ * Why a mutation is atomic over tables: Cassandra merges rows of one keyspace with the same partition key into one
+ * mutation (its BatchUpdatesCollector keeps one builder per keyspace and key). A mutation is one record of the commit
+ * log on each replica, and one hint; a trace shows "Appending to commitlog" once for a batch over three tables. This
+ * holds only while the partition key is the partition string alone.
  */
 
 import type { Env } from '../../env/env.ts'
@@ -18,19 +18,19 @@ export interface CassandraWriter {
   write(rows: readonly RowWrite[]): Promise<void>
 }
 
-/** Of one call. */
+/** Mutations of one call at a time. */
 const WIDTH = 32
 const MIB = 2 ** 20
-/** A mutation may fill half a segment of the commit log, which is 32 MiB where nobody changed it and 8 MiB in tests. */
+/** Cassandra takes mutations of up to half a commit log segment, whose size is 32 MiB by default and 8 MiB in tests. */
 const MUTATION_BYTES_MAX = 3 * MIB
-/** Names, lengths, times and marks of a row, generously. */
+/** Estimate, on the safe side, for the names, lengths, times and marks of a row. */
 const ROW_OVERHEAD_BYTES = 64
 
 const DAY_MS = 24 * 3_600_000
 const SECOND_MS = 1_000
-/** Ended rows stay as long, so that they refuse older writes, and that a clock which is ahead destroys nothing. */
+/** Ended rows stay stored so long, to refuse older writes, and so that a clock which is ahead destroys nothing. */
 const RECLAIM_AFTER_MS = DAY_MS
-/** Cassandra before 5, or compatible with it, counts ends up to January 2038; later ones are left to `expires_at`. */
+/** Cassandra before 5 cannot store a TTL that ends after January 2038: rows with a later end get none. */
 const RECLAIM_MS_MAX = Date.UTC(2037, 0)
 const NO_TTL = 0
 
@@ -69,7 +69,7 @@ export function createCassandraWriter(
   }
 }
 
-/** Of a row that comes twice, the newest version is sent. */
+/** Groups rows by partition. Of a row that occurs twice, only the newest version is sent. */
 function byPartition(rows: readonly RowWrite[]): Group[] {
   const groups = new Map<string, Group>()
   for (const row of rows) {
@@ -87,11 +87,11 @@ function assertFits({ partition, rows }: Group): void {
   let bytes = 0
   for (const { sort, value } of rows.values()) bytes += rowBytes + sort.length + value.length
   if (bytes <= MUTATION_BYTES_MAX) return
-  const message = `store misused: ${rows.size} rows of partition ${JSON.stringify(partition)} are ${bytes} bytes in one write; Cassandra takes ${MUTATION_BYTES_MAX}`
+  const message = `store misused: ${rows.size} rows of partition ${JSON.stringify(partition)} are ${bytes} bytes in one write; the most is ${MUTATION_BYTES_MAX}`
   throw new RivuletError('internal', message)
 }
 
-/** In seconds. What a read gives is decided by `expires_at` alone; this only lets Cassandra reclaim the row. */
+/** The TTL in seconds. It only lets Cassandra reclaim the row: reads go by `expires_at` alone. */
 function timeToLive(expiresAtMs: number | undefined, nowMs: number): number {
   if (expiresAtMs === undefined) return NO_TTL
   const reclaimAtMs = Math.max(expiresAtMs, nowMs) + RECLAIM_AFTER_MS

@@ -1,10 +1,10 @@
 /**
- * The watermark of a LevelDB store. A synced write covers only the write-ahead file it goes to, not an
- * older one whose rows are still on their way into a table. So everything in memory is first flushed into
- * tables, which LevelDB syncs, and only then the watermark is written, synced.
+ * The watermark of a LevelDB store. A synced write makes only its own write-ahead file durable, not an older one whose
+ * rows are still being moved into a table. So a checkpoint first flushes everything in memory into tables, which
+ * LevelDB syncs, and then writes the watermark, synced.
  *
- * LevelDB has no call to flush, but to compact a range it flushes first; a range above all keys makes it
- * do nothing else. It does not report a failed flush there; the synced write that follows fails then.
+ * LevelDB has no call to flush, but compacting a range flushes first; compacting a range above all keys does nothing
+ * else. Such a call does not report a flush that failed, but then the synced write after it fails.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -16,7 +16,7 @@ export interface Checkpoints {
   last(): readonly number[]
 }
 
-/** No UTF-8 contains these bytes. */
+/** Bytes that occur in no UTF-8 text. */
 const ABOVE_ALL_KEYS = [Buffer.of(0xff), Buffer.of(0xff, 0xff)] as const
 
 export async function createCheckpoints(db: LevelDb): Promise<Checkpoints> {
@@ -33,7 +33,7 @@ export async function createCheckpoints(db: LevelDb): Promise<Checkpoints> {
     last: () => last,
     write(positions) {
       const copy = [...positions]
-      // One after the other, or an older watermark could end on top.
+      // One after the other, or an older watermark could overwrite a newer one.
       previous = previous.then(() => flushAndMark(copy))
       return previous
     },
@@ -46,7 +46,7 @@ function parsePositions(stored: Buffer | undefined): readonly number[] {
     const positions: unknown = JSON.parse(stored.toString())
     if (Array.isArray(positions) && positions.every(Number.isFinite)) return positions
   } catch {
-    // not JSON: told below
+    // not JSON: refused below
   }
   throw new RivuletError('data_corrupt', 'the watermark is not a list of positions')
 }

@@ -1,7 +1,7 @@
 /**
- * How rows lie in LevelDB.
+ * Rows as keys and values of LevelDB.
  *
- *   key    table NUL partition NUL sort, in UTF-8: a partition and a table are ranges of keys
+ *   key    table NUL partition NUL sort, in UTF-8: so a partition and a table are ranges of keys
  *   value  1 byte of flags, 7 of version; then, if flagged, 8 of expiry; then the value
  *
  * The store's own keys begin with NUL, below every table:
@@ -25,7 +25,7 @@ const EXPIRY_BYTES = 8
 
 export const WATERMARK_KEY = '\0w'
 export const HIGHEST_VERSIONS = { gte: '\0v\0', lt: '\0v\x01' }
-/** A key alone says it all. It is not empty because the driver leaks the allocation of an empty value. */
+/** The value of keys that need none. Not empty, because the driver leaks the allocation of an empty value. */
 export const MARKER = Buffer.of(1)
 
 export const rowKey = (key: RowKey): string => `${key.table.name}\0${key.partition}\0${key.sort}`
@@ -56,8 +56,8 @@ export const rowKeyOfExpiryKey = (key: string): string =>
 export type ValueEncoder = ReturnType<typeof createValueEncoder>
 
 /**
- * Encodes into one buffer over and over: the driver copies a value before `put` returns. A view is kept
- * for every short length, because making one costs more than filling it.
+ * Encodes every value into the same buffer, which is safe because the driver copies a value before `put` returns. A view
+ * is kept for each short length, because making a view costs more than filling it.
  */
 export function createValueEncoder() {
   const VIEW_BYTES_MAX = 1_024
@@ -101,6 +101,6 @@ const hasExpiry = (stored: Buffer): boolean => stored[0] === FLAG_EXPIRES
 
 function assertHead(stored: Buffer): void {
   if (stored.length < HEAD_BYTES || (hasExpiry(stored) && stored.length < HEAD_BYTES + EXPIRY_BYTES)) {
-    throw new RivuletError('data_corrupt', 'a stored row is shorter than its own head')
+    throw new RivuletError('data_corrupt', 'a stored row is shorter than its header')
   }
 }

@@ -1,9 +1,9 @@
-/** CRC-32C, the checksum of LevelDB's files; Node has only CRC-32. Eight bytes a step: about 0.8 GB/s. */
+/** CRC-32C, the checksum in LevelDB's files; Node.js has only CRC-32. Takes eight bytes a step, about 0.8 GB/s. */
 
 const POLYNOMIAL = 0x82f63b78
 const STEP_BYTES = 8
 
-/** Eight tables of 256, one behind the other: what a byte does to the checksum 0 to 7 bytes later. */
+/** Eight tables of 256 entries, one after the other: the effect of a byte on the checksum 0 to 7 bytes later. */
 const TABLES = createTables()
 
 function createTables(): Int32Array {
@@ -20,7 +20,7 @@ function createTables(): Int32Array {
   return tables
 }
 
-/** @returns an unsigned number, of the bytes from `start` up to `end` */
+/** @returns the checksum of the bytes from `start` up to `end`, as an unsigned number */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
   const tables = TABLES
   let crc = -1

@@ -1,18 +1,18 @@
 /**
- * Stands between the store and LevelDB: lets nothing through after a failure or a close, turns the
- * driver's errors into ours, and lets a close wait for what is under way.
+ * Stands between the store and LevelDB. It refuses all calls after a failure or a close, turns the driver's errors into
+ * ours, and makes a close wait for calls under way.
  *
- * A disk that failed once is not trusted again: what the failed call wrote is unknown, and the log
- * replays everything after the restart.
+ * After one failure the disk is not used again: nobody knows what the failed call has written. The process ends, and
+ * after the restart the log replays everything since the checkpoint.
  */
 
 import { isRivuletError, RivuletError } from '../../../core/errors.ts'
 
 export interface Guard {
-  /** The store was opened and has neither failed nor been closed. */
+  /** Neither a failure nor a close has happened. */
   readonly isOpen: boolean
   run<T>(task: () => Promise<T>): Promise<T>
-  /** Refuses what comes and waits for what runs. */
+  /** Refuses later calls and waits for those under way. */
   close(): Promise<void>
 }
 
@@ -61,7 +61,7 @@ export function toFailure(folder: string, cause: unknown): RivuletError {
   if (isRivuletError(cause, 'data_corrupt') || levelCode(cause) === 'LEVEL_CORRUPTION') {
     return new RivuletError('data_corrupt', corruptMessage(folder, detail), { cause })
   }
-  // Our own mistake: it says nothing about the disk, but what was written is as unknown.
+  // A bug of ours. It says nothing about the disk, but what was written is just as unknown.
   if (cause instanceof TypeError || cause instanceof RangeError || isRivuletError(cause)) {
     return new RivuletError('internal', `the store in ${folder} failed: ${detail}`, { cause })
   }

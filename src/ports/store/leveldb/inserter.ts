@@ -1,9 +1,9 @@
 /**
- * `insertIfAbsent` for LevelDB: the calls that arrive while one group is being synced make the next, so
- * there is one look-up and one sync per group, and of two calls with one key the first wins.
+ * `insertIfAbsent` for LevelDB. Calls that arrive while a group is being synced form the next group, so that a group
+ * costs one look-up and one sync; of two calls with the same key, the first wins.
  *
- * A synced batch is durable from then on: LevelDB drops the write-ahead file it is in only after the rows
- * are in a synced table. What `level-wal.ts` may cut nevertheless, it says itself.
+ * A synced batch stays: LevelDB drops its write-ahead file only after the rows are in a synced table. wal.ts names the
+ * cases in which such rows are cut nevertheless.
  */
 
 import type { LevelDb } from './open.ts'
@@ -49,7 +49,7 @@ class InsertGroup extends QueuedTask {
     return this.#rows.length < SHARED_ROWS_MAX
   }
 
-  /** @returns the index of the first of them in `results` */
+  /** @returns the index in `results` at which the results of these rows begin */
   add(rows: readonly RowInsert[]): number {
     const first = this.#rows.length
     for (const row of rows) this.#rows.push(row)
@@ -68,7 +68,7 @@ class InsertGroup extends QueuedTask {
       winners.set(key, value)
       batch.put(key, this.#encodeValue(0, value, undefined))
     }
-    // A row that was there is durable already: its group was synced before it could be seen here.
+    // Rows that were there before are durable: their group was synced before a look-up could find them.
     if (batch.length === 0) await batch.close()
     else await batch.write({ sync: true })
   }

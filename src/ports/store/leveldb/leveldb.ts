@@ -1,7 +1,7 @@
 /**
- * The embedded store, on LevelDB. Best for one process on one machine with nothing installed. For: half
- * a million sorted rows a second in, hundreds of thousands out. Against: one process only, and damage
- * inside a table file is noticed only where it breaks the file's structure.
+ * The embedded store, on LevelDB: for one process on one machine, with nothing to install. It takes in half a million
+ * sorted rows a second and returns hundreds of thousands. Only one process can use it, and damage inside a table file is
+ * noticed only where it breaks the file's structure.
  *
  * Writes are not synced; `checkpoint` makes everything before it durable.
  */
@@ -21,9 +21,9 @@ import type { Store } from '../store.ts'
 export interface LevelStoreOptions {
   readonly env: Env
   readonly folder: string
-  /** Called once, when the disk failed or the data proved damaged: the process should end. */
+  /** Called once, when the disk fails or the data prove to be damaged. The process should end. */
   readonly onFatal: (error: RivuletError) => void
-  /** Gets a sentence for the operator when a part of the unsynced writes was found damaged, and cut. */
+  /** Receives a sentence for the operator when damaged write-ahead files were cut at the opening. */
   readonly onNotice?: (text: string) => void
   readonly tuning?: LevelTuning
 }

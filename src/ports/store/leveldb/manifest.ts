@@ -1,7 +1,8 @@
 /**
- * What LevelDB's MANIFEST says about its files. It is a list of edits; later ones override earlier ones.
+ * Reads LevelDB's MANIFEST, which says which files are part of the database. It is a list of edits, of which later ones
+ * override earlier ones.
  *
- *   edit   (tag varint, what belongs to the tag)*
+ *   edit   (tag varint, the tag's fields)*
  */
 
 import { readFile } from 'node:fs/promises'
@@ -9,13 +10,13 @@ import { join } from 'node:path'
 import { readRecords } from './records.ts'
 
 export interface Manifest {
-  /** The oldest write-ahead file whose rows may not be in tables; all with a higher number are live, too. */
+  /** Number of the oldest write-ahead file whose rows may not be in tables; files with higher numbers are live, too. */
   readonly wal: number
-  /** Live as well, where a very old version wrote it; otherwise 0. */
+  /** Number of another live file, in databases written by a very old LevelDB; otherwise 0. */
   readonly previousWal: number
-  /** The sequence number of the last row written when the edit that first named `wal` was. */
+  /** Sequence number of the last row that had been written when the edit that first names `wal` was written. */
   readonly walNamedAt: number
-  /** `wal` was named when LevelDB opened, before anything was written to it. */
+  /** Whether `wal` was named when LevelDB opened, before anything was written to that file. */
   readonly isWalOfOpening: boolean
   readonly tables: ReadonlySet<number>
 }
@@ -34,8 +35,8 @@ const TAGS = {
 } as const
 
 /**
- * An unfinished edit at the end never took effect.
- * @returns nothing where there is no database yet, or one that LevelDB will refuse
+ * Ignores an unfinished edit at the end, which never took effect.
+ * @returns `undefined` where there is no database yet, or one that LevelDB will refuse to open
  */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const current = await readFile(join(folder, 'CURRENT'), 'latin1')
@@ -48,7 +49,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   return end === 'damaged' || state.wal < 0 ? undefined : state
 }
 
-/** @returns whether it is a whole edit */
+/** @returns whether the edit is complete */
 function applyEdit(state: State, edit: EditReader): boolean {
   let wal = state.wal
   let lastSequence = 0
@@ -67,7 +68,7 @@ function applyEdit(state: State, edit: EditReader): boolean {
     } else return false
   }
   if (wal !== state.wal) {
-    // The first to name one is the edit of the opening: a MANIFEST is begun only then.
+    // The first edit that names a file is from an opening: only then does LevelDB begin a MANIFEST.
     state.isWalOfOpening = state.wal < 0
     state.wal = wal
     state.walNamedAt = lastSequence
@@ -91,7 +92,7 @@ class EditReader {
     return !this.isBroken && this.#at < this.#end
   }
 
-  /** 7 bits a byte, the lowest first; the last byte is below 128. */
+  /** A varint: 7 bits a byte, the lowest first; the last byte is below 128. */
   number(): number {
     let value = 0
     for (let scale = 1; this.hasMore; scale *= 128) {

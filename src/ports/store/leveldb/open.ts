@@ -1,4 +1,4 @@
-/** Opens LevelDB with the store's settings, and says in our terms why it would not open. */
+/** Opens LevelDB with the store's settings, and explains in our own terms why a database cannot be opened. */
 
 import { link, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,9 +12,9 @@ export type LevelDb = ClassicLevel<string, Buffer>
 const MIB = 2 ** 20
 
 export interface LevelTuning {
-  /** Two of these may be in memory; a crash replays up to two from the write-ahead files. */
+  /** Up to two buffers may be in memory; after a crash, LevelDB restores them from its write-ahead files. */
   readonly writeBufferBytes: number
-  /** Uncompressed blocks of tables; what the operating system caches comes on top. */
+  /** For uncompressed blocks of tables; the operating system's cache comes on top. */
   readonly cacheBytes: number
 }
 
@@ -24,12 +24,12 @@ export const LEVEL_TUNING: LevelTuning = { writeBufferBytes: 16 * MIB, cacheByte
 const TABLE_FILE_BYTES = 16 * MIB
 
 /**
- * The folders this process has open. LevelDB would refuse a second opening too, but in doing so it closes
- * the lock file, and with that the system drops the lock the first one holds.
+ * The folders that this process has open. LevelDB would refuse to open one twice, too, but then closes the lock file, and
+ * the system drops the lock that the first opening holds.
  */
 const openFolders = new Set<string>()
 
-/** @param onNotice is told, in a sentence, what was cut from a damaged write-ahead file */
+/** @param onNotice receives a sentence about what was cut from a damaged write-ahead file */
 export async function openLevelDb(
   folder: string,
   tuning: LevelTuning = LEVEL_TUNING,
@@ -41,7 +41,7 @@ export async function openLevelDb(
   const close = () => void openFolders.delete(id)
   try {
     await assertNotBeheaded(folder)
-    // What looks damaged may be what another process is writing: only the lock can tell.
+    // What looks damaged may be a write of another process under way: look again under the lock.
     if ((await findWalDamage(folder)) !== undefined) {
       await underLevelLock(folder, () => mendWal(folder, onNotice))
     }
@@ -74,17 +74,17 @@ const createDb = (folder: string, tuning: LevelTuning): LevelDb =>
   })
 
 /**
- * Holds the lock that LevelDB takes on a folder, without opening what is in it: an empty database in a
- * folder of its own has the same file LOCK, under a second name.
+ * Holds the lock that LevelDB takes on a folder, without opening the database in it: an empty database is opened in
+ * another folder, whose file LOCK is a hard link to the LOCK of the first.
  */
 async function underLevelLock(folder: string, task: () => Promise<void>): Promise<void> {
   const lockFolder = join(folder, `mending-${process.pid}`)
   const lockFile = join(folder, 'LOCK')
-  // One that was left by a crash; LevelDB itself looks at no such name.
+  // A crash may have left one. LevelDB ignores folders with such names.
   await rm(lockFolder, { recursive: true, force: true })
   await mkdir(lockFolder)
   try {
-    // A copy of a folder may be without it.
+    // A folder that was copied may be without the file.
     await writeFile(lockFile, '', { flag: 'a' })
     await link(lockFile, join(lockFolder, 'LOCK'))
     const db = new ClassicLevel(lockFolder)
@@ -95,7 +95,7 @@ async function underLevelLock(folder: string, task: () => Promise<void>): Promis
   }
 }
 
-/** Where CURRENT is gone, LevelDB starts a new database and deletes the files of the old one. */
+/** Without the file CURRENT, LevelDB would start a new database and delete the files of the old one. */
 async function assertNotBeheaded(folder: string): Promise<void> {
   const names = await readdir(folder)
   if (names.includes('CURRENT') || !names.some((name) => /\.(ldb|sst|log)$/.test(name))) return
@@ -104,16 +104,16 @@ async function assertNotBeheaded(folder: string): Promise<void> {
 
 function toOpenError(folder: string, error: unknown): RivuletError {
   if (isRivuletError(error)) return error
-  // The driver says only that it is not open; why is in the cause.
+  // The driver's own error says only that the database is not open; its cause says why.
   const cause = levelCode(error) === 'LEVEL_DATABASE_NOT_OPEN' && error instanceof Error ? error.cause : error
   const code = levelCode(cause)
   const detail = cause instanceof Error ? cause.message : String(cause)
   if (code === 'LEVEL_LOCKED') return lockedError(folder, 'another process', cause)
-  // A file that should be there and is not is damage, not a failing disk.
+  // A missing file means damaged data, not a failing disk.
   if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && detail.includes('No such file'))) {
     return new RivuletError('data_corrupt', corruptMessage(folder, detail), { cause })
   }
-  const message = `the store in ${folder} cannot be opened (${detail}); check the disk, its free space and the rights on the folder`
+  const message = `the store in ${folder} cannot be opened (${detail}); check the disk, its free space and the permissions of the folder`
   return new RivuletError('disk_error', message, { cause })
 }
 

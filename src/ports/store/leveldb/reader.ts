@@ -1,4 +1,4 @@
-/** Reads of a LevelDB store. Each get, range or page sees one moment of the database. */
+/** Reads of a LevelDB store. Each get, range or page sees the database as it was at one moment. */
 
 import {
   endOfPartition,
@@ -15,7 +15,7 @@ import type { LevelDb } from './open.ts'
 import { isExpired } from '../expiry.ts'
 import type { Row, RowKey, RowRange, ScannedRow, Table } from '../store.ts'
 
-/** Node has four threads for all files and databases; more ranges at a time would only wait for each other. */
+/** Node.js has four threads for all files and databases: more ranges at a time would only wait for each other. */
 const RANGES_AT_A_TIME = 4
 const ENTRIES_PER_CALL_MAX = 1_000
 const BYTES_PER_CALL = 4 * 2 ** 20
@@ -66,7 +66,7 @@ export function readPage(
   nowMs: number,
 ): Promise<ScannedRow[]> {
   const start = after === undefined ? { gte: startOfTable(table.name) } : { gt: rowKey(after) }
-  // A walk over a whole table must not drive out what readers use.
+  // A scan of a whole table must not evict blocks that readers use.
   const bounds = { ...start, lt: endOfTable(table.name), fillCache: false }
   return readEntries(db, bounds, limit, (key, value) => {
     const { partition, sort } = parseRowKey(key)
@@ -99,7 +99,7 @@ async function readEntries<R extends Row>(
   return rows
 }
 
-/** @returns nothing for a row that has ended */
+/** @returns `undefined` for a row that has ended */
 function toRow(
   table: Table,
   partition: string,

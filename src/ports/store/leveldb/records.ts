@@ -1,27 +1,27 @@
 /**
- * Reads the files LevelDB appends records to: its write-ahead files and its MANIFEST.
+ * Reads the files to which LevelDB appends records: its write-ahead files and its MANIFEST.
  *
- *   file      blocks of 32 KiB, the last one may be shorter
+ *   file      blocks of 32 KiB; the last one may be shorter
  *   block     fragments; fewer than 7 bytes left at its end are padding
- *   fragment  masked CRC-32C u32 (of all from the type on) | length u16 | type u8 | part of a record
+ *   fragment  masked CRC-32C u32 (of everything from the type on) | length u16 | type u8 | part of a record
  *   type      1 a whole record | 2 its first part | 3 a middle part | 4 its last part
  *
- * Reading ends at the first byte that is none of this. Zeros from there to the end of the file are a clean
- * end: space that was given to the file and never written.
+ * Reading ends at the first byte that does not fit this form. If only zeros follow up to the end of the file, the end is
+ * clean: the file system had allocated space that was never written.
  */
 
 import { type FileHandle, open } from 'node:fs/promises'
 import { crc32c } from './crc32c.ts'
 
 export interface RecordsRead {
-  /** `torn`: what the last writer did not finish. `damaged`: anything else that is no record. */
+  /** `torn`: the last record was not finished. `damaged`: other bytes that are no record. */
   readonly end: 'clean' | 'torn' | 'damaged'
   /** Where the last whole record ends. */
   readonly goodBytes: number
   readonly fileBytes: number
 }
 
-/** Gets a record at `start` up to `end`, valid during the call. @returns whether it belongs here */
+/** Receives a record, from `start` up to `end`, valid during the call. @returns whether the record may follow here */
 export type RecordCheck = (bytes: Buffer, start: number, end: number) => boolean
 
 const BLOCK_BYTES = 32_768
@@ -35,11 +35,11 @@ const LAST = 4
 const CRC_MASK = 0xa282ead8
 const ZEROS = Buffer.alloc(BLOCK_BYTES)
 
-/** @param keepBytes of a record in several parts `check` gets at most so many bytes: what bounds the memory */
+/** @param keepBytes bounds the memory: of a record in several parts, `check` receives at most so many bytes */
 export async function readRecords(path: string, keepBytes: number, check: RecordCheck): Promise<RecordsRead> {
   const file = await open(path, 'r')
   try {
-    // Not further, whatever another process may still append.
+    // Reads no further than this, even if another process appends meanwhile.
     const fileBytes = (await file.stat()).size
     const reader = new BlockReader(keepBytes, check)
     const chunk = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, fileBytes))
@@ -55,7 +55,7 @@ export async function readRecords(path: string, keepBytes: number, check: Record
   }
 }
 
-/** @returns how many bytes; fewer than asked for only at the end of the file */
+/** @returns how many bytes were read: fewer than asked for only at the end of the file */
 async function fill(file: FileHandle, into: Buffer, offset: number, bytes: number): Promise<number> {
   let done = 0
   while (done < bytes) {
@@ -71,7 +71,7 @@ class BlockReader {
   goodBytes = 0
   readonly #check: RecordCheck
   readonly #keepBytes: number
-  /** The record whose last part has not been read yet, as far as it is kept. */
+  /** The parts so far of a record whose last part has not been read; the first `keepBytes` of them. */
   #open: Buffer[] | undefined
   #openBytes = 0
   #isBehindRecords = false
@@ -81,7 +81,7 @@ class BlockReader {
     this.#check = check
   }
 
-  /** The block at `start`, `offset` + `start` bytes into the file. */
+  /** Reads the block at `start`, which is at `offset` + `start` in the file. */
   read(bytes: Buffer, start: number, blockEnd: number, offset: number): void {
     const isWhole = blockEnd - start === BLOCK_BYTES
     let at = start
@@ -89,7 +89,7 @@ class BlockReader {
       const length = bytes[at + 4] | (bytes[at + 5] << 8)
       const next = at + HEADER_BYTES + length
       if (length === 0 && bytes[at + TYPE_AT] === 0) this.#isBehindRecords = true
-      // LevelDB, too, takes a part that leaves its block for an unfinished one only in a block cut short.
+      // As LevelDB does: a part that exceeds its block is an unfinished write only if the block itself is cut short.
       else if (next > blockEnd) this.end = isWhole ? 'damaged' : 'torn'
       else if (!isIntact(bytes, at, next)) this.end = 'damaged'
       else if (!this.#take(bytes[at + TYPE_AT], bytes, at + HEADER_BYTES, next)) this.end = 'damaged'
@@ -106,7 +106,7 @@ class BlockReader {
     return this.#isBehindRecords ? 'damaged' : 'torn'
   }
 
-  /** @returns whether a part of this type can stand here and the record, if it is whole now, belongs here */
+  /** @returns whether a part of this type may follow here, and so may the record if this part completes it */
   #take(type: number, bytes: Buffer, start: number, end: number): boolean {
     if ((type === FULL || type === FIRST) !== (this.#open === undefined)) return false
     if (type === FULL) return this.#check(bytes, start, end)
@@ -127,7 +127,7 @@ class BlockReader {
     this.#openBytes += kept
   }
 
-  /** What no header fits into, or all that is behind the records. */
+  /** Checks the rest of a block: padding, into which no header fits, or zeros after the last record. */
   #readRest(bytes: Buffer, at: number, end: number, fullEnd: number): void {
     const isPadding = !this.#isBehindRecords && fullEnd - at < HEADER_BYTES
     if (isPadding || bytes.compare(ZEROS, 0, end - at, at, end) === 0) return

@@ -1,6 +1,6 @@
 /**
- * Removes the remains of ended rows in the background, a few hundred at a time between writes, so that
- * no caller notices.
+ * Removes ended rows for good in the background: a few hundred at a time, between writes, so that no caller has to wait
+ * noticeably.
  */
 
 import type { Env } from '../../env/env.ts'
@@ -14,7 +14,7 @@ const ROUND_EVERY_MS = 60_000
 const ROWS_PER_STEP = 256
 
 export interface Sweep {
-  /** No step begins after this; one under way is waited for by the guard. */
+  /** No step begins after this. The guard waits for a step under way. */
   stop(): void
 }
 
@@ -31,7 +31,7 @@ export function startSweep(options: SweepOptions): Sweep {
   let isStopped = false
 
   function sweepRound(): void {
-    // A failure has reached `onFatal`, a close has stopped us: there is nobody else to tell.
+    // Errors can be ignored: a failure of the disk has reached `onFatal`, and a refusal only says that the store is closed.
     runRound(options, () => isStopped || !guard.isOpen).then(() => {
       if (!isStopped) timer = env.timer(ROUND_EVERY_MS, sweepRound)
     }, ignore)
@@ -60,14 +60,14 @@ async function runRound({ env, db, writer, guard }: SweepOptions, isOver: () => 
   }
 }
 
-/** Must run between writes: a row that is written again after it was read here would be lost. */
+/** Must run between writes: a row that was written after it was read here would be removed. */
 async function removeEnded(db: LevelDb, expiryKeys: string[], nowMs: number): Promise<void> {
   const rowKeys = expiryKeys.map(rowKeyOfExpiryKey)
   const stored = await db.getMany(rowKeys)
   const batch = db.batch()
   for (const [index, value] of stored.entries()) {
     batch.del(expiryKeys[index])
-    // A later write may have given the row another end, or none.
+    // A later write may have given the row another end, or taken it away.
     if (value !== undefined && areRemainsDue(expiryOf(value), nowMs)) batch.del(rowKeys[index])
   }
   await batch.write()

@@ -1,30 +1,31 @@
 /**
- * Makes true, before LevelDB opens, that a crash loses a *suffix* of the writes. LevelDB alone would bring
- * back later ones without earlier ones: at a damaged spot in a write-ahead file it skips the rest of a
- * block of 32 KiB and goes on behind it; and with two of them live (while the rows of the older are on
- * their way into a table) it replays the newer whatever the older lacks.
+ * Makes sure, before LevelDB opens, that a crash loses a *suffix* of the writes. LevelDB alone could bring back later
+ * writes without earlier ones, in two ways. At a damaged spot in a write-ahead file it skips the rest of the block of
+ * 32 KiB and goes on after it. And of two live files (while the rows of the older are being moved into a table), it
+ * replays the newer one even if the older one has lost writes.
  *
- * Every write to LevelDB is one record, a batch, and counts its rows on from the one before:
+ * Every write to LevelDB is one record, a batch, whose sequence numbers go on where the batch before ended:
  *
- *   batch   sequence number of its first row u64 | rows u32 | rows
+ *   batch   sequence number of its first row u64 | number of rows u32 | rows
  *
- * So the live files, in the order of their numbers, are one unbroken count. Where it breaks, the file is
- * cut behind the last whole batch before, and the later files are deleted. Undamaged files are only read.
+ * So the live files, in the order of their numbers, are one unbroken count. Where the count breaks, the file is cut after
+ * the last whole batch, and later files are deleted. Undamaged files are only read.
  *
- * What is cut, the log replays. It may hold rows of `insertIfAbsent`, synced or not: those behind a damaged
- * spot; and, when the power fails, those in the newer of two live files where the older had not reached the
- * disk, because a sync covers one file. Whoever inserts them does so again on replay.
+ * The log replays what was cut. That may include rows of `insertIfAbsent`, although they were synced: rows after a damaged
+ * spot; and, after a power failure, rows in the newer of two live files where the older one had not reached the disk,
+ * because a sync covers one file. Replaying the events that inserted them inserts them again.
  */
 
 import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder } from '../../folder.ts'
 import { levelCode } from './guard.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { readRecords } from './records.ts'
 
 export interface WalDamage {
   readonly name: string
-  /** Up to here the file is whole, and everything in the files before it. */
+  /** The file is whole up to here; so are the files before it. */
   readonly goodBytes: number
   readonly fileBytes: number
   /** The names of the files after it, in order. */
@@ -36,7 +37,7 @@ interface Wal {
   readonly number: number
 }
 
-/** Changes nothing. @returns nothing also where LevelDB will refuse to open the folder */
+/** Only reads. @returns `undefined` for undamaged files, and for a folder that LevelDB will refuse to open */
 export async function findWalDamage(folder: string): Promise<WalDamage | undefined> {
   try {
     const manifest = await readManifest(folder)
@@ -44,24 +45,24 @@ export async function findWalDamage(folder: string): Promise<WalDamage | undefin
     if (manifest === undefined || !hasTables(manifest, names)) return undefined
     return await findBreak(folder, liveWals(manifest, names), manifest)
   } catch (error) {
-    // A new folder, or another process has it and is deleting what it no longer needs.
+    // The folder is new, or another process has it open and is deleting files that it no longer needs.
     if (levelCode(error) === 'ENOENT') return undefined
     throw error
   }
 }
 
-/** Only for who holds LevelDB's lock on the folder. It may be interrupted anywhere and run again. */
+/** The caller must hold LevelDB's lock on the folder. A crash in the middle is harmless: it can run again. */
 export async function mendWal(folder: string, onNotice: (text: string) => void): Promise<void> {
   const damage = await findWalDamage(folder)
   if (damage === undefined) return
   const { name, goodBytes, fileBytes, later } = damage
-  // The damaged spot goes last: as long as it is there, it says that the later files have to go.
+  // The damaged spot is cut last: as long as it is there, it shows that the later files have to be deleted.
   for (const each of later.toReversed()) await rm(join(folder, each))
   if (later.length > 0) await syncFolder(folder)
   await truncateDurably(join(folder, name), goodBytes)
   const files = later.length === 0 ? '' : ` and deleted ${later.join(', ')}`
   onNotice(
-    `the write-ahead file ${join(folder, name)} is whole only up to byte ${goodBytes}, as after a crash or with a failing disk: cut its last ${fileBytes - goodBytes} bytes${files}; the log replays what they held`,
+    `the write-ahead file ${join(folder, name)} is damaged from byte ${goodBytes} on, as after a crash or with a failing disk; cut its last ${fileBytes - goodBytes} bytes${files}; the log replays what they held`,
   )
 }
 
@@ -102,14 +103,14 @@ async function findBreak(
 const BATCH_HEADER_BYTES = 12
 const U32 = 2 ** 32
 
-/** Which sequence numbers the next batch may begin with: one, as soon as that is known. */
+/** The range of sequence numbers with which the next batch may begin: a single one, once a batch has been read. */
 class RowCount {
   #lowest: number
   #highest: number
 
   /**
-   * A file that was begun when LevelDB opened goes on where the opening stood. A later one was begun some
-   * time before the MANIFEST named it, when rows may have been in it already.
+   * A file that was begun when LevelDB opened starts with the number after `walNamedAt`. One that was begun later may
+   * have had rows before the MANIFEST named it, so it may start with a lower number.
    */
   constructor({ walNamedAt, isWalOfOpening, previousWal }: Manifest) {
     this.#lowest = isWalOfOpening && previousWal === 0 ? walNamedAt + 1 : 0
@@ -117,8 +118,8 @@ class RowCount {
   }
 
   /**
-   * While LevelDB runs it begins a file for a batch, or for a checkpoint, which writes to it next: where
-   * such a file has no batch and a later one has, all of it is lost.
+   * A running LevelDB begins a file only for a batch, or for a checkpoint that writes to it next. So if the first file
+   * has no batch and a later one has, the content of the first is lost.
    */
   leaveFirstFile(): void {
     if (this.#lowest < this.#highest) this.#lowest = Infinity
@@ -141,11 +142,4 @@ async function truncateDurably(path: string, bytes: number): Promise<void> {
   } finally {
     await file.close()
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot sync a folder.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  await handle.sync().finally(() => handle.close())
 }

@@ -1,14 +1,14 @@
 /**
- * All unsynced writes of a LevelDB store, one LevelDB batch at a time and in the order of the calls: only
- * then does "newest version wins" need no look at what is stored.
+ * All unsynced writes of a LevelDB store, one LevelDB batch at a time and in the order of the calls. Because of that
+ * order, most writes need not read what is stored to make sure that the newest version wins:
  *
- * The writer knows the highest version each table has seen. A row at or above it can replace whatever is
- * stored, so it goes into the next batch at once (*blind*); calls that arrive while a batch is being
- * written share the next one. A call with any row below it is *careful*: it waits for the batches before
- * it, reads what is stored, and leaves out what is older.
+ * The writer knows the highest version that each table has seen. A row at or above it can replace whatever is stored, so
+ * it goes into the next batch at once (a *blind* write); calls that arrive while a batch is being written share the
+ * next one. A call with any row below the highest version is *careful*: it waits for the batches before it, reads the
+ * stored versions of those rows, and leaves out rows that are older.
  *
- * Every batch carries the highest versions of the tables it touches. So whichever batches survive a crash,
- * no row that survived is above the highest version that did.
+ * Every batch also writes the highest versions of the tables it touches. So whichever batches survive a crash, no
+ * surviving row has a version above the highest version that survived.
  */
 
 import type { LevelDb } from './open.ts'
@@ -27,13 +27,13 @@ import {
 import type { RowWrite } from '../store.ts'
 
 export interface LevelWriter {
-  /** Atomic as a whole. The rows may be reused once it resolves. */
+  /** Atomic as a whole, over partitions too. Callers may reuse the rows once it resolves. */
   write(rows: readonly RowWrite[]): Promise<void>
   /** Runs `task` after every write before it and before every write after it. */
   exclusive(task: () => Promise<void>): Promise<void>
 }
 
-/** Calls join a batch only up to here, so that none waits for too many others. */
+/** A batch takes no more calls beyond this, so that none waits for too many others. */
 const SHARED_ROWS_MAX = 4_096
 const SHARED_BYTES_MAX = 4 * 2 ** 20
 
@@ -72,7 +72,7 @@ async function readHighestVersions(db: LevelDb): Promise<Map<string, number>> {
   return new Map(entries.map(([key, value]) => [tableOfHighestVersionKey(key), Number(value.toString())]))
 }
 
-/** @returns the rows that were below the highest version of their table, this call's earlier rows included */
+/** @returns the rows below the highest version of their table; earlier rows of the same call count towards it */
 function raiseHighest(highest: Map<string, number>, rows: readonly RowWrite[]): RowWrite[] {
   const below: RowWrite[] = []
   let name = ''
@@ -88,7 +88,7 @@ function raiseHighest(highest: Map<string, number>, rows: readonly RowWrite[]): 
   return below
 }
 
-/** A LevelDB batch that carries the highest versions of its tables. */
+/** A LevelDB batch that also writes the highest versions of its tables. */
 class RowBatch {
   readonly #state: WriterState
   readonly #batch: Batch
@@ -175,7 +175,7 @@ class CarefulWrite extends QueuedTask {
     await batch.write()
   }
 
-  /** Only of the rows that may be older than what is stored. */
+  /** Reads the stored versions of the rows that may be older. */
   async #readVersions(): Promise<Map<string, number>> {
     const keys = this.#below.map(rowKey)
     const stored = await this.#state.db.getMany(keys)

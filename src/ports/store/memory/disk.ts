@@ -1,6 +1,6 @@
 /**
- * What a memory store leaves behind when its process ends: its "disk". It outlives the store, can be
- * opened again, and can crash the way an embedded store does.
+ * The "disk" of a memory store: its data, which outlive the store. Another store can be opened on it, and it can crash
+ * as an embedded store may.
  */
 
 import { areRemainsDue, expiryHour, firstHourNotDue } from '../expiry.ts'
@@ -18,20 +18,20 @@ type Partition = StoredRow[]
 
 interface MemoryTable {
   readonly partitions: Map<string, Partition>
-  /** The names of the partitions in order; made when a scan asks, dropped when they change. */
+  /** The names of the partitions in order: made when a scan needs it, dropped when a partition comes or goes. */
   order: readonly string[] | undefined
 }
 
 export interface MemoryDisk {
   readonly tables: Map<string, MemoryTable>
-  /** The rows written since the last checkpoint as they were at that checkpoint. */
+  /** Of each row that was written since the last checkpoint, its state at that checkpoint. */
   readonly atCheckpoint: Map<string, Place & { readonly row: StoredRow | undefined }>
-  /** The writes since the last checkpoint, each group atomic: one call's rows of one partition. */
+  /** The writes since the last checkpoint, in groups that are atomic: the rows of one call and one partition. */
   unsynced: (readonly RowWrite[])[]
-  /** Where rows end, by hour. */
+  /** Rows with an end, by the hour of it. */
   readonly ending: Map<number, Map<string, Place>>
   watermark: readonly number[]
-  /** Raised by a crash: stores opened before it are dead. */
+  /** Raised by a crash: stores that were opened before it refuse all calls. */
   incarnation: number
 }
 
@@ -56,7 +56,7 @@ export function writeGroup(disk: MemoryDisk, group: readonly RowWrite[]): void {
   mergeGroup(disk, group)
 }
 
-/** @returns whether there was no such row; it is then on disk for good, also before a checkpoint. */
+/** @returns whether there was no such row; the new one survives a crash, even before a checkpoint */
 export function insertRow(disk: MemoryDisk, key: RowKey, value: Uint8Array): boolean {
   if (findRow(disk, key) !== undefined) return false
   putRow(disk, placeOf(key), { sort: key.sort, version: 0, value, expiresAtMs: undefined })
@@ -109,8 +109,8 @@ export function checkpointDisk(disk: MemoryDisk, positions: readonly number[], n
 }
 
 /**
- * The power fails. Of the groups written since the last checkpoint the first few survive, each whole;
- * everything up to the checkpoint and every `insertIfAbsent` stays. Stores opened before it are dead.
+ * Acts as if the power had failed. Everything up to the last checkpoint and every `insertIfAbsent` stays. Of the groups
+ * written since, a random number of the oldest survive, each as a whole. Stores opened before refuse all calls.
  */
 export function crash(disk: MemoryDisk, random: () => number): void {
   const written = disk.unsynced
@@ -120,7 +120,7 @@ export function crash(disk: MemoryDisk, random: () => number): void {
   }
   const survivors = Math.floor(random() * (written.length + 1))
   for (const group of written.slice(0, survivors)) mergeGroup(disk, group)
-  // What was found after a crash is on disk: an embedded store makes it durable when it opens.
+  // An embedded store makes durable what it finds when it opens after a crash.
   disk.atCheckpoint.clear()
   disk.unsynced = []
   disk.incarnation++
@@ -169,7 +169,7 @@ function removeRemains(disk: MemoryDisk, nowMs: number): void {
     for (const place of places.values()) {
       const rows = partitionOf(disk, place.table, place.partition)
       const row = rows[lowerBound(rows, place.sort)]
-      // A later write may have given the row another end, or none.
+      // A later write may have given the row another end, or taken it away.
       if (row?.sort === place.sort && areRemainsDue(row.expiresAtMs, nowMs)) removeRow(disk, place)
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A store in memory, for tests, simulation and trials. Best for: speed and crashes on demand.
- * Against: holds everything in memory, and nothing outlives the process but a `disk` within it.
+ * A store in memory, for tests, simulation and trials. Best for speed, and for crashes on demand. It holds everything
+ * in memory, and keeps data over a reopening only on a `disk` in the same process.
  */
 
 import { RivuletError } from '../../../core/errors.ts'
@@ -25,7 +25,7 @@ export { crash, createMemoryDisk, type MemoryDisk } from './disk.ts'
 
 export interface MemoryStoreOptions {
   readonly env: Env
-  /** The same disk opens the same data again. */
+  /** Holds the data: opening a store on the disk of an earlier one gives that one's data. Default: an empty disk. */
   readonly disk?: MemoryDisk
 }
 
@@ -76,7 +76,7 @@ export function createMemoryStore({ env, disk = createMemoryDisk() }: MemoryStor
   })
 }
 
-/** Values are copied: a caller may use its buffer again. */
+/** Copies the values, since callers may reuse their buffers. */
 function byPartition(rows: readonly RowWrite[]): Iterable<RowWrite[]> {
   const groups = new Map<string, RowWrite[]>()
   for (const row of rows) {
@@ -105,7 +105,7 @@ function readRange(disk: MemoryDisk, range: RowRange, nowMs: number): Row[] {
   return rows
 }
 
-/** Partitions in the order of their names, so that a page can begin after any row, also one that is gone. */
+/** Goes by the names of partitions, so that a page can begin after any row, even one that has been removed. */
 function scanTable(
   disk: MemoryDisk,
   table: Table,

@@ -1,16 +1,16 @@
 /**
- * Chooses which timeline to give up: a hand goes round all accounts, spares a warm one once and takes the
- * first cold one that holds blocks. Those without blocks would free nothing.
+ * Chooses the timeline to evict (the CLOCK algorithm): a hand goes round all accounts, spares a warm timeline once, and
+ * takes the first cold one that holds blocks. Timelines without blocks would free nothing.
  */
 
 import { CLOCK_ABSENT, CLOCK_COLD, CLOCK_WARM, HEADER_SHIFT, type Headers, NEWEST } from './headers.ts'
 import { BLOCK_NONE } from './slabs.ts'
 
-/** When so many in a row are warm the next is taken anyway: bounds the pause, and hardly matters for the choice. */
+/** After sparing so many in a row, the next one is taken anyway. This bounds the pause and hardly affects the choice. */
 const SPARED_MAX = 65_536
 
 export class Clock {
-  /** The choice of the last `advance`. */
+  /** Where the hand is: after `advance`, the chosen timeline. */
   chunk = 0
   index = -1
   private readonly headers: Headers
@@ -22,7 +22,7 @@ export class Clock {
   /** False when no timeline but the one at `words`, `base` holds a block. */
   advance(words: Uint32Array, base: number): boolean {
     let spared = 0
-    // Once to spare, once to take, and the chunk in which the hand stands has two parts.
+    // One round to spare, one to take; the chunk in which the hand starts is visited in two parts.
     const chunksMax = 2 * this.headers.clocks.length + 1
     for (let passed = 0; passed <= chunksMax; passed++) {
       const clocks = this.headers.clocks[this.chunk]

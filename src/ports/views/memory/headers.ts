@@ -1,9 +1,9 @@
 /**
- * What the in-memory timelines know about each account: eight words and a CLOCK byte by account number, in
- * chunks of typed arrays that are never copied. A directory of fixed size finds the chunk of a number.
+ * The headers of the in-memory timelines: eight words and a CLOCK byte for each account number, in chunks of typed arrays
+ * that are never copied. A directory of fixed size finds the chunk of a number.
  *
- * A chunk holds first the two words of each account that every insert uses, then the six that few inserts,
- * reads and changes of the floor do: so four times as many accounts stay in the processor's cache.
+ * A chunk first holds, for all its accounts, the two words that every insert uses, and after them the six words that are
+ * used by few inserts, by reads and by changes of the floor. So the processor's cache holds four times as many accounts.
  */
 
 import { BLOCK_ENTRIES } from './slabs.ts'
@@ -19,11 +19,11 @@ export const CHUNK_BYTES = CHUNK_WORDS * 4 + CHUNK_ACCOUNTS
 const DIRECTORY_LENGTH = 2 ** 32 / CHUNK_ACCOUNTS
 export const DIRECTORY_BYTES = DIRECTORY_LENGTH * 4
 
-/** Words of a header, from where `baseOf` says: the newest block, and the state. */
+/** Offsets from `baseOf`: the newest block, and the state. */
 export const NEWEST = 0
 export const STATE = 1
 
-/** Words of a header, from where `coldOf` says: the oldest block, … */
+/** Offsets from `coldOf`: the oldest block, the epoch, … */
 export const OLDEST = 0
 const EPOCH_LOW = 1
 /** … the largest id trimmed since `open`, as of the last `Rings.noteTrimmed`, … */
@@ -33,31 +33,31 @@ const TRIMMED_HIGH = 3
 const FLOOR_LOW = 4
 const FLOOR_HIGH = 5
 
-/** State: count, first slot used in the oldest block, first slot unused in the newest, two flags. 0: no header. */
+/** Bits of the state: count, first used slot of the oldest block, first unused slot of the newest, two flags. 0: no header. */
 export const COUNT_MASK = 0xffff
 export const START_SHIFT = 16
 export const END_SHIFT = 20
 export const SLOT_MASK = 0xf
 const PRESENT = 1 << 24
 export const SETTLED = 1 << 25
-/** No block yet: the end of a full one makes the first entry ask for a block. */
+/** The state without blocks. Its end is that of a full block, so that the first entry takes a new one. */
 export const EMPTY = PRESENT | (BLOCK_ENTRIES << END_SHIFT)
 
 export const HIGH_BITS = 21
 export const HIGH_MASK = (1 << HIGH_BITS) - 1
 export const TWO_32 = 2 ** 32
 
-/** CLOCK byte: absent, may be evicted, spared once. */
+/** Values of the CLOCK byte: no timeline, may be evicted, is spared once. */
 export const CLOCK_ABSENT = 0
 export const CLOCK_COLD = 1
 export const CLOCK_WARM = 2
 
 export class Headers {
-  /** Chunk index + 1 by the high bits of an account number; 0: none. Pages of it that are never touched cost no memory. */
+  /** By the high bits of an account number: chunk index + 1, or 0 for none. Untouched memory pages of it cost nothing. */
   readonly directory = new Uint32Array(DIRECTORY_LENGTH)
   readonly words: Uint32Array[] = []
   readonly clocks: Uint8Array[] = []
-  /** Which part of the directory each chunk serves, and how many headers it holds. */
+  /** By chunk: the index in the directory that it serves, and how many headers it holds. */
   private readonly ranges: number[] = []
   private readonly living: number[] = []
   timelines = 0
@@ -66,7 +66,7 @@ export class Headers {
     return DIRECTORY_BYTES + this.words.length * CHUNK_BYTES
   }
 
-  /** The chunk of an account, or -1. */
+  /** @returns the chunk of an account, or -1 */
   chunkOf(owner: number): number {
     return this.directory[owner >>> CHUNK_SHIFT] - 1
   }
@@ -80,7 +80,7 @@ export class Headers {
     return this.words.length - 1
   }
 
-  /** The chunk whose loss costs least. */
+  /** @returns the chunk with the fewest headers */
   emptiestChunk(): number {
     let best = 0
     for (let chunk = 1; chunk < this.living.length; chunk++) {
@@ -96,7 +96,7 @@ export class Headers {
     this.directory[owner >>> CHUNK_SHIFT] = chunk + 1
   }
 
-  /** A fresh header: nothing trimmed, not settled. */
+  /** Writes a new header: nothing trimmed, not settled. */
   open(chunk: number, index: number, epoch: number): void {
     const words = this.words[chunk]
     const base = index << HEADER_SHIFT
@@ -110,11 +110,11 @@ export class Headers {
     words[base + STATE] = EMPTY
     words[cold + FLOOR_HIGH] = Math.floor(epoch / TWO_32) << HIGH_BITS
     words[cold + EPOCH_LOW] = epoch >>> 0
-    // Not yet of use to anyone: reading it, or merging into it, is what warms it.
+    // Cold until it is read or merged into.
     this.clocks[chunk][index] = CLOCK_COLD
   }
 
-  /** Those that have a header. */
+  /** Iterates over the accounts that have a header. */
   *owners(): Generator<{ chunk: number; owner: number }> {
     for (let chunk = 0; chunk < this.words.length; chunk++) {
       for (let index = 0; index < CHUNK_ACCOUNTS; index++) {
@@ -132,10 +132,10 @@ export class Headers {
   }
 }
 
-/** Where the hot words of an owner begin in its chunk. */
+/** Index in its chunk of an owner's two hot words. */
 export const baseOf = (owner: number): number => (owner & CHUNK_MASK) << HEADER_SHIFT
 
-/** Where the cold words of a header begin whose hot ones begin at `base`. */
+/** Index of the six cold words of the header whose hot words are at `base`. */
 export const coldOf = (base: number): number =>
   CHUNK_ACCOUNTS * HOT_WORDS + (base >>> HEADER_SHIFT) * COLD_WORDS
 
@@ -162,7 +162,7 @@ function settledFloorOf(words: Uint32Array, base: number): number {
   return (words[cold + FLOOR_HIGH] & HIGH_MASK) * TWO_32 + words[cold + FLOOR_LOW]
 }
 
-/** Trims are kept apart from what `settle` said, so that a later `settle` can go down to them. */
+/** The largest trimmed id is kept apart from the floor of `settle`, so that a later `settle` can lower the floor to it. */
 export const floorOf = (words: Uint32Array, base: number): number =>
   Math.max(settledFloorOf(words, base), trimmedOf(words, base))
 

@@ -1,9 +1,9 @@
 /**
- * Timelines in this process's memory, packed (`slabs.ts`, `headers.ts`, `rings.ts`), within a budget of bytes:
- * what does not fit evicts the coldest timelines, and everything held for them counts, used or not. A timeline
- * is warm when it was merged into or read; a plain insert does not warm it, or every follower's would be.
+ * Timelines in this process's memory, packed (slabs.ts, headers.ts, rings.ts), within a budget of bytes. When the budget
+ * is used up, the coldest timelines are evicted. All memory held for timelines counts, used or not. Reading a timeline or
+ * merging into it makes it warm; an insert does not, or the timelines of all followers would be warm.
  *
- * Only pages handed out by `range` and the copy of a slab being enlarged (10 MB at most) stand outside the budget.
+ * Not in the budget are the pages that `range` returns, and the copy of a slab that is being enlarged (10 MB at most).
  */
 
 import { RivuletError, assert } from '../../../core/errors.ts'
@@ -36,20 +36,20 @@ import { Spreader } from './spreader.ts'
 import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from '../views.ts'
 
 const KIND_END = 1 << (32 - HIGH_BITS)
-/** Headers may take up to half of the budget, and a 32nd is kept for them, so that neither starves the other. */
+/** Headers may take up to half of the budget, and a 32nd of it is reserved for them: so neither they nor blocks starve. */
 const HEADER_SHARE_MAX = 1 / 2
 const HEADER_SHARE_MIN = 1 / 32
 const TIMELINES_MIN = 8
 
 export interface MemoryViewsOptions {
   readonly bytesMax: number
-  /** Entries a timeline holds. */
+  /** The most entries that a timeline holds. */
   readonly capacity?: number
-  /** One, unless told otherwise. */
+  /** Default: 1. */
   readonly lanes?: number
 }
 
-/** The smallest budget that holds what must exist at once. */
+/** The smallest budget with which the timelines can work at all. */
 export const memoryViewsBytesMin = (capacity: number = LIMITS.timelineEntriesMax): number =>
   2 * (DIRECTORY_BYTES + 2 * CHUNK_BYTES + TIMELINES_MIN * blocksMax(capacity) * BLOCK_BYTES)
 
@@ -63,13 +63,13 @@ export function createMemoryViews(options: MemoryViewsOptions): MemoryViews {
 }
 
 export interface KeptViewsOptions extends MemoryViewsOptions {
-  /** Where `close` leaves the timelines for the next process, and where this one finds them. */
+  /** Where `close` saves the timelines for the next process, and where this one finds those of the last. */
   readonly file: string
-  /** Timelines that cannot be kept are made anew: nothing fails by it. */
+  /** Receives a sentence when timelines cannot be saved or read. They are rebuilt then: nothing fails. */
   readonly onNotice: (text: string) => void
 }
 
-/** Timelines as the process before left them, if it ended cleanly; `adopt` gives them up if they lack anything. */
+/** Opens the timelines that the last process saved if it ended cleanly. `adopt` gives them up if they lack entries. */
 export async function openMemoryViews({
   file,
   onNotice,
@@ -92,9 +92,9 @@ class PackedViews implements MemoryViews {
   private readonly reader: Reader
   private readonly merger: Merger
   private readonly spreader: Spreader
-  /** Replaced, never written: pages show it. */
+  /** Replaced as a whole and never changed, because pages that were returned share it. */
   private horizons: Float64Array
-  /** One counter for all owners: no epoch ever comes twice, whatever was evicted between. */
+  /** One counter for all owners, so that no epoch occurs twice, even after an eviction. */
   private lastEpoch = 0
   private evictedTotal = 0
   private closed = false
@@ -130,7 +130,7 @@ class PackedViews implements MemoryViews {
     this.assertOpen()
     const raised = this.horizons.slice()
     for (const [lane, id] of horizons) {
-      assert(lane < this.lanes, 'a lane is one of those that are')
+      assert(lane < this.lanes, 'the number of a lane is below the count of lanes')
       raised[lane] = Math.max(raised[lane], id)
     }
     this.horizons = raised
@@ -192,7 +192,7 @@ class PackedViews implements MemoryViews {
     }
   }
 
-  /** Nothing is lost here; but an earlier process had timelines of its own, and these are not they. */
+  /** These timelines lose nothing by themselves. But where another process has advanced a lane, they lack its entries. */
   async adopt(horizons: LaneHorizons): Promise<boolean> {
     const isBehind = [...horizons].some(([lane, id]) => this.horizons[lane] < id)
     if (isBehind) this.removeAll()
@@ -224,7 +224,7 @@ class PackedViews implements MemoryViews {
       await writeSnapshot(file, { capacity, timelines, horizons }, this.settled())
     } catch (error) {
       onNotice(
-        `timelines are not kept for the next start (${(error as Error).message}): they will be made anew`,
+        `timelines could not be saved for the next start (${(error as Error).message}); they will be rebuilt`,
       )
     }
   }
@@ -242,10 +242,10 @@ class PackedViews implements MemoryViews {
     this.removeAll()
     this.horizons = new Float64Array(this.lanes)
     const what = read === 'damaged' ? 'is damaged' : `cannot be read (${read.message})`
-    onNotice(`${file} ${what}: timelines are made anew`)
+    onNotice(`${file} ${what}; timelines are rebuilt`)
   }
 
-  /** Others belong to rebuilds that never came to an end. */
+  /** The timelines with a finite floor; the others belong to rebuilds that were not finished. */
   private *settled(): Generator<SavedTimeline> {
     const copy = new Uint32Array(this.capacity * ENTRY_WORDS)
     for (const { chunk, owner } of this.headers.owners()) {
@@ -304,7 +304,7 @@ class PackedViews implements MemoryViews {
     this.headers.remove(chunk, index)
   }
 
-  /** Blocks for the timeline at `words`, `base`: of memory not yet used, or of the coldest other timeline. */
+  /** Makes a block free for the timeline at `words`, `base`: from unused budget, or from the coldest other timeline. */
   private makeRoom(words: Uint32Array, base: number): void {
     const headersReserved = Math.max(this.headers.bytes, this.headersBytesMin)
     const room = this.bytesMax - headersReserved - this.merger.bytes - this.slabs.bytes
@@ -318,7 +318,7 @@ class PackedViews implements MemoryViews {
     return DIRECTORY_BYTES + Math.max(2 * CHUNK_BYTES, Math.floor(this.bytesMax * HEADER_SHARE_MIN))
   }
 
-  /** Where the budget has no room for another, the emptiest chunk gives up its timelines: as many as move in, at most. */
+  /** Adds a chunk for an owner. Without room in the budget, the emptiest chunk gives up its timelines and is used. */
   private addChunk(owner: number): number {
     const fits =
       this.bytes + CHUNK_BYTES <= this.bytesMax &&
@@ -330,7 +330,7 @@ class PackedViews implements MemoryViews {
     return chunk
   }
 
-  /** Given up, and not evicted: there is room for all of them. */
+  /** Not counted as evictions, because they do not come from a lack of room. */
   private removeAll(): void {
     for (let chunk = 0; chunk < this.headers.words.length; chunk++) this.removeChunk(chunk)
   }
@@ -353,7 +353,7 @@ function assertEntry(id: number, author: number, kind: number): void {
   assert(kind >>> 0 === kind && kind < KIND_END, 'a kind has 11 bits')
 }
 
-/** Before anything is changed: one bad entry would break the order of the whole ring. */
+/** Called before anything is changed: one bad entry would break the order of the whole ring. */
 function assertEntries(entries: Entries): void {
   let newer = ID_MAX
   for (let row = 0; row < entries.length; row++) {

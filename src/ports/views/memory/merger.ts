@@ -1,6 +1,6 @@
 /**
- * Adds many entries to one timeline: the union of both sorted runs is written as a fresh ring. Cheaper than
- * one insertion after the other, which would move the newer entries each time.
+ * Merges many entries into one timeline: the union of both sorted runs is written as a new ring. That is cheaper than
+ * inserting one entry after the other, each of which would move the newer ones.
  */
 
 import { HIGH_BITS, HIGH_MASK, TWO_32, raiseTrimmed } from './headers.ts'
@@ -34,7 +34,7 @@ export class Merger {
     }
   }
 
-  /** Fills `union`, newest first; what finds no room counts as trimmed. @returns its length */
+  /** Fills `union`, newest first; entries without room count as trimmed. @returns how many it holds */
   private unite(words: Uint32Array, base: number, count: number, entries: Entries): number {
     let [fromPresent, fromNew, kept] = [0, 0, 0]
     for (;;) {

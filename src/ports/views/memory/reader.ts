@@ -1,4 +1,4 @@
-/** Reads a ring from its newest entry down, whole blocks at a time, into a page. */
+/** Reads a ring into a page, from the newest entry down, block by block. */
 
 import { COUNT_MASK, END_SHIFT, HIGH_BITS, HIGH_MASK, NEWEST, SLOT_MASK, STATE, TWO_32 } from './headers.ts'
 import type { Page, Pages } from '../pages.ts'
@@ -10,7 +10,7 @@ export class Reader {
   private readonly pages: Pages
   private block = BLOCK_NONE
   private newer = BLOCK_NONE
-  /** The entry to read next, and how many there are from it down. */
+  /** The slot of the next entry to read, and how many entries there are from it down. */
   private slot = 0
   private left = 0
 

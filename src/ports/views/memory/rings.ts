@@ -1,11 +1,11 @@
 /**
- * A timeline's ring of blocks: entries packed without gaps from the oldest to the newest, sorted by id.
- * Appending and trimming touch one block each. A block's link is the XOR of its two neighbours, so one word
- * leads from the newest to older ones (reads) and from the oldest to newer ones (trims).
+ * A timeline's ring of blocks: its entries, sorted by id and packed without gaps from the oldest to the newest. Appending
+ * and trimming touch one block each. A block's link is the XOR of its two neighbours, so that one word leads from the
+ * newest block to older ones (for reads) and from the oldest to newer ones (for trims).
  *
- * A timeline is addressed by its header: `words` of a chunk and `base` in it. An entry is passed as its packed
- * words: `low`, `high` (with the kind above its 21 bits) and `author`, each as an int32 of the same bits: the
- * engine allocates a number above 2^31 whenever it crosses a call.
+ * A timeline is addressed by its header: the `words` of a chunk, and `base` in it. An entry is passed as its packed words
+ * `low`, `high` (the kind is above its 21 bits) and `author`, each as an int32 with the same bits: V8 allocates an object
+ * whenever a number above 2^31 is passed to a call.
  */
 
 import {
@@ -34,14 +34,14 @@ import {
   type Slabs,
 } from './slabs.ts'
 
-/** Must leave at least one block to take, without touching the timeline that asks. */
+/** Makes at least one block free, without touching the timeline that needs it. */
 type MakeRoom = (words: Uint32Array, base: number) => void
 
 const LAST_SLOT = BLOCK_ENTRIES - 1
 const FOUND = -1
-/** One more in count and end. */
+/** Added to the state for a new entry: count and end rise by one. */
 const ENTRY_ADDED = 1 + (1 << END_SHIFT)
-/** One more in end, and the oldest gone. */
+/** Added to the state when a new entry replaces the oldest: end and start rise by one. */
 const ENTRY_REPLACED = (1 << END_SHIFT) + (1 << START_SHIFT)
 
 export class Rings {
@@ -58,13 +58,13 @@ export class Rings {
     this.makeRoom = makeRoom
   }
 
-  /** True when the entry is new and stays. The first lines are the hottest of all: the entry goes to the end. */
+  /** True when the entry is new and stays. Its first lines, for an entry that is the newest, are the hottest of all. */
   insert(words: Uint32Array, base: number, low: number, high: number, author: number): boolean {
     const state = words[base + STATE] | 0
     const block = words[base + NEWEST] | 0
     const end = (state >>> END_SHIFT) & SLOT_MASK
     const array = this.arrays[block >>> SLAB_SHIFT]
-    // Without entries this is the last slot of block 0, which reads as id 0.
+    // In an empty timeline this is the last slot of block 0, which reads as id 0.
     const at = slotWord(block, end)
     const idHigh = high & HIGH_MASK
     const lastHigh = array[at - ENTRY_WORDS + 1] & HIGH_MASK
@@ -84,7 +84,7 @@ export class Rings {
     return true
   }
 
-  /** The entry must be above all others. */
+  /** The entry must be newer than all others. */
   append(words: Uint32Array, base: number, low: number, high: number, author: number): void {
     if ((words[base + STATE] & COUNT_MASK) === this.capacity) this.trimOldest(words, base)
     if (((words[base + STATE] >>> END_SHIFT) & SLOT_MASK) === BLOCK_ENTRIES) this.addBlock(words, base)
@@ -99,7 +99,7 @@ export class Rings {
     this.entries++
   }
 
-  /** Frees all blocks; header and flags stay. */
+  /** Frees all blocks; the header and its flags stay. */
   clear(words: Uint32Array, base: number): void {
     this.noteTrimmed(words, base)
     let block = words[coldOf(base) + OLDEST]
@@ -137,9 +137,9 @@ export class Rings {
   }
 
   /**
-   * Brings the header's largest trimmed id up to date. Trims leave it to this: they would have to fetch the
-   * oldest block for it each time, which is most of what an insert into a full timeline costs. The entry that
-   * went last still stands in the slot before the first one used.
+   * Brings the header's largest trimmed id up to date. A trim does not do it, because it would have to fetch the oldest
+   * block, which would be most of the cost of an insert into a full timeline. The entry that was trimmed last is still in
+   * the slot before the first used one.
    */
   noteTrimmed(words: Uint32Array, base: number): void {
     const start = (words[base + STATE] >>> START_SHIFT) & SLOT_MASK
@@ -193,7 +193,7 @@ export class Rings {
     words[base + STATE] &= ~(SLOT_MASK << END_SHIFT)
   }
 
-  /** Out of order: the newer entries move up by one. Nearly always these are few. */
+  /** Inserts an entry that is not the newest: the newer ones, nearly always few, move up by one. */
   private insertBelow(words: Uint32Array, base: number, low: number, high: number, author: number): boolean {
     const depth = this.depthOf(words, base, low >>> 0, high & HIGH_MASK)
     if (depth === FOUND) return false
@@ -210,7 +210,7 @@ export class Rings {
     return true
   }
 
-  /** How many entries are above an id, given in its two parts; `FOUND` if it is there. */
+  /** @returns how many entries are newer than an id, given in two parts; `FOUND` if the id is there */
   private depthOf(words: Uint32Array, base: number, idLow: number, idHigh: number): number {
     const state = words[base + STATE]
     const oldest = words[coldOf(base) + OLDEST]
@@ -239,7 +239,7 @@ export class Rings {
     }
   }
 
-  /** Puts an entry `depth` places below the newest, whose place is free: those between move up by one. */
+  /** Puts an entry `depth` places below the newest. The newest slot is free: the entries between move up by one. */
   private sink(
     words: Uint32Array,
     base: number,
@@ -277,7 +277,7 @@ export class Rings {
     return this.arrays[block >>> SLAB_SHIFT][slotWord(block, 0) + LINK_WORD]
   }
 
-  /** Adds `neighbour` to a block's link, or takes it out: the same with XOR. */
+  /** Adds `neighbour` to a block's link, or removes it: with XOR, both are the same. */
   private relink(block: number, neighbour: number): void {
     this.arrays[block >>> SLAB_SHIFT][slotWord(block, 0) + LINK_WORD] ^= neighbour
   }
@@ -289,13 +289,13 @@ export class Rings {
   }
 }
 
-/** Whether the entry at a word has a larger id than one given in its two parts. */
+/** Whether the entry at `at` has a larger id than the one given in two parts. */
 function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
   const high = array[at + 1] & HIGH_MASK
   return high > idHigh || (high === idHigh && array[at] > idLow)
 }
 
-/** The most blocks a timeline can have: a full one whose oldest block holds a single entry. */
+/** The most blocks that a timeline can have: those of a full one whose oldest block holds a single entry. */
 export const blocksMax = (capacity: number): number =>
   Math.ceil((capacity + BLOCK_ENTRIES - 1) / BLOCK_ENTRIES)
 

@@ -1,7 +1,7 @@
 /**
- * Block memory of the in-memory timelines. A block is 40 words: 13 entries of three words (id low; id high in
- * 21 bits with the kind above it; author) and a link. Blocks live in a few large typed arrays, so that a
- * million timelines are a thousand objects to the collector; a freed block is the next one taken.
+ * Block memory of the in-memory timelines. A block is 40 words: 13 entries of three words (id low; id high in 21 bits with
+ * the kind above it; author) and a link. Blocks live in a few large typed arrays, so that to the garbage collector a
+ * million timelines are a thousand objects. A freed block is the next one taken.
  */
 
 export const ENTRY_WORDS = 3
@@ -12,14 +12,14 @@ export const BLOCK_BYTES = BLOCK_WORDS * 4
 export const BLOCK_NONE = 0
 
 /**
- * 5 MB a slab: large enough that slabs stay few, small enough that making one is no pause to notice and that
- * the last one, partly used, weighs little.
+ * A slab has 5 MB: large enough that there are few of them, small enough that creating one makes no noticeable pause and
+ * that the unused part of the last one matters little.
  */
 export const SLAB_SHIFT = 15
 export const SLAB_BLOCKS = 1 << SLAB_SHIFT
 export const SLAB_MASK = SLAB_BLOCKS - 1
 const FIRST_BLOCKS = 512
-/** Below this a growth would copy a slab for next to nothing. */
+/** The fewest blocks to grow by, since growing copies a slab. */
 const GROWTH_BLOCKS_MIN = 64
 
 export class Slabs {
@@ -27,7 +27,7 @@ export class Slabs {
   readonly slabs: Uint32Array[] = []
   bytes = 0
   private freed = BLOCK_NONE
-  /** Blocks from here on were never taken. Block 0 stands for "none" and stays empty. */
+  /** Blocks from here on were never taken. Block 0 means "none" and stays empty. */
   private fresh = 1
   private held = 0
 
@@ -35,7 +35,7 @@ export class Slabs {
     this.grow(FIRST_BLOCKS * BLOCK_BYTES)
   }
 
-  /** A block with arbitrary content, or `BLOCK_NONE`. */
+  /** Returns a block with arbitrary content, or `BLOCK_NONE`. */
   take(): number {
     const block = this.freed
     if (block !== BLOCK_NONE) {
@@ -51,8 +51,8 @@ export class Slabs {
   }
 
   /**
-   * Makes more blocks out of at most `roomBytes`. The last slab is doubled until it has its full size, so a
-   * small server holds a small slab; while it is copied, both copies exist.
+   * Makes more blocks, with at most `roomBytes` of memory. The last slab is doubled until it has its full size, so that a
+   * small server has a small slab; while it is copied, both copies exist.
    */
   grow(roomBytes: number): boolean {
     const last = this.slabs.at(-1)

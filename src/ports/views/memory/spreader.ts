@@ -1,8 +1,8 @@
 /**
- * Spreads entries to their timelines, in groups of owners. Timelines of random accounts are nowhere near a
- * cache, and one insert waits for its header, then for its block. Loads that do not depend on each other
- * overlap: reading first all headers of a group, then all blocks, costs a fraction of the same misses one
- * after the other. A group spans spreads, for most posts have few followers.
+ * Inserts entries into the timelines of their owners, in groups of owners. Timelines of random accounts are in no cache,
+ * so an insert waits for its header, and then for its block. Loads that do not depend on each other overlap: reading all
+ * headers of a group first, and then all its blocks, costs a fraction of the same cache misses one after the other. A
+ * group may span several posts, since most posts have few followers.
  */
 
 import {
@@ -23,23 +23,23 @@ import { type Rings, slotWord } from './rings.ts'
 import { BLOCK_ENTRIES, SLAB_SHIFT, type Slabs } from './slabs.ts'
 import type { InsertCounts, Spread } from '../views.ts'
 
-/** Enough to overlap; few enough that all of it is still in a near cache when it is used. */
+/** Enough for loads to overlap, and few enough that all of it is still in a near cache when it is used. */
 const GROUP_OWNERS = 256
 const LAST_SLOT = BLOCK_ENTRIES - 1
 
 export class Spreader {
-  /** Makes the early loads count as used. */
+  /** Takes the results of the early loads, so that the compiler does not drop them. */
   sink = 0
   private readonly directory: Uint32Array
   private readonly headers: readonly Uint32Array[]
   private readonly arrays: readonly Uint32Array[]
   private readonly rings: Rings
   private readonly capacity: number
-  /** Of each owner of a group: its spread, its chunk + 1 (0: none), and where its header begins in that. */
+  /** For each owner of a group: the index of its spread, its chunk + 1 (0: none), and the base of its header. */
   private readonly sources = new Int32Array(GROUP_OWNERS)
   private readonly chunks = new Int32Array(GROUP_OWNERS)
   private readonly bases = new Int32Array(GROUP_OWNERS)
-  /** Where their newest entries stand, and the oldest where a block will go: slab, and word in it. */
+  /** Slab, and word in it, of each newest entry, and of each oldest entry whose block this insert will free. */
   private readonly slabs = new Int32Array(2 * GROUP_OWNERS)
   private readonly words = new Int32Array(2 * GROUP_OWNERS)
 
@@ -91,7 +91,7 @@ export class Spreader {
     this.sink = sink
   }
 
-  /** @returns how many places */
+  /** @returns how many words to touch */
   private locate(size: number): number {
     const { headers, chunks, bases, slabs, words, capacity } = this
     let count = 0

@@ -1,4 +1,7 @@
-/** Packs the spreads of one batch by group: an entry, how many owners it goes to there, and these. */
+/**
+ * Packs the entries of one call of `insert` for the script INSERT, a byte string for each group: an entry, the number of
+ * its owners in that group, and these owners; then the next entry.
+ */
 
 import { ENTRY_BYTES, writeEntry } from './layout.ts'
 import type { Spread } from '../views.ts'
@@ -23,9 +26,9 @@ interface Draft {
   bytes: Buffer
   used: number
   owners: number
-  /** Where the count of the entry under way stands. */
+  /** Where the number of owners of the current entry is. */
   countAt: number
-  /** Which spread wrote last. */
+  /** The number of the spread that added to it last. */
   spread: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * How far this process has brought each lane: wanted, by its callers; told, when every group has it. What a group
- * shows of a lane is never below what it was told, unless it lost something.
+ * How far this process has brought each lane. `wanted` is what its callers asked for; `told` is what every group has. A
+ * group whose horizon is lower than what it was told has lost something.
  */
 
 import { ID_MAX } from '../../../core/ids.ts'
@@ -9,36 +9,37 @@ import { horizonOf } from './layout.ts'
 import type { LaneHorizons } from '../views.ts'
 
 export interface Lanes {
-  /** Those of `asked` in which another process was further, or nobody of whom this one knows. */
+  /** The lanes of `asked` that this process has not advanced so far itself: another process may have. */
   foreign(asked: LaneHorizons): LaneHorizons
-  /** Takes them over: what of `heads` stands there is told already. */
+  /** Takes these lanes over at their ids, which count as told. `heads` are the groups' values. */
   take(foreign: LaneHorizons, heads: readonly Buffer[]): void
   want(asked: LaneHorizons): void
   isTold(asked: LaneHorizons): boolean
-  /** What groups are to be told now, as ADVANCE takes it. */
+  /** What every group has to be told now. */
   round(): Round
-  /** As RESET takes them. */
+  /** The horizons of a new generation, in the form for RESET. */
   wanted(): Buffer
-  /** For a group that knows nothing of what was told while it was away, as ADVANCE takes it. */
+  /** All horizons, in the form for ADVANCE: for a group that missed rounds. */
   all(): Buffer
 }
 
 export interface Round {
+  /** In the form for ADVANCE. */
   readonly bytes: Buffer
-  /** Every group has it. */
+  /** Called once every group has it. */
   end(): void
 }
 
 const ADVANCE_BYTES = 4 + 8 + 8
 
 export function createLanes(count: number): Lanes {
-  assert(count >= 1 && Number.isInteger(count), 'there is a lane')
+  assert(count >= 1 && Number.isInteger(count), 'there is at least one lane')
   const wanted = new Float64Array(count)
   const told = new Float64Array(count)
   const nothing = new Float64Array(count)
 
   function raise(horizons: Float64Array, lane: number, id: number): void {
-    assert(lane < count, 'a lane is one of those that are')
+    assert(lane < count, 'the number of a lane is below the count of lanes')
     horizons[lane] = Math.max(horizons[lane], id)
   }
 
@@ -46,7 +47,7 @@ export function createLanes(count: number): Lanes {
     foreign: (asked) => new Map([...asked].filter(([lane, id]) => wanted[lane] === 0 || wanted[lane] < id)),
     take(foreign, heads) {
       for (const [lane, id] of foreign) {
-        // Where no group is to stand, the next generations begin where the last ones stood.
+        // `ID_MAX` gives up all groups: their next generations begin at the highest horizon that one had.
         const to = id === ID_MAX ? Math.max(0, ...heads.map((head) => horizonOf(head, lane))) : id
         raise(wanted, lane, to)
         raise(told, lane, to)

@@ -1,13 +1,13 @@
 /**
- * A timeline as one string: a header and entries in the order in which they came. Readers sort, drop what is
- * there twice, and show the newest `capacity`; so a writer only ever appends.
+ * A timeline as one Redis string: a header, and entries in the order of their arrival. Readers sort the entries, drop
+ * repeats and take the newest `capacity`, so that writers only ever append.
  *
  *   timeline   generation u32 | epoch u32 | floor f64 | trimmed f64 | entries
  *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | author u32
- *   group      generation u32 | horizon f64, one a lane
+ *   group      generation u32 | horizon f64 for each lane
  *
- * Little-endian. A timeline whose generation is not its group's is lost: as if it were not there. So are all of a
- * group that has another length.
+ * Little-endian. A timeline with another generation than its group is lost, as if it were not there. So are all timelines
+ * of a group whose value has an unexpected length.
  */
 
 import { Pages } from '../pages.ts'
@@ -29,7 +29,7 @@ export function writeEntry(to: Buffer, at: number, id: number, author: number, k
 
 export function encodeEntries({ length, ids, authors, kinds }: Entries): Buffer {
   const bytes = Buffer.allocUnsafe(length * ENTRY_BYTES)
-  // Oldest first, as if they had been pushed.
+  // Oldest first, the order in which pushed entries arrive.
   for (let i = length - 1, at = 0; i >= 0; i--) at = writeEntry(bytes, at, ids[i], authors[i], kinds[i])
   return bytes
 }
@@ -59,7 +59,7 @@ export const f64Bytes = (value: number): Buffer => {
 const ENTRY_WORDS = ENTRY_BYTES / 4
 const ID_HIGH_MASK = 2 ** ID_HIGH_BITS - 1
 
-/** Entries as words, where a word is read at once: what comes from a socket lies anywhere. Valid until the next call. */
+/** Aligned copy of a timeline's entries: bytes from a socket may not be aligned to words. Valid until the next call. */
 let scratch = new Uint32Array(4_096)
 const pages = new Pages()
 
@@ -74,16 +74,19 @@ function wordsOf(timeline: Buffer): Uint32Array {
 
 const idAt = (words: Uint32Array, at: number): number => (words[at + 1] & ID_HIGH_MASK) * TWO_32 + words[at]
 
-/** Entries of one moment come in any order, those of the next one behind them: few pass more than a few others. */
+/**
+ * Bounds the work of sorting in place. Entries of the same moment arrive in any order, but those of the next moment after
+ * them, so few entries have to pass more than a few others.
+ */
 const PASSED_AN_ENTRY_MAX = 16
 
 /**
- * Brings entries that are nearly in order into it where they stand.
- * @returns whether they are now: not where many are far from their place, or one is there twice
+ * Sorts entries that are nearly sorted, in place.
+ * @returns whether they are sorted now: false when many are far from their place, or an id is there twice
  */
 function settle(words: Uint32Array): boolean {
   let left = PASSED_AN_ENTRY_MAX * words.length
-  // Halves of the last id: whole numbers are compared faster than what they make.
+  // The two halves of the last id: comparing int32s is faster than comparing the id that they make.
   let lastHigh = -1
   let lastLow = 0
   for (let at = 0; at < words.length; at += ENTRY_WORDS) {
@@ -102,7 +105,7 @@ function settle(words: Uint32Array): boolean {
   return true
 }
 
-/** @returns where the entry is then: behind the last one that is not newer */
+/** Moves an entry down past all newer ones. @returns its new index */
 function moveDown(words: Uint32Array, at: number, id: number): number {
   const low = words[at]
   const high = words[at + 1]
@@ -119,7 +122,7 @@ function moveDown(words: Uint32Array, at: number, id: number): number {
   return to
 }
 
-/** Oldest first, each id once. */
+/** A sorted copy, oldest first, each id once. */
 function sorted(words: Uint32Array): Uint32Array {
   const places = new Map<number, number>()
   for (let at = 0; at < words.length; at += ENTRY_WORDS) places.set(idAt(words, at), at)
@@ -140,7 +143,7 @@ export interface PageRequest {
   readonly limit: number
 }
 
-/** @returns nothing for what is lost */
+/** @returns `undefined` for a timeline that is lost */
 export function readPage(
   group: Buffer | null,
   timeline: Buffer | null,
@@ -148,7 +151,7 @@ export function readPage(
 ): ViewPage | undefined {
   if (group === null || group.length !== groupBytesOf(lanes)) return undefined
   if (timeline === null || timeline.length < HEADER_BYTES) return undefined
-  // Somebody else has written here.
+  // A program that is not ours has written here.
   if ((timeline.length - HEADER_BYTES) % ENTRY_BYTES !== 0) return undefined
   if (timeline.readUInt32LE(0) !== group.readUInt32LE(0)) return undefined
   const words = wordsOf(timeline)
@@ -162,7 +165,7 @@ export function readPage(
   return { header, entries: decodeEntries(words, start, end) }
 }
 
-/** Those from `start` to `end`, newest first. */
+/** The entries from word `start` up to `end`, newest first. */
 function decodeEntries(words: Uint32Array, start: number, end: number): Entries {
   const page = pages.take((end - start) / ENTRY_WORDS)
   const { length, ids, authors, kinds } = page
@@ -174,7 +177,7 @@ function decodeEntries(words: Uint32Array, start: number, end: number): Entries 
   return page
 }
 
-/** What a timeline is replaced with to be short again, after its floor: `trimmed`, and its newest entries. */
+/** The bytes of a shortened timeline from `trimmed` on: the new `trimmed`, and the newest entries. */
 export function compact(timeline: Buffer, keep: number): Buffer {
   const words = wordsOf(timeline)
   const first = Math.max(0, words.length - keep * ENTRY_WORDS)
@@ -187,22 +190,22 @@ export function compact(timeline: Buffer, keep: number): Buffer {
 }
 
 export interface TrimBounds {
-  /** Entries that a trim leaves. */
+  /** How many entries a trim leaves. */
   readonly keep: number
-  /** Entries at which a timeline is trimmed. */
+  /** With how many entries a timeline is trimmed. */
   readonly full: number
 }
 
-/** Header of a string in Redis, and the zero at its end. */
+/** The header of a string in Redis and the zero byte at its end. */
 const STRING_OVERHEAD_BYTES = 6
-/** Trims that are on their way when more entries come. */
+/** Entries that may come while a trim is under way. */
 const FULL_MARGIN = 4
-/** A string that is set with more to spare than a tenth of its length gives that back. */
+/** Redis shrinks a string that is set with more spare room than a tenth of its length. */
 const SPARE_SHARE_MAX = 0.1
 
 /**
- * Appending to a string that has no room left doubles its memory, so both lengths lie in one size class of the
- * allocator (jemalloc: four to a doubling).
+ * Chooses both lengths within one size class of the allocator (jemalloc has four to a doubling), because Redis doubles the
+ * memory of a string when an append finds no room.
  */
 export function trimBoundsOf(capacity: number): TrimBounds {
   const slots = (bytes: number) => (bytes - HEADER_BYTES - STRING_OVERHEAD_BYTES) / ENTRY_BYTES

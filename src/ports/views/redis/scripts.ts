@@ -1,21 +1,22 @@
 /**
- * What runs inside Redis. Every change of a group names its writer and the number of the writer's last change:
- * when that is not what stands here, something was lost (a failover, a flush), and nothing is done. The number
- * is written last; replicas get all of a script or nothing of it.
+ * The scripts that run inside Redis. Every change of a group names its writer and the number of the writer's last change.
+ * If Redis has stored another number, something was lost (a failover, a flush), and the script changes nothing. The new
+ * number is written last; a replica gets all of a script's writes or none.
  *
- *   KEYS[1]  the group; everything else of it shares its slot and begins with its name
- *   ARGV     writer, length of a group in bytes, the writer's last number, its new number, then what the script says
+ *   KEYS[1]  the group; all its other keys are in the same slot and begin with its name
+ *   ARGV     writer, length of a group's value in bytes, the writer's last number, its new number; more for each script
  *
- * Gives MISMATCH with the number that stands here, REPEATED for a change whose answer was lost, or its result.
+ * A script returns MISMATCH with the stored number, REPEATED for a change that it has made already (its answer was lost),
+ * or its own result.
  */
 
 import { defineScript, type RedisScript } from '../../drivers/redis.ts'
 
 export const MISMATCH = -1
 export const REPEATED = -2
-/** A lane stands below where this process had brought it: what the others wrote with it is lost, too. */
+/** A lane's horizon is below the one this process had set: entries that other processes wrote are lost, too. */
 export const LOST = -3
-/** A writer that is gone is forgotten after a week. */
+/** The number of a writer that has stopped is kept for a week. */
 const WRITER_LIFE_S = 7 * 86_400
 
 const BEGIN = `
@@ -37,9 +38,10 @@ const change = (body: string, result: string): RedisScript =>
   defineScript(`${BEGIN}${body}${END}return ${result}`)
 
 /**
- * ARGV[5]: from this length on a timeline is full, in bytes. Then parts: repeatedly an entry, the number of its
- * owners (u32) and these (u32 each). Gives a list of absent owners, counted by part, and one of full timelines.
- * A string as long as one entry had no header: it was not there. What is no string is none of ours.
+ * ARGV[5]: the length in bytes from which on a timeline is full. ARGV[6] and later: repeatedly an entry, the number of its
+ * owners (u32) and these owners (u32 each). Returns the number of absent owners for each of these arguments, and a list of
+ * the owners of full timelines. A string that is as long as one entry after the append was not there before. A key that
+ * holds no string is not ours; it is deleted and counts as absent.
  */
 export const INSERT = change(
   `
@@ -73,7 +75,7 @@ end
   '{absents, full}',
 )
 
-/** ARGV[5]: owner and epoch (u32 each), repeatedly. */
+/** ARGV[5]: repeatedly owner and epoch (u32 each). */
 export const OPEN = change(
   `
 local generation = string.sub(head, 1, 4)
@@ -92,8 +94,8 @@ local is_there = redis.call('GETRANGE', name, 0, 7) == string.sub(head, 1, 4) ..
 `
 
 /**
- * ARGV[5] owner, ARGV[6] epoch, ARGV[7] entries. Gives the timeline's length in bytes; 0 when the epoch is another.
- * Into an empty timeline they are set: appending would take twice the memory.
+ * ARGV[5] owner, ARGV[6] epoch, ARGV[7] entries. Returns the timeline's length in bytes, 0 when it has another epoch. An
+ * empty timeline is set as a whole: appending to it would take twice the memory.
  */
 export const MERGE = change(
   `${IF_EPOCH}
@@ -108,7 +110,7 @@ end
   '{length}',
 )
 
-/** ARGV[5] owner, ARGV[6] epoch, ARGV[7] floor. Gives 1, or 0 when the epoch is another. */
+/** ARGV[5] owner, ARGV[6] epoch, ARGV[7] floor. Returns 1, or 0 when the timeline has another epoch. */
 export const SETTLE = change(
   `${IF_EPOCH}
 if is_there then
@@ -128,8 +130,9 @@ for at = 1, #ARGV[5], 4 do redis.call('DEL', key(struct.unpack('<I4', ARGV[5], a
 )
 
 /**
- * ARGV[5]: lane (u32), the horizon that this process told last (f64) and the new one (f64), repeatedly. A lane that
- * stands below the former went back with what others wrote, who may never know: LOST, and nothing is done.
+ * ARGV[5]: repeatedly a lane (u32), the horizon that this process set last (f64), and the new one (f64). If a lane is below
+ * the former, Redis went back to an older state. It then also lost changes of other processes, which may never notice. So
+ * the script returns LOST and changes nothing.
  */
 export const ADVANCE = change(
   `
@@ -152,8 +155,8 @@ end
 )
 
 /**
- * A new generation: every timeline of the group is lost. ARGV: writer, the number that its last change has from
- * now on, generation, horizons (f64 each).
+ * Begins a new generation, so that every timeline of the group is lost. ARGV: writer, the number of its last change from
+ * now on, generation, horizons (f64 each). A horizon that is higher already stays.
  */
 export const RESET = defineScript(`
 local head, horizons = redis.pcall('GET', KEYS[1]), ARGV[4]
@@ -169,9 +172,9 @@ redis.call('SET', KEYS[1] .. ':w:' .. ARGV[1], ARGV[2], 'EX', ${WRITER_LIFE_S})
 return {}`)
 
 /**
- * Puts a shorter beginning in the place of one that was read: KEYS[1] the timeline; ARGV: the first bytes that it
- * had (up to where the floor stands), its length, the bytes that stood at the end, `trimmed` and entries. Does
- * nothing when it is not the one that was read; what was appended meanwhile stays.
+ * Replaces a timeline that was read with a shorter one. KEYS[1]: the timeline. ARGV: the bytes that were read before the
+ * floor, the length that was read, the bytes that were read at its end, then the new `trimmed` and entries. Does nothing
+ * when the timeline is another one by now; entries that were appended meanwhile stay.
  */
 export const REPLACE = defineScript(`
 local size, tail = tonumber(ARGV[2]), #ARGV[3]

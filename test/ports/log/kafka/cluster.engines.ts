@@ -1,4 +1,4 @@
-/** Faults of a cluster of three brokers, of its own: they are killed here. */
+/** Faults of a cluster of three brokers. These tests have a cluster of their own, because they kill its brokers. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ afterAll(async () => {
   rmSync(path, { recursive: true, force: true })
 })
 
-/** The index of the broker that coordinates the group; it leads partitions of the topic, too. */
+/** @returns the index of the broker that coordinates the group; it leads partitions of the topic, too */
 async function coordinatorOf(topic: TestTopic): Promise<number> {
   const [{ nodeId, port }] = await withAdmin(brokers, (admin) =>
     admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [GROUP] }),
@@ -42,7 +42,7 @@ async function moreAcknowledged(load: Load, count: number): Promise<void> {
   while (load.acknowledged.size < target) await pause(20)
 }
 
-/** What a consumer and a follower have both got, until they are closed. */
+/** Collects the records that both a consumer and a follower receive, until they are closed. */
 async function follow(log: KafkaLog): Promise<{ texts: Set<string>; close(): Promise<void> }> {
   const [consumer, follower] = [await log.consumer(GROUP), await log.follow()]
   for (let partition = 0; partition < log.partitions; partition++) await follower.seek(partition, 0)
@@ -70,7 +70,7 @@ async function allFollowed(texts: ReadonlySet<string>, load: Load): Promise<void
   while ([...load.acknowledged.keys()].some((text) => !texts.has(text))) await pause(100)
 }
 
-/** An append to every partition succeeds. */
+/** Appends to every partition. */
 const appendEverywhere = (log: KafkaLog) =>
   Promise.all(
     Array.from({ length: 50 }, (_, key) => log.append([{ key, value: Buffer.from(`after:${key}`) }])),
@@ -140,7 +140,7 @@ it('passes over a frozen broker, also when it is the only one that was configure
   while (follower.texts.size < size + 500) await pause(100)
   console.log(`leader frozen: slowest append ${load.slowestMs | 0} ms, unknown ${load.unknown.size}`)
   expect(engine.signal(victim, 'SIGCONT')).toBe(true)
-  // what the frozen one still held must not come in now
+  // Records that the frozen broker still held must not enter the log now.
   await pause(3_000)
   await load.stop()
   await allFollowed(follower.texts, load)

@@ -99,7 +99,7 @@ describe('the Kafka log', () => {
     await until(() => count() === 200)
     const second = await two.consumer('shared')
     loops.push(read(second))
-    // what the second one sees, the first no longer has
+    // A partition that the second one reads is no longer the first one's.
     let appended = 200
     await until(() => {
       void append(appended)
@@ -128,7 +128,7 @@ describe('the Kafka log', () => {
     const before = await readAll(log, 'seeker')
     const consumer = await log.consumer('seeker')
     const lasts = [0, 1].map((partition) => before.findLast((record) => record.partition === partition)!)
-    // at once, long before the group has assigned anything
+    // Sought at once, long before the group has assigned any partition.
     for (const { partition, position } of lasts) await consumer.seek(partition, position)
     const batches = [await consumer.next(100), await consumer.next(100)]
     expect(batches.map((batch) => batch?.positions)).toEqual(
@@ -152,7 +152,7 @@ describe('the Kafka log', () => {
     const waiting = consumer.next(1)
     let n = 0
     const writing = async () => {
-      // until one comes: from which record on depends on when the seek met the log's end
+      // Reads until a record comes: which one is first depends on the end of the log at the time of the seek.
       for (let done = false; !done;) {
         await log.append([{ key: 1, value: Buffer.from(`new ${n++}`) }])
         done = await Promise.race([waiting.then(() => true), pause(100).then(() => false)])

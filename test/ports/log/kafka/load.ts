@@ -1,4 +1,4 @@
-/** Writers that go on through a fault, and the check of what they were told against what is in the log. */
+/** Writers that go on during a fault, and a check of the answers that they got against the records in the log. */
 
 import { expect } from 'vitest'
 import { isRivuletError } from '../../../../src/core/errors.ts'
@@ -6,14 +6,14 @@ import type { Log } from '../../../../src/ports/log/log.ts'
 import { env, pause, type Stored } from './support.ts'
 
 export interface Load {
-  /** By text: the position. */
+  /** Positions by text of the record. */
   readonly acknowledged: Map<string, { partition: number; position: number }>
   readonly unknown: Set<string>
   readonly unavailable: Set<string>
   readonly others: unknown[]
-  /** Of an acknowledged append. */
+  /** The longest time of an acknowledged append. */
   slowestMs: number
-  /** Between two acknowledgements, at most: how long nothing went on. */
+  /** The longest time between two acknowledgements, in which nothing was written. */
   longestPauseMs: number
   stop(): Promise<void>
 }
@@ -58,7 +58,7 @@ export function startLoad(log: Log, writers: number): Load {
   return load
 }
 
-/** What the log promises whatever happened: nothing lost, nothing twice, nothing out of order, nothing that was denied. */
+/** Checks what the log promises after any fault: no record lost, repeated or out of order, and none that was refused. */
 export function checkLoad(load: Load, stored: readonly Stored[]): void {
   expect(load.others).toEqual([])
   const texts = new Set(stored.map(({ text }) => text))

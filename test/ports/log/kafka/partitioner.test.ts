@@ -2,7 +2,7 @@ import { compatibilityPartitioner } from '@platformatic/kafka'
 import { expect, it } from 'vitest'
 import { encodeKey, murmur2, partitionOfKey } from '../../../../src/ports/log/kafka/partitioner.ts'
 
-/** Of Kafka's own tests (UtilsTest.testMurmur2). */
+/** Taken from Kafka's own tests (UtilsTest.testMurmur2). */
 const KNOWN: readonly (readonly [string, number])[] = [
   ['21', -973932308],
   ['foobar', -790332482],

@@ -12,11 +12,11 @@ const PARTITIONS = 6
 
 interface Member {
   readonly consumer: LogConsumer
-  /** What it was told last. */
+  /** The partitions that it was told of last. */
   owned: number[]
   told: number
   readonly texts: Set<string>
-  /** What was first of each partition since it was gained. */
+  /** By partition: the first position that was read since it was gained. */
   readonly firsts: Map<number, string>
 }
 
@@ -80,7 +80,7 @@ describe('a Kafka log with several clients', () => {
     expect(one.owned).toEqual(all)
     await append(log)
     await seenAll(one)
-    // far below what the group has committed
+    // Far below the group's committed position.
     const starts = new Map((await log.bounds()).map(({ start }, partition) => [partition, start]))
     const two = await join(other, starts)
     while (two.told === 0) await append(log)
@@ -123,7 +123,7 @@ describe('a Kafka log with several clients', () => {
     await until(() => seen.length === 120)
     const engine = testEngines().find(kafka)
     expect(engine?.signal(0, 'SIGSTOP')).toBe(true)
-    // longer than a request may take
+    // Longer than a request may take.
     await pause(7_000)
     engine?.signal(0, 'SIGCONT')
     await append(log)

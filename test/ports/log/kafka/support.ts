@@ -1,4 +1,4 @@
-/** Topics for tests, each new and empty, and readers that check what is in them. */
+/** New, empty topics for tests, and readers that check their content. */
 
 import { Admin } from '@platformatic/kafka'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
@@ -50,7 +50,7 @@ export interface Stored {
   readonly text: string
 }
 
-/** All that is in the log, in the order of each partition. */
+/** Reads all records of the log, each partition in its order. */
 export async function readAll(log: Log, group = `reader-${topics++}`): Promise<Stored[]> {
   const bounds = await log.bounds()
   const consumer = await log.consumer(group)

@@ -5,7 +5,7 @@ import { createRealEnv } from '../../../../src/ports/env/real.ts'
 import { openSegmentLog } from '../../../../src/ports/log/segments/segments.ts'
 
 const [folder, firstNumber] = process.argv.slice(2)
-/** Whole, and before anything else happens: a pipe that is full takes a part, or nothing for a moment. */
+/** Writes all of the text before it returns: a full pipe may take a part of it, or for a moment nothing. */
 function say(text: string): void {
   for (let rest = Buffer.from(text); rest.length > 0;) {
     try {
@@ -27,7 +27,7 @@ const log = await openSegmentLog({
 let number = Number(firstNumber)
 async function writer(id: number): Promise<void> {
   for (;;) {
-    // a few calls are large, so that some batches span many pages
+    // A few calls are large, so that some batches span many pages.
     const count = number % 97 === 0 ? 50 : 1
     const numbers = Array.from({ length: count }, () => number++)
     await log.append(numbers.map((n) => ({ key: id, value: Buffer.from(`${id}:${n}:`.padEnd(200, 'x')) })))

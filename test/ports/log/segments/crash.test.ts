@@ -1,4 +1,4 @@
-/** Kills a process that appends, again and again: each start holds every record it acknowledged. */
+/** Kills a process that appends, again and again: each start must find every record that was acknowledged. */
 
 import { spawn } from 'node:child_process'
 import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -29,7 +29,7 @@ function appendUntilKilled(folder: string, firstNumber: number, count: number): 
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
     child.on('close', (_code, signal) => {
       if (signal !== 'SIGKILL') return reject(new Error(`the child ended by itself: ${errors}`))
-      // the last line may be cut off in the middle of a number
+      // The last line may be cut off in the middle of a number.
       const whole = output.split('\n').slice(0, -1)
       resolve(whole.filter((line) => /^\d+$/.test(line)).map(Number))
     })
@@ -85,7 +85,7 @@ it(`survives ${ROUNDS} kills under load`, { timeout: 30_000 + ROUNDS * 5_000 }, 
   for (let round = 0; round < ROUNDS; round++) {
     const count = 100 + Math.floor(env.random() * 4_000)
     acknowledged.push(...(await appendUntilKilled(folder, round * 10_000_000, count)))
-    // in the other rounds the next child itself starts on what the killed one left
+    // In the other rounds the next child opens the log that the killed one left.
     if (round % 2 === 0) continue
     checkRecords(await readLog(folder), acknowledged)
     if (round % 4 === 1) await addGarbage(folder, 1 + Math.floor(env.random() * 5_000))

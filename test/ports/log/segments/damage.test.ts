@@ -1,6 +1,6 @@
 /**
- * Every truncation and every flipped bit of a small log, torn writes, garbage: what is recovered must be
- * what was written, and nothing acknowledged may vanish silently.
+ * Every truncation and every flipped bit of a small log, torn writes, and garbage: what is recovered must be what was
+ * written, and no acknowledged record may vanish silently.
  */
 
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -18,7 +18,7 @@ const STATE = 'consumers.json'
 interface Written {
   readonly contents: FileContents
   readonly segment: Buffer
-  /** In order: where each record ends in the file. */
+  /** Where each record ends in the file, in order. */
   readonly ends: readonly number[]
   readonly values: readonly string[]
   /** Where the last batch begins in the file. */
@@ -27,7 +27,7 @@ interface Written {
 
 const BATCHES = [1, 6, 4, 1, 8, 5]
 
-/** Batches are whole calls: each is awaited. Payloads have no zero byte, and lengths that vary. */
+/** Each call is awaited, and so becomes a batch. Payloads have no zero byte, and varying lengths. */
 async function write(batches: readonly number[], valueBytes: (n: number) => number): Promise<Written> {
   const contents: FileContents = new Map()
   const log = await openSegmentLog({ env, folder: 'log', files: memoryFiles(contents) })
@@ -55,7 +55,7 @@ interface Outcome {
   readonly error: RivuletError | undefined
 }
 
-/** Opens, reads all, appends one more record and reads it, closes: as an application would. */
+/** Does what an application would: opens the log, reads it, appends one more record, reads that, and closes. */
 async function recover(contents: FileContents): Promise<Outcome> {
   const values: string[] = []
   const notices: string[] = []
@@ -85,7 +85,7 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   return copy
 }
 
-/** Asked some ten thousand times: an `expect` for each would take as long as what it asks about. */
+/** Called some ten thousand times: `expect` would take as long as the comparison itself. */
 function expectRefusal({ error }: Outcome, what: string, file = FIRST): number {
   const offset = /at byte (\d+)/.exec(error?.message ?? '')?.[1]
   if (error?.code === 'data_corrupt' && error.message.includes(file) && offset !== undefined)
@@ -200,7 +200,7 @@ describe('a segment file that is damaged', () => {
 describe('a torn last batch', () => {
   const SECTOR = 512
 
-  /** As a disk leaves it: some sectors of the batch never written, and perhaps the end not there at all. */
+  /** As a crash leaves the file: some sectors of the batch never written, and perhaps without its end. */
   function tear({ segment, lastBatchAt }: Written, random: () => number): Buffer {
     const torn = Buffer.from(segment)
     const lossShare = random()

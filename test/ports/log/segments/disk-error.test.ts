@@ -181,7 +181,7 @@ describe('consumers.json', () => {
     expect(saves()).toBe(before + 1)
     await simulated.run(10_000)
     expect(saves()).toBe(before + 1)
-    // not closed: as after a crash, the saved position counts
+    // Not closed: as after a crash, the saved position counts.
     const again = await openSegmentLog({ env, folder: 'log', files: memoryFiles(disk.contents) })
     expect((await (await again.consumer('g')).next(1))?.positions).toEqual([second])
     await again.close()

@@ -1,4 +1,4 @@
-/** Files in memory behind the segment log's file seam: thousands of openings a second, and disks that fail. */
+/** Files in memory for the segment log, which can be opened thousands of times a second and fail on demand. */
 
 import { basename } from 'node:path'
 import type { SegmentFile, SegmentFiles } from '../../../../src/ports/log/segments/files.ts'
@@ -13,7 +13,7 @@ export function memoryFiles(contents: FileContents): SegmentFiles {
     async open(path, mode) {
       if (mode === 'create') contents.set(basename(path), Buffer.alloc(0))
       let name = basename(path)
-      // the one rename of an open file: a new segment gets its name
+      // Only a new segment is renamed while it is open.
       const current = () => {
         if (!contents.has(name)) name = name.replace('.tmp', '')
         return name
@@ -54,7 +54,7 @@ function memoryFile(contents: FileContents, name: () => string): SegmentFile {
   }
 }
 
-/** Awaits `before` in front of every operation on an open file; what it throws is the disk's answer. */
+/** Awaits `before` before every operation on an open file. An error that it throws is that of the disk. */
 export function interceptFiles(
   files: SegmentFiles,
   before: (operation: keyof SegmentFile, path: string) => void | Promise<void>,

@@ -159,7 +159,7 @@ describe('the segment log', () => {
     const [one, two] = [await open.follow(), await open.follow()]
     await one.seek(0, positions[3])
     expect((await one.next(1))?.positions).toEqual([positions[3]])
-    // as if the second one had found its segment just before it is removed
+    // As if the second one had found its segment just before that is removed.
     beforeRead = () => open.release([positions[40]])
     await two.seek(0, 0)
     const { positions: found } = (await two.next(1))!

@@ -1,9 +1,9 @@
-/** The Cassandra store on a real node: the suite, and what several processes on one keyspace do to each other. */
+/** The Cassandra store on a real node: the conformance suite, and several processes on one keyspace. */
 
 import type { Client } from 'cassandra-driver'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { HOUR_MS, ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { HOUR_MS, ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode, scanAll, storeConformance } from '../../../../src/ports/store/conformance.ts'
 import type { RowWrite, Store, Table } from '../../../../src/ports/store/store.ts'
 import { bytes, connectAdmin, env, optionsOf } from './place.ts'
@@ -19,13 +19,13 @@ beforeAll(async () => {
 })
 afterAll(() => admin.shutdown())
 
-/** Emptying the tables takes 60 ms, making them anew five times as long. */
+/** Empties the tables, which takes 60 ms; creating them anew would take five times as long. */
 async function empty(): Promise<void> {
   const names = ['rivulet_watermark', ...options.tables.map(({ name }) => `t_${name}`)]
   await Promise.all(names.map((name) => admin.execute(`TRUNCATE ${KEYSPACE}.${name}`)))
 }
 
-/** The suite leaves a place for good when it opens the next. */
+/** The suite does not come back to a place once it has opened another. */
 let filled: string | undefined
 
 storeConformance({
@@ -104,7 +104,7 @@ describe('several stores on one keyspace', () => {
     const rows = [VERSIONED, OTHER].flatMap((table) => [row('a', 3, { table }), row('b', 3, { table })])
     await store.write(rows)
     expect((await store.get(rows)).map((each) => each?.version)).toEqual([3, 3, 3, 3])
-    // The store's own statements, traced: the server says what it did with them.
+    // Traces the store's own statements: the server reports how it executed them.
     const queries = rows.map((each) => ({
       query: `INSERT INTO ${KEYSPACE}.t_${each.table.name} (partition, sort, value, expires_at) VALUES (?, ?, ?, ?) USING TIMESTAMP 4`,
       params: [each.partition, each.sort, Buffer.from(each.value), '9'],

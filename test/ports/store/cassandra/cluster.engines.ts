@@ -1,11 +1,11 @@
-/** Faults of a cluster of three nodes, of its own: the one that the store was told of freezes and falls. */
+/** Faults of a cluster of three nodes, which these tests have for themselves: the configured node freezes and goes down. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import type { Store } from '../../../../src/ports/store/store.ts'
 import { cassandra } from '../../../../tools/engines/cassandra.ts'
 import { openEngineFolder, type Engine } from '../../../../tools/engines/engine.ts'
@@ -41,13 +41,13 @@ const keys = Array.from({ length: PARTITIONS }, (_, i) => ({
   sort: '',
 }))
 
-/** Partitions enough for every node to be asked. */
+/** Enough partitions for every node to be asked. */
 async function touch(version: number): Promise<void> {
   await store.write(keys.map((key) => ({ ...key, version, value: bytes(`value ${version}`) })))
   const rows = await store.get(keys)
   expect(rows.map((row) => row?.version)).toEqual(keys.map(() => version))
   const claim = { table: ONCE, partition: `p${version}`, sort: 'claim', value: bytes('mine') }
-  // Should it go by way of the node that is away, it may be given up once.
+  // A request that goes to the node that is down may fail once.
   const claimed = () =>
     store.insertIfAbsent([claim]).then(([{ value }]) => Buffer.from(value).toString(), String)
   await expect.poll(claimed, { timeout: 30_000 }).toBe('mine')
@@ -70,6 +70,6 @@ test('a node that falls is told of, and so is its return', async () => {
     notices.some((text) => text === `Cassandra: the node ${host}:${port} ${what}`)
   await expect.poll(() => told('cannot be reached')).toBe(true)
   await engine.restart(1)
-  await expect.poll(() => told('is reached again'), { timeout: 60_000 }).toBe(true)
+  await expect.poll(() => told('can be reached again'), { timeout: 60_000 }).toBe(true)
   await touch(8)
 })

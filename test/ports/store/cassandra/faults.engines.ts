@@ -1,9 +1,9 @@
-/** The Cassandra store when the node freezes, falls, or its answers are lost: seen through a proxy, so that the node itself serves others. */
+/** The Cassandra store when its node freezes or goes down, or answers are lost. A proxy does that, so that the node can serve other tests. */
 
 import type { Client } from 'cassandra-driver'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { migrateCassandra, openCassandraStore } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { ONCE, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode } from '../../../../src/ports/store/conformance.ts'
 import type { Store } from '../../../../src/ports/store/store.ts'
 import { type Proxy, startProxy } from '../../../support/proxy.ts'
@@ -28,7 +28,7 @@ beforeEach(async () => {
   const [host, port] = contactPoints[0].split(':')
   proxy = await startProxy({ host, port: Number(port) })
   store = await openCassandraStore({ ...options, contactPoints: [`127.0.0.1:${proxy.port}`] })
-  // Statements are prepared and connections open: what is tested is the fault, not the start.
+  // Prepares statements and opens connections, so that the fault is tested and not the start.
   await touch(1)
 })
 afterEach(async () => {
@@ -87,7 +87,7 @@ test('an insert whose answer was lost knows itself again', async () => {
   const select = `SELECT value FROM ${KEYSPACE}.t_${ONCE.name} WHERE partition = 'p' AND sort = 'lost'`
   const isThere = async () => (await admin.execute(select)).rowLength
   await expect.poll(isThere, { timeout: 20_000, interval: 50 }).toBe(1)
-  // It is applied and the store does not know. The connection breaks; the next one works.
+  // The insert is applied, but the store does not know. The connection breaks; the next one works.
   await proxy.fall()
   await proxy.rise()
   proxy.thaw()
@@ -102,7 +102,7 @@ test('an insert whose answer was lost knows itself again', async () => {
 test('an insert that waited past its deadline is settled by a serial read', async () => {
   proxy.holdAnswers()
   const mine = store.insertIfAbsent([claim('late', 'mine')])
-  // The answers to the insert itself come too late, those to the read after it in time.
+  // The answer to the insert comes too late, that to the read after it in time.
   await new Promise((resolve) => void options.env.timer(5_500, () => resolve(undefined)))
   proxy.thaw()
   expect((await mine)[0]).toMatchObject({ inserted: true })

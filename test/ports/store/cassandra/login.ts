@@ -1,4 +1,4 @@
-/** As much of a Cassandra as it takes to refuse a password: the node of the tests asks for none. */
+/** A server that imitates Cassandra just enough to refuse a password: the node for the tests asks for none. */
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'

@@ -1,9 +1,9 @@
-/** What the tests of the Cassandra store share: options, and a client that sees and does what the store does not. */
+/** Shared by the tests of the Cassandra store: options, and a client for statements that the store does not make. */
 
 import { Client } from 'cassandra-driver'
 import { inject } from 'vitest'
 import type { CassandraOptions } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { ONCE, OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
 
 export const env = createRealEnv()
@@ -24,7 +24,7 @@ export function optionsOf(keyspace: string): CassandraOptions {
 
 export async function connectAdmin(): Promise<Client> {
   const options = { contactPoints: [...contactPoints], localDataCenter: DATA_CENTER }
-  // The first client of a fresh keyspace waits for its making.
+  // The first client of a new keyspace waits until it is created.
   const admin = new Client({ ...options, socketOptions: { readTimeout: 60_000 } })
   await admin.connect()
   return admin

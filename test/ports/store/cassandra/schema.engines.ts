@@ -1,4 +1,4 @@
-/** Migrations of the Cassandra store, and the keyspaces and settings it refuses. */
+/** Migrations of the Cassandra store, and the keyspaces and settings that it refuses. */
 
 import type { Client } from 'cassandra-driver'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import {
   migrateCassandra,
   openCassandraStore,
 } from '../../../../src/ports/store/cassandra/cassandra.ts'
-import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance-model.ts'
+import { OTHER, VERSIONED } from '../../../../src/ports/store/conformance/model.ts'
 import { expectCode } from '../../../../src/ports/store/conformance.ts'
 import { startCassandraLogin } from './login.ts'
 import { bytes, connectAdmin, contactPoints, DATA_CENTER, optionsOf } from './place.ts'
@@ -35,7 +35,7 @@ const createKeyspace = () =>
   admin.execute(
     `CREATE KEYSPACE ${KEYSPACE} WITH replication = {'class': 'NetworkTopologyStrategy', '${DATA_CENTER}': 1}`,
   )
-/** As the store does it: by transactions alone. */
+/** Only by transactions, as the store does. */
 const setVersion = (version: string) =>
   admin.execute(
     `UPDATE ${KEYSPACE}.rivulet_meta SET value = ? WHERE name = 'schema_version' IF EXISTS`,
@@ -78,7 +78,7 @@ test('a table that a newer Rivulet has is asked for, and made', async () => {
   expect(await messageOf(open())).toContain('rivulet migrate')
   await migrate()
   await (await open()).close()
-  // Those that an older one does not know are no harm to it.
+  // Columns that an older version does not know do not harm it.
   await (await open({ tables: [OTHER] })).close()
 })
 

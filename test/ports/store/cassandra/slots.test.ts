@@ -1,4 +1,4 @@
-/** The bound on what runs at once, and on who waits for it. */
+/** The bounds on calls that run at once, and on calls that wait. */
 
 import { expect, test } from 'vitest'
 import { createSimulatedEnv } from '../../../../src/ports/env/simulated.ts'
@@ -9,12 +9,12 @@ const setUp = (count: number, waitingMax: number) => {
   const env = createSimulatedEnv({ seed: 1, startMs: 0 })
   const slots = createSlots({ env, count, waitingMax, waitMsMax: 100 })
   const ends: (() => void)[] = []
-  /** Runs until its end is called. */
+  /** Starts a task that runs until its `end` is called. */
   const task = () => slots.run(() => new Promise<void>((resolve) => ends.push(resolve)))
   return { env, slots, ends, task }
 }
 
-/** A turn of the event loop, so that all promises that can settle have. */
+/** Waits for a turn of the event loop, so that all promises that can settle have done so. */
 const settle = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 test('no more than so many run, the next in the order they came, and too many are turned away', async () => {

@@ -1,10 +1,10 @@
 /**
- * Partitions with one token: texts of 32 ASCII characters that MurmurHash3 (x64, 128 bits) gives the same hash.
+ * Partitions with the same token: texts of 32 ASCII characters with the same hash by MurmurHash3 (x64, 128 bits).
  *
- * The hash takes blocks of 16 bytes as two halves, each mixed and added to a state (h1, h2). A change of one
- * bit of the mixed first half leaves exactly the highest bit of h1 changed; the second half takes that out
- * of h2 again, and the first half of the next block out of h1. So three halves are searched for whose mixed
- * values differ in the right bit and which are ASCII, and any number of such texts can be made of more blocks.
+ * The hash takes each block of 16 bytes as two halves; each half is mixed and added to a state (h1, h2). Changing one bit of
+ * the mixed first half can change exactly the highest bit of h1; the second half then undoes the effect on h2, and the first
+ * half of the next block the one on h1. So the search looks for three halves whose mixed values differ in the right bit
+ * and which are ASCII. Any number of such texts can be made from more blocks.
  */
 
 import { createRandom } from '../../../../src/ports/env/random.ts'
@@ -15,7 +15,7 @@ const C2 = 0x4cf5ad432745937fn
 
 const rotate = (value: bigint, by: bigint) => ((value << by) | (value >> (64n - by))) & MASK
 
-/** Modulo 2^64, of an odd number: each step doubles the bits that are right. */
+/** The inverse of an odd number modulo 2^64: each step doubles the number of right bits. */
 function inverse(value: bigint): bigint {
   let result = value
   for (let step = 0; step < 6; step++) result = (result * (2n - value * result)) & MASK
@@ -47,7 +47,7 @@ function toText(half: bigint): string | undefined {
 
 const TURNS_MAX = 1_000_000
 
-/** Two texts of 8 whose mixed values differ in one bit. */
+/** Finds two texts of 8 characters whose mixed values differ in one bit. */
 function pairOf(random: () => number, how: Mix, bit: bigint): [string, string] {
   for (let turn = 0; turn < TURNS_MAX; turn++) {
     const codes = Array.from({ length: 8 }, () => 1 + Math.floor(random() * 127))
@@ -58,10 +58,10 @@ function pairOf(random: () => number, how: Mix, bit: bigint): [string, string] {
   throw new Error(`no pair in ${TURNS_MAX} turns`)
 }
 
-/** @returns that many texts of one token: a power of two, or the first of so many */
+/** @returns `count` texts with the same token */
 export function twinsOf(seed: number, count: number): string[] {
   const random = createRandom(seed)
-  // After the turn by 27 the bit is the highest, where no addition or multiplication spreads it.
+  // After the rotation by 27 the bit is the highest, where no addition or multiplication spreads it.
   const [a, otherA] = pairOf(random, LOW, 63n - 27n)
   const [b, otherB] = pairOf(random, HIGH, 63n - 31n)
   const [c, otherC] = pairOf(random, LOW, 63n)

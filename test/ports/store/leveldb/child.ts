@@ -1,6 +1,6 @@
 /**
- * A process of its own for the tests that kill it, lock it out or fill its disk. It says on standard
- * output, a line each, what a store acknowledged.
+ * A child process for the tests that kill it, lock it out or fill its disk. It prints, one line each, what the store has
+ * acknowledged.
  *
  *   node child.ts hold|write FOLDER [FIRST_VERSION]
  */

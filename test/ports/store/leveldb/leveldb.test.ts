@@ -1,4 +1,4 @@
-/** The LevelDB store: the suite, and what only a store on a disk can get wrong. */
+/** The LevelDB store: the conformance suite, and faults that only a store on a disk can have. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
@@ -37,7 +37,7 @@ afterAll(() => children.forEach((child) => child.kill('SIGKILL')))
 
 const CHILD = await bundled(join(import.meta.dirname, 'child.ts'))
 
-/** Runs a child until it has said `untilLine`, or to its end; `kill` sends SIGKILL and waits. */
+/** Runs a child until it has printed `untilLine`, or to its end. `kill` sends SIGKILL and waits. */
 async function startChild(
   mode: 'hold' | 'write',
   args: string[],
@@ -116,7 +116,7 @@ describe('processes', () => {
     await holder.kill()
     const store = await open(folder)
     await expectCode(open(folder), 'data_locked')
-    // Nor may the refusal within one process weaken the lock against others.
+    // The refusal within one process must not weaken the lock against other processes.
     expect((await startChild('hold', [folder])).lines).toEqual(['error data_locked'])
     await store.close()
   })
@@ -151,10 +151,10 @@ describe('damage', () => {
       if (version === 30) await store.checkpoint([30])
     }
     await store.checkpoint([CHECKPOINTED])
-    // Out of order, so that both paths of the writer are in the file.
+    // Out of order, so that the file has batches of both kinds of writes.
     for (let step = CHECKPOINTED + 1; step <= WRITTEN; step++) {
       await store.write(rowsOf(step % 2 === 0 ? step - 1 : step + 1))
-      // From here every row is below the highest version: if that write is lost, the others must still say so.
+      // From here on every row is below the highest version: if the write with that version is lost, the others must record it.
       if (step === 80)
         await store.write(rowsOf(80).map((row) => ({ ...row, partition: 'ahead', version: 1_000 })))
     }
@@ -163,7 +163,7 @@ describe('damage', () => {
     expect(wals.length).toBe(1)
     walName = wals[0]
     walBytes = (await readFile(join(intact, walName))).length
-    // Several blocks of LevelDB's format, which loses the rest of a block at a time.
+    // Several blocks of LevelDB's format: damage loses the rest of a block.
     expect(walBytes).toBeGreaterThan(3 * 32_768)
   })
 
@@ -189,7 +189,7 @@ describe('damage', () => {
     return survivors
   }
 
-  /** Whatever was lost, the store must still know that what it has is newer than this. */
+  /** Whatever was lost, the store must still know that its rows are newer than this write. */
   async function expectNoneReplaceable(store: Store): Promise<void> {
     for (const table of [posts, heads]) {
       const before = await scanAll(store, table, 1_000)
@@ -246,7 +246,7 @@ describe('damage', () => {
     for (const part of parts) {
       const folder = await copyIntact()
       const names = await readdir(folder)
-      // All of a kind: a compaction that ended with the process may leave a table that nothing refers to.
+      // Removes all files of a kind: a compaction that the kill ended may have left a table that is not referenced.
       const lost = names.filter(typeof part === 'string' ? (name) => name === part : part)
       for (const name of lost) await rm(join(folder, name))
       await expectCode(open(folder), 'data_corrupt')

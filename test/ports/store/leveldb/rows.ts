@@ -1,4 +1,4 @@
-/** What the LevelDB tests and their child processes write: for every version the same rows. */
+/** The rows that the LevelDB tests and their child processes write: for every version the same. */
 
 import { expect } from 'vitest'
 import type { RowInsert, RowKey, RowWrite, Store, Table } from '../../../../src/ports/store/store.ts'
@@ -32,7 +32,7 @@ export const claimOf = (version: number): RowInsert => ({
   value: Buffer.from(String(version)),
 })
 
-/** @returns whether the group is there; fails if a part of it is. */
+/** @returns whether the group is there; fails if only a part of it is */
 export async function hasGroup(store: Store, version: number): Promise<boolean> {
   const [head, ...rows] = await store.get(rowsOf(version).toReversed() satisfies RowKey[])
   const present = rows.filter((row) => row !== undefined).length

@@ -1,7 +1,7 @@
 /**
- * A process that leaves, when it is killed, two live write-ahead files with several batches in each: LevelDB
- * cannot finish the table for the rows of the older one, because a named pipe that nobody reads stands in
- * its place. For each batch it says on standard output where it ends.
+ * A process that leaves two live write-ahead files, with several batches in each, when it is killed: LevelDB cannot finish
+ * the table for the rows of the older file, because in its place there is a named pipe that nobody reads. The process
+ * prints where each batch ends.
  *
  *   node wal-child.ts FOLDER CHECKPOINT_AFTER_VERSION
  */
@@ -32,7 +32,7 @@ function blockTables(): void {
   }
 }
 
-/** Now and then longer than two blocks, so that a batch has a middle part. */
+/** Some values are longer than two blocks, so that a batch has a middle part. */
 const batchOf = (version: number) =>
   version % 20 === 7
     ? [

@@ -1,4 +1,4 @@
-/** Whatever happens to the write-ahead files: what is there after opening is a prefix of what was written. */
+/** Whatever happens to the write-ahead files, an opened store holds a prefix of what was written. */
 
 import { spawn } from 'node:child_process'
 import { appendFile, cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
@@ -73,7 +73,7 @@ async function createFixture(checkpointAfter: number): Promise<Fixture> {
   return { folder, batches, older: batches[0].wal, newer: batches.at(-1)!.wal }
 }
 
-/** What another process is writing may look damaged. */
+/** A write of another process under way may look like damage. */
 async function expectUntouchedWhileInUse(folder: string, wal: string): Promise<void> {
   const path = join(folder, wal)
   const before = await readFile(path)
@@ -89,7 +89,7 @@ const copyOf = async ({ folder }: Fixture): Promise<string> => {
   return copy
 }
 
-/** @returns up to which version all is there; fails if anything above it is, and leaves no folder */
+/** @returns the version up to which all rows are there; fails if any row above it is; removes the folder */
 async function examine(folder: string): Promise<number> {
   const store = await open(folder)
   const rows = new Map<number, number>()
@@ -99,7 +99,7 @@ async function examine(folder: string): Promise<number> {
   let last = 0
   while (rows.get(last + 1) === rowsOf(1).length - 1) last++
   expect([...rows.keys()].filter((version) => version > last)).toEqual([])
-  // What is written from here on is not mistaken for damage.
+  // Later writes must not be mistaken for damage.
   await store.write(rowsOf(last + 1))
   await store.close()
   expect(await findWalDamage(folder)).toBeUndefined()
@@ -107,7 +107,7 @@ async function examine(folder: string): Promise<number> {
   return last
 }
 
-/** The last version that is whole in what precedes a spot of a file. */
+/** The last version whose rows are all before a place in a file. */
 const wholeBefore = ({ batches }: Fixture, wal: string, place: number): number =>
   batches.filter((batch) => batch.wal < wal || (batch.wal === wal && batch.end <= place)).at(-1)?.version ??
   batches[0].version - 1
@@ -258,7 +258,7 @@ describe.each([
     const { older, newer } = fixture
     const folder = await copyOf(fixture)
     await flipBit(join(folder, older), 70_000, 3)
-    // As if it had been interrupted behind its first step.
+    // As if it had been interrupted after its first step.
     const copy = `${folder}-interrupted`
     await cp(folder, copy, { recursive: true })
     await rm(join(copy, newer))

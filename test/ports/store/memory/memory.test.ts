@@ -1,4 +1,4 @@
-/** The memory store, and that its crashes do what the contract allows and nothing else. */
+/** The memory store: the conformance suite, and crashes that lose what the contract allows and nothing else. */
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -31,7 +31,7 @@ const counts: Table = { name: 'counts', kind: 'versioned' }
 const claims: Table = { name: 'claims', kind: 'once' }
 const value = new Uint8Array([1])
 
-/** One call writes to two partitions, in each a row of two tables. */
+/** Writes, in one call, to two partitions a row of each of two tables. */
 const call = (version: number): RowWrite[] =>
   ['p', 'q'].flatMap((partition) =>
     [posts, counts].map((table) => ({ table, partition, sort: String(version), version, value })),

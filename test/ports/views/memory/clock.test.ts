@@ -4,7 +4,7 @@ import { CLOCK_WARM, HEADER_SHIFT, Headers, NEWEST } from '../../../../src/ports
 
 const SECOND_CHUNK = 8_192
 
-/** Accounts with a block each; those in `warm` were read. */
+/** Accounts with one block each; those in `warm` were read. */
 function world(accounts: readonly number[], warm: readonly number[]) {
   const headers = new Headers()
   for (const account of accounts) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ID_MAX } from '../../../../src/core/ids.ts'
 import { LIMITS } from '../../../../src/core/limits.ts'
-import { toEntries } from '../../../../src/ports/views/conformance-model.ts'
+import { toEntries } from '../../../../src/ports/views/conformance/model.ts'
 import { viewsConformance } from '../../../../src/ports/views/conformance.ts'
 import { createMemoryViews, memoryViewsBytesMin } from '../../../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../../../src/ports/views/views.ts'

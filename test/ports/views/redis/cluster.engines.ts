@@ -1,4 +1,4 @@
-/** A cluster that loses a primary under load: what it then shows is whole, or says that it is not. */
+/** A cluster that loses a primary under load: a timeline that it then returns is whole, or its header says that it is not. */
 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ID_MAX } from '../../../../src/core/ids.ts'
 import { connectRedis, type Redis } from '../../../../src/ports/drivers/redis.ts'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
-import { fromEntries } from '../../../../src/ports/views/conformance-model.ts'
+import { fromEntries } from '../../../../src/ports/views/conformance/model.ts'
 import { createRedisViews, GROUPS } from '../../../../src/ports/views/redis/redis.ts'
 import { openEngineFolder, type Engine } from '../../../../tools/engines/engine.ts'
 import { redis as redisEngine } from '../../../../tools/engines/redis.ts'
@@ -69,7 +69,7 @@ async function until(isDone: () => boolean, withinMs: number): Promise<void> {
   }
 }
 
-/** One of the nodes that are primaries now, and have a replica. */
+/** Chooses a node that is a primary now and has a replica. */
 async function aPrimary(): Promise<number> {
   for (const [index, { host, port }] of engine.nodes.entries()) {
     const client = createClient({ socket: { host, port } })
@@ -98,13 +98,13 @@ describe('redis views on a cluster', () => {
       let whole = 0
       for (const owner of OWNERS) {
         const page = await views.range(owner, ID_MAX, 800)
-        // Lost, or behind what was told: readers notice, and make it anew.
+        // Lost, or behind the horizon: readers notice and rebuild it.
         if (page === undefined || page.header.horizons[LANE] < load.last()) continue
         const ids = fromEntries(page.entries).map(({ id }) => id)
         expect(ids).toEqual(Array.from({ length: Math.min(800, load.last()) }, (_, i) => load.last() - i))
         whole++
       }
-      // The fault happened, and not everything was given up for it.
+      // The fault happened, and most groups were kept.
       expect(load.longestMs()).toBeGreaterThan(500)
       expect(whole).toBeGreaterThan(GROUPS / 2)
       console.log(

@@ -1,4 +1,4 @@
-/** What a group says to Redis, on one that answers as the test likes. */
+/** The changes that a group sends to a Redis whose answers the test chooses. */
 
 import { expect, it } from 'vitest'
 import { RivuletError } from '../../../../src/core/errors.ts'

@@ -1,4 +1,4 @@
-/** What a reader makes of a timeline's bytes, whatever order its entries came in. */
+/** What a reader makes of a timeline's bytes, whatever the order in which its entries came. */
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -24,14 +24,14 @@ function pageOf(came: readonly Came[]) {
   return readPage(Buffer.alloc(groupBytesOf(LANES)), timelineOf(came), options)
 }
 
-/** Each id with the author that it came with last, newest first. */
+/** Each id with the author of its last occurrence, newest first. */
 function expected(came: readonly Came[]): Came[] {
   const last = new Map(came.map(({ id, author }) => [id, author]))
   const all = Array.from(last, ([id, author]) => ({ id, author }))
   return all.toSorted((a, b) => b.id - a.id).slice(0, CAPACITY)
 }
 
-/** In order, but for `late` places that each may come too late; some twice. */
+/** Ids in order, except that each may come up to `late` places too late; some come twice. */
 const cameInOrder = (late: number) =>
   fc
     .array(fc.record({ gap: fc.integer({ min: 0, max: 3 }), delay: fc.nat(late) }), { maxLength: 100 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ID_MAX } from '../../../../src/core/ids.ts'
 import type { Redis } from '../../../../src/ports/drivers/redis.ts'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
-import { fromEntries, toEntries } from '../../../../src/ports/views/conformance-model.ts'
+import { fromEntries, toEntries } from '../../../../src/ports/views/conformance/model.ts'
 import { viewsConformance } from '../../../../src/ports/views/conformance.ts'
 import { createRedisViews, GROUPS } from '../../../../src/ports/views/redis/redis.ts'
 import type { ViewPage, Views } from '../../../../src/ports/views/views.ts'
@@ -27,7 +27,7 @@ const insert = (views: Views, id: number, ...owners: number[]) =>
 const lane0 = (id: number) => new Map([[0, id]])
 const lane1 = (id: number) => new Map([[1, id]])
 
-/** Owners of one group, so that what one of them loses is the group's. */
+/** Owners of the same group, so that both lose their timelines together. */
 const [ANN, BOB] = [1, 1 + GROUPS]
 
 async function whole(views: Views, ...owners: number[]): Promise<void> {
@@ -35,7 +35,7 @@ async function whole(views: Views, ...owners: number[]): Promise<void> {
   for (const [i, owner] of owners.entries()) await views.settle(owner, epochs[i], 0)
 }
 
-/** Takes a group back to an earlier moment, as a failover to a replica that was behind does. */
+/** Takes a group back to an earlier state, as a failover to a replica that is behind does. */
 async function snapshot(redis: Redis, prefix: string): Promise<() => Promise<void>> {
   const name = `${prefix}v:{${ANN % GROUPS}}`
   const keysNow = async () => (await redis.send(name, ['KEYS', `${name}*`])) as Buffer[]
@@ -151,7 +151,7 @@ describe('redis views: what a failover loses', () => {
 })
 
 describe('redis views: lanes of several processes', () => {
-  /** Ann inserted 10 and advanced lane 0 to it; then the group went back. `other` had advanced nothing. */
+  /** Inserts entry 10 for Ann, advances lane 0 to it, and takes the group back. `other` has advanced nothing. */
   async function lost(isAdoptedBefore: boolean) {
     const prefix = freshPrefix()
     const [ann, other] = [openWith(prefix), openWith(prefix)]
@@ -272,7 +272,7 @@ describe('redis views: a server without memory', () => {
     await config('maxmemory-policy', 'noeviction')
     try {
       await config('maxmemory', '1')
-      // Refused as a whole: what was there stays, and the group is gone on without.
+      // Refused as a whole: the entries that were there stay, and fan-out goes on without the group.
       expect(await insert(views, 20, ANN)).toMatchObject({ inserted: 0, absent: 1 })
       expect(views.groups.lost).toBe(1)
       expect(idsOf(await views.range(ANN, ID_MAX, 10))).toEqual([10])
@@ -281,7 +281,7 @@ describe('redis views: a server without memory', () => {
       await config('maxmemory-policy', policy)
     }
     while (views.groups.lost > 0) await new Promise((resolve) => setTimeout(resolve, 50))
-    // It lacks an entry, so it is no timeline any more.
+    // It lacks an entry, so it counts as lost.
     expect(await views.range(ANN, ID_MAX, 10)).toBeUndefined()
     await whole(views, ANN)
     await insert(views, 30, ANN)

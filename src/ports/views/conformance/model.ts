@@ -1,12 +1,11 @@
 /**
- * The contract of `views` as the simplest code that keeps it, and random commands to compare an adapter with
- * it. Above the floor both must agree entry by entry; at or below it an adapter may keep what it likes of what
- * it was given.
+ * The contract of the views as the simplest code that fulfils it, and random commands to compare an adapter with it. Above
+ * the floor, both must have the same entries. At or below it, an adapter may keep any of the entries that it was given.
  */
 
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Entries, Views } from './views.ts'
+import type { Entries, Views } from '../views.ts'
 
 export interface Entry {
   readonly id: number
@@ -17,7 +16,7 @@ export interface Entry {
 interface Timeline {
   readonly epoch: number
   readonly entries: Map<number, Entry>
-  /** All ids since `open`, kept or not. */
+  /** All ids that were given since `open`, kept or not. */
   readonly given: Set<number>
   floor: number
   trimmed: number
@@ -37,7 +36,7 @@ export const fromEntries = (entries: Entries): Entry[] =>
     kind: entries.kinds[row],
   }))
 
-/** An entry is a function of its id, as in the engine: the same id never comes with another author. */
+/** Derives an entry from a number: as in the engine, the same id always comes with the same author. */
 const entryOf = (n: number): Entry => ({
   id: n * 2_999_999_929,
   author: (n * 715_827_883) >>> 0,
@@ -46,7 +45,7 @@ const entryOf = (n: number): Entry => ({
 
 const NUMBERS_MAX = 60
 const number = fc.integer({ min: 1, max: NUMBERS_MAX })
-/** Few, and one of them most of the time, so that timelines fill up and trim. */
+/** Few owners, and one of them most of the time, so that timelines fill up and are trimmed. */
 const owner = fc.constantFrom(0, 0, 0, 0, 0, 1, 70_000, 4_294_967_295)
 export const LANES = 3
 const lane = fc.nat(LANES - 1)
@@ -102,7 +101,7 @@ export const scenario = fc.record({
 
 export class Model {
   private readonly timelines = new Map<number, Timeline>()
-  /** Owners of timelines that were given up: an adapter may miss that they are absent. */
+  /** Owners of timelines that were given up: `insert` may leave them out when it counts absent owners. */
   private readonly lost = new Set<number>()
   private readonly epochs = new Map<number, Set<number>>()
   private readonly horizons = new Array<number>(LANES).fill(0)
@@ -155,7 +154,7 @@ export class Model {
       this.timelines.clear()
     }
     const isAny = await this.views.adopt(new Map([[lane, id]]))
-    // Where there are none, an adapter may not know.
+    // Without timelines, an adapter may give either answer.
     if (isBehind || this.timelines.size > 0) expect(isAny).toBe(!isBehind)
   }
 
@@ -181,7 +180,7 @@ export class Model {
     if (timeline === undefined) return
     for (const entry of entries) {
       timeline.given.add(entry.id)
-      // What was trimmed may not come back: it would stand in a part that is not complete.
+      // An id at or below a trimmed one may not come back: it would be in a part that is not complete.
       if (entry.id > timeline.trimmed) timeline.entries.set(entry.id, entry)
     }
     const ids = [...timeline.entries.keys()].sort((a, b) => b - a)
@@ -204,7 +203,7 @@ export class Model {
   private async settle(owner: number, n: number, stale: boolean): Promise<void> {
     const timeline = this.timelines.get(owner)
     const floor = n === 0 ? 0 : entryOf(n).id
-    // Lowering a finite floor has a test of its own: an adapter may have refused what lay below it.
+    // Lowering a finite floor has a test of its own: an adapter may have dropped entries below the old floor.
     if (timeline !== undefined && floor < timeline.floor && timeline.floor !== Infinity) return
     const settled = await this.views.settle(owner, (timeline?.epoch ?? 1) + (stale ? 1 : 0), floor)
     expect(settled).toBe(timeline !== undefined && !stale)
@@ -231,7 +230,7 @@ export class Model {
   }
 }
 
-/** At or below the floor: anything given, in order, once. */
+/** At or below the floor, an adapter may return any given entries, in order and without repeats. */
 function expectLeftovers(found: readonly Entry[], timeline: Timeline, below: number): void {
   let newer = below
   for (const entry of found) {

@@ -1,8 +1,8 @@
-/** The store as its contract describes it, in the simplest way: what the suite compares an adapter with. */
+/** The contract of the store as the simplest code that fulfils it, and random histories to compare an adapter with it. */
 
 import * as fc from 'fast-check'
-import { isExpired } from './expiry.ts'
-import type { Inserted, Row, RowInsert, RowKey, RowRange, RowWrite, Table } from './store.ts'
+import { isExpired } from '../expiry.ts'
+import type { Inserted, Row, RowInsert, RowKey, RowRange, RowWrite, Table } from '../store.ts'
 
 export const VERSIONED: Table = { name: 'suite_versioned', kind: 'versioned' }
 export const OTHER: Table = { name: 'suite_other', kind: 'versioned' }
@@ -18,7 +18,7 @@ export type Step =
   | { readonly kind: 'get'; readonly keys: readonly RowKey[] }
   | { readonly kind: 'range'; readonly ranges: readonly RowRange[] }
   | { readonly kind: 'scan'; readonly table: Table; readonly limit: number }
-  /** By how much the position of each log partition rose since the last one. */
+  /** By how much the position of each log partition has risen since the last checkpoint. */
   | { readonly kind: 'checkpoint'; readonly advance: readonly number[] }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'reopen' }
@@ -54,7 +54,7 @@ export function createModel(wallMs: () => number) {
   }
 }
 
-/** A row as it can be compared: without its expiry, and with bytes of one class. */
+/** A row in a form that can be compared: without its expiry, its value as a plain Uint8Array. */
 export const plain = ({ table, partition, sort, version, value }: Row): Row => ({
   table,
   partition,
@@ -66,13 +66,13 @@ export const plain = ({ table, partition, sort, version, value }: Row): Row => (
 export const inOrder = (rows: readonly Row[]): Row[] =>
   rows.map(plain).sort((a, b) => (a.partition + '\0' + a.sort < b.partition + '\0' + b.sort ? -1 : 1))
 
-/** Few keys, so that writes meet; partitions that are prefixes of each other, empty, or not ASCII. */
+/** Few keys, so that writes meet. Some partitions are prefixes of others, one is empty, some are not ASCII. */
 const partition = fc.constantFrom('', 'a', 'ab', 'a\x01', 'ü', '日本', '🦊', '￿')
 const sort = fc.constantFrom('', '0', '00', '1', 'A', 'a', 'z', '~')
 const table = fc.constantFrom(VERSIONED, OTHER)
 const anyTable = fc.constantFrom(VERSIONED, OTHER, ONCE)
 
-/** Equal versions of one row are equal writes: the contract demands it, so the rest follows from the version. */
+/** The contract demands that writes of a row with the same version are equal, so the version determines the rest. */
 const rowWrite = fc
   .record({ table, partition, sort, version: fc.integer({ min: 0, max: 12 }) })
   .map((row): RowWrite => {
