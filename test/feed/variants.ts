@@ -1,24 +1,12 @@
 /**
- * Copies of the engine with changes in their source: a small world (limits of a few followers, so that a
- * handful of accounts exercises what millions would), and planted faults. Each change must fit its file
- * exactly once, so a fault that the code has outgrown is noticed.
+ * The world of the feed's histories: limits of a few followers, so that a handful of accounts exercises what millions
+ * would.
  */
 
-import { createHash } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { loadChanged, type Change } from '../support/changed.ts'
 import type * as history from './history.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const OUT = path.join(ROOT, 'node_modules', '.cache', 'rivulet-variants')
-
-export interface Change {
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
+export type { Change }
 
 export const SMALL_WORLD: readonly Change[] = [
   { file: 'core/limits.ts', find: 'chunkFollowersMax: 1_000', replace: 'chunkFollowersMax: 2' },
@@ -49,41 +37,5 @@ export const WORLDS: Readonly<Record<string, readonly Change[]>> = {
 }
 
 /** The history runner over an engine with these changes. */
-export async function loadVariant(changes: readonly Change[]): Promise<typeof history> {
-  const unused = new Set(changes)
-  const result = await build({
-    entryPoints: [path.join(ROOT, 'test/feed/history.ts')],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    sourcemap: 'inline',
-    plugins: [
-      {
-        name: 'changes',
-        setup(setup) {
-          setup.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
-            const name = path.relative(path.join(ROOT, 'src'), file).replaceAll('\\', '/')
-            let contents = await readFile(file, 'utf8')
-            for (const change of changes) {
-              if (change.file !== name) continue
-              if (contents.split(change.find).length !== 2)
-                throw new Error(`${name} must hold once: ${change.find}`)
-              contents = contents.replace(change.find, () => change.replace)
-              unused.delete(change)
-            }
-            return { contents, loader: 'ts' }
-          })
-        },
-      },
-    ],
-  })
-  if (unused.size > 0) throw new Error(`no such file: ${[...unused].map(({ file }) => file).join(', ')}`)
-  const code = result.outputFiles[0].contents
-  await mkdir(OUT, { recursive: true })
-  const out = path.join(OUT, `${createHash('sha256').update(code).digest('hex').slice(0, 16)}.mjs`)
-  await writeFile(out, code)
-  return (await import(/* @vite-ignore */ pathToFileURL(out).href)) as typeof history
-}
+export const loadVariant = (changes: readonly Change[]): Promise<typeof history> =>
+  loadChanged('test/feed/history.ts', changes)

@@ -69,9 +69,9 @@ const onTaken = decided({
   decide({ body: { key, actor, mode }, version }, { state, rows }) {
     const seq = state?.seq ?? 0
     const row = openTable.key(key, actor)
-    if (mode === FAULT) throw new TypeError('a bug of the domain')
     if (mode !== TAKE) {
       rows.putLast(openTable, row, version, { on: mode === CLOSE ? 0 : 1 })
+      if (mode === FAULT) throw new TypeError('a bug of the domain')
       return { state: { seq }, decision: { seq } }
     }
     if (rows.get(openTable, row)?.on !== 1) throw refuse('closed')

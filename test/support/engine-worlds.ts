@@ -42,7 +42,7 @@ export interface EngineWorld<P> {
 }
 
 const START_MS = Date.UTC(2026, 0, 1)
-const VIEWS_BYTES = 4 * 2 ** 20
+const VIEWS_BYTES = 8 * 2 ** 20
 const CLOCKS_APART_MS = 3_600_000
 const HORIZON_EVERY_MS = 20
 const ROLES = ['all', 'worker', 'api', 'all'] as const
