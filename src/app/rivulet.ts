@@ -4,7 +4,11 @@ import { createCursorSeal } from '../core/cursor.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { createFeed, type Feed } from '../feed/index.ts'
 import { createGraph, type Graph } from '../graph/index.ts'
+import type { Bus } from '../ports/bus/bus.ts'
+import { createMemoryBus } from '../ports/bus/memory.ts'
 import type { Env } from '../ports/env/env.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
+import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
@@ -15,6 +19,10 @@ export interface RivuletPorts {
   readonly log: Log
   readonly store: Store
   readonly views: Views
+  /** In memory where it is left out, as for a process that is alone. */
+  readonly bus?: Bus
+  /** In memory where it is left out, as for a process that is alone. */
+  readonly ephemeral?: Ephemeral
 }
 
 export interface RivuletOptions {
@@ -42,11 +50,18 @@ export interface Rivulet {
 
 const POST_CACHE_BYTES = 256 * 1024 * 1024
 
+/** With what a single process may keep in its own memory. */
+export const wholePorts = (ports: RivuletPorts) => ({
+  ...ports,
+  bus: ports.bus ?? createMemoryBus({ env: ports.env }),
+  ephemeral: ports.ephemeral ?? createMemoryEphemeral({ env: ports.env }),
+})
+
 export function createRivulet(ports: RivuletPorts, options: RivuletOptions): Rivulet {
   const built: { graph?: Graph; feed?: Feed } = {}
   const onFatal = options.onFatal ?? (() => {})
   const engine = createEngine(
-    { ...ports, onFatal, onNotice: options.onNotice, shared: options.shared },
+    { ...wholePorts(ports), onFatal, onNotice: options.onNotice, shared: options.shared },
     (context) => {
       const graph = createGraph(context)
       const feed = createFeed(context, graph, {

@@ -17,17 +17,19 @@ export interface AppendStats {
   readonly latency: Histogram
 }
 
+export interface Appended {
+  readonly id: number
+  readonly appended: Promise<number>
+}
+
 export interface Appender {
   /**
    * @param body may be a function of the id that the event gets
    * @returns the event's id, and a promise of its position; throws `unavailable` when nothing may be appended now
    */
-  append<B>(
-    type: EventType<B>,
-    key: number,
-    body: B | ((id: number) => B),
-    once?: Idempotency,
-  ): { readonly id: number; readonly appended: Promise<number> }
+  append<B>(type: EventType<B>, key: number, body: B | ((id: number) => B), once?: Idempotency): Appended
+  /** The same for a record that the caller encodes once it has an id. */
+  appendRecord(key: number, encode: (id: number) => Buffer): Appended
   readonly stats: AppendStats
 }
 
@@ -44,14 +46,14 @@ const bodyFor = <B>(body: B | ((id: number) => B), id: number): B =>
 export function createAppender({ env, log, ids, tracker }: AppenderOptions): Appender {
   const stats: AppendStats = { records: 0, bytes: 0, latency: new Histogram(LATENCY_BOUNDS_MS) }
 
-  async function write(type: EventType<any>, id: number, key: number, value: Buffer): Promise<number> {
+  async function write(id: number, key: number, value: Buffer, isNotice: boolean): Promise<number> {
     const startedAtMs = env.monotonicMs()
     try {
       const [position] = await log.append([{ key, value }])
       stats.records++
       stats.bytes += value.byteLength
       stats.latency.observe(env.monotonicMs() - startedAtMs)
-      tracker.appended(id, key, position, type.isNotice === true)
+      tracker.appended(id, key, position, isNotice)
       return position
     } catch (error) {
       tracker.failed(id, key, error)
@@ -59,16 +61,20 @@ export function createAppender({ env, log, ids, tracker }: AppenderOptions): App
     }
   }
 
+  function stamp(key: number, encode: (id: number) => Buffer, isNotice: boolean): Appended {
+    const refusal = tracker.refusal()
+    if (refusal !== undefined) throw new RivuletError('unavailable', refusal, { retryAfterMs: 1_000 })
+    // No await between the id and the append: within a process, ids rise with positions.
+    const id = ids.next()
+    const value = encode(id)
+    tracker.stamped(id, key)
+    return { id, appended: write(id, key, value, isNotice) }
+  }
+
   return {
     stats,
-    append(type, key, body, once) {
-      const refusal = tracker.refusal()
-      if (refusal !== undefined) throw new RivuletError('unavailable', refusal, { retryAfterMs: 1_000 })
-      // No await between the id and the append: within a process, ids rise with positions.
-      const id = ids.next()
-      const value = encodeEvent(type, id, key, bodyFor(body, id), once)
-      tracker.stamped(id, key)
-      return { id, appended: write(type, id, key, value) }
-    },
+    append: (type, key, body, once) =>
+      stamp(key, (id) => encodeEvent(type, id, key, bodyFor(body, id), once), type.isNotice === true),
+    appendRecord: (key, encode) => stamp(key, encode, false),
   }
 }

@@ -1,7 +1,9 @@
 /** What the engine offers to the domains that are built on it. */
 
 import type { IdSource } from '../core/ids.ts'
+import type { Bus } from '../ports/bus/bus.ts'
 import type { Env } from '../ports/env/env.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
 import type { Decision, Event, EventType, Idempotency } from './events.ts'
@@ -11,6 +13,10 @@ export interface EngineContext {
   readonly env: Env
   readonly store: Store
   readonly views: Views
+  /** Signals to processes that listen at the moment; may be lost. */
+  readonly bus: Bus
+  /** Presence, rate limits, claims; may be lost. */
+  readonly ephemeral: Ephemeral
   readonly ids: IdSource
   readonly horizon: Horizon
   readonly produce: Produce

@@ -4,7 +4,9 @@
  */
 
 import { afterAccepted, RivuletError } from '../core/errors.ts'
+import type { Bus } from '../ports/bus/bus.ts'
 import type { Env } from '../ports/env/env.ts'
+import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Log } from '../ports/log/log.ts'
 import { rowVersion, type Store } from '../ports/store/store.ts'
 import type { Views } from '../ports/views/views.ts'
@@ -18,6 +20,8 @@ import { decided } from './processes/decided.ts'
 import { progressed } from './processes/progress.ts'
 import { createShared, type SharedOptions } from './processes/shared.ts'
 import { createProjector, type Projector } from './rows/project.ts'
+import { fired, withTimers } from './timers/fired.ts'
+import { createTimers, type TimerStats } from './timers/timers.ts'
 import { createDeadLetters, type DeadLetters } from './worker/dead-letters.ts'
 import { redelivered } from './worker/redelivery.ts'
 import { createWaiters, type Waiters } from './worker/waiters.ts'
@@ -36,6 +40,8 @@ export interface EngineOptions {
   readonly log: Log
   readonly store: Store
   readonly views: Views
+  readonly bus: Bus
+  readonly ephemeral: Ephemeral
   readonly onFatal: (error: unknown) => void
   /** What an operator should know. */
   readonly onNotice?: ((text: string) => void) | undefined
@@ -48,6 +54,7 @@ export interface Engine extends EngineContext {
   readonly appends: AppendStats
   /** Records that could not be taken in, and events that a reactor failed on. */
   readonly deadLetters: DeadLetters
+  readonly timers: TimerStats
   /** Why no write can be taken now, if so, though log and store may be reached. */
   refusal(): string | undefined
   start(): Promise<void>
@@ -65,7 +72,7 @@ export interface EngineParts {
 }
 
 export function createEngine(options: EngineOptions, build: (context: EngineContext) => EngineParts): Engine {
-  const { env, log, store, views, onFatal, onNotice = ignore, shared } = options
+  const { env, log, store, views, bus, ephemeral, onFatal, onNotice = ignore, shared } = options
   const waiters = createWaiters(env, log.partitions)
   const ports = { env, log, store, views, waiters, onFatal, onNotice }
   const mode = shared === undefined ? createAlone(ports) : createShared(ports, shared)
@@ -73,38 +80,23 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const life = { isStopping: false }
   const isReplayed = (event: Event) => worker.isReplayed(event)
   const context: EngineContext = {
-    ...{ env, store, views, onFatal, onNotice, isReplayed },
+    ...{ env, store, views, bus, ephemeral, onFatal, onNotice, isReplayed },
     ...contextOf(mode, appender, log),
     produce: createProduce({ mode, appender, waiters, log, life, projector: () => projector }),
     mayHaveBeenOtherwise: (event) => mode.survived(event.partition) && isReplayed(event),
   }
   const { domains, background } = build(context)
-  const caches = createCaches(log.partitions, domains, waiters)
-  const decode = eventDecoder([progressed, decided, redelivered, ...domains.flatMap(({ events }) => events)])
-  const projector = createProjector({ store, domains, onFault: tellFault(onNotice) })
-  const deadLetters = createDeadLetters({ env, store, epoch: log.epoch, onNotice })
-  const onRead = (event: Event) => mode.ids.observe(event.id)
-  const worker = createWorker({
-    ...{ env, log, store, waiters, decode, onRead, deadLetters, onNotice, onFatal },
-    reactors: domains.flatMap(({ reactors = [] }) => reactors),
-    views: [VIEW],
-    ownership: mode.ownership,
-    apply: caches.apply,
-    onSkipped({ partition, position }) {
-      waiters.skip(partition, position)
-      mode.skipped(partition, position)
-    },
-    projector,
-    appendDerived: async (derived) => {
-      await Promise.all(derived.map(({ type, key, body }) => appender.append(type, key, body).appended))
-    },
-  })
+  const { worker, projector, ...parts } = createFlow(
+    { ...options, onNotice },
+    { mode, appender, waiters, domains },
+  )
 
   return {
     ...context,
     worker,
     appends: appender.stats,
-    deadLetters,
+    deadLetters: parts.deadLetters,
+    timers: parts.timers.stats,
     refusal: mode.append.refusal,
     async settle() {
       for (let round = 0; round < 2; round++) {
@@ -115,7 +107,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     async start() {
       await mode.prepare()
       for (const domain of domains) await domain.start?.()
-      await mode.start({ worker, decode, onRead, recall: projector.recall, ...caches })
+      await mode.start({ worker, recall: projector.recall, ...parts, ...parts.caches })
     },
     async stop() {
       life.isStopping = true
@@ -124,6 +116,53 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
       for (const end of await Promise.allSettled(ended)) if (end.status === 'rejected') throw end.reason
     },
   }
+}
+
+interface FlowParts {
+  readonly mode: Mode
+  readonly appender: Appender
+  readonly waiters: Waiters
+  readonly domains: readonly Domain[]
+}
+
+/** What lies between the log and the views: decoding, projection, reactors, timers. */
+function createFlow(
+  { env, log, store, bus, onFatal, onNotice }: EngineOptions & Pick<EngineContext, 'onNotice'>,
+  { mode, appender, waiters, domains }: FlowParts,
+) {
+  const types = domains.flatMap(({ events }) => events)
+  const caches = createCaches(log.partitions, domains, waiters)
+  const decode = withTimers(eventDecoder([progressed, decided, redelivered, fired, ...types]))
+  const projector = createProjector({ store, domains, onFault: tellFault(onNotice) })
+  const deadLetters = createDeadLetters({ env, store, epoch: log.epoch, onNotice })
+  const onRead = (event: Event) => mode.ids.observe(event.id)
+  const timers = createTimers({
+    ...{ env, store, appender, types },
+    epoch: log.epoch,
+    ids: mode.ids,
+    partitionOf: (key) => log.partitionOf(key),
+    onError: onFatal,
+  })
+  const worker = createWorker({
+    ...{ env, log, store, waiters, decode, onRead, projector, timers, deadLetters, onNotice, onFatal },
+    reactors: domains.flatMap(({ reactors = [] }) => reactors),
+    views: [VIEW],
+    ownership: mode.ownership,
+    apply: caches.apply,
+    onSkipped({ partition, position }) {
+      waiters.skip(partition, position)
+      mode.skipped(partition, position)
+    },
+    onFollowing({ scheduled, signals }) {
+      timers.scheduled(scheduled)
+      // Whoever listens is right without a signal, only later.
+      for (const { topic, message } of signals) bus.publish(topic, message).catch(ignore)
+    },
+    appendDerived: async (derived) => {
+      await Promise.all(derived.map(({ type, key, body }) => appender.append(type, key, body).appended))
+    },
+  })
+  return { caches, decode, projector, deadLetters, onRead, timers, worker }
 }
 
 const tellFault =
@@ -174,7 +213,18 @@ function createProduce({ mode, appender, waiters, log, projector, life }: Produc
     if (decision !== undefined || type.decision === undefined)
       return { id, position, decision } as Produced<any>
     const version = rowVersion(log.epoch, position)
-    const event: Event = { type, id, key, body, idempotency: once, partition, position, version, decision }
+    const event: Event = {
+      type,
+      id,
+      key,
+      body,
+      idempotency: once,
+      partition,
+      position,
+      version,
+      decision,
+      timer: undefined,
+    }
     await afterAccepted(projector().recall([event]))
     return { id, position, decision: event.decision } as Produced<any>
   }

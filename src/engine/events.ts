@@ -39,6 +39,15 @@ export interface Event<B = unknown> {
   readonly version: number
   /** What its projection decided; for types with a decision, from the moment when its rows stand. */
   decision: Decision | undefined
+  /** The timer that appended it, if one did. */
+  readonly timer: FiredTimer | undefined
+}
+
+export interface FiredTimer {
+  readonly id: string
+  readonly dueMs: number
+  /** Version of the event that scheduled it. */
+  readonly scheduledBy: number
 }
 
 /** The answer to a request, decided in the order of the log and never again. */
@@ -135,7 +144,8 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
           }
           const body = type.body.read(input)
           const version = rowVersion(epoch, position)
-          return { type, id, key, body, idempotency, partition, position, version, decision: undefined }
+          const [decision, timer] = [undefined, undefined]
+          return { type, id, key, body, idempotency, partition, position, version, decision, timer }
         },
       },
       value,

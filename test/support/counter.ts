@@ -10,7 +10,7 @@ import { decided, defineOrder, refuse } from '../../src/engine/rows/order.ts'
 import { projection } from '../../src/engine/rows/projection.ts'
 import { defineTable } from '../../src/engine/rows/tables.ts'
 import type { SharedOptions } from '../../src/engine/processes/shared.ts'
-import type { RivuletPorts } from '../../src/index.ts'
+import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
 
 const number = struct({ seq: u53 })
 
@@ -116,7 +116,7 @@ export function createCounter(
   const domain: Domain = { name: 'counter', events: [taken, told], projections: [onTaken, onTold], reactors }
   const engine = createEngine(
     {
-      ...ports,
+      ...wholePorts(ports),
       shared,
       onFatal(error) {
         fatal.push(error)

@@ -35,8 +35,8 @@ export interface EngineWorld<P> {
   /** One that takes requests. */
   any(): P
   all(): readonly P[]
-  /** Kills one process, starts another in its place. */
-  restart(): Promise<void>
+  /** Kills one process, starts another in its place after a while. */
+  restart(afterMs?: number): Promise<void>
   settle(): Promise<void>
   close(): Promise<void>
 }
@@ -84,11 +84,12 @@ export async function createAloneWorld<P extends EngineProcess>(
     store: () => now.store,
     any: () => now.process,
     all: () => [now.process],
-    async restart() {
+    async restart(afterMs = 0) {
       now.weak.kill()
       incarnation++
       now.log.crash()
       crash(storeDisk, random)
+      env.advance(afterMs)
       now = await start()
     },
     settle: () => driven(now.process.engine.settle()),
@@ -137,10 +138,11 @@ export async function createSharedWorld<P extends EngineProcess>(
     store: () => store,
     any: () => serving()[Math.floor(random() * serving().length)].process,
     all: () => living.map(({ process }) => process),
-    async restart() {
+    async restart(afterMs = 0) {
       const at = Math.floor(random() * living.length)
       const { role, kill } = living[at]
       kill()
+      env.advance(afterMs)
       living[at] = await start(role)
     },
     async settle() {

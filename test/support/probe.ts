@@ -11,7 +11,7 @@ import { projection } from '../../src/engine/rows/projection.ts'
 import { defineTable } from '../../src/engine/rows/tables.ts'
 import { createFeed, type Feed } from '../../src/feed/index.ts'
 import { createGraph, type Graph } from '../../src/graph/index.ts'
-import type { RivuletPorts } from '../../src/index.ts'
+import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
 
 /** Key: `key`. */
 export const probed = defineEvent(200, 'probed', struct({ key: u53, n: u32 }))
@@ -61,7 +61,7 @@ export async function startProbe(ports: RivuletPorts, reactors: readonly Reactor
   }
   const engine = createEngine(
     {
-      ...ports,
+      ...wholePorts(ports),
       onFatal: (error) => fatal.push(error),
       onNotice: (text) => notices.push(text),
     },

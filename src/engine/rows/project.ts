@@ -6,9 +6,10 @@ import { idTimeMs } from '../../core/ids.ts'
 import type { RowKey, Store } from '../../ports/store/store.ts'
 import type { Domain } from '../domain.ts'
 import type { Event, EventType } from '../events.ts'
-import { createEffects, type Derived } from './effects.ts'
+import { endTimer, timerKeys } from '../timers/schedule.ts'
+import { createEffects, type Following, type GatheredEffects } from './effects.ts'
 import { idempotencyTable, repeats, requestKey } from './idempotency.ts'
-import type { EffectsLog, Projection as Rule } from './projection.ts'
+import type { Projection as Rule } from './projection.ts'
 import { createRows, type Rows } from './rows.ts'
 
 export interface Projector {
@@ -18,10 +19,8 @@ export interface Projector {
   recall(events: readonly Event[]): Promise<void>
 }
 
-export interface Projection {
-  /** Events that other keys must be told of. */
-  readonly derived: readonly Derived[]
-  /** The events of the batch without those that repeat a request. */
+export interface Projection extends Following {
+  /** The events of the batch without those that have no effect: they repeat a request, or their timer has ended. */
   readonly taken: readonly Event[]
 }
 
@@ -39,13 +38,17 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
   /** In two rounds: which rows some projections need is known only from others. */
   async function load(events: readonly Event[], rows: Rows): Promise<void> {
     const needed = keysOf(events, (event) => rulesOf(event).map((rule) => rule.needs?.(event)))
-    for (const { idempotency } of events) if (idempotency !== undefined) needed.push(requestKey(idempotency))
+    for (const event of events) {
+      if (event.idempotency !== undefined) needed.push(requestKey(event.idempotency))
+      if (event.timer !== undefined) needed.push(...timerKeys(event))
+    }
     await rows.load(needed)
     await rows.load(keysOf(events, (event) => rulesOf(event).map((rule) => rule.needsMore?.(event, rows))))
     for (const event of events) for (const { decides } of rulesOf(event)) decides?.check(event, rows)
   }
 
-  function apply(event: Event, rows: Rows, effects: EffectsLog, refusal: string | undefined): void {
+  function apply(event: Event, rows: Rows, effects: GatheredEffects, refusal: string | undefined): void {
+    effects.of(event)
     for (const rule of rulesOf(event)) {
       if (rule.decides === undefined) rule.apply(event, rows, effects)
       else event.decision = rule.decides.decide(event, rows, effects, refusal)
@@ -56,11 +59,11 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
   return {
     async project(events, refusal) {
       const rows = createRows(store)
-      const effects = createEffects()
+      const effects = createEffects(rows)
       await load(events, rows)
       const taken: Event[] = []
       for (const event of events) {
-        if (isRepeated(event, rows)) continue
+        if (isRepeated(event, rows) || !endTimer(rows, event)) continue
         taken.push(event)
         apply(event, rows, effects, refusal)
         for (const error of effects.takeFaults()) onFault(event, error)
@@ -68,7 +71,8 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
       const { first, last } = rows.changes()
       if (first.length > 0) await store.write(first)
       if (last.length > 0) await store.write(last)
-      return { derived: effects.derived, taken }
+      const { derived, scheduled, signals } = effects
+      return { derived, scheduled, signals, taken }
     },
     async recall(events) {
       const rows = createRows(store)

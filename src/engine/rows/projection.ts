@@ -34,6 +34,16 @@ export interface Effects {
    * appended a second time.
    */
   derive<B>(type: EventType<B>, key: number, body: B): void
+  /**
+   * Appends an event of the same key at `dueMs` or later, exactly once in effect. The same id replaces an earlier timer
+   * of the key; a due time of 0 cancels it. Times are log time: the timer fires once ids are stamped that are as late.
+   * @param dueMs Unix time; not before the event itself, and at most ten years after it
+   * @param id 1 to 200 characters
+   * @param body at most 64 KiB when encoded
+   */
+  schedule<B>(id: string, dueMs: number, type: EventType<B>, body: B): void
+  /** Publishes to a topic of the bus once the rows stand: at most once, and in this order for a topic. */
+  signal(topic: string, message: Uint8Array): void
 }
 
 /** Effects of a batch as they gather. */

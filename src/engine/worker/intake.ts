@@ -11,7 +11,7 @@ import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Reactor } from '../domain.ts'
 import type { Event, EventDecoder } from '../events.ts'
 import { isOfEngine } from '../processes/progress.ts'
-import type { Derived } from '../rows/effects.ts'
+import type { Derived, Following } from '../rows/effects.ts'
 import type { Projector } from '../rows/project.ts'
 import { isRedelivered, type Redelivered } from './redelivery.ts'
 
@@ -22,6 +22,8 @@ export interface IntakeOptions {
   readonly projector: Projector
   readonly deadLetters: DeadLetters
   readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
+  /** Rows of the events stand: timers are watched for, signals go out. */
+  readonly onFollowing: (following: Following) => void
   /** Called with each event as it is read. */
   readonly onRead: (event: Event) => void
   readonly reactors: readonly Reactor[]
@@ -51,12 +53,14 @@ export function createIntake(
   options: IntakeOptions,
   retry: <T>(task: () => Promise<T>) => Promise<T>,
 ): Intake {
-  const { env, projector, deadLetters, appendDerived } = options
+  const { env, projector, deadLetters, appendDerived, onFollowing } = options
   const decodeBatch = createBatchDecoder(options, bury)
 
   /** Rejects if one of them, at least, cannot be projected. */
   async function projectAll(events: readonly Event[], refusal?: string): Promise<TakenIn> {
-    const { derived, taken } = await retry(() => projector.project(events, refusal))
+    const { taken, ...following } = await retry(() => projector.project(events, refusal))
+    const { derived, scheduled, signals } = following
+    if (scheduled.length > 0 || signals.length > 0) onFollowing(following)
     if (derived.length > 0) await retry(() => appendDerived(derived))
     if (taken.length === events.length) return { taken: events, skipped: [] }
     return { taken, skipped: events.filter((event) => !taken.includes(event)) }

@@ -6,6 +6,7 @@
 
 import type { Log, LogBatch, LogConsumer } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
+import type { Timers } from '../timers/timers.ts'
 import type { Ownership } from './ownership.ts'
 import type { Reactors } from './reactors.ts'
 
@@ -28,6 +29,7 @@ export interface PartitionsOptions {
   readonly store: Store
   readonly ownership: Ownership
   readonly reactors: () => Reactors
+  readonly timers: Timers
   readonly retry: <T>(task: () => Promise<T>) => Promise<T>
   readonly isStopped: () => boolean
   readonly onError: (error: unknown) => void
@@ -61,6 +63,7 @@ export function createPartitions(options: PartitionsOptions): Partitions {
       }),
     )
     await options.reactors().begin(begins)
+    await retry(() => options.timers.begin([...fresh]))
     for (const [partition, { from, logEnd }] of begins) {
       // Lost meanwhile, perhaps to come back, or the process ends.
       if (assigned.get(partition) !== given.get(partition) || isStopped()) continue
@@ -87,6 +90,7 @@ export function createPartitions(options: PartitionsOptions): Partitions {
       const lost = new Set([...owned].filter((partition) => !assigned.has(partition)))
       for (const partition of lost) owned.delete(partition)
       options.reactors().drop(lost)
+      options.timers.drop(lost)
       if (lost.size > 0) ownership.lost(lost)
       gaining = gaining
         .then(() => gain(consumer))

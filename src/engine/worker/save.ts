@@ -2,6 +2,7 @@
 
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
+import type { Timers } from '../timers/timers.ts'
 import type { Ownership } from './ownership.ts'
 import type { Partitions } from './partitions.ts'
 import type { Reactors } from './reactors.ts'
@@ -13,13 +14,14 @@ export interface SaveOptions {
   readonly ownership: Ownership
   readonly partitions: Partitions
   readonly reactors: Reactors
+  readonly timers: Timers
   readonly retry: <T>(task: () => Promise<T>) => Promise<T>
   readonly run: Run
 }
 
 /** @returns a function that saves, and tells whether something could not be saved yet */
 export function createSave(options: SaveOptions): () => Promise<boolean> {
-  const { log, store, ownership, partitions, reactors, retry, run } = options
+  const { log, store, ownership, partitions, reactors, timers, retry, run } = options
 
   return async () => {
     const { owned } = partitions
@@ -32,6 +34,7 @@ export function createSave(options: SaveOptions): () => Promise<boolean> {
     try {
       await retry(() => ownership.beforeCheckpoint())
       await retry(() => reactors.savePositions([...owned]))
+      await retry(() => timers.save([...owned], (partition) => reacted[partition]))
       await retry(() => store.checkpoint(positions))
       // Reactors that hold only the log may be further behind than the rows.
       await log.release(positions.map((to, partition) => Math.min(to, reactors.neededFrom(partition))))

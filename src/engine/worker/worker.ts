@@ -20,6 +20,7 @@ import { createReactors, type Reactors } from './reactors.ts'
 import { createReread } from './reread.ts'
 import { createRun, type Run } from './run.ts'
 import { createSave } from './save.ts'
+import type { Timers } from '../timers/timers.ts'
 import type { Waiters } from './waiters.ts'
 
 /** The group of readers of the log that all workers belong to. */
@@ -58,6 +59,7 @@ export interface WorkerOptions extends IntakeOptions {
   readonly views: readonly string[]
   readonly waiters: Waiters
   readonly ownership: Ownership
+  readonly timers: Timers
   /** Rows of these events stand: brings caches up to date and lets writers go on. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
   /** The projection has passed over this event. */
@@ -126,6 +128,7 @@ export function createWorker(options: WorkerOptions): Worker {
     reacted: () => run.until(() => [...partitions.owned].every(reactors.isIdle)),
     async stop() {
       run.endSoon()
+      await options.timers.stop()
       // Before it leaves the group: whoever has its partitions next begins where this worker was.
       if (!run.hasFailed) await checkpoints.stop()
       run.stop()
@@ -140,13 +143,14 @@ export function createWorker(options: WorkerOptions): Worker {
 }
 
 function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | undefined): Parts {
-  const { env, log, store, ownership, deadLetters, decode } = options
+  const { env, log, store, ownership, deadLetters, decode, timers } = options
   const retry = <T>(task: () => Promise<T>) => retrying(env, () => run.isEnding, task)
   const partitions = createPartitions({
     log,
     store,
     ownership,
     reactors: () => reactors,
+    timers,
     retry,
     isStopped: () => run.isStopped,
     onError: run.fail,
@@ -173,7 +177,7 @@ function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | u
   const checkpoints = createCheckpoints({
     env,
     everyMs: ownership.checkpointMs,
-    save: createSave({ log, store, ownership, partitions, reactors, retry, run }),
+    save: createSave({ log, store, ownership, partitions, reactors, timers, retry, run }),
     onError: run.fail,
   })
 
@@ -204,6 +208,8 @@ function createProject(
     if (!partitions.isNext(batch)) return
     partitions.advance(partition, next)
     const ids = [...taken, ...skipped].map(({ id }) => id)
+    for (const events of [taken, skipped])
+      for (const event of events) if (event.timer !== undefined) options.timers.ended(event)
     const put = reactors.put({ partition, from, next, events: taken, ids })
     // Writers of skipped events learn of it before `apply` lets them go on.
     for (const event of skipped) options.onSkipped(event)
