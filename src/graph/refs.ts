@@ -2,8 +2,9 @@
 
 import { notFound, RivuletError } from '../core/errors.ts'
 import { idAt } from '../http/validation.ts'
-import { checkExternalId } from './commands.ts'
-import type { Accounts, GraphReads } from './index.ts'
+import type { Accounts } from './accounts.ts'
+import { checkExternalId } from './commands/profile.ts'
+import type { GraphReads } from './read.ts'
 import type { Account } from './tables.ts'
 
 export const EXTERNAL_PREFIX = 'ext:'

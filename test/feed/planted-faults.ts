@@ -176,7 +176,7 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'two processes give out numbers of one block',
-    'graph/accounts.ts',
+    'graph/account-numbers.ts',
     'last !== undefined && !isShared',
     'last !== undefined',
     7,

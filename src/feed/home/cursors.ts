@@ -3,8 +3,7 @@
 import { bool, list, struct, u32, u53, u8 } from '../../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../../core/cursor.ts'
 import { LIMITS } from '../../core/limits.ts'
-
-export const LISTS = { home: 1, profile: 2, followers: 3, following: 4 } as const
+import { LISTS } from '../../http/list-cursors.ts'
 
 /** What the first page of a reading session knew: all that `after` needs to tell what came later. */
 export interface Session {
@@ -18,15 +17,6 @@ export interface Session {
   readonly overflow: boolean
 }
 
-export interface ListCursor {
-  readonly list: number
-  readonly reader: number
-  /** Whose list it is; 0 for one's own feed. */
-  readonly subject: number
-  readonly position: number
-}
-
-const listCursor = struct({ list: u8, reader: u32, subject: u32, position: u53 })
 const homeCursor = struct({
   list: u8,
   reader: u32,
@@ -69,13 +59,4 @@ export function withServed(session: Session, ids: readonly number[]): Session {
   if (session.overflow || served.length > LIMITS.afterServedMax)
     return { ...session, served: [], overflow: true }
   return { ...session, served }
-}
-
-export const sealList = (seal: CursorSeal, cursor: ListCursor): string => seal.seal(listCursor, { ...cursor })
-
-export function openList(seal: CursorSeal, expected: Omit<ListCursor, 'position'>, text: string): number {
-  const cursor = seal.open(listCursor, text)
-  const { list, reader, subject } = expected
-  if (cursor.list !== list || cursor.reader !== reader || cursor.subject !== subject) throw invalidCursor()
-  return cursor.position
 }
