@@ -6,9 +6,9 @@
 import { idTimeMs, TICK_MS } from '../core/ids.ts'
 import { authorBody, follows, isoTime, type Circle, type Graph } from '../graph/index.ts'
 import { stitch } from '../http/bytes.ts'
+import type { HomePage } from './home/page.ts'
 import type { Item } from './posts/items.ts'
 import type { Post } from './posts/posts.ts'
-import type { HomePage } from './read.ts'
 import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
 
 type Accounts = Graph['accounts']
