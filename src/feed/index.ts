@@ -1,4 +1,4 @@
-/** The news feed: posts, how they reach readers, and what readers see. */
+/** The feed domain: posts, their fan-out into timelines, and the pages that readers see. */
 
 import type { Histogram } from '../core/histogram.ts'
 import type { CursorSeal } from '../core/cursor.ts'
@@ -12,7 +12,7 @@ import * as events from './events.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
 import { isLate, tellLate } from './late.ts'
-import { readImports } from './past.ts'
+import { pastTable } from './past.ts'
 import { createOutboxes, type Outboxes } from './timelines/outboxes.ts'
 import { createPosts, type Posts } from './posts/posts.ts'
 import { feedProjections } from './project.ts'
@@ -37,7 +37,7 @@ export interface Feed {
   readonly fanout: Fanout
   readonly timelines: Timelines
   readonly warmer: Warmer
-  /** How long the sources of the home feed take. */
+  /** The sources of the home feed, with how long their reads take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
   readonly domain: Domain
 }
@@ -91,7 +91,8 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     projected: (batch) => batch.forEach(projected),
     react,
     async start() {
-      importsDone = await readImports(store)
+      const [row] = await store.get([pastTable.key()])
+      importsDone = row === undefined ? 0 : pastTable.decode(row).imports
       await reveals.load()
     },
     gained: (partitions) => fanout.runner.resume(partitions),
@@ -114,7 +115,7 @@ export * from './tables.ts'
 export type { FeedCommands, FeedReads }
 export type { NewPost } from './commands.ts'
 export type { HomePage, HomeRequest } from './home/page.ts'
-export { pastTable } from './past.ts'
+export { pastTable }
 export type { Item } from './posts/items.ts'
 export type { Post, Posts } from './posts/posts.ts'
 export { checkContent, checkCustom } from './posts/limits.ts'

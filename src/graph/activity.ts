@@ -5,9 +5,11 @@
  */
 
 import type { EngineContext } from '../engine/engine.ts'
+import { scanAll } from '../engine/rows/scan.ts'
 import { createMinutes } from './activity/minutes.ts'
 import { createMinuteSaver } from './activity/saving.ts'
 import { createSeenTeller } from './activity/telling.ts'
+import { activityTable } from './tables.ts'
 
 const FLUSH_INTERVAL_MS = 60_000
 const MINUTE_MS = 60_000
@@ -80,7 +82,7 @@ export function createActivity(context: EngineContext): Activity {
       return minutes.since(first, Math.max(first, minuteOf(nowMs())))
     },
     async load() {
-      await saver.load()
+      for await (const { block, minutes: saved } of scanAll(store, activityTable)) minutes.load(block, saved)
       every(FLUSH_INTERVAL_MS, saver.flush)
       if (isShared) every(TELL_INTERVAL_MS, teller.tell)
     },

@@ -1,4 +1,4 @@
-/** The graph: who exists, who follows, blocks and mutes whom, and how posts travel between them. */
+/** The graph domain: accounts, follows, blocks and mutes, when accounts were seen, and the push-or-pull policy. */
 
 import { isEvent, type Domain } from '../engine/domain.ts'
 import type { EngineContext } from '../engine/engine.ts'
@@ -40,7 +40,7 @@ export function createGraph(context: EngineContext): Graph {
   function projected(event: Event): void {
     if (isEvent(event, events.followed)) {
       const { follower, followee } = event.body
-      // Where a block stands or stood, it may have been refused: the rows say.
+      // If there is or was a block between the two, the follow may not count: only the rows tell.
       circles.change(follower, event.id, (circle) =>
         includesSorted(circle.everBlocked, followee)
           ? undefined

@@ -6,7 +6,13 @@ import type { Circles } from './circle.ts'
 import { readAudiences, readFollowersIn, type AudienceBucket } from './read/audiences.ts'
 import type { FollowerRange } from './read/leaves.ts'
 import { followersPage, pageOf, type NumberPage } from './read/pages.ts'
-import { externalIdsTable, followerTotalsTable, handlesTable, type Account } from './tables.ts'
+import {
+  externalIdsTable,
+  followerTotalsTable,
+  handlesTable,
+  type Account,
+  type FollowerTotals,
+} from './tables.ts'
 
 export type { AudienceBucket, FollowerRange, NumberPage }
 
@@ -34,6 +40,11 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     return row === undefined ? undefined : accounts.byId(table.decode(row).account)
   }
 
+  async function totalsOf(followee: number): Promise<FollowerTotals | undefined> {
+    const [row] = await store.get([followerTotalsTable.key(followee)])
+    return row === undefined ? undefined : followerTotalsTable.decode(row)
+  }
+
   return {
     audiences: (followees) => readAudiences(store, followees),
     followersIn: (ranges) => readFollowersIn(store, ranges),
@@ -50,9 +61,8 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
       return account?.createdBy === event ? account : undefined
     },
     async followersCount(number) {
-      const [row] = await store.get([followerTotalsTable.key(number)])
-      if (row === undefined) return 0
-      return followerTotalsTable.decode(row).counts.reduce((sum, count) => sum + count, 0)
+      const totals = await totalsOf(number)
+      return totals === undefined ? 0 : totals.counts.reduce((sum, count) => sum + count, 0)
     },
     async followingCount(number) {
       return (await circles.of(number)).following.length

@@ -21,11 +21,11 @@ export async function saveProgress(store: Store, of: OpenPlan): Promise<void> {
   await store.write([receiptsTable.row(receiptsTable.key(plan.post), version, saved)])
 }
 
-export async function saveClosed(store: Store, plan: Plan, nowMs: number): Promise<void> {
+export function saveClosed(store: Store, plan: Plan, nowMs: number): Promise<void> {
   const { post } = plan
   const version = plan.version + 1
   const expiresAtMs = nowMs + CLOSED_PLAN_TTL_MS
-  await store.write([
+  return store.write([
     { ...openPlansTable.row(openPlansTable.key(post), version, { post, open: false }), expiresAtMs },
     { ...plansTable.row(plansTable.key(post), version, plan), expiresAtMs },
   ])

@@ -12,11 +12,12 @@ export interface Backfill {
   readonly followId: number
 }
 
-/** @returns a function that backfills one follow; its promise resolves to whether there was anything to be done */
+/** @returns a function that backfills one follow */
 export function createBackfill(
   { store, views, isShared, caughtUp }: EngineContext,
   graph: Graph,
   pulls: Pulls,
+  stats: { backfills: number },
 ) {
   /** Another process may have done it, and this one's cached circle not know of it yet. */
   async function isBackfilled({ follower, followee, followId }: Backfill): Promise<boolean> {
@@ -28,13 +29,10 @@ export function createBackfill(
    * The follow's row is stored, so every later post is pushed, or marked; the earlier ones are read from the outbox.
    * One more than the timeline holds is merged, so that the floor rises above whatever does not fit.
    */
-  return async (job: Backfill): Promise<boolean> => {
+  return async (job: Backfill): Promise<void> => {
     const { follower, followee, followId: id } = job
     const patch = () => graph.circles.patch(follower, (circle) => withBackfilled(circle, followee, id))
-    if (isShared && (await isBackfilled(job))) {
-      patch()
-      return false
-    }
+    if (isShared && (await isBackfilled(job))) return patch()
     await caughtUp(followee)
     const page = await views.range(follower, Infinity, 1)
     // Without a timeline there is nothing to fill: the rebuild that makes one reads this followee, too.
@@ -44,11 +42,11 @@ export function createBackfill(
       const limit = views.capacity + 1
       const slice = await pulls.inBackground({ authors: [followee], below: Infinity, atLeast, limit })
       // Also posts that only their author sees: one of these that does not fit must raise the floor as well.
-      if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return false
+      if (!(await views.merge(follower, epoch, toEntries(slice.candidates)))) return
     }
     await saveBackfilled(store, follower, [[followee, id]])
     patch()
-    return true
+    stats.backfills++
   }
 }
 

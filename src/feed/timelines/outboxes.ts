@@ -122,7 +122,7 @@ function createLoads(
 
   return {
     /** Resolves once the outboxes of these requests that are worth keeping are in memory. */
-    async load(requests: readonly OutboxRequest[]): Promise<void> {
+    load(requests: readonly OutboxRequest[]): Promise<unknown> {
       const awaited = new Set<Promise<void>>()
       const first = new Set<number>()
       const more = new Set<number>()
@@ -134,7 +134,7 @@ function createLoads(
       }
       if (first.size > 0) awaited.add(loadNewest([...first], FIRST_ENTRIES))
       if (more.size > 0) awaited.add(loadNewest([...more], CACHED_ENTRIES))
-      await Promise.all(awaited)
+      return Promise.all(awaited)
     },
     /** The author's outbox changes: a load under way may lack the change, and is not kept. */
     abandon: (author: number) => void loading.delete(author),

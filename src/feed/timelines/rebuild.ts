@@ -8,8 +8,13 @@ import { toEntries } from './entries.ts'
 import type { Candidate } from './pull.ts'
 import type { Pulls } from './pulls.ts'
 
-/** @returns a function that rebuilds the timeline of one owner; its promise resolves to whether it stands now */
-export function createRebuild(context: EngineContext, graph: Graph, pulls: Pulls) {
+/** @returns a function that rebuilds the timeline of one owner */
+export function createRebuild(
+  context: EngineContext,
+  graph: Graph,
+  pulls: Pulls,
+  stats: { rebuilds: number },
+) {
   const { store, views } = context
 
   const pullWhole = (authors: ArrayLike<number>, limit: number) =>
@@ -30,7 +35,7 @@ export function createRebuild(context: EngineContext, graph: Graph, pulls: Pulls
    * First the header, then the circle, then the outboxes: posts that are pushed meanwhile find the header and stay,
    * earlier ones are in the outboxes.
    */
-  return async (owner: number): Promise<boolean> => {
+  return async (owner: number): Promise<void> => {
     // Before the header, too: if it takes too long and rejects, the timeline of before is still there.
     await context.caughtUp()
     const [epoch] = await views.open([owner])
@@ -40,9 +45,9 @@ export function createRebuild(context: EngineContext, graph: Graph, pulls: Pulls
     const isPushed = ({ id, author, kind }: Candidate) =>
       (kind & KIND.self) === 0 && id > graph.marks.of(author, edgeBucket(owner, author))
     const entries = slice.candidates.filter(isPushed)
-    if (!(await views.merge(owner, epoch, toEntries(entries)))) return false
+    if (!(await views.merge(owner, epoch, toEntries(entries)))) return
     await views.settle(owner, epoch, Math.max(0, slice.lower - 1))
     await finishBackfills(owner, circle)
-    return true
+    stats.rebuilds++
   }
 }

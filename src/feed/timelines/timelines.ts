@@ -39,21 +39,17 @@ export function createTimelines(context: EngineContext, graph: Graph, pulls: Pul
   const { env, views } = context
   const stats = { backfills: 0, rebuilds: 0, failed: 0 }
 
-  const queue = <J>(run: (job: J) => Promise<boolean>, done: () => void, jobsPerSecondMax: number) =>
+  const queue = <J>(run: (job: J) => Promise<void>, jobsPerSecondMax: number) =>
     createQueue<J>({
       env,
-      run: async (job) => {
-        if (await run(job)) done()
-      },
+      run,
       concurrency: context.isShared ? JOBS_AT_ONCE_SHARED : JOBS_AT_ONCE,
       jobsMax: JOBS_MAX,
       jobsPerSecondMax,
       onError: () => void stats.failed++,
     })
-  const runBackfill = createBackfill(context, graph, pulls)
-  const backfills = queue(runBackfill, () => void stats.backfills++, BACKFILLS_PER_SECOND_MAX)
-  const runRebuild = createRebuild(context, graph, pulls)
-  const rebuilds = queue(runRebuild, () => void stats.rebuilds++, REBUILDS_PER_SECOND_MAX)
+  const backfills = queue(createBackfill(context, graph, pulls, stats), BACKFILLS_PER_SECOND_MAX)
+  const rebuilds = queue(createRebuild(context, graph, pulls, stats), REBUILDS_PER_SECOND_MAX)
 
   const backfill = (job: Backfill) =>
     void backfills.add(`${job.follower}:${job.followee}:${job.followId}`, job)

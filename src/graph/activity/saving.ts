@@ -1,7 +1,6 @@
 /** Saves blocks of minutes that changed. A write that fails is tried again with the next one. */
 
 import { idTimeMs, type IdSource } from '../../core/ids.ts'
-import { scanAll } from '../../engine/rows/scan.ts'
 import type { Env } from '../../ports/env/env.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { activityTable } from '../tables.ts'
@@ -11,7 +10,6 @@ export interface MinuteSaver {
   /** The account's block is saved with the next `flush`. */
   changed(number: number): void
   flush(): Promise<void>
-  load(): Promise<void>
 }
 
 export function createMinuteSaver(env: Env, store: Store, ids: IdSource, minutes: Minutes): MinuteSaver {
@@ -30,9 +28,6 @@ export function createMinuteSaver(env: Env, store: Store, ids: IdSource, minutes
       )
       if (rows.length === 0) return
       await store.write(rows).catch(() => due.forEach((block) => dirty.add(block)))
-    },
-    async load() {
-      for await (const { block, minutes: saved } of scanAll(store, activityTable)) minutes.load(block, saved)
     },
   }
 }

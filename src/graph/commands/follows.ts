@@ -23,15 +23,10 @@ export function createFollowCommands(context: EngineContext, circles: Circles): 
     throw new RivuletError('follow_limit', `an account follows at most ${LIMITS.followingMax} others`)
   }
 
-  async function countedUnderWay(follower: number, change: () => Promise<void>): Promise<void> {
-    underWayOf.set(follower, (underWayOf.get(follower) ?? 0) + 1)
-    try {
-      await change()
-    } finally {
-      const left = underWayOf.get(follower)! - 1
-      if (left > 0) underWayOf.set(follower, left)
-      else underWayOf.delete(follower)
-    }
+  function count(follower: number, by: 1 | -1): void {
+    const underWay = (underWayOf.get(follower) ?? 0) + by
+    if (underWay > 0) underWayOf.set(follower, underWay)
+    else underWayOf.delete(follower)
   }
 
   return {
@@ -44,7 +39,12 @@ export function createFollowCommands(context: EngineContext, circles: Circles): 
       const already = followId(circle, followee) !== undefined
       if (!already) checkLimit(follower, circle.following.length)
       const change = { type: followed, key: followee, body: { follower, followee } }
-      await countedUnderWay(follower, () => produceEdge(context, !already, change, once))
+      count(follower, 1)
+      try {
+        await produceEdge(context, !already, change, once)
+      } finally {
+        count(follower, -1)
+      }
       const state = await afterAccepted(relationshipOf(circles, follower, followee))
       // A block at the same moment has ended the follow, or kept it from counting.
       if (!state.following && isBlocked(await circles.of(follower), followee)) throw followRefused()
