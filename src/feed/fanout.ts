@@ -47,7 +47,8 @@ export function createFanout(context: EngineContext, graph: Graph): Fanout {
     for (const plan of await plansOf(large)) {
       horizon.opened(plan.post, plan.author)
       await runner.add(plan).catch((error: unknown) => {
-        // The worker retries the whole batch, and by then the audience may need no plan: the horizon must not wait.
+        // The worker retries the whole batch. By then the audience may be small enough to need no plan, and nobody
+        // would close this one: the horizon must not wait for it.
         horizon.closed(plan.post, plan.author)
         throw error
       })

@@ -1,7 +1,7 @@
 /**
- * Posts that come late: where several processes write, the others may take one for dead and let the horizon pass,
- * and only then a post that it had stamped enters the log. Pages from before then claimed to be complete without it,
- * so every process is told, and an `after` of such a page answers `gap` (`home/reveals.ts`).
+ * Late posts. With several processes, one may stamp a post with an id, freeze, and be declared dead by the others, so
+ * that the horizon passes the id; then it wakes and the post enters the log. Pages made in between claim to be complete
+ * without it. So every process is told of the post, and an `after` of such a page answers `gap` (`home/reveals.ts`).
  */
 
 import { idTimeMs } from '../core/ids.ts'

@@ -25,7 +25,7 @@ const onPosted = projection({
     const post = newPostRow(id, body)
     rows.put(postsTable, postsTable.key(id), version, post)
     const totalKey = postTotalsTable.key(author)
-    // Outbox entry and total are in one partition and written together: a total of this version counts this post already.
+    // Outbox entry and total are in one partition and written together, so a total of this version counts this post.
     if (rows.versionOf(totalKey) < version) {
       const { posts, hidden } = rows.get(postTotalsTable, totalKey) ?? { posts: 0, hidden: 0 }
       const total = { posts: posts + 1, hidden: hidden + (isHidden(post) ? 1 : 0) }

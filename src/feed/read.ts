@@ -14,7 +14,7 @@ import type { Outboxes } from './timelines/outboxes.ts'
 export interface FeedReads {
   /**
    * Rejects with `not_ready` when the page cannot be made within five seconds (as after a start, when very many
-   * timelines must be rebuilt). Asked for again, it goes on where this try had come.
+   * timelines must be rebuilt). A repeated request continues where this one stopped.
    */
   home(reader: number, request: HomeRequest): Promise<HomePage>
   /** `viewer` is `undefined` for the application itself, which may see everything. */

@@ -105,7 +105,7 @@ function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Au
   return { parts, missing }
 }
 
-/** A post up to `"viewer":`. Only a change of its author makes it stale: when counts change, there is a new post object. */
+/** A post up to `"viewer":`, rendered again only if its author changed: when counts change, the post is a new object. */
 function bodyOf(post: Post, authors: Authors): Buffer | undefined {
   if (post.json !== undefined && post.jsonChanges === authors.changes) return post.json
   const author = authors.of(post.author)
@@ -183,7 +183,7 @@ export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'pus
   }
 }
 
-/** A post for its author only is neither pushed nor pulled; it always says `push`, whatever its author's tier becomes. */
+/** A post for its author only is neither pushed nor pulled: it says `push` always, whatever its author's tier is. */
 const tierOf = (post: Post, authorTier: 'push' | 'pull') =>
   post.visibility === VISIBILITY.self ? 'push' : authorTier
 

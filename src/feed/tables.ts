@@ -96,8 +96,8 @@ export const plansTable = defineTable({
     chunks: list(struct({ bucket: u32, from: u32, to: u53 })),
     version: u53,
     /**
-     * A reader last seen from the first minute on is active, one last seen before the second is inactive. Fixed when
-     * the plan is made, so that nobody falls between two lanes while it runs.
+     * A reader last seen in `activeFromMinute` or later is active, one last seen before `inactiveBeforeMinute` is
+     * inactive. Both are fixed when the plan is made, so that nobody falls between two lanes while it runs.
      */
     activeFromMinute: u32,
     inactiveBeforeMinute: u32,

@@ -68,7 +68,8 @@ export function createActivity(context: EngineContext): Activity {
     },
     saw(numbers, minute) {
       for (let i = 0; i < numbers.length; i++) {
-        // Taken as seen now, not in the past: a fan-out under way relies on minutes that passed staying as they were.
+        // A past minute is recorded as the current one: a fan-out under way has decided about lanes by the minutes of
+        // the past, and must not find another one there later.
         if (minutes.of(numbers[i]) < minute) minutes.set(numbers[i], Math.max(minute, minuteOf(nowMs())))
       }
     },

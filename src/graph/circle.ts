@@ -34,7 +34,7 @@ export interface Circle {
   /** Accounts between which and the reader there is a block in either direction, or was one. */
   readonly everBlocked: Uint32Array
   readonly muted: Uint32Array
-  /** Id of the newest event that changed anything above. With another one, the reader is entitled to other old posts, too. */
+  /** Id of the newest event that changed anything above. When it changes, so may the old posts that the reader may see. */
   readonly changeId: number
 }
 
@@ -125,9 +125,9 @@ interface Edge {
 }
 
 /**
- * Whether a block between two accounts ends a follow of one by the other: every follow while the block is on, and for
- * good each one that is older than the last time it was switched on or off. Ids decide, because the events of follow and block have
- * different keys and so no common order in the log.
+ * Whether a block between two accounts ends a follow of one by the other. While the block is on, it ends every follow;
+ * a follow that is older than the last time it was switched on or off has ended for good. Ids decide, because the events
+ * of follow and block have different keys and so no common order in the log.
  */
 export const isEndedBy = ({ on, onId, offId }: PairState, followId: number): boolean =>
   on || followId < Math.max(onId, offId)

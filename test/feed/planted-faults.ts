@@ -1,4 +1,4 @@
-/** Faults that were planted on purpose. Each is caught by the histories within `runsMax` runs from `seed`. */
+/** Faults planted on purpose, as changes of source text. Histories must catch each within `runsMax` runs from `seed`. */
 
 import type { Change } from './variants.ts'
 
@@ -9,7 +9,7 @@ export interface PlantedFault {
   readonly seed: number
 }
 
-/** Enough that a change elsewhere, which moves what a seed leads to, does not hide a fault. */
+/** Many, because a change elsewhere may alter the history that a seed gives: the fault must still be caught. */
 const RUNS_MAX = 300
 
 const fault = (name: string, file: string, find: string, replace: string, seed: number): PlantedFault => ({
@@ -157,7 +157,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
 ]
 
-/** Of what several processes must do that one need not. */
+/** Faults in what only several processes must do. */
 export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   fault(
     'marks are not told to other processes',

@@ -1,7 +1,7 @@
 /**
- * Copies of the engine with changes in their source: a small world (limits of a few followers, so that a
- * handful of accounts exercises what millions would), and planted faults. Each change must fit its file
- * exactly once, so a fault that the code has outgrown is noticed.
+ * Copies of the engine with changes in their source: a small world (limits of a few followers, so that a handful of
+ * accounts exercises what millions would), and planted faults. The text that a change replaces must occur exactly once
+ * in its file, so that a change which no longer fits the source is noticed.
  */
 
 import { createHash } from 'node:crypto'
@@ -39,7 +39,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },
 ]
 
-/** Named for the command that replays a failure. In `direct`, audiences of several packed rows need no plan. */
+/** By the name that the replay command takes. In `direct`, audiences of several packed rows need no plan. */
 export const WORLDS: Readonly<Record<string, readonly Change[]>> = {
   small: SMALL_WORLD,
   direct: SMALL_WORLD.map((change) =>
@@ -48,7 +48,7 @@ export const WORLDS: Readonly<Record<string, readonly Change[]>> = {
   plain: [],
 }
 
-/** The history runner over an engine with these changes. */
+/** Builds the history runner on an engine with these changes. */
 export async function loadVariant(changes: readonly Change[]): Promise<typeof history> {
   const unused = new Set(changes)
   const result = await build({

@@ -46,7 +46,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
     if (loop.isStopped || open.get(plan.post) !== undefined) return
     const [row] = await store.get([receiptsTable.key(plan.post)])
     const found = row === undefined ? undefined : receiptsTable.decode(row)
-    // A crash may have lost the plan and kept its receipt: that one says nothing about the chunks of this plan.
+    // A receipt with another fingerprint is that of a plan which a crash has lost; its chunks are not those of this plan.
     const saved = found?.fingerprint === fingerprintOf(plan) ? found : undefined
     if (saved !== undefined && saved.doneAtMs > 0) return closing.close(plan)
     const planned = saved === undefined ? await graph.reads.followersCount(plan.author) : 0
@@ -123,8 +123,8 @@ function createLoop(
     try {
       while (open.size > 0 && !stopped) await runTurn()
     } finally {
-      // In the same turn of the event loop in which `open` was found empty: `start` finds either a loop that will
-      // see the new plan, or none.
+      // Without an await since `open` was found empty, so that `start` finds either a loop that will see the new
+      // plan, or none.
       running = undefined
     }
   }

@@ -10,8 +10,8 @@ import type { Outgoing } from './audience.ts'
  */
 export function createMarkRaiser(context: EngineContext, { marks }: Graph) {
   /**
-   * Each mark is told in the partition of its post: a process that learns from there how far the horizon is has read
-   * the mark before.
+   * Each mark is told in the partition of its post, before the horizon of that partition passes the post: whoever reads
+   * the horizon there has read the mark already.
    */
   async function tellOthers(raises: readonly MarkRaise[]): Promise<void> {
     const byPartition = new Map<number, MarkRaise[]>()

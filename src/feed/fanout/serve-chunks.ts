@@ -7,7 +7,7 @@ import { REST_LANE, selectLane } from './lanes.ts'
 import type { FanoutStats } from './stats.ts'
 import type { Turn } from './turns.ts'
 
-/** How long chunks run between two pauses, so that requests get their share of the time however many chunks there are. */
+/** How long chunks run between two pauses, so that requests get their share of the time. */
 const WORK_MS = 2
 
 /** @returns a function that serves a turn; called again after a failure, it serves only the chunks that are left */

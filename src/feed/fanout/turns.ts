@@ -16,7 +16,7 @@ export interface Turn {
   readonly chunks: readonly number[]
 }
 
-/** @returns a function that takes the next turn in the lanes below `laneEnd`; `undefined` when they have nothing to do */
+/** @returns a function that gives the next turn in the lanes below `laneEnd`; `undefined` if those have nothing to do */
 export function createTurnOrder(open: OpenPlans): (laneEnd: number) => Turn | undefined {
   let turns = 0
   return (laneEnd) => {

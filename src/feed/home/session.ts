@@ -11,8 +11,8 @@ import type { Reveals } from './reveals.ts'
 export interface Sessions {
   begin(circle: Circle): Session
   /**
-   * Whether something below the session's horizon may have changed since it began, so that "everything above the
-   * horizon" would not be all that is new: then `after` must answer `gap`.
+   * Whether posts below the session's horizon may have appeared since it began. Then "everything above the horizon" is
+   * not all that is new, and `after` must answer `gap`.
    */
   pastChanged(session: Session, circle: Circle): boolean
 }

@@ -1,6 +1,6 @@
 /**
  * Authors' own posts, newest first: the source of every pull. Outboxes that were read stay in memory, so that readers
- * who follow the same author share one read, and a page that is asked for again goes on where the first try had come.
+ * who follow the same author share one read, and a page that is asked for again continues where the first try stopped.
  * Outboxes that are read together are one batch; one that is being read is not read twice.
  */
 

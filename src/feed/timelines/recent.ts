@@ -1,4 +1,7 @@
-/** The newest posts of authors in memory, which the projector appends to. Bounded in posts; the least read goes first. */
+/**
+ * The newest posts of authors, in memory, to which new posts are appended as they are projected. Bounded in posts; the
+ * author who was least recently read is evicted first.
+ */
 
 import { LRUCache } from 'lru-cache'
 import { ID_MAX } from '../../core/ids.ts'

@@ -16,11 +16,11 @@ export type { Backfill }
 export interface Timelines {
   /** A follow happened: queues the backfill. */
   backfill(job: Backfill): void
-  /** A read met follows that are not backfilled: queues their backfills again, some at a time. */
+  /** A read found follows that are not backfilled: queues their backfills again, at most 16 a read. */
   finish(circle: Circle): void
   /** A timeline is missing, behind the horizon, or mostly dead: queues its rebuild. */
   rebuild(owner: number): void
-  /** Rebuilds a timeline only where there is none, after jobs that readers wait for. @returns whether there is one now */
+  /** Rebuilds a timeline if there is none. Resolves once that was tried, to whether there is one now. */
   ensure(owner: number): Promise<boolean>
   readonly stats: { backfills: number; rebuilds: number; failed: number }
   idle(): Promise<void>

@@ -14,7 +14,7 @@ export interface SeenTeller {
   tell(): Promise<void>
 }
 
-/** @param minuteNow what the accounts told of count as seen in, near enough */
+/** @param minuteNow the current minute, which is told as the one in which the accounts were seen */
 export function createSeenTeller({ tell }: EngineContext, minuteNow: () => number): SeenTeller {
   const untold = new Set<number>()
   return {

@@ -45,7 +45,7 @@ function checkHandle(handle: string): void {
   )
 }
 
-/** What is wrong with an external id (empty, too long, ill-formed text, control characters); `undefined` if nothing is. */
+/** What is wrong with an external id: empty, too long, ill-formed, or with control characters; else `undefined`. */
 export function externalIdFault(externalId: string): string | undefined {
   if (externalId === '') return 'must not be empty'
   const fault = textFault(externalId, { codePointsMax: LIMITS.externalIdCodePointsMax })
