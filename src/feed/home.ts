@@ -55,7 +55,7 @@ export function createHome(context: EngineContext, pace: Pace, graph: Graph, pos
   return pipeline
 }
 
-/** The reader's circle changed while the page was made: its items are judged again, by the circle of now. */
+/** The reader's circle changed while the page was made: the rules are applied again with the new one. */
 async function recheckWith(query: HomeQuery, items: readonly Item[], now: Maybe<Circle>): Promise<Item[]> {
   query.circle = await now
   const rules = [...authorRules, ...postRules]

@@ -43,7 +43,7 @@ export function createActivity(context: EngineContext): Activity {
   const timers = new Map<() => Promise<void>, { cancel(): void }>()
   let isStopped = false
 
-  /** Never goes back within a process, whatever the clock does: the lanes of a fan-out compare minutes of it. */
+  /** Never goes back within a process, even if the clock does: the lanes of a fan-out rely on it. */
   let latestMs = 0
   const nowMs = () => (latestMs = Math.max(latestMs, env.wallMs()))
   const teller = createSeenTeller(context, () => minuteOf(nowMs()))

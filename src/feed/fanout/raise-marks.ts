@@ -29,8 +29,8 @@ export function createMarkRaiser(context: EngineContext, { marks }: Graph) {
 
   return async (posts: readonly Outgoing[]): Promise<void> => {
     const raises = posts.flatMap(({ event, share: pushed }) => {
-      // The post may have been pulled by the policy of the first time, and a timeline rebuilt without it since: then
-      // it must stay pulled, whatever the policy says now.
+      // When this event was handled before, the policy may have been to pull the post, and a timeline may have been
+      // rebuilt without it since: it must stay pulled, whatever the policy says now.
       const share = context.mayHaveBeenOtherwise(event) ? 0 : pushed
       const { id: postId, version, body } = event
       return share < SHARES ? [{ author: body.author, share, postId, version }] : []
