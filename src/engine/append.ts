@@ -6,7 +6,6 @@ import type { IdSource } from '../core/ids.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Log } from '../ports/log/log.ts'
 import { encodeEvent, type EventType, type Idempotency } from './events.ts'
-import type { AppendTracker } from './processes/mode.ts'
 
 /** Events that this process has appended, and how long the log took to make them durable. */
 export interface AppendStats {
@@ -31,6 +30,16 @@ export interface Appender {
   /** The same for a record that the caller encodes once it has an id. */
   appendRecord(key: number, encode: (id: number) => Buffer): Appended
   readonly stats: AppendStats
+}
+
+/** Follows an event of this process from its id to its place in the log. */
+export interface AppendTracker {
+  /** Why nothing may be appended now, if so. */
+  refusal(): string | undefined
+  stamped(id: number, key: number): void
+  /** @param isNotice other processes need to have read it before a horizon that is told later */
+  appended(id: number, key: number, position: number, isNotice: boolean): void
+  failed(id: number, key: number, error: unknown): void
 }
 
 export interface AppenderOptions {

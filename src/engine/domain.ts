@@ -7,8 +7,6 @@
 import type { Event, EventType } from './events.ts'
 import type { Projection } from './rows/projection.ts'
 
-export { projection, type Effects } from './rows/projection.ts'
-
 export interface Domain {
   readonly name: string
   readonly events: readonly EventType<any>[]

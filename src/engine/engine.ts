@@ -27,8 +27,6 @@ import { redelivered } from './worker/redelivery.ts'
 import { createWaiters, type Waiters } from './worker/waiters.ts'
 import { createWorker, type Worker } from './worker/worker.ts'
 
-export type { EngineContext, Produce, Produced } from './context.ts'
-
 /** Above this many events on their way to the views, new writes are refused rather than queued without end. */
 const LAG_EVENTS_MAX = 100_000
 

@@ -1,9 +1,9 @@
-/** What callers may do to posts: validate, then produce. */
+/** What callers may do to posts. Each command validates, appends an event, and waits until its rows are stored. */
 
 import { afterAccepted, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
-import type { EngineContext } from '../engine/engine.ts'
+import type { EngineContext } from '../engine/context.ts'
 import type { Idempotency } from '../engine/events.ts'
 import type { Circle, Graph } from '../graph/index.ts'
 import { deleted, posted } from './events.ts'
@@ -14,7 +14,7 @@ import { VISIBILITY, type Visibility } from './tables.ts'
 
 export interface NewPost {
   readonly content?: string | undefined
-  /** Any JSON value of the application; `custom` keeps its text. */
+  /** Any JSON value of the application; stored as JSON text. */
   readonly custom?: unknown
   readonly visibility?: Visibility | undefined
   readonly replyTo?: number | undefined
@@ -24,20 +24,20 @@ export interface NewPost {
 
 export interface FeedCommands {
   post(author: number, post: NewPost, once?: Idempotency): Promise<Post>
-  /** Only the author may; a post that is gone already stays so. */
+  /** Only the author may. Deleting a post again changes nothing. */
   delete(author: number, id: number, once?: Idempotency): Promise<void>
 }
 
 const NO_REFERENCES = { replyTo: 0, replyToAuthor: 0, repostOf: 0, repostOfAuthor: 0 }
 
-/** A repost is hidden with what it repeats. */
+/** A repost is hidden from whom its original is hidden. */
 const isShown = (viewer: Circle, original: Post | undefined): boolean =>
   original !== undefined && mayView(viewer, original)
 
 export function createFeedCommands(context: EngineContext, graph: Graph, posts: Posts): FeedCommands {
   const { produce } = context
 
-  /** A reply or repost needs a target that its author can see. */
+  /** The post to reply to or to repost. Throws `not_found` if `author` may not see it. */
   async function targetOf(author: number, id: number, path: string): Promise<Post> {
     const post = await posts.get(id)
     const original = post !== undefined && post.repostOf > 0 ? await posts.get(post.repostOf) : undefined
@@ -46,7 +46,7 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
     if (post === undefined || !mayView(viewer, post) || isHidden) {
       throw new RivuletError(
         'not_found',
-        'the post that this one refers to does not exist, or is not for you',
+        'the post to reply to or repost does not exist, or you may not see it',
         {
           errors: [{ path, message: 'no such post' }],
         },
@@ -61,7 +61,7 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
       return { ...NO_REFERENCES, replyTo: target.id, replyToAuthor: target.author }
     }
     if (post.repostOf === undefined) return NO_REFERENCES
-    // Repeating a repost repeats what it repeats.
+    // A repost of a repost becomes a repost of the original.
     const target = await targetOf(author, post.repostOf, '/repost_of')
     if (target.visibility !== VISIBILITY.public) {
       throw new RivuletError('repost_refused', 'only public posts can be reposted')
@@ -88,14 +88,17 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
       graph.activity.touch(author)
       const written = posts.cached(id) ?? (await afterAccepted(posts.get(id)))
       if (written === undefined)
-        throw new RivuletError('outcome_unknown', 'the post was accepted; it is not readable yet')
+        throw new RivuletError(
+          'outcome_unknown',
+          'the post was accepted but cannot be read yet; retry with the same key',
+        )
       return written
     },
     async delete(author, id, once) {
       const post = await posts.get(id)
       const isOwn = post?.author === author
       if (post === undefined || (!isOwn && !mayView(await graph.circles.of(author), post))) throw notFound()
-      if (!isOwn) throw new RivuletError('forbidden', 'only its author may delete a post')
+      if (!isOwn) throw new RivuletError('forbidden', 'only the author of a post may delete it')
       if (!post.deleted || once !== undefined) await produce(deleted, author, { post: id, author }, once)
     },
   }
@@ -104,10 +107,10 @@ export function createFeedCommands(context: EngineContext, graph: Graph, posts: 
 /** @returns `custom` as JSON text */
 function checkPost({ content, custom, replyTo, repostOf, clientRef }: NewPost): string | undefined {
   if (replyTo !== undefined && repostOf !== undefined) {
-    throw invalid('/repost_of', 'cannot stand beside reply_to: a post is one or the other')
+    throw invalid('/repost_of', 'cannot be combined with reply_to: a post is either a reply or a repost')
   }
   if (repostOf !== undefined && (content !== undefined || custom !== undefined)) {
-    throw invalid('/repost_of', 'stands alone: a repost has no content or custom of its own')
+    throw invalid('/repost_of', 'cannot be combined with content or custom: a repost has none of its own')
   }
   if (repostOf === undefined && content === undefined && custom === undefined) {
     throw invalid('', 'needs content, custom or repost_of')

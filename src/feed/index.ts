@@ -1,27 +1,25 @@
-/** The news feed: posts, how they reach readers, and what readers see. */
+/** The feed domain: posts, their fan-out into timelines, and the pages that readers see. */
 
-import { struct, u32 } from '../core/codec.ts'
-import { idTimeMs } from '../core/ids.ts'
 import type { Histogram } from '../core/histogram.ts'
 import type { CursorSeal } from '../core/cursor.ts'
 import { isEvent, type Domain } from '../engine/domain.ts'
-import type { EngineContext } from '../engine/engine.ts'
+import type { EngineContext } from '../engine/context.ts'
 import type { Event } from '../engine/events.ts'
 import { createPace } from '../engine/read/pace.ts'
-import { defineTable } from '../engine/rows/tables.ts'
 import { graphEvents, type Graph } from '../graph/index.ts'
 import { createFeedCommands, type FeedCommands } from './commands.ts'
 import * as events from './events.ts'
-import type { Posted } from './fanout/audience.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
+import { isLate, tellLate } from './late.ts'
+import { pastTable } from './past.ts'
 import { createOutboxes, type Outboxes } from './timelines/outboxes.ts'
 import { createPosts, type Posts } from './posts/posts.ts'
 import { feedProjections } from './project.ts'
 import { createPulls, type Pulls } from './timelines/pulls.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
-import { createReveals, REVEALS_TTL_MS } from './home/reveals.ts'
-import { kindOf, revealsTable } from './tables.ts'
+import { createReveals } from './home/reveals.ts'
+import { kindOf } from './tables.ts'
 import { createTimelines, type Timelines } from './timelines/timelines.ts'
 import { createWarmer, type Warmer } from './timelines/warmer.ts'
 
@@ -39,17 +37,10 @@ export interface Feed {
   readonly fanout: Fanout
   readonly timelines: Timelines
   readonly warmer: Warmer
-  /** How long the sources of the home feed take. */
+  /** The sources of the home feed, with how long their reads take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
   readonly domain: Domain
 }
-
-/** How many imports changed the past. */
-export const pastTable = defineTable({
-  name: 'past',
-  partition: () => 'past',
-  value: struct({ imports: u32 }),
-})
 
 export function createFeed(context: EngineContext, graph: Graph, options: FeedOptions): Feed {
   const { store } = context
@@ -63,23 +54,11 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   const reveals = createReveals(context.env, store)
   const home = createHome(context, pace, graph, posts, pulls)
   const commands = createFeedCommands(context, graph, posts)
-  let imports = 0
-  const past = () => imports
+  let importsDone = 0
+  const imports = () => importsDone
   const { seal } = options
-  const reads = createFeedReads({
-    context,
-    pace,
-    graph,
-    posts,
-    outboxes,
-    pulls,
-    timelines,
-    home,
-    fanout,
-    reveals,
-    seal,
-    past,
-  })
+  const parts = { context, pace, graph, pulls, timelines, home, reveals, seal, imports }
+  const reads = createFeedReads({ ...parts, posts, outboxes, fanout })
 
   function projected(event: Event): void {
     if (isEvent(event, events.posted)) {
@@ -96,23 +75,13 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   }
 
   async function react(batch: readonly Event[]): Promise<void> {
-    for (const event of batch) if (isEvent(event, events.posted) && isLate(event)) await tellLate(event)
+    for (const event of batch)
+      if (isEvent(event, events.posted) && isLate(context, event)) await tellLate(context, event)
     for (const event of batch) {
       if (!isEvent(event, graphEvents.followed)) continue
       timelines.backfill({ ...event.body, followId: event.id })
     }
     await fanout.take(batch.filter((event) => isEvent(event, events.posted)))
-  }
-
-  /** What was claimed before it came cannot have meant it. */
-  const isLate = (event: Event): boolean =>
-    context.isShared && !context.isReplayed(event) && event.id <= context.horizon.published[event.partition]
-
-  async function tellLate({ body: { author }, version }: Posted): Promise<void> {
-    const id = context.ids.next()
-    const expiresAtMs = idTimeMs(id) + REVEALS_TTL_MS
-    await store.write([{ ...revealsTable.row(revealsTable.key(id), version, { id, author }), expiresAtMs }])
-    await context.tell(events.cameLate, author, { id, author })
   }
 
   const domain: Domain = {
@@ -123,7 +92,7 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     projected: (batch) => batch.forEach(projected),
     async start() {
       const [row] = await store.get([pastTable.key()])
-      imports = row === undefined ? 0 : pastTable.decode(row).imports
+      importsDone = row === undefined ? 0 : pastTable.decode(row).imports
       await reveals.load()
     },
     gained: (partitions) => fanout.runner.resume(partitions),
@@ -145,9 +114,9 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
 export * from './tables.ts'
 export type { FeedCommands, FeedReads }
 export type { NewPost } from './commands.ts'
-export type { HomePage, HomeRequest, ListPage } from './read.ts'
+export type { HomePage, HomeRequest } from './home/page.ts'
+export { pastTable }
 export type { Item } from './posts/items.ts'
 export type { Post, Posts } from './posts/posts.ts'
-export { LISTS, openList, sealList } from './home/cursors.ts'
 export { checkContent, checkCustom } from './posts/limits.ts'
-export { mayView } from './profile.ts'
+export { mayView, type ListPage } from './profile.ts'

@@ -1,17 +1,21 @@
-/** A large fan-out under way: its plan, its receipt, and which chunks of which lanes are done. */
+/** A large fan-out under way: its plan, its receipt, and the set of (lane, chunk) that are done. */
 
 import type { Audience } from './fanout/lanes.ts'
 import { LANES, type Plan, type Receipt } from './tables.ts'
 
 export interface OpenPlan extends Audience {
   readonly receipt: Receipt & { lanes: number[]; doneChunks: number[] }
-  /** Per lane: the next chunk to look at. */
+  /** By lane, the next chunk to look at. */
   readonly next: number[]
   chunksDone: number
+  /** How many chunks were done since the receipt was saved. */
   unsaved: number
 }
 
-/** @param saved what an earlier process wrote of this very plan */
+/**
+ * @param saved the receipt with which an earlier process left this plan
+ * @param planned how many followers the author has, where there is no such receipt
+ */
 export function openPlan(
   { plan, friends, begunMinute }: Omit<Audience, 'resumed'>,
   saved: Receipt | undefined,
@@ -42,7 +46,7 @@ export function openPlan(
   }
 }
 
-/** Tells one plan's chunks from another's. */
+/** Differs between plans with different chunks, so that a saved set of chunks is not taken for that of another plan. */
 export function fingerprintOf({ chunks, post }: Plan): number {
   let hash = post | 0
   for (const { bucket, from } of chunks) hash = Math.imul(hash ^ from ^ (bucket << 20), 0x01000193)

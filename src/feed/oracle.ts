@@ -1,6 +1,6 @@
 /**
- * The naive feed: everything a reader is entitled to see, by definition and without any cleverness. What the
- * engine serves must equal it; tests and `rivulet doctor` compare the two.
+ * The oracle: the home feed computed naively, straight from its definition. What the engine serves must equal it; tests
+ * and `rivulet doctor` compare the two.
  */
 
 import { idTimeMs } from '../core/ids.ts'
@@ -10,7 +10,7 @@ export interface OraclePost {
   readonly id: number
   readonly author: number
   readonly visibility: 'public' | 'followers' | 'self'
-  /** The posts that it answers or repeats. */
+  /** Ids of the post that it replies to, and of the one that it reposts. */
   readonly replyTo?: number | undefined
   readonly repostOf?: number | undefined
   readonly deleted: boolean
@@ -22,7 +22,7 @@ export interface OracleWorld {
   /** In either direction. */
   blocked(one: number, other: number): boolean
   muted(reader: number, author: number): boolean
-  /** Whether a post has come yet, for who asks while fan-out is under way; all have, by default. */
+  /** Whether a post is to be counted yet, for comparisons while fan-out is under way. By default all are. */
   isKnown?(post: number): boolean
 }
 

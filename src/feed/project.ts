@@ -1,7 +1,7 @@
-/** Feed events → rows. */
+/** Feed events → rows: posts, outboxes, totals, counts of replies and reposts. */
 
 import { idTimeMs } from '../core/ids.ts'
-import { projection, type Effects } from '../engine/domain.ts'
+import { projection, type Effects } from '../engine/rows/projection.ts'
 import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
 import { REVEALS_TTL_MS } from './home/reveals.ts'
 import {
@@ -25,7 +25,7 @@ const onPosted = projection({
     const post = newPostRow(id, body)
     rows.put(postsTable, postsTable.key(id), version, post)
     const totalKey = postTotalsTable.key(author)
-    // Entry and total stand in one partition and are written at once: a total of this version counts this post.
+    // Outbox entry and total are in one partition and written together, so a total of this version counts this post.
     if (rows.versionOf(totalKey) < version) {
       const { posts, hidden } = rows.get(postTotalsTable, totalKey) ?? { posts: 0, hidden: 0 }
       const total = { posts: posts + 1, hidden: hidden + (isHidden(post) ? 1 : 0) }
@@ -47,7 +47,7 @@ const onDeleted = projection({
     const key = postsTable.key(body.post)
     const post = rows.get(postsTable, key)
     if (post === undefined) return
-    // What was said is gone for good; that something was there stays, so that nothing brings it back.
+    // The text is erased; the row stays and says that the post is deleted, so that no replay brings it back.
     rows.put(postsTable, key, version, { ...post, deleted: true, content: undefined, custom: undefined })
     const entry = outboxTable.key(body.author, body.post)
     const state = rows.get(outboxTable, entry)
@@ -55,7 +55,7 @@ const onDeleted = projection({
     if (rows.versionOf(totalKey) < version) {
       const { posts, hidden } = rows.get(postTotalsTable, totalKey) ?? { posts: 0, hidden: 0 }
       const by = state?.on === true ? 1 : 0
-      // Totals that version 0.1.0 wrote know of no hidden ones.
+      // Totals written by version 0.1.0 did not count hidden posts apart.
       const total = { posts: posts - by, hidden: Math.max(0, hidden - (isHidden(post) ? by : 0)) }
       rows.put(postTotalsTable, totalKey, version, total)
     }
@@ -64,7 +64,7 @@ const onDeleted = projection({
       const endsAtMs = idTimeMs(id) + REVEALS_TTL_MS
       rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author }, endsAtMs)
     }
-    // A hidden one, too: version 0.1.0 counted those.
+    // For hidden posts, too: version 0.1.0 counted their replies and reposts.
     tellTargets(post, false, effects)
   },
 })
@@ -77,7 +77,7 @@ function tellTargets(post: PostRow, on: boolean, effects: Effects): void {
   tell(post.repostOf, post.repostOfAuthor, ENGAGEMENT.repost)
 }
 
-/** Comes more than once after a crash; gone stays gone, so the order of copies does not matter. */
+/** May come again after a crash, in any order: once `on` is false for a source, it stays so. */
 const onEngaged = projection({
   on: engaged,
   needs: ({ body: { target, kind, source } }) => [

@@ -1,25 +1,26 @@
 /**
- * Posts as JSON bytes. What is the same for every viewer is rendered once and kept on the post; what a viewer
- * adds are a few constant bytes. A page is copied together from those, with no object on the way.
+ * Posts as JSON bytes. The part of a post that is the same for every viewer is rendered once and kept on the post; the
+ * part that depends on the viewer is one of a few constants. A page is copied together from these buffers, without
+ * making an object for each post.
  */
 
 import { idTimeMs, TICK_MS } from '../core/ids.ts'
 import { authorBody, follows, isoTime, type Circle, type Graph } from '../graph/index.ts'
 import { stitch } from '../http/bytes.ts'
+import type { HomePage } from './home/page.ts'
 import type { Item } from './posts/items.ts'
 import type { Post } from './posts/posts.ts'
-import type { HomePage } from './read.ts'
 import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
 
 type Accounts = Graph['accounts']
 type Account = NonNullable<ReturnType<Accounts['cached']>>
-/** Who wrote what, as of a number of changes to accounts. */
+/** Authors by account number, as they were after `changes` changes to accounts. */
 interface Authors {
   of(number: number): Account | undefined
   readonly changes: number
 }
 
-/** How a viewer stands to a post: each a constant. */
+/** All values of `viewer`, as JSON; `stateOf` gives the index of one. */
 const STATES = [
   'null',
   viewerJson(false, false),
@@ -44,9 +45,9 @@ const ORIGINAL_LAST = viewerThen('}}')
 const COMMA = Buffer.from(',')
 
 export interface Renderer {
-  /** One post, whole; `undefined` if its author is gone. */
+  /** One post as a JSON object; `undefined` if its author is not known. */
   post(item: Item, viewer: Circle | undefined): Promise<Buffer | undefined>
-  /** `{"posts":[…]` and then `rest`, which ends the object. */
+  /** `{"posts":[…]`, followed by `rest`, which closes the object. */
   posts(items: readonly Item[], viewer: Circle | undefined, rest: string): Buffer | Promise<Buffer>
 }
 
@@ -82,7 +83,7 @@ function page(posts: Buffer[], rest: string): Buffer {
   return stitch(posts)
 }
 
-/** A post whose author is not known is left out, and counted: nobody could say who speaks. */
+/** Leaves out posts whose author is not among `authors`, and counts them. */
 function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Authors) {
   const parts: Buffer[] = []
   let missing = 0
@@ -104,7 +105,7 @@ function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Au
   return { parts, missing }
 }
 
-/** A post up to `"viewer":`. Counts never change on a post object: the next count comes with a new one. */
+/** A post up to `"viewer":`, rendered again only if its author changed: when counts change, the post is a new object. */
 function bodyOf(post: Post, authors: Authors): Buffer | undefined {
   if (post.json !== undefined && post.jsonChanges === authors.changes) return post.json
   const author = authors.of(post.author)
@@ -129,13 +130,13 @@ function bodyText(post: Post, author: Account): string {
     created_at: isoTime(idTimeMs(post.id)),
     counts: { replies: post.replies, reposts: post.reposts },
   })
-  // `custom` is JSON already, and comes back as it was given.
+  // `custom` is JSON text already.
   return `${head.slice(0, -1)},"custom":${post.custom ?? 'null'},${tail.slice(1, -1)},"viewer":`
 }
 
 const idOrNull = (id: number): string | null => (id > 0 ? String(id) : null)
 
-/** What follows the posts of a feed page. Cursors are base64url: nothing in them needs an escape. */
+/** What follows the posts of a feed page. Cursors are base64url, in which nothing needs to be escaped. */
 export function feedRest({
   nextCursor,
   after,
@@ -153,8 +154,8 @@ export function feedRest({
 }
 
 /**
- * To the second below: nothing finer is promised, and the text is made once a second. The horizon may lie in the
- * middle of a tick, with posts of that same moment above it: the last tick that is whole is the one before.
+ * The time up to which a page is complete, rounded down to a second, so that its text is made once a second only. The
+ * horizon may lie in the middle of a tick, with posts of the same tick above it, so only the tick before it counts.
  */
 function asOf(horizon: number): string {
   const second = Math.floor((idTimeMs(horizon) - TICK_MS) / 1_000)
@@ -166,7 +167,7 @@ let lastAsOf = { second: Number.NaN, text: '' }
 export const idsBody = (items: readonly Item[]): string =>
   `{"posts":[${items.map(({ id }) => `{"id":"${id}"}`).join(',')}]`
 
-/** `receipt` is missing while the fan-out has not come to the post. */
+/** @param receipt `undefined` while fan-out has not reached the post; `tier` is then the one to be expected */
 export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'push' | 'pull', nowMs: number) {
   const acceptedAtMs = idTimeMs(post.id)
   const doneAtMs = doneAt(post, receipt)
@@ -182,12 +183,12 @@ export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'pus
   }
 }
 
-/** A post for oneself is neither: it says so no more and no less after its author's tier has changed. */
+/** A post for its author only is neither pushed nor pulled: it says `push` always, whatever its author's tier is. */
 const tierOf = (post: Post, authorTier: 'push' | 'pull') =>
   post.visibility === VISIBILITY.self ? 'push' : authorTier
 
 function doneAt(post: Post, receipt: Receipt | undefined): number | undefined {
-  // Its author reads it from the outbox: it travels nowhere.
+  // Only its author sees it, and reads it from the outbox: there is no fan-out to wait for.
   if (post.visibility === VISIBILITY.self) return idTimeMs(post.id)
   return receipt === undefined || receipt.doneAtMs === 0 ? undefined : receipt.doneAtMs
 }

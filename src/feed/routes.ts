@@ -1,4 +1,4 @@
-/** Posts and feeds over HTTP. */
+/** Posts, the home feed and profiles over HTTP. */
 
 import { afterAccepted, isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -22,7 +22,7 @@ export interface FeedRouteParts {
 
 interface Parts extends FeedRouteParts {
   readonly renderer: Renderer
-  /** The circle to judge by; `undefined` is the application, which may see everything. */
+  /** The circle that decides what the caller may see; `undefined` for the application, which may see everything. */
   readonly viewerOf: (caller: Caller) => Maybe<Circle | undefined>
 }
 
@@ -55,9 +55,10 @@ function homeRoute({ router, feed, renderer }: Parts): void {
     name: 'getFeed',
     summary: 'The home feed, latest first',
     description:
-      'Posts of those one follows and of oneself; of replies by others, those to posts of somebody one follows, to ' +
-      'oneself, or to a post of their own author. `cursor` goes on to older ones, down to the very first; `after` ' +
-      'gives exactly what came since an earlier page, or says `gap` and starts over.',
+      'Posts of the accounts that the caller follows, and their own. A reply by somebody else is shown if it replies ' +
+      'to the caller, to an account that the caller follows, or to its own author. `cursor` goes on to older posts, ' +
+      'down to the very first; `after` gives exactly what came since an earlier page, or says `gap` and starts over ' +
+      'with the newest page.',
     tag: 'feed',
     access: 'account',
     query: FeedQuery,
@@ -71,7 +72,7 @@ function homeRoute({ router, feed, renderer }: Parts): void {
   })
 }
 
-/** Both kinds of cursor are refused alike; the caller is told which one it was. */
+/** Opening a cursor names `query.cursor` in its error; if it was `after` that was refused, the caller is told so. */
 function refused(error: unknown, { after }: HomeRequest): never {
   if (after === undefined || !isRivuletError(error, 'invalid_cursor')) throw error
   throw new RivuletError('invalid_cursor', error.message, {
@@ -102,7 +103,7 @@ function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
   })
 }
 
-/** One post as the caller may see it; hidden and unknown are the same. */
+/** A post as the viewer may see it; throws `not_found` for hidden and unknown posts alike. */
 async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const bytes = item === undefined ? undefined : await renderer.post(item, viewer)
@@ -110,7 +111,7 @@ async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | und
   return bytes
 }
 
-/** A post as its author is told of it: also one whose original was deleted at the same moment. */
+/** A new post as its author gets it: even a repost whose original was deleted at the same moment. */
 async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const post = item?.post ?? (await feed.posts.get(id))
@@ -129,7 +130,7 @@ function newPostRoute(parts: Parts): void {
     name: 'createPost',
     summary: 'Post, reply or repost',
     description:
-      'Needs content, custom or repost_of. Answered once the post is durable and its author can read it.',
+      'Needs `content`, `custom` or `repost_of`. The answer comes once the post is durable and its author can read it.',
     tag: 'posts',
     access: 'account',
     body: NewPostBody,
@@ -173,11 +174,11 @@ function postRoutes(parts: Parts): void {
     method: 'DELETE',
     path: '/posts/:id',
     name: 'deletePost',
-    summary: "Delete a post of one's own",
+    summary: "Delete one of the caller's own posts",
     description:
-      'Nobody sees it from then on (through other processes of a deployment, from a moment later on), and it does ' +
-      'not come back; doing it again answers the same. Its text stays on ' +
-      'the disk for a while: in the log until its retention ends, 168 hours by default, or later.',
+      'From then on nobody sees the post; other processes of the deployment may show it for a moment longer. It cannot ' +
+      'be restored, and deleting it again answers the same. Its text stays on disk in the log until the retention ' +
+      'ends, 168 hours by default, or somewhat longer.',
     tag: 'posts',
     access: 'account',
     params: postId,
@@ -197,8 +198,9 @@ function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
     method: 'POST',
     path: '/posts/lookup',
     name: 'lookupPosts',
-    summary: 'Many posts at once',
-    description: 'In the order asked for. `missing` names those that do not exist or are not for the caller.',
+    summary: 'Read many posts at once',
+    description:
+      'In the order asked for. `missing` lists the ids of posts that do not exist or that the caller may not see.',
     tag: 'posts',
     access: 'authenticated',
     body: LookupBody,
@@ -220,8 +222,8 @@ function receiptRoute({ router, env, graph, feed }: Parts): void {
     method: 'GET',
     path: '/posts/:id/receipt',
     name: 'getReceipt',
-    summary: 'How far a post has travelled',
-    description: 'For its author and for the server key; counts only.',
+    summary: 'How far the fan-out of a post has come',
+    description: "For the post's author and the server key. Counts only.",
     tag: 'posts',
     access: 'authenticated',
     params: postId,
@@ -237,7 +239,7 @@ function receiptRoute({ router, env, graph, feed }: Parts): void {
   })
 }
 
-/** What a post that fan-out has not come to yet is going to be. */
+/** The tier of a post that fan-out has not reached yet. */
 async function expectedTier({ policies, reads }: Graph, post: Post): Promise<'push' | 'pull'> {
   return policies.shareOf(post.author, await reads.followersCount(post.author)) > 0 ? 'push' : 'pull'
 }

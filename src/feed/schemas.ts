@@ -1,4 +1,4 @@
-/** Posts and pages as JSON Schema. */
+/** Posts, pages and receipts as JSON Schema, for both requests and answers. */
 
 import Type from 'typebox'
 import { LIMITS } from '../core/limits.ts'
@@ -24,19 +24,19 @@ const post = {
   id: Id('The post.'),
   author: Type.Object(AuthorSchema.properties, closed),
   content: Nullable(Type.String()),
-  custom: Type.Unknown({ description: 'What the application put there; null without.' }),
+  custom: Type.Unknown({ description: 'The JSON that the application attached; null if it attached none.' }),
   visibility,
   reply_to: Nullable(Id('The post that this one replies to.')),
-  repost_of: Nullable(Id('The post that this one repeats.')),
+  repost_of: Nullable(Id('The original of a repost.')),
   client_ref: Nullable(Type.String()),
-  created_at: Time('When it was accepted.'),
+  created_at: Time('When the post was accepted.'),
   counts: Type.Object(
     { replies: Type.Integer({ minimum: 0 }), reposts: Type.Integer({ minimum: 0 }) },
     closed,
   ),
   viewer: Type.Union(
     [Type.Object({ own: Type.Boolean(), following_author: Type.Boolean() }, closed), Type.Null()],
-    { description: 'How the caller stands to it; null for the application itself.' },
+    { description: 'How the caller stands to the post; null for the application itself.' },
   ),
 }
 
@@ -44,7 +44,7 @@ export const PostSchema = Type.Object(
   {
     ...post,
     original: Type.Optional(
-      Type.Object(post, { ...closed, description: 'Of a repost: what it repeats, whole.' }),
+      Type.Object(post, { ...closed, description: 'Of a repost only: the original post.' }),
     ),
   },
   { ...closed, title: 'Post' },
@@ -59,15 +59,21 @@ export const PostPageSchema = Type.Object(
 export const FeedPageSchema = Type.Object(
   {
     posts: Type.Union([Posts, Type.Array(Type.Object({ id: Id('The post.') }, closed))], {
-      description: 'Latest first; with `fields=ids` only ids.',
+      description: 'Latest first. With `fields=ids`, only ids.',
     }),
-    next_cursor: Nullable(Type.String({ description: 'For what is older.' })),
-    after: Type.String({ description: 'For what comes later.' }),
+    next_cursor: Nullable(
+      Type.String({ description: '`cursor` of the next, older page; null on the last one.' }),
+    ),
+    after: Type.String({ description: '`after` of a later request, for what came since this page.' }),
     has_more: Type.Boolean(),
-    complete: Type.Boolean({ description: 'Nothing up to `as_of` is missing.' }),
-    as_of: Time('Up to when the page claims to be complete.'),
+    complete: Type.Boolean({ description: 'Whether the page lacks nothing up to `as_of`.' }),
+    as_of: Time('The time up to which the page claims to be complete.'),
     gap: Type.Optional(
-      Type.Boolean({ description: 'Only when true: this is the newest page, and more lies between.' }),
+      Type.Boolean({
+        description:
+          'Only when true: `after` could not tell what came since, so this is the newest page, and there may be ' +
+          'posts between it and the earlier one.',
+      }),
     ),
     failed_sources: Type.Array(Type.String()),
   },
@@ -75,7 +81,10 @@ export const FeedPageSchema = Type.Object(
 )
 
 export const LookupSchema = Type.Object(
-  { posts: Posts, missing: Type.Optional(Type.Array(Id('Unknown, or not for the caller.'))) },
+  {
+    posts: Posts,
+    missing: Type.Optional(Type.Array(Id('A post that does not exist, or that the caller may not see.'))),
+  },
   { ...closed, title: 'Lookup' },
 )
 
@@ -88,10 +97,10 @@ export const ReceiptSchema = Type.Object(
     skipped_inactive: count,
     lanes: Type.Object({ close: count, active: count, rest: count }, closed),
     accepted_at: Time('When the post was accepted.'),
-    done_at: Nullable(Time('When everybody had it.')),
-    lag_ms: Type.Integer({ description: 'From accepted to done, or until now.', minimum: 0 }),
+    done_at: Nullable(Time('When the fan-out was complete; null while it is under way.')),
+    lag_ms: Type.Integer({ description: 'From `accepted_at` to `done_at`, or until now.', minimum: 0 }),
   },
-  { ...closed, title: 'Receipt', description: 'How far a post has travelled; counts only.' },
+  { ...closed, title: 'Receipt', description: 'How far the fan-out of a post has come. Counts only.' },
 )
 
 export const DeletedSchema = Type.Object(
@@ -99,7 +108,7 @@ export const DeletedSchema = Type.Object(
   { ...closed, title: 'Deleted' },
 )
 
-/** What the fields must be together, which feed/commands.ts sees to: something to say, or something to repeat. */
+/** Which fields a post needs, and which exclude each other. The documents say it; `commands.ts` checks it. */
 const together = {
   anyOf: [{ required: ['content'] }, { required: ['custom'] }, { required: ['repost_of'] }],
   dependentSchemas: { repost_of: { properties: { content: false, custom: false, reply_to: false } } },
@@ -111,7 +120,7 @@ export const NewPostBody = Type.Object(
       Type.String({
         description:
           `At most ${LIMITS.contentGraphemesMax} characters, as people count them, and ` +
-          `${LIMITS.contentBytesMax} bytes of UTF-8; something in it can be seen.`,
+          `${LIMITS.contentBytesMax} bytes of UTF-8, with a visible character.`,
         pattern: SEEN_TEXT_PATTERN,
         maxLength: LIMITS.contentBytesMax,
         [READ_BY_HAND]: true,
@@ -120,12 +129,12 @@ export const NewPostBody = Type.Object(
     custom: Type.Optional(
       Type.Unknown({
         not: { type: 'null' },
-        description: `Any JSON but null, at most ${LIMITS.customBytesMax} bytes and ${LIMITS.customDepthMax} levels; comes back as it was.`,
+        description: `Any JSON value but null, at most ${LIMITS.customBytesMax} bytes and ${LIMITS.customDepthMax} levels deep. It comes back unchanged.`,
       }),
     ),
     visibility: Type.Optional(visibility),
     reply_to: Type.Optional(Id('The post to reply to.')),
-    repost_of: Type.Optional(Id('The post to repeat; stands alone.')),
+    repost_of: Type.Optional(Id('The post to repost. Excludes `content`, `custom` and `reply_to`.')),
     client_ref: Type.Optional(
       Type.String({
         description: `The caller's own reference, at most ${LIMITS.clientRefCodePointsMax} Unicode code points.`,
@@ -144,10 +153,10 @@ export const LookupBody = Type.Object(
 
 export const FeedQuery = Type.Object(
   {
-    cursor: Cursor('`next_cursor` of the page before: what is older.'),
-    after: Cursor('`after` of an earlier page: what came since. Not beside `cursor`.'),
+    cursor: Cursor('`next_cursor` of the page before, for older posts.'),
+    after: Cursor('`after` of an earlier page, for what came since. Excludes `cursor`.'),
     limit: Limit,
-    fields: Type.Optional(Type.Enum(['ids'], { description: '`ids` for ids only.' })),
+    fields: Type.Optional(Type.Enum(['ids'], { description: '`ids`: only the ids of posts.' })),
   },
   closed,
 )

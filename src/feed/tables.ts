@@ -1,4 +1,4 @@
-/** The rows of posts. */
+/** The rows of the feed: posts, outboxes, counts, receipts and plans of fan-out; and the kind of an entry. */
 
 import { bool, list, optional, struct, text, u32, u53, u8, type Struct } from '../core/codec.ts'
 import { idKey, idKeyDesc, u32Key } from '../core/keys.ts'
@@ -8,7 +8,7 @@ export const VISIBILITIES = ['public', 'followers', 'self'] as const
 export type Visibility = (typeof VISIBILITIES)[number]
 export const VISIBILITY = { public: 0, followers: 1, self: 2 } as const
 
-/** A post as its author wrote it: in the event, and in its row. */
+/** A post as its author wrote it; the same in its event and in its row. */
 export const postFields = {
   author: u32,
   visibility: u8,
@@ -22,7 +22,7 @@ export const postFields = {
   clientRef: optional(text),
 }
 
-/** A deleted post keeps its row: deleted stays deleted. */
+/** A deleted post keeps its row, without its text, so that no replay brings it back. */
 export const postsTable = defineTable({
   name: 'posts',
   partition: (id: number) => idKey(id),
@@ -30,8 +30,8 @@ export const postsTable = defineTable({
 })
 
 /**
- * Public replies and reposts of a post, and how many; one partition, so that the count moves with the row. Others are
- * not counted: everybody sees the counts, and would learn of them.
+ * The public replies and reposts of a post, and how many there are: in one partition, so that row and count are written
+ * together. Replies that are not public are not counted, because everybody sees the counts and would learn of them.
  */
 export const engagementsTable = defineTable({
   name: 'engagements',
@@ -45,7 +45,7 @@ export const postCountsTable = defineTable({
   value: struct({ replies: u32, reposts: u32 }),
 })
 
-/** An author's own posts, newest first: the pull source. `on` is false once a post is deleted. */
+/** An author's own posts, newest first: what pulls read. `on` is false once a post is deleted. */
 export const outboxTable = defineTable({
   name: 'outbox',
   partition: (author: number, _post: number) => u32Key(author),
@@ -55,14 +55,14 @@ export const outboxTable = defineTable({
 export const postTotalsTable = defineTable({
   name: 'post_totals',
   partition: (author: number) => u32Key(author),
-  /** All that stand; of these, those that not everybody may see. */
+  /** Posts that are not deleted; of these, those that not everybody may see. */
   value: struct({ posts: u32, hidden: u32 }),
 })
 
 /** Lanes of a large fan-out, in the order in which they run. */
 export const LANES = ['close', 'active', 'rest'] as const
 
-/** How far a post has travelled. Chunks are named once, by `plans`; here stand only counts and a set of them. */
+/** How far a post's fan-out has come: counts, and the set of done chunks. The plan says which followers a chunk has. */
 export const receiptsTable = defineTable({
   name: 'receipts',
   partition: (post: number) => idKey(post),
@@ -77,13 +77,14 @@ export const receiptsTable = defineTable({
     lanes: list(u32),
     /** 0 while the fan-out is under way. */
     doneAtMs: u53,
-    /** One bit per (lane, chunk), and the fingerprint of the plan whose chunks they are. */
+    /** One bit for each (lane, chunk). */
     doneChunks: list(u32),
+    /** Of the plan whose chunks they are. */
     fingerprint: u32,
   }),
 })
 
-/** The chunks of a large fan-out: fixed key ranges of follower numbers, so that "done" is a set. */
+/** The chunks of a large fan-out: fixed key ranges of follower numbers, so that progress is a set of chunks. */
 export const plansTable = defineTable({
   name: 'plans',
   partition: (post: number) => idKey(post),
@@ -94,12 +95,15 @@ export const plansTable = defineTable({
     share: u8,
     chunks: list(struct({ bucket: u32, from: u32, to: u53 })),
     version: u53,
-    /** Frozen, so that nobody falls between two lanes: from which on a reader counts as active, and before which as inactive. */
+    /**
+     * A reader last seen in `activeFromMinute` or later is active, one last seen before `inactiveBeforeMinute` is
+     * inactive. Both are fixed when the plan is made, so that nobody falls between two lanes while it runs.
+     */
     activeFromMinute: u32,
     inactiveBeforeMinute: u32,
   }),
 })
-/** Large fan-outs that are not finished: what a restart goes on with. */
+/** Large fan-outs that are not finished: after a restart they go on. */
 export const openPlansTable = defineTable({
   name: 'open_plans',
   partition: (_post: number) => 'open',
@@ -107,7 +111,7 @@ export const openPlansTable = defineTable({
   value: struct({ post: u53, open: bool }),
 })
 
-/** What changed the past: a repost that was deleted, a post that came late. A page from before it has another one. */
+/** Changes below a horizon that pages already claimed: deleted reposts and late posts (see `home/reveals.ts`). */
 export const revealsTable = defineTable({
   name: 'reveals',
   partition: (_id: number) => 'reveals',
@@ -119,7 +123,7 @@ export const isHidden = ({ visibility }: { visibility: number }): boolean => vis
 
 export type PostRow = ReturnType<typeof postsTable.decode>
 
-/** Field by field: copying an object of so many fields with a spread takes several times as long. */
+/** Field by field, because a spread of so many fields takes several times as long. */
 export const newPostRow = (id: number, body: Struct<typeof postFields>): PostRow => ({
   id,
   author: body.author,
@@ -138,8 +142,8 @@ export type Receipt = ReturnType<typeof receiptsTable.decode>
 export type Plan = ReturnType<typeof plansTable.decode>
 
 /**
- * The 11 spare bits of a timeline entry: what a read must know before it has the post. Bit 0: a reply,
- * bit 1: a repost, bit 2: for its author only, bits 3–10: a hash of the reposted post.
+ * The kind of a timeline entry, 11 bits: what a read must know of a post before it has loaded it. Bit 0: a reply;
+ * bit 1: a repost; bit 2: visible to its author only; bits 3–10: a hash of the original of a repost.
  */
 export const KIND = { reply: 1, repost: 2, self: 4 } as const
 

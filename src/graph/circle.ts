@@ -1,7 +1,6 @@
 /**
- * A reader's circle: whom they follow, block, are blocked by and mute, as sorted arrays of account numbers.
- * It decides what a reader is entitled to, so a cached one is dropped before the writer who changed it gets
- * an answer.
+ * A reader's circle: whom they follow, block, are blocked by and mute, as sorted arrays of account numbers. It decides
+ * what the reader may see, so a cached circle is updated or dropped before the writer of the change gets an answer.
  */
 
 import { LRUCache } from 'lru-cache'
@@ -22,19 +21,20 @@ import {
 
 export interface Circle {
   readonly number: number
-  /** Sorted; `followIds` stands in the same order. */
+  /** Sorted. */
   readonly following: Uint32Array
+  /** The event id of each follow, in the order of `following`. */
   readonly followIds: Float64Array
-  /** Followees whose posts from before the follow are not in the timeline yet: they are pulled. */
+  /** Followees that are pulled, because their posts from before the follow are not in the timeline yet. */
   readonly unbackfilled: Uint32Array
   /** Blocked by the reader. */
   readonly blocking: Uint32Array
   /** Blocked in either direction. */
   readonly blocked: Uint32Array
-  /** Between whom and the reader a block stands, or stood once. */
+  /** Accounts between which and the reader there is a block in either direction, or was one. */
   readonly everBlocked: Uint32Array
   readonly muted: Uint32Array
-  /** Id of the newest event that changed anything above: another id means another past. */
+  /** Id of the newest event that changed anything above. When it changes, so may the old posts that the reader may see. */
   readonly changeId: number
 }
 
@@ -50,21 +50,21 @@ export const followId = (circle: Circle, number: number): number | undefined => 
 
 export interface Circles {
   of(number: number): Circle | Promise<Circle>
-  /** Forgets a cached circle: its rows changed. */
+  /** Removes a circle from the cache, because its rows changed. */
   drop(number: number): void
   /**
-   * Brings a cached circle up to date with an event; one that the circle may have seen already drops it, and so does
-   * one of which `change` cannot say what it made.
+   * Applies an event to a cached circle. Drops the circle instead if it may contain the event already (its `changeId`
+   * is not below the event's), or if `change` gives `undefined` because only the rows tell the outcome.
    */
   change(number: number, eventId: number, change: (circle: Circle) => Circle | undefined): void
-  /** Changes nothing that a reader could have been told: no event stands behind it. */
+  /** Applies a change without an event, such as a backfill: it changes nothing that the reader may see. */
   patch(number: number, change: (circle: Circle) => Circle): void
   clear(): void
 }
 
 const CACHED_EDGES_MAX = 4_000_000
 const RANGE_LIMIT = 10_000
-/** Each may have as many rows as an account may follow others: after a start, very many come at once. */
+/** A circle may have thousands of rows, and after a start very many are asked for at once. */
 const LOADS_AT_ONCE = 16
 
 export function createCircles(store: Store): Circles {
@@ -87,7 +87,8 @@ export function createCircles(store: Store): Circles {
       if (underWay !== undefined) return underWay
       const load = inTurn(() => loadCircle(store, number))
         .then((circle) => {
-          // A load that was dropped meanwhile may hold old rows: its callers began before the change, later ones must not see it.
+          // After a drop, this load may have read the rows of before: right for callers who asked before the change,
+          // wrong for later ones, so it is not cached.
           if (loading.get(number) === load) cache.set(number, circle)
           return circle
         })
@@ -124,8 +125,9 @@ interface Edge {
 }
 
 /**
- * Whether a block between two accounts has ended a follow of one by the other: while it stands, and for good if the
- * follow is older than its end. Ids decide, because the events of the two have different keys.
+ * Whether a block between two accounts ends a follow of one by the other. While the block is on, it ends every follow;
+ * a follow that is older than the last time it was switched on or off has ended for good. Ids decide, because the events
+ * of follow and block have different keys and so no common order in the log.
  */
 export const isEndedBy = ({ on, onId, offId }: PairState, followId: number): boolean =>
   on || followId < Math.max(onId, offId)
@@ -153,7 +155,7 @@ async function loadCircle(store: Store, number: number): Promise<Circle> {
   const blockedBy = of<PairState>(blockedByTable)
   const muted = of<PairState>(mutesTable)
   for (const { value } of [...blocking, ...blockedBy, ...muted]) changeId = Math.max(changeId, value.id)
-  // The rows of the follow may say nothing of the block yet: they are the other account's.
+  // The follow's rows are written by the other account's events, which may not have met the block yet.
   for (const { other, value } of [...blocking, ...blockedBy]) {
     const edge = edges.get(other)
     if (edge !== undefined && isEndedBy(value, edge.id)) edges.delete(other)
@@ -177,7 +179,7 @@ async function loadCircle(store: Store, number: number): Promise<Circle> {
 const sortedSet = (values: number[]): Uint32Array => Uint32Array.from(new Set(values)).sort()
 const otherOf = (row: Row): number => parseKey(row.sort.slice(1))
 
-/** All rows of the circle by their letter: almost always one round trip. */
+/** All rows of the circle, by the letter of their kind (see `tables.ts`); almost always in one round trip. */
 async function readPartition(store: Store, partition: string): Promise<Map<string, Row[]>> {
   const rows = new Map<string, Row[]>()
   for (let from = ''; ;) {
@@ -192,7 +194,7 @@ async function readPartition(store: Store, partition: string): Promise<Map<strin
   }
 }
 
-/** The circle after one more follow or its end, without reading it again. */
+/** The circle after a follow or unfollow, without reading its rows again. */
 export function withFollow(circle: Circle, followee: number, id: number, on: boolean): Circle {
   const at = lowerBound(circle.following, followee)
   const had = circle.following[at] === followee

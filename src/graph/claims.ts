@@ -1,6 +1,7 @@
 /**
- * Claims stand before the account that they are for. Should a damaged disk have lost one, replaying the
- * account's events brings it back: names keep their holder, numbers are never given out twice.
+ * Claims: rows that reserve a handle, an external id or a block of account numbers, each inserted by one process only
+ * and synced at once. A claim is made before the event that creates its account. Should a damaged disk lose one,
+ * replaying the account's events makes it again: names keep their holder, numbers are never given out twice.
  */
 
 import { isEvent } from '../engine/domain.ts'
@@ -9,6 +10,20 @@ import type { RowInsert, Store } from '../ports/store/store.ts'
 import { accountChanged, accountCreated } from './events.ts'
 import { externalIdsTable, handlesTable, numberBlock, numberLeasesTable, numbersTable } from './tables.ts'
 
+export type Claim = ReturnType<typeof handlesTable.decode>
+
+/** Claims a name for an account id. @returns the claim that holds the name now, which may be another account's */
+export async function claimName(
+  store: Store,
+  table: typeof handlesTable,
+  name: string,
+  claim: Claim,
+): Promise<Claim> {
+  const [answer] = await store.insertIfAbsent([{ ...table.key(name), value: table.encode(claim) }])
+  return answer.inserted ? claim : table.decode({ ...table.key(name), version: 0, value: answer.value })
+}
+
+/** Makes the claims of these events again where they are missing. */
 export async function renewClaims(store: Store, events: readonly Event[]): Promise<void> {
   const inserts: RowInsert[] = []
   const claimHandle = (handle: string, account: number) =>

@@ -1,7 +1,8 @@
 /**
- * Follower rows: packed, sorted account numbers of one (followee, bucket) partition. Small audiences live in
- * the head; a head that outgrows 1,000 becomes a directory of leaves by key range, which split in halves.
- * Ranges, not rows, are what a chunk names, so a split does not disturb a fan-out under way.
+ * Follower rows: sorted account numbers, packed, in one partition for each followee and bucket. The head row holds up
+ * to 1,000 numbers itself; beyond that it becomes a directory of leaf rows, each of which holds a key range and splits
+ * in halves when it outgrows 1,000. Chunks of a fan-out name key ranges and not rows, so that a split does not disturb
+ * them.
  */
 
 import { insertSorted, lowerBound, removeSorted } from '../core/sorted.ts'
@@ -38,7 +39,7 @@ export function followerLeafKeys(followee: number, follower: number, rows: Rows)
   return [followerLeavesTable.key(followee, bucket, head.leafStarts[leafOf(head, follower)])]
 }
 
-/** Adds or removes one follower under `version`; the counts move only when membership does. */
+/** Adds or removes one follower. A repeated event changes no row, because the rows' versions are not below its own. */
 export function setFollower(
   rows: Rows,
   followee: number,
@@ -58,7 +59,7 @@ export function setFollower(
   putTotal(rows, followee, bucket, version)
 }
 
-/** Absolute, from the head as it stands: right again after any replay. */
+/** The total is set from the head's count, not incremented: after any replay it is right again. */
 function putTotal(rows: Rows, followee: number, bucket: number, version: number): void {
   const key = followerTotalsTable.key(followee)
   if (rows.versionOf(key) >= version) return
@@ -129,7 +130,7 @@ function changeLeaf(
   }
 }
 
-/** Rows of one bucket for many sorted numbers at once: the bulk form that an import writes. */
+/** The rows of one bucket for many sorted numbers, as an import writes them. Leaves are filled to 75 %. */
 export function packFollowers(numbers: Uint32Array): {
   head: FollowerHead
   leaves: { start: number; numbers: Uint32Array }[]

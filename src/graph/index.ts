@@ -1,19 +1,19 @@
-/** The graph: who exists, who follows, blocks and mutes whom, and how posts travel between them. */
+/** The graph domain: accounts, follows, blocks and mutes, when accounts were seen, and the push-or-pull policy. */
 
 import { isEvent, type Domain } from '../engine/domain.ts'
-import type { EngineContext } from '../engine/engine.ts'
+import type { EngineContext } from '../engine/context.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { includesSorted } from '../core/sorted.ts'
 import type { Event } from '../engine/events.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createActivity, minuteOf, type Activity } from './activity.ts'
 import { createCircles, followId, withFollow, withMute, type Circle, type Circles } from './circle.ts'
-import { renewClaims } from './claims.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
 import { createMarks, type MarkRaise, type Marks } from './marks.ts'
 import { createPolicies, type Policies } from './policy.ts'
 import { graphProjections } from './project.ts'
+import { graphReactors } from './reactors.ts'
 import { createGraphReads, type GraphReads } from './read.ts'
 
 export interface Graph {
@@ -40,7 +40,7 @@ export function createGraph(context: EngineContext): Graph {
   function projected(event: Event): void {
     if (isEvent(event, events.followed)) {
       const { follower, followee } = event.body
-      // Where a block stands or stood, it may have been refused: the rows say.
+      // If there is or was a block between the two, the follow may not count: only the rows tell.
       circles.change(follower, event.id, (circle) =>
         includesSorted(circle.everBlocked, followee)
           ? undefined
@@ -77,27 +77,7 @@ export function createGraph(context: EngineContext): Graph {
     events: Object.values(events),
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
-    reactors: [
-      {
-        name: 'graph-activity',
-        takes: [events.seen, events.accountCreated],
-        holds: 'log',
-        begins: 'checkpoint',
-        async react(batch) {
-          for (const event of batch) {
-            if (isEvent(event, events.seen)) activity.keep(event.body.numbers)
-            else if (isEvent(event, events.accountCreated)) activity.keep([event.body.number])
-          }
-        },
-      },
-      {
-        name: 'graph-claims',
-        takes: [events.accountCreated, events.accountChanged],
-        holds: 'log',
-        begins: 'checkpoint',
-        react: (batch) => renewClaims(store, batch),
-      },
-    ],
+    reactors: graphReactors(store, activity),
     async start() {
       await Promise.all([activity.load(), marks.load(store), policies.load(store)])
     },
@@ -115,8 +95,9 @@ export * from './circle.ts'
 export * from './policy.ts'
 export * from './tables.ts'
 export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
-export { displayNameFault, externalIdFault } from './commands.ts'
-export type { Profile, Relationship } from './commands.ts'
+export { displayNameFault, externalIdFault } from './commands/profile.ts'
+export type { Profile } from './commands/profile.ts'
+export type { Relationship } from './commands/relationship.ts'
 export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'
 export * from './followers.ts'

@@ -1,7 +1,7 @@
 /**
- * Marks: for each author the newest post that was not pushed to everyone, per share. They only rise, and
- * rise durably before the first reader is skipped. A reader pulls an author when a mark that excludes the
- * edge lies at or above the lower end of the range being read. Every process holds all of them.
+ * Marks: for each author and share, the newest post that was not pushed to followers beyond that share. A mark only
+ * rises, and it is durable before the first follower is skipped. A reader pulls an author if a mark that excludes the
+ * reader's edge lies at or above the lower end of the ids being read. Every process holds all marks in memory.
  */
 
 import { scanAll } from '../engine/rows/scan.ts'
@@ -11,22 +11,23 @@ import { marksTable } from './tables.ts'
 
 export interface MarkRaise {
   readonly author: number
-  /** Eighths that were pushed: edges with a bucket at or above it were not. */
+  /** To how many eighths of the edges the post was pushed: to those with a bucket below it. */
   readonly share: number
   readonly postId: number
   readonly version: number
 }
 
 export interface Marks {
-  /** Changes when an author gets a mark for a share for the first time. */
+  /** Rises when an author gets a first mark for a share, so that lists of authors with marks are made anew. */
   readonly shape: number
-  /** Newest post that was not pushed along an edge of this bucket; 0 when all were. */
+  /** The author's newest post that was not pushed along an edge of this bucket; 0 if all were. */
   of(author: number, bucket: number): number
   has(author: number): boolean
-  /** Authors with a mark. */
+  /** How many authors have a mark. */
   readonly size: number
+  /** Resolves once the marks are durable. */
   raise(raises: readonly MarkRaise[]): Promise<void>
-  /** Another process has raised them. */
+  /** Takes in marks that another process has raised and stored. */
   learn(raises: readonly Omit<MarkRaise, 'version'>[]): void
   load(store: Store): Promise<void>
 }

@@ -1,6 +1,7 @@
 /**
- * Push or pull. The policy is data, changed at run time: a threshold on followers, an override per account,
- * and a share in eighths for gradual moves. A post is pushed to the edges whose bucket lies below its share.
+ * Push or pull, decided by data that operators change at run time: a threshold on followers, an override for an
+ * account, and a share in eighths for moving an author gradually. A post is pushed along those edges (follower,
+ * author) whose bucket 0 to 7 lies below the share; the other followers pull it.
  */
 
 import { scanAll } from '../engine/rows/scan.ts'
@@ -13,11 +14,11 @@ export type TierOverride = Tier | 'auto'
 export const OVERRIDES: readonly TierOverride[] = ['auto', 'push', 'pull']
 
 export interface Policy {
-  /** From this many followers on, an author's posts are pulled by the readers instead of pushed to them. */
+  /** The posts of an author with at least so many followers are pulled. */
   readonly push_threshold_followers: number
-  /** Readers not seen for so long are skipped; their timelines are rebuilt on return. */
+  /** Fan-out skips readers who were not seen for so long; their timelines are rebuilt when they return. */
   readonly inactive_days: number
-  /** Readers seen within so many hours are served first by a large fan-out. */
+  /** A large fan-out serves readers seen within so many hours before the others. */
   readonly active_hours: number
 }
 
@@ -30,8 +31,9 @@ export const POLICY_DEFAULTS: Policy = {
 const HOURS_A_DAY = 24
 
 /**
- * Who is active is not inactive. A command refuses a change that would say otherwise; of two changes at the same
- * moment, each of which was right by itself, the shorter span counts.
+ * No reader may be active and inactive at once, so `active_hours` must not exceed `inactive_days`. Commands refuse a
+ * change that would let it; but two changes at the same moment, each right by itself, may do so together. Then the
+ * shorter span is in force for both.
  */
 const inForce = (set: Policy): Policy => ({
   ...set,
@@ -40,7 +42,7 @@ const inForce = (set: Policy): Policy => ({
 
 export interface AccountTier {
   readonly override: TierOverride
-  /** Eighths of the edges that are pushed to while the tier is push. */
+  /** To how many eighths of the edges posts are pushed while the tier is push. */
   readonly share: number
 }
 
@@ -48,17 +50,17 @@ const AUTO: AccountTier = { override: 'auto', share: SHARES }
 
 export interface Policies {
   readonly current: Policy
-  /** JSON of what changes. */
+  /** @param json the settings that change */
   change(json: string): void
   tierOf(number: number): AccountTier
   setTier(number: number, override: number, share: number): void
-  /** Eighths of an author's edges that a post is pushed to: 0 is pull. */
+  /** To how many eighths of an author's edges a post is pushed; 0 means that all followers pull it. */
   shareOf(number: number, followers: number): number
   load(store: Store): Promise<void>
 }
 
 export function createPolicies(): Policies {
-  /** As it was set, and as it is in force. */
+  /** `set` is the policy as operators set it, `current` the one in force. */
   let set = POLICY_DEFAULTS
   let current = inForce(set)
   const tiers = new Map<number, AccountTier>()
@@ -93,6 +95,6 @@ export function createPolicies(): Policies {
   }
 }
 
-/** Stable bucket 0 … 7 of an edge: decides whether a share of n eighths includes it. */
+/** Bucket 0 … 7 of an edge, which never changes: a share of n eighths includes the buckets below n. */
 export const edgeBucket = (follower: number, followee: number): number =>
   Math.imul(follower ^ Math.imul(followee, 0x9e3779b1), 0x85ebca6b) >>> 29

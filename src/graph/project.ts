@@ -1,6 +1,9 @@
-/** Graph events → rows. Every row here is written by the events of one key only. */
+/**
+ * Graph events → rows. Every row is written by the events of one key only, so one partition of the log decides it. What
+ * an event means for rows of another key is told to that key by a derived event (`barred`).
+ */
 
-import { projection } from '../engine/domain.ts'
+import { projection } from '../engine/rows/projection.ts'
 import type { Event } from '../engine/events.ts'
 import type { Rows } from '../engine/rows/rows.ts'
 import { isEndedBy } from './circle.ts'
@@ -24,8 +27,9 @@ const created = projection({
   needs: ({ body }) => [accountsTable.key(body.account), numbersTable.key(body.number)],
   apply({ body, id, version }, rows) {
     const key = accountsTable.key(body.account)
-    // Two creators may have met the same claim: the first in the log is the account, the other one will see it.
-    // (After a crash this event may find its own row, and not the one of the number.)
+    // Two requests may have taken over the same claim: the first event in the log creates the account, and the other
+    // request finds that `createdBy` is not its own. (After a crash this event may find its own row, yet without the
+    // row of its number: then it goes on.)
     const known = rows.get(accountsTable, key)
     if (known !== undefined && known.createdBy !== id) return
     const { account, number, externalId, handle, displayName, bio } = body
@@ -71,7 +75,8 @@ const followed = projection({
   apply({ body, id, version }, rows) {
     const standing = standingOf(rows, body, id)
     if (standing === 'void') return
-    // Following again takes the newer id: an older one may be about to end by a block that lies between.
+    // Following again gives the edge the newer id: with the old one, a block between the two follows, which this key
+    // has not met yet, would end it.
     rows.put(followingTable, edgeKey(body), version, { on: true, id })
     if (standing === 'counts') setFollower(rows, body.followee, body.follower, true, version)
   },
@@ -83,13 +88,14 @@ const unfollowed = projection({
   needsMore: ({ body }, rows) => followerLeafKeys(body.followee, body.follower, rows),
   apply({ body, id, version }, rows) {
     const edge = rows.get(followingTable, edgeKey(body))
-    // Only a living, newer follow is spared: an edge that ended may have outlived, in a crash, the counts beside it.
+    // Only a newer follow that is on is spared. For an edge that is off, ending goes on: a crash may have kept its row
+    // and lost the follower counts that belong to it.
     if (body.before !== undefined && edge?.on === true && edge.id > body.before) return
     endFollow(rows, body, id, version)
   },
 })
 
-/** The follower's block, as its followee learns of it. May come again, and behind newer ones. */
+/** Tells the followee's key of a block by its follower. The event may come again, and after newer ones. */
 const barred = projection({
   on: events.barred,
   needs: ({ body }) => [...followerKeys(body.followee, body.follower), ...standingKeys(body), edgeKey(body)],
@@ -105,7 +111,8 @@ const barred = projection({
     const standing = edge?.on === true ? standingOf(rows, body, edge.id) : 'void'
     if (standing === 'void') return endFollow(rows, body, id, version)
     setFollower(rows, body.followee, body.follower, standing === 'counts', version)
-    // Posts that came while the follow did not count were not pushed: as a new one, it is pulled until it is backfilled.
+    // While the follow did not count, posts were not pushed to this follower. With a new id the edge counts as not
+    // backfilled, so they are pulled until a backfill brings them.
     if (isLifted && standing === 'counts') rows.put(followingTable, edgeKey(body), version, { on: true, id })
   },
 })
@@ -123,10 +130,11 @@ const standingKeys = ({ follower, followee }: Edge) => [
 ]
 
 /**
- * What becomes of a follow, by the blocks of the pair that the followee's events know of. A command looks at blocks
- * before it appends a follow; here is decided what a block makes of one that was under way at the same time.
- * `suspended`: the follower blocks the followee, since before the follow. It counts once that block is lifted, if
- * that has an older id still, which this partition has not heard of; else it never will.
+ * Whether a follow counts, by the blocks of the pair that the followee's key knows of. Commands check for blocks before
+ * they append a follow; this decides about a follow that was appended while a block was on its way.
+ *
+ * `suspended`: by what is known here, the follower has blocked the followee since before the follow. If the block was
+ * lifted before the follow, and this partition has not been told yet, the follow counts once it is; else it never does.
  */
 function standingOf(rows: Rows, edge: Edge, followId: number): 'counts' | 'suspended' | 'void' {
   const [ownKey, barKey] = standingKeys(edge)
@@ -143,13 +151,13 @@ function endFollow(rows: Rows, edge: Edge, id: number, version: number): void {
   rows.put(followingTable, edgeKey(edge), version, { on: false, id })
 }
 
-/** A pair's state in both partitions, so that either side reads it as one range. */
+/** Writes a pair's state into both accounts' partitions, so that each reads its circle as one range. */
 function putBlock({ body: { by, of }, version }: Event<Pair>, state: PairState, rows: Rows): void {
   rows.put(blocksTable, blocksTable.key(by, of), version, state)
   rows.put(blockedByTable, blockedByTable.key(of, by), version, state)
 }
 
-/** A block ends the follows of the pair: the one towards the blocker here, the other one by its own key. */
+/** A block ends the follows of the pair: here the one of the blocker, and the blocker's own by the derived `barred`. */
 const blocked = projection({
   on: events.blocked,
   needs: ({ body: { by, of } }) => [
@@ -161,7 +169,7 @@ const blocked = projection({
   apply(event, rows, effects) {
     const { by, of } = event.body
     const before = rows.get(blocksTable, blocksTable.key(by, of))
-    // Blocking again is no new block.
+    // Blocking an account that is blocked already does not begin a new block.
     const onId = before?.on === true ? before.onId : event.id
     putBlock(event, { on: true, id: event.id, onId, offId: before?.offId ?? 0 }, rows)
     endFollow(rows, { follower: of, followee: by }, event.id, event.version)
@@ -175,7 +183,8 @@ const unblocked = projection({
   apply(event, rows, effects) {
     const { by, of } = event.body
     const before = rows.get(blocksTable, blocksTable.key(by, of))
-    // Where no block stands, there is nothing to lift: follows since then go on. After a crash this event may find its own row.
+    // Without a block there is nothing to lift, and follows made since the last one must go on. After a crash, this
+    // event may find the row that it wrote itself (`offId` is its id): then it goes on.
     if (before === undefined || (!before.on && before.offId !== event.id)) return
     putBlock(event, { on: false, id: event.id, onId: before.onId, offId: event.id }, rows)
     effects.derive(events.barred, of, { follower: by, followee: of, on: false, id: event.id })

@@ -1,20 +1,21 @@
-/** Accounts as callers name them: by id, or by `ext:` and the application's own id. */
+/** Finds accounts by the references that callers use: an id, or `ext:` and the application's own id. */
 
 import { notFound, RivuletError } from '../core/errors.ts'
 import { idAt } from '../http/validation.ts'
-import { checkExternalId } from './commands.ts'
-import type { Accounts, GraphReads } from './index.ts'
+import type { Accounts } from './accounts.ts'
+import { checkExternalId } from './commands/profile.ts'
+import type { GraphReads } from './read.ts'
 import type { Account } from './tables.ts'
 
 export const EXTERNAL_PREFIX = 'ext:'
-const NO_ACCOUNT = `an account is named by its id, a decimal string, or by ${EXTERNAL_PREFIX} and its external id`
+const NO_ACCOUNT = `must be an account id (a decimal string), or ${EXTERNAL_PREFIX} and an external id`
 
 export interface AccountRefs {
-  /** `undefined` for nobody; throws for what is no reference at all, naming `path`. */
+  /** `undefined` if there is no such account; throws, naming `path`, for text that is no reference. */
   find(ref: string, path: string): Promise<Account | undefined>
-  /** The account in the address; throws `not_found`. */
+  /** For an account in the address; throws `not_found`. */
   inPath(ref: string, path?: string): Promise<Account>
-  /** An account named in a body; throws `not_found` and says where it stands. */
+  /** For an account in a body; throws `not_found`, which names `path`. */
   inBody(ref: string, path: string): Promise<Account>
 }
 
@@ -39,7 +40,7 @@ export function createAccountRefs({
     async inBody(ref, path) {
       const account = await find(ref, path)
       if (account !== undefined) return account
-      throw new RivuletError('not_found', 'the account that is named does not exist', {
+      throw new RivuletError('not_found', 'the account that the body names does not exist', {
         errors: [{ path, message: 'no such account' }],
       })
     },

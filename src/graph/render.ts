@@ -1,4 +1,4 @@
-/** Accounts and relationships as JSON. */
+/** Accounts, relationships and the policy as JSON, and the JSON Schemas of both requests and answers. */
 
 import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
@@ -6,7 +6,7 @@ import { LIMITS } from '../core/limits.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
 import { AccountRef, Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
-import type { Relationship } from './commands.ts'
+import type { Relationship } from './commands/relationship.ts'
 import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
 import type { Account } from './tables.ts'
 
@@ -38,7 +38,7 @@ export const AccountSchema = Type.Object(
     followers_count: Type.Integer({ minimum: 0 }),
     following_count: Type.Integer({ minimum: 0 }),
     posts_count: Type.Integer({ minimum: 0 }),
-    created_at: Time('When it was made.'),
+    created_at: Time('When the account was created.'),
     viewer: Type.Optional(Type.Object(RelationshipSchema.properties, closed)),
   },
   { ...closed, title: 'Account' },
@@ -56,7 +56,7 @@ export const AccountPageSchema = Type.Object(
 const profile = {
   handle: Type.Optional(
     Type.String({
-      description: `1 to ${LIMITS.handleLengthMax} of letters, digits, "_", "." and "-". One given up stays taken.`,
+      description: `1 to ${LIMITS.handleLengthMax} letters, digits, "_", "." or "-". A handle that its account gave up stays taken.`,
       pattern: HANDLE_PATTERN,
       [READ_BY_HAND]: true,
     }),
@@ -65,7 +65,7 @@ const profile = {
     Type.String({
       description:
         `At most ${LIMITS.displayNameGraphemesMax} characters, as people count them, and ` +
-        `${LIMITS.displayNameBytesMax} bytes of UTF-8; empty, or something in it can be seen.`,
+        `${LIMITS.displayNameBytesMax} bytes of UTF-8. Empty, or with a visible character.`,
       pattern: SEEN_OR_EMPTY_PATTERN,
       maxLength: LIMITS.displayNameBytesMax,
       [READ_BY_HAND]: true,
@@ -104,12 +104,13 @@ export const TokenBody = Type.Object(
   { ...closed, examples: [{ account_id: 'ext:guest' }] },
 )
 export const TokenSchema = Type.Object(
-  { token: Type.String(), expires_at: Time('When it ends.') },
+  { token: Type.String(), expires_at: Time('When the token expires.') },
   { ...closed, title: 'Token' },
 )
 
 const share = Type.Integer({
-  description: 'Eighths of the followers that are pushed to while the tier is push.',
+  description:
+    'To how many eighths of the followers posts are pushed while the tier is push; the others pull them.',
   minimum: 0,
   maximum: SHARES,
 })
@@ -125,18 +126,19 @@ export const TierSchema = Type.Object(
 
 const policy = {
   push_threshold_followers: Type.Integer({
-    description: `From so many followers on, posts are pulled. ${POLICY_DEFAULTS.push_threshold_followers} by default.`,
+    description: `Posts of an author with at least so many followers are pulled. ${POLICY_DEFAULTS.push_threshold_followers} by default.`,
     minimum: 0,
     maximum: 1_000_000_000,
   }),
   inactive_days: Type.Integer({
-    description: 'Readers not seen for so long are skipped, and rebuilt on return.',
+    description:
+      'Fan-out skips readers who were not seen for so many days; their timelines are rebuilt when they return.',
     minimum: 1,
     maximum: 3_650,
   }),
   active_hours: Type.Integer({
     description:
-      'Readers seen within so many hours are served first by a large fan-out. No more hours than `inactive_days` have.',
+      'A large fan-out serves readers seen within so many hours before the others. At most 24 × `inactive_days`.',
     minimum: 1,
     maximum: 87_600,
   }),
@@ -157,7 +159,7 @@ export interface AccountCounts {
   readonly posts: number
 }
 
-/** An account in short: as an author, and in lists. */
+/** The short form of an account: as the author of a post, and in lists. */
 export const authorBody = ({ id, handle, externalId, displayName }: Account) => ({
   id: String(id),
   handle: handle ?? null,

@@ -1,4 +1,4 @@
-/** What operators change at run time: who is pushed and who is pulled. For the server key. */
+/** Routes for operators, who hold the server key: whose posts are pushed and whose are pulled. */
 
 import { RivuletError } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
@@ -22,7 +22,7 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
     method: 'PUT',
     path: '/admin/tiers/:account_id',
     name: 'putTier',
-    summary: 'Push or pull the posts of one account, whatever the policy says',
+    summary: 'Push or pull the posts of one account regardless of the policy',
     tag: 'admin',
     access: 'server',
     params: { account_id: AccountRef('The author') },
@@ -45,7 +45,7 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
     method: 'GET',
     path: '/admin/policy',
     name: 'getPolicy',
-    summary: 'When posts are pushed and when they are pulled',
+    summary: 'The policy that decides which posts are pushed and which are pulled',
     tag: 'admin',
     access: 'server',
     answers: { 200: 'Policy' },
@@ -56,7 +56,7 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
     method: 'PATCH',
     path: '/admin/policy',
     name: 'patchPolicy',
-    summary: 'Change the policy; from the next post on',
+    summary: 'Change the policy, from the next post on',
     tag: 'admin',
     access: 'server',
     body: PolicyBody,
@@ -69,11 +69,15 @@ export function adminRoutes({ router, graph, refs }: AdminRouteParts): void {
   })
 }
 
-/** Throws for a change that contradicts itself, and `conflict` for one that the policy as it stands does not allow. */
+/**
+ * Throws `invalid_request` for a change that contradicts itself, and `conflict` for one that contradicts what the
+ * current policy says besides.
+ */
 function checkPolicy({ active_hours, inactive_days }: Policy, change: Partial<Policy>): void {
   if (active_hours <= inactive_days * 24) return
   const path = change.active_hours === undefined ? '/inactive_days' : '/active_hours'
-  const message = 'must not leave active_hours above 24 times inactive_days: who is active is not inactive'
+  const message =
+    'must keep active_hours at most 24 times inactive_days: a reader cannot be active and inactive at once'
   const isWhole = change.active_hours !== undefined && change.inactive_days !== undefined
   if (isWhole) throw invalid(path, message)
   throw new RivuletError('conflict', `${path} ${message}`, { errors: [{ path, message }] })

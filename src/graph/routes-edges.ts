@@ -1,10 +1,10 @@
-/** Follow, block and mute over HTTP: each a state that is put or deleted, and answered as the relationship. */
+/** Follow, block and mute over HTTP: PUT switches the state on, DELETE off; both answer with the relationship. */
 
 import type { ErrorCode } from '../core/errors.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { ok, type Router } from '../http/route.ts'
 import { AccountRef } from '../http/schemas.ts'
-import type { Relationship } from './commands.ts'
+import type { Relationship } from './commands/relationship.ts'
 import type { Graph } from './index.ts'
 import type { AccountRefs } from './refs.ts'
 import { relationshipBody } from './render.ts'
@@ -43,7 +43,7 @@ export function edgeRoutes({ router, graph, refs }: EdgeRouteParts): void {
         path: `/accounts/:id/${verb}`,
         name: on ? verb : `un${verb}`,
         summary: summary[on ? 0 : 1],
-        description: 'Doing it again changes nothing and answers the same.',
+        description: 'Repeating it changes nothing and answers the same.',
         tag: 'relationships',
         access: 'account',
         params: { id: AccountRef('The account') },

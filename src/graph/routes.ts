@@ -1,41 +1,24 @@
-/** Accounts, tokens, and how accounts stand to each other, over HTTP. */
+/** The graph over HTTP: accounts, tokens, lists of followers and followees, and (in `routes-edges.ts`) relationships. */
 
-import { afterAccepted } from '../core/errors.ts'
 import Type from 'typebox'
+import type { CursorSeal } from '../core/cursor.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { invalid } from '../core/text.ts'
 import type { Env } from '../ports/env/env.ts'
-import { created, ok, type Answer, type Router } from '../http/route.ts'
-import { AccountRef, Cursor, ExternalRef, Limit } from '../http/schemas.ts'
+import { LISTS, openList, sealList } from '../http/list-cursors.ts'
+import { created, ok, type Answer } from '../http/route.ts'
+import { AccountRef, Cursor, Limit } from '../http/schemas.ts'
 import type { Tokens } from '../http/tokens.ts'
-import { taken, type Relationship } from './commands.ts'
-import type { Graph } from './index.ts'
-import { EXTERNAL_PREFIX, externalIdIn, type AccountRefs } from './refs.ts'
+import { accountRoutes, type AccountRouteParts } from './routes-accounts.ts'
 import { edgeRoutes } from './routes-edges.ts'
-import { NewAccountBody, ProfileBody, TokenBody, accountBody, authorBody, isoTime } from './render.ts'
-import type { Account } from './tables.ts'
+import { TokenBody, authorBody, isoTime } from './render.ts'
 
-/** Cursors of lists of accounts: bound to who reads and to whose list it is. */
-export interface ListSeals {
-  seal(list: AccountList, reader: number, subject: number, position: number): string
-  /** Throws `invalid_cursor`. */
-  open(list: AccountList, reader: number, subject: number, cursor: string): number
-}
-export type AccountList = 'followers' | 'following'
-
-export interface GraphRouteParts {
-  readonly router: Router
+export interface GraphRouteParts extends AccountRouteParts {
   readonly env: Env
-  readonly graph: Graph
-  readonly refs: AccountRefs
   readonly tokens: Tokens
-  readonly lists: ListSeals
-  /** The feed's part of an account. */
-  readonly postsCount: (number: number) => Promise<number>
+  /** Seals the cursors of account lists. */
+  readonly listSeal: CursorSeal
 }
-
-const id = AccountRef('The account')
 
 export function graphRoutes(parts: GraphRouteParts): void {
   accountRoutes(parts)
@@ -44,100 +27,10 @@ export function graphRoutes(parts: GraphRouteParts): void {
   edgeRoutes(parts)
 }
 
-function accountRoutes({ router, graph, refs, postsCount }: GraphRouteParts): void {
-  const { commands, reads } = graph
-
-  async function render(account: Account, viewer?: Relationship) {
-    const { number } = account
-    const [followers, following, posts] = await Promise.all([
-      reads.followersCount(number),
-      reads.followingCount(number),
-      postsCount(number),
-    ])
-    return accountBody(account, { followers, following, posts }, viewer)
-  }
-
-  router.write({
-    method: 'POST',
-    path: '/accounts',
-    name: 'createAccount',
-    summary: 'Create an account',
-    tag: 'accounts',
-    access: 'server',
-    body: NewAccountBody,
-    answers: { 201: 'Account' },
-    problems: ['handle_taken', 'external_id_taken'],
-    async run({ body }, once) {
-      const account = await commands.createAccount(newAccountOf(body), once)
-      return created(await afterAccepted(render(account)))
-    },
-    async replay({ body }, eventId) {
-      const account = await reads.createdBy(eventId, newAccountOf(body))
-      if (account === undefined) throw taken(body.external_id === undefined ? 'handle' : 'external_id')
-      return created(await render(account))
-    },
-  })
-
-  router.write({
-    method: 'PUT',
-    path: '/accounts/:id',
-    name: 'putAccount',
-    summary: 'Create the account of an external id, or change it',
-    description:
-      'The address takes `ext:` and the external id, nothing else. Fields left out stay as they are.',
-    tag: 'accounts',
-    access: 'server',
-    params: { id: ExternalRef('`ext:` and the external id.') },
-    body: ProfileBody,
-    answers: { 200: 'Account', 201: 'Account' },
-    problems: ['handle_taken', 'external_id_taken'],
-    async run({ params, body }, once) {
-      const profile = newAccountOf(body)
-      const { account, created: isNew } = await commands.putAccount(externalIdOf(params.id), profile, once)
-      return { status: isNew ? 201 : 200, body: await afterAccepted(render(account)) }
-    },
-    async replay({ params }, eventId) {
-      const account = await refs.inPath(params.id)
-      return { status: account.createdBy === eventId ? 201 : 200, body: await render(account) }
-    },
-  })
-
-  router.read({
-    method: 'GET',
-    path: '/accounts/:id',
-    name: 'getAccount',
-    summary: 'An account with its counts, and how you stand to it',
-    tag: 'accounts',
-    access: 'authenticated',
-    params: { id },
-    answers: { 200: 'Account' },
-    problems: ['invalid_id', 'not_found'],
-    async answer({ caller, params }) {
-      const account = await refs.inPath(params.id)
-      const viewer = caller.account && (await commands.relationship(caller.account.number, account.number))
-      return ok(await render(account, viewer))
-    },
-  })
-}
-
-const newAccountOf = (body: {
-  handle?: string
-  external_id?: string
-  display_name?: string
-  bio?: string
-}) => ({
-  handle: body.handle,
-  externalId: body.external_id,
-  displayName: body.display_name,
-  bio: body.bio,
-})
-
-function externalIdOf(ref: string): string {
-  if (ref.startsWith(EXTERNAL_PREFIX)) return externalIdIn(ref, 'params.id')
-  throw invalid('params.id', 'must be `ext:` and an external id')
-}
-
-/** A token is made of a name and a time; with a key, both come from an event, so a repeat finds them again. */
+/**
+ * A token is derived from a name and a time. For a request with an idempotency key both come from an event, so that
+ * repeating the request makes the same token again.
+ */
 function tokenRoute({ router, env, graph, refs, tokens }: GraphRouteParts): void {
   async function answer(accountId: number, name: string, atMs: number): Promise<Answer> {
     const { token, expiresAtMs } = await tokens.mint(accountId, name, atMs)
@@ -169,17 +62,20 @@ function tokenRoute({ router, env, graph, refs, tokens }: GraphRouteParts): void
   })
 }
 
-function listRoute({ router, graph, refs, lists }: GraphRouteParts, list: AccountList): void {
+function listRoute(
+  { router, graph, refs, listSeal }: GraphRouteParts,
+  list: 'followers' | 'following',
+): void {
   router.read({
     method: 'GET',
     path: `/accounts/:id/${list}`,
     name: list === 'followers' ? 'getFollowers' : 'getFollowing',
     summary: list === 'followers' ? 'Who follows an account' : 'Whom an account follows',
     description:
-      'In the order of account numbers, which are not shown: always the same one, not that of the follows.',
+      'In a fixed order (that of internal account numbers), which is not the order in which they followed.',
     tag: 'accounts',
     access: 'authenticated',
-    params: { id },
+    params: { id: AccountRef('The account') },
     query: Type.Object(
       { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
       { additionalProperties: false },
@@ -188,13 +84,14 @@ function listRoute({ router, graph, refs, lists }: GraphRouteParts, list: Accoun
     problems: ['invalid_id', 'invalid_cursor', 'not_found'],
     async answer({ caller, params, query }) {
       const { number: subject } = await refs.inPath(params.id)
-      const reader = caller.account?.number ?? 0
-      const after = query.cursor === undefined ? 0 : lists.open(list, reader, subject, query.cursor)
+      const bound = { list: LISTS[list], reader: caller.account?.number ?? 0, subject }
+      const after = query.cursor === undefined ? 0 : openList(listSeal, bound, query.cursor)
       const { numbers, hasMore } = await graph.reads[list](subject, after, query.limit ?? LIMITS.pageDefault)
       const accounts = await graph.accounts.byNumbers(numbers)
+      const position = numbers[numbers.length - 1]
       return ok({
         accounts: accounts.flatMap((account) => (account === undefined ? [] : [authorBody(account)])),
-        next_cursor: hasMore ? lists.seal(list, reader, subject, numbers[numbers.length - 1]) : null,
+        next_cursor: hasMore ? sealList(listSeal, { ...bound, position }) : null,
         has_more: hasMore,
       })
     },

@@ -11,7 +11,7 @@ export const accountsTable = defineTable({
   value: struct({
     id: u53,
     number: u32,
-    /** Id of the event that created it: tells a creator whether it was the first. */
+    /** Id of the event that created it. Of two requests that took over the same claim, it tells which one won. */
     createdBy: u53,
     externalId: optional(text),
     handle: optional(text),
@@ -35,7 +35,7 @@ export const numbersTable = defineTable({
   value: struct({ id: u53 }),
 })
 
-/** Which blocks of account numbers are given out. */
+/** Which blocks of account numbers are leased to a process, which gives them out (`account-numbers.ts`). */
 export const numberLeasesTable = defineTable({
   name: 'number_leases',
   kind: 'once',
@@ -44,10 +44,10 @@ export const numberLeasesTable = defineTable({
   value: struct({ block: u32 }),
 })
 
-/** Who may be called so. The account id stands here before the account does. */
+/** Which account id holds a name. The claim is made before the account exists (`claims.ts`). */
 const claim = struct({
   account: u53,
-  /** The id was first claimed for an external id: nobody else may take it over. */
+  /** The account id was first claimed by an external id: no account without it may take this claim over. */
   external: bool,
 })
 export const handlesTable = defineTable({
@@ -64,8 +64,8 @@ export const externalIdsTable = defineTable({
 })
 
 /**
- * Followers of an account, as numbers, in buckets of 2^20 account numbers. A head holds up to 1,000 numbers
- * itself; above that it is a directory of leaves, each a key range of up to 1,000 numbers.
+ * Followers of an account, as account numbers, in buckets of 2^20. A head holds up to 1,000 numbers itself; above that
+ * it is a directory of leaves, each of which holds up to 1,000 numbers of a key range (`followers.ts`).
  */
 export const followerHeadsTable = defineTable({
   name: 'follower_heads',
@@ -93,8 +93,8 @@ export const followerTotalsTable = defineTable({
 })
 
 /**
- * An account's circle: everything that decides what it is entitled to see, in one partition, so that one
- * range reads it. Six kinds of rows, told apart by a letter; each row is written by the events of one key.
+ * An account's circle: everything that decides what it is entitled to see, in one partition, so that one range reads
+ * it. There are six kinds of rows, told apart by the first letter of the sort key.
  */
 const circleTable = <V>(prefix: string, value: Codec<V>) =>
   defineTable({
@@ -107,33 +107,33 @@ const circleTable = <V>(prefix: string, value: Codec<V>) =>
 
 /** Whom it follows. Written by the followee's events. */
 export const followingTable = circleTable('f', struct({ on: bool, id: u53 }))
-/** Edges that came by import, packed; a row of `following` for the same edge goes before them. Key: the first of them. */
+/** Imported edges, packed, under the number of the first one. A row of `following` for the same edge overrides it. */
 export const followingPackedTable = circleTable('p', struct({ numbers: u32Array, ids: f64Array }))
-/** The follow (by event id) since which an edge's earlier posts are in the follower's timeline. */
+/** The follow whose backfill is done: the followee's posts from before it are in the follower's timeline. */
 export const backfillsTable = circleTable('b', struct({ followId: u53 }))
 
 const pairState = struct({
   on: bool,
-  /** Of the last event that was about this pair. */
+  /** Id of the last event about this pair. */
   id: u53,
-  /** Of the events that last switched it on, and off. */
+  /** Ids of the events that last switched the state on, and off. */
   onId: u53,
   offId: u53,
 })
-/** Whom it blocks, and who blocks it: written by the blocker's events, in both partitions. */
+/** Whom it blocks, and who blocks it. The blocker's events write both, into the partitions of both accounts. */
 export const blocksTable = circleTable('o', pairState)
 export const blockedByTable = circleTable('i', pairState)
 export const mutesTable = circleTable('m', pairState)
 
 /**
- * What a followee's own events know of a block by one of its followers. The block itself belongs to the follower's
- * events; it is told to the followee (`barred`), so that rows of its followers and their count can heed it.
+ * What a followee's key knows of a block by one of its followers. The block itself is written by the follower's events;
+ * the followee's key is told of it by `barred`, because its own events write the rows and counts of its followers.
  */
 export const followBarsTable = defineTable({
   name: 'follow_bars',
   partition: (followee: number, _follower: number) => u32Key(followee),
   sort: (_followee: number, follower: number) => u32Key(follower),
-  /** `id`: of the event that switched the block on or off. */
+  /** `id` is that of the event that switched the block on or off. */
   value: struct({ on: bool, id: u53 }),
 })
 
@@ -148,14 +148,14 @@ export const policyTable = defineTable({
   value: struct({ policy: text }),
 })
 
-/** Newest post that was not pushed to edges beyond a share of n eighths, for n = 0 … 7. */
+/** For n = 0 … 7: the author's newest post that was not pushed to edges beyond a share of n eighths. */
 export const marksTable = defineTable({
   name: 'marks',
   partition: (number: number) => u32Key(number),
   value: struct({ number: u32, marks: f64Array }),
 })
 
-/** Minute in which each of 1,024 accounts was last seen. */
+/** The minute in which each of 1,024 accounts was last seen; 0 when nothing is known. */
 export const activityTable = defineTable({
   name: 'activity',
   partition: (block: number) => u32Key(block),

@@ -1,4 +1,4 @@
-/** What readers see, held against what the naive feed says. */
+/** Compares what readers see with what the oracle says. */
 
 import { RivuletError } from '../../src/core/errors.ts'
 import type { Model } from '../support/model.ts'
@@ -10,13 +10,13 @@ export interface Checks {
   feed(reader: number, size: number): Promise<void>
   /** Remembers the `after` of one of the first pages. */
   keep(reader: number, size: number): Promise<void>
-  /** What came since `keep`, exactly, or a gap. */
+  /** Checks that `after` gives exactly what came since `keep`, or says that there is a gap. */
   after(reader: number): Promise<void>
   /** Of accounts and posts. */
   counts(): Promise<void>
   /** Feeds that were read while something was written, each in one page. */
   glances(): Promise<readonly Glance[]>
-  /** What was claimed to be complete while this post was on its way has it, or it came later than that. */
+  /** Pages that claimed to be complete up to this post's id, while it was being written, hold it. */
   told(id: number, glances: readonly Glance[]): void
 }
 
@@ -46,7 +46,7 @@ export function createChecks(
   const count = (what: string) => void (happened[what] = (happened[what] ?? 0) + 1)
   const number = (index: number) => numbers[index]
 
-  /** Posts are known where the horizon says so; of other changes, only who has caught up can be expected to know. */
+  /** Of posts, the horizon tells what a process must know; of other changes, it must know all only once it has caught up. */
   async function beFresh(): Promise<void> {
     if (model.changes === freshAt) return
     await machine.fresh?.()
@@ -84,10 +84,10 @@ export function createChecks(
     await checkBound(reader, pages[0].nextCursor)
     const horizon = pages[0].horizon
     const read = pages.flatMap(({ ids }) => ids)
-    // What is above the horizon and was not read has not come yet, for this reader.
+    // A post above the horizon that was not read has not reached this reader yet.
     const isKnown = (id: number) => id <= horizon || read.includes(id)
     const expected = model.feed(number(reader), isKnown)
-    // Above the horizon fan-out is under way: what is there must be rightly there, but may lack something.
+    // Above the horizon fan-out is under way: a page may lack posts there, but must not hold wrong ones.
     const late = read.filter((id) => id > horizon)
     if (late.some((id) => !expected.includes(id)))
       throw differs('forbidden above the horizon', reader, late, expected)
@@ -200,7 +200,7 @@ export function createChecks(
   return { feed: check, keep, after: checkAfter, counts: checkCounts, glances, told }
 }
 
-/** What was not in time when the clock jumped said nothing. */
+/** A page that was put off, because the simulated clock jumped past its deadline, claims nothing. */
 function putOff(error: unknown): undefined {
   if (error instanceof RivuletError && error.code === 'not_ready') return undefined
   throw error

@@ -1,4 +1,4 @@
-/** A deployment as an import leaves it: authors with posts, readers who follow many, and no timeline anywhere. */
+/** A deployment as an import leaves it: authors with posts, readers who follow many of them, and no timelines. */
 
 import { EPOCH_MS, TICK_MS } from '../../src/core/ids.ts'
 import { kindOf, newPostRow, outboxTable, postsTable } from '../../src/feed/index.ts'
@@ -22,7 +22,7 @@ export interface ColdSize {
 export interface ColdWorld {
   readonly rivulet: Rivulet
   readonly readers: readonly number[]
-  /** Posts of those whom a reader follows, newest first. */
+  /** The posts of the reader's followees, newest first. */
   feedOf(reader: number): readonly number[]
   stop(): Promise<void>
 }

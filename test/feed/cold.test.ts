@@ -1,4 +1,4 @@
-/** Readers whose timelines are gone: each gets whole pages or is told to come back, and nobody is told an end. */
+/** Readers whose timelines are lost get full pages or are told to ask again; no page passes for the last one. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ afterEach(async () => {
 const readsOutboxes = (ranges: readonly { readonly table: { readonly name: string } }[]): boolean =>
   ranges.some(({ table }) => table.name === outboxTable.name)
 
-/** The whole feed, as a client would read it that comes back when told to. */
+/** Reads a whole feed as a client would that asks again when it is told to. */
 async function readAll({ rivulet }: ColdWorld, reader: number, limit: number): Promise<number[]> {
   const ids: number[] = []
   for (let cursor: string | undefined; ;) {
@@ -51,17 +51,17 @@ test('very many cold readers at once get full pages, and their outboxes are read
     expect([page.hasMore, page.complete, page.failedSources]).toEqual([true, true, []])
   })
   await rivulet.settle()
-  // Pages and the timelines that were made anew, of all of them together; each reader reads its own posts, too.
+  // By pages and rebuilds of all readers together, each outbox is read once; each reader's own one besides.
   expect(rivulet.feed.outboxes.stats.loads).toBeLessThanOrEqual(1_000 + readers.length)
 })
 
-test('readers who scroll below their timelines at once come to the very first post', async () => {
+test('many readers who scroll below their timelines at once reach the very first post', async () => {
   const world = await open({ authors: 500, postsAnAuthor: 3, readers: 6, follows: 400 })
   const feeds = await Promise.all(world.readers.map((reader) => readAll(world, reader, 100)))
   feeds.forEach((ids, i) => expect(ids).toEqual(world.feedOf(world.readers[i])))
 })
 
-test('one reader who follows very many, cold', async () => {
+test('a cold reader who follows very many accounts gets the right pages', async () => {
   const world = await open({ authors: 7_500, postsAnAuthor: 1, readers: 1, follows: 7_500 })
   const [reader] = world.readers
   expect((await readAll(world, reader, 100)).slice(0, 300)).toEqual(world.feedOf(reader).slice(0, 300))
@@ -99,7 +99,7 @@ test('a page that is late is put off, and what was read for it is not read again
   await driven(rivulet.stop())
 })
 
-test('a page that is asked for again claims nothing that a pull under way does not hold', async () => {
+test('a page that is asked for again does not claim posts that a pull under way missed', async () => {
   const held: (() => void)[] = []
   let isHolding = false
   let told = () => {}
@@ -141,7 +141,7 @@ test('a page that is asked for again claims nothing that a pull under way does n
   expect((await second).horizon).toBeGreaterThanOrEqual(post.id)
 })
 
-test('the page does not wait for the timeline that is made for the next one', async () => {
+test('a page does not wait for the rebuild that it asks for', async () => {
   const order: string[] = []
   const noting = (store: Store): Store => ({
     ...store,
@@ -165,7 +165,7 @@ test('the page does not wait for the timeline that is made for the next one', as
   expect(order.indexOf('rebuild')).toBeGreaterThan(order.indexOf('read'))
 })
 
-test('a store that fails further down ends a page where it is whole, and the next one goes on there', async () => {
+test('if the store fails further down, the page ends above that, and the next one continues there', async () => {
   let isDown = false
   const failing = (store: Store): Store => ({
     ...store,
@@ -204,7 +204,7 @@ test('a store that fails further down ends a page where it is whole, and the nex
   expect(read).toEqual(expected.slice(0, read.length))
 })
 
-test('a clean stop keeps the timelines, and a crash does not', async () => {
+test('a clean stop keeps the timelines, a crash does not', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'rivulet-kept-'))
   const notices: string[] = []
   const openViews = () =>
@@ -239,7 +239,7 @@ test('a clean stop keeps the timelines, and a crash does not', async () => {
   await rm(folder, { recursive: true })
 })
 
-test('after a crash the timelines of active readers are made before they come', async () => {
+test('after a crash the timelines of active readers are rebuilt before they return', async () => {
   const world = await open({ authors: 200, postsAnAuthor: 3, readers: 8, follows: 100 })
   const { rivulet, readers } = world
   const active = readers.slice(0, 5)

@@ -1,7 +1,7 @@
 /**
- * The feed equals the oracle, through whatever happens; and the check can fail: planted faults are caught.
- * The everyday run is the same for everybody; RIVULET_HISTORY_RUNS=5000 RIVULET_HISTORY_SEED=random looks
- * further. A failure prints the command that replays it.
+ * Random histories: whatever happens in one, the feed equals the oracle. Planted faults show that the comparison can
+ * fail. By default the seed is fixed; RIVULET_HISTORY_RUNS=5000 RIVULET_HISTORY_SEED=random looks further. A failure
+ * prints the command that replays it.
  */
 
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { loadVariant, SMALL_WORLD, WORLDS } from './variants.ts'
 const RUNS = Number(process.env.RIVULET_HISTORY_RUNS ?? 60)
 const SEED = process.env.RIVULET_HISTORY_SEED ?? '20261121'
 
-/** Four processes take their time. */
+/** A history on four processes takes so many times longer. */
 const SHARED_RUNS_FEWER = 12
 
 const replay = (seed: number, path: string | null, world: string) =>

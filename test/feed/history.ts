@@ -1,8 +1,7 @@
 /**
  * Random histories against the oracle. A history is a list of steps drawn from a seed; it is run on a whole
- * engine over weak ports, and at any step feeds are read page by page and compared with what the naive feed
- * says. The same code runs on mutated copies of the engine (planted faults), so everything it needs is
- * imported here and nowhere else.
+ * engine over weak ports, and at any step feeds are read page by page and compared with the oracle. The same code
+ * runs on changed copies of the engine (planted faults), so everything it needs is imported here and nowhere else.
  */
 
 import fc from 'fast-check'
@@ -95,7 +94,7 @@ export async function runHistory(
   await machine.close()
 }
 
-/** Drivers of engines are not needed where there are none. */
+/** Imported only for real engines: without them, their drivers need not be installed. */
 async function newMachine(
   seed: number,
   capacity: number,
@@ -110,7 +109,7 @@ async function newMachine(
 
 const REFUSED_MAX = 50
 
-/** A process that would not take it is asked again, or another one: nothing has happened. */
+/** A write that a process refused is tried again, perhaps at another process: a refusal means that nothing happened. */
 async function written<T>(machine: Machine, task: () => Promise<T>): Promise<T> {
   for (let refused = 0; ; refused++) {
     try {
@@ -135,7 +134,7 @@ function createRunner(
   const number = (index: number) => numbers[index]
   const write = <T>(task: () => Promise<T>) => written(machine, task)
 
-  /** Refusals are part of life; an unknown outcome may have happened and is settled by looking. */
+  /** Whether a write happened: not if it was refused; after an unknown outcome, reads find out. */
   async function attempt(task: () => Promise<unknown>): Promise<boolean> {
     try {
       await write(task)

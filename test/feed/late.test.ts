@@ -1,4 +1,4 @@
-/** A post that enters the log below what pages have claimed already: its readers are told that they missed something. */
+/** A post enters the log late, below the horizon of pages: their `after` says that its readers missed something. */
 
 import { expect, test } from 'vitest'
 import { encodeEvent } from '../../src/engine/events.ts'
@@ -11,7 +11,7 @@ import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
 const PARTITIONS = 2
 
-test('an `after` from before a post that came late says gap, and shows it', async () => {
+test('an `after` from before a late post says gap, and the page holds the post', async () => {
   const env = createRealEnv()
   const log = createMemoryLog({ env, partitions: PARTITIONS })
   const store = createMemoryStore({ env })
@@ -43,7 +43,7 @@ test('an `after` from before a post that came late says gap, and shows it', asyn
   const after = await feed.reads.home(bob.number, { limit: 10, after: before.after })
   expect(after.gap).toBe(true)
   expect(after.items.map((item) => item.id)).toEqual([id])
-  // Nobody else is disturbed, and from now on it is as ever.
+  // Readers who do not follow the author get no gap, and those who do get it only once.
   expect((await feed.reads.home(cat.number, { limit: 10, after: other.after })).gap).toBe(false)
   expect(await feed.reads.home(bob.number, { limit: 10, after: after.after })).toMatchObject({
     gap: false,

@@ -1,6 +1,6 @@
 /**
- * The same machine on real engines: time is real, but the wall clock may be set forward. A killed process answers
- * nothing any more; what it had sent is done.
+ * The machine of `machine.ts` on real engines. Time is real, but the wall clock may be set forward. A killed process
+ * answers nothing any more; requests that it had sent to the engines may still be carried out.
  */
 
 import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'

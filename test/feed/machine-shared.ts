@@ -1,6 +1,6 @@
 /**
- * Several processes over one log, one store and the same timelines, with clocks that differ: each may be killed and
- * is then replaced. Whoever writes or reads does so through any of them.
+ * Several processes over one log, one store and the same timelines, with clocks that differ. Each may be killed and is
+ * then replaced. Writes and reads go through a random one.
  */
 
 import { createRivulet, type Rivulet } from '../../src/app/rivulet.ts'
@@ -20,7 +20,7 @@ const CLOCKS_APART_MS = 3_600_000
 const HORIZON_EVERY_MS = 20
 const REST_MS = 100
 const GLANCES = 2
-/** For all to be sure again after a long pause. */
+/** Simulated time after a long pause, within which all processes trust themselves again. */
 const RECOVERY_MS = 2_000
 
 interface Process {
@@ -83,7 +83,7 @@ export async function createSharedMachine(
     glances: GLANCES,
     turn: () => env.yield(),
     rest: () => driven(sleep(env, REST_MS)),
-    /** What was acknowledged is known to the others a moment later. */
+    /** Other processes know of an acknowledged write only a moment later: waits until they do. */
     async fresh() {
       await driven(Promise.all(serving().map(({ rivulet }) => rivulet.engine.caughtUp())))
     },

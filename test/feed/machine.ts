@@ -13,25 +13,25 @@ export const START_MS = Date.UTC(2026, 0, 1)
 export const SECRET = new Uint8Array(32).fill(7)
 
 export interface Machine {
-  /** Of the process that lives now. */
+  /** The process that runs now, or one of them. */
   readonly rivulet: Rivulet
   readonly random: () => number
-  /** Waits for a task while the simulated clock goes on. */
+  /** Waits for a task, and moves the simulated clock meanwhile. */
   driven<T>(task: Promise<T>): Promise<T>
-  /** How many feeds are read beside each post. */
+  /** How many feeds are read while each post is being written. */
   readonly glances?: number
   turn?(): Promise<void>
-  /** Before one that was refused is asked again. */
+  /** The pause before a refused write is tried again. */
   rest?(): Promise<void>
-  /** Whatever was acknowledged is known to whoever is asked next. */
+  /** Resolves once every process knows of all acknowledged writes. */
   fresh?(): Promise<void>
   pass(ms: number): void | Promise<void>
   evict(owner: number): Promise<void>
-  /** From now on the owner's timeline holds nothing above `id`, and its header says so. */
+  /** The owner's timeline loses its entries above `id`, and its header shows it. */
   loseAbove(owner: number, id: number): void
-  /** Kills the process, and with it what the disks had not synced; starts the next one. */
+  /** Kills the process, loses what the disks had not synced, and starts the next one. */
   restart(keepViews: boolean): Promise<void>
-  /** Everything written is in the views, and every process knows. */
+  /** Resolves once everything written is in the views, and every process knows of it. */
   settle?(): Promise<void>
   /** After its last step. */
   close(): Promise<void>
@@ -68,7 +68,7 @@ export async function createMachine(
       weakness,
     )
     const mine = ++incarnation
-    // A process that was killed has nothing to say any more.
+    // Errors of a process that was killed do not count.
     const onFatal = (error: unknown) => void (mine === incarnation && fail(error))
     const next = createRivulet({ env, ...weak }, { secret: SECRET, onFatal })
     await driven(next.start())
@@ -99,7 +99,7 @@ export async function createMachine(
   }
 }
 
-/** Timers of the simulated clock fire only when it moves: a little, for as long as a task waits. */
+/** Timers of the simulated clock fire only when it moves: this moves it a little as long as a task waits. */
 export function createDriver(env: SimulatedEnv) {
   let fatal: unknown
   return {
@@ -119,7 +119,7 @@ export function createDriver(env: SimulatedEnv) {
   }
 }
 
-/** A view may lose its newest entries, those above an id by owner; its header then says so. */
+/** Views that lose an owner's entries above the id in `lost`; the header's horizon then lies below them. */
 export function losingNewest(current: () => Views, lost: Map<number, number>): Views {
   const inner = current()
   const range: Views['range'] = async (owner, below, limit) => {

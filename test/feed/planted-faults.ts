@@ -1,4 +1,4 @@
-/** Faults that were planted on purpose. Each is caught by the histories within `runsMax` runs from `seed`. */
+/** Faults planted on purpose, as changes of source text. Histories must catch each within `runsMax` runs from `seed`. */
 
 import type { Change } from './variants.ts'
 
@@ -9,7 +9,7 @@ export interface PlantedFault {
   readonly seed: number
 }
 
-/** Enough that a change elsewhere, which moves what a seed leads to, does not hide a fault. */
+/** Many, because a change elsewhere may alter the history that a seed gives: the fault must still be caught. */
 const RUNS_MAX = 300
 
 const fault = (name: string, file: string, find: string, replace: string, seed: number): PlantedFault => ({
@@ -22,12 +22,18 @@ const fault = (name: string, file: string, find: string, replace: string, seed: 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a chunk is dropped',
-    'feed/fanout/chunks.ts',
+    'feed/fanout/serve-chunks.ts',
     'views.insert([{ id: plan.post, author: plan.author, kind: plan.kind, owners }])',
     'views.insert([])',
     10,
   ),
-  fault('a post is skipped without its mark', 'feed/fanout.ts', 'share < SHARES ?', 'share < 0 ?', 10),
+  fault(
+    'a post is skipped without its mark',
+    'feed/fanout/raise-marks.ts',
+    'share < SHARES ?',
+    'share < 0 ?',
+    10,
+  ),
   fault(
     'a mark is raised after the skip',
     'feed/fanout.ts',
@@ -44,21 +50,21 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a rebuild reads before its header stands',
-    'feed/timelines/timelines.ts',
+    'feed/timelines/rebuild.ts',
     `    await context.caughtUp()
     const [epoch] = await views.open([owner])
     await context.caughtUp()
     const circle = await graph.circles.of(owner)
-    const slice = await pullWhole(circle.following, 0, views.capacity)`,
+    const slice = await pullWhole(circle.following, views.capacity)`,
     `    const circle = await graph.circles.of(owner)
-    const slice = await pullWhole(circle.following, 0, views.capacity)
-    for (let i = 0; i < 100; i++) await env.yield()
+    const slice = await pullWhole(circle.following, views.capacity)
+    for (let i = 0; i < 100; i++) await context.env.yield()
     const [epoch] = await views.open([owner])`,
     10,
   ),
   fault(
     'a block is not checked for what is reposted',
-    'feed/home.ts',
+    'feed/home/rules.ts',
     '(!isBlocked(circle, original.author) && !isMuted(circle, original.author))',
     '!isMuted(circle, original.author)',
     3,
@@ -73,19 +79,19 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'a backfill is one short of raising the floor',
-    'feed/timelines/timelines.ts',
-    'views.capacity + 1)',
-    'views.capacity)',
+    'feed/timelines/backfill.ts',
+    'views.capacity + 1',
+    'views.capacity',
     25,
   ),
   fault(
     'a follow is taken as backfilled at once',
-    'feed/timelines/timelines.ts',
+    'feed/timelines/backfill.ts',
     'if (page !== undefined) {',
     'if (page === null) {',
     1,
   ),
-  fault('`after` forgets what was served', 'feed/read.ts', '!served.has(id)', 'true', 8),
+  fault('`after` forgets what was served', 'feed/home/after.ts', '!served.has(id)', 'true', 8),
   fault(
     'the horizon passes a fan-out under way',
     'engine/horizon/alone.ts',
@@ -109,14 +115,14 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'reposts above a cursor are not looked at',
-    'feed/home.ts',
-    'if (newest !== undefined) await',
-    'if (newest === null) await',
+    'feed/home/reposts.ts',
+    'newest === undefined ?',
+    'newest !== null ?',
     3,
   ),
   fault(
     'lost entries pass for intact ones',
-    'feed/home.ts',
+    'feed/home/sources.ts',
     'isBehind(page.header, query.published)',
     'isBehind(page.header, 0)',
     10,
@@ -151,11 +157,11 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
 ]
 
-/** Of what several processes must do that one need not. */
+/** Faults in what only several processes must do. */
 export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   fault(
     'marks are not told to other processes',
-    'feed/fanout.ts',
+    'feed/fanout/raise-marks.ts',
     'if (context.isShared) await tellOthers(raises)',
     '',
     2,
@@ -176,7 +182,7 @@ export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'two processes give out numbers of one block',
-    'graph/accounts.ts',
+    'graph/account-numbers.ts',
     'last !== undefined && !isShared',
     'last !== undefined',
     7,

@@ -1,7 +1,7 @@
 /**
- * Two commands at the same moment. The log decides which came first; where both orders are possible, the model is told
- * what the engine says of the pair, and feeds and counts are then held against that. What holds in either order is
- * told by the model alone: nobody follows across a block.
+ * Two commands at the same moment. The log decides which came first. Where both orders are possible, the model takes
+ * over what the engine says of the pair, and feeds and counts are compared with that. What holds in either order the
+ * model checks itself: nobody follows across a block.
  */
 
 import { includesSorted } from '../../src/core/sorted.ts'
@@ -20,14 +20,14 @@ interface Op {
 type Attempt = (task: () => Promise<unknown>) => Promise<boolean>
 
 export interface Races {
-  /** Each racer is from one to other, or back. The second starts after a few turns. */
+  /** Each racer is a command of `one` about `other`, or the other way round. The second starts after some turns. */
   pair(
     one: number,
     other: number,
     racers: readonly (readonly [Racer, boolean])[],
     turns: number,
   ): Promise<void>
-  /** `answer` replies to the post or repeats it, while its author deletes it or blocks, or the other one follows. */
+  /** Runs `answer`, a reply to the post or a repost, while its author deletes it or blocks `by`, or `by` follows. */
   atPost(
     by: number,
     target: OraclePost,

@@ -1,4 +1,4 @@
-/** A receipt tells how a post went out, and goes on telling it. */
+/** A receipt tells how a post was fanned out the first time, even after a replay. */
 
 import { expect, test } from 'vitest'
 import { createRivulet } from '../../src/index.ts'

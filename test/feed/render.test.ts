@@ -1,4 +1,4 @@
-/** What a page says of itself. */
+/** The `as_of` of a page. */
 
 import { expect, test } from 'vitest'
 import { idFloorAt, TICK_MS } from '../../src/core/ids.ts'
@@ -18,9 +18,9 @@ type Rest = Parameters<typeof feedRest>[0]
 const asOfMs = (horizon: number): number =>
   Date.parse(/"as_of":"([^"]+)"/.exec(feedRest({ ...page, horizon } as unknown as Rest))?.[1] ?? '')
 
-test('a page is as of the last moment of which nothing is to come', () => {
+test('`as_of` names the last second that is complete', () => {
   const post = idFloorAt(SECOND_MS) + 300
-  // The post at the full second is still on its way: a page without it may not name that second.
+  // The post at the full second is still being fanned out: a page without it must not claim that second.
   expect(asOfMs(post - 1)).toBeLessThan(SECOND_MS)
   expect(asOfMs(idFloorAt(SECOND_MS))).toBeLessThan(SECOND_MS)
   expect(asOfMs(idFloorAt(SECOND_MS + TICK_MS))).toBe(SECOND_MS)

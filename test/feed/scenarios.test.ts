@@ -1,4 +1,4 @@
-/** Single promises of the feed, each told as a short story. What combines them is checked by the histories. */
+/** One promise of the feed a test, told as a short story. The histories check combinations of them. */
 
 import { describe, expect, test } from 'vitest'
 import { RivuletError } from '../../src/core/errors.ts'
@@ -54,7 +54,7 @@ describe('after', () => {
 })
 
 describe('tiers', () => {
-  test('an author who goes from push to pull and back loses nobody a post', async () => {
+  test('no reader misses a post when an author goes from push to pull and back', async () => {
     const { rivulet, people, post, ids } = await startEngine()
     const [reader, author] = await people(2)
     const { commands } = rivulet.graph
@@ -67,7 +67,7 @@ describe('tiers', () => {
     }
   })
 
-  test('half a share reaches everybody', async () => {
+  test('with half a share, every follower gets the post', async () => {
     const { rivulet, people, post, ids } = await startEngine()
     const [author, ...readers] = await people(33)
     await Promise.all(readers.map((reader) => rivulet.graph.commands.follow(reader, author)))
@@ -154,7 +154,7 @@ test('a superseded repost stays away at every page size', async () => {
 })
 
 describe('scrolling', () => {
-  test('goes on below what the timeline holds, to the very first post', async () => {
+  test('continues below the timeline, down to the very first post', async () => {
     const { rivulet, people, post, ids, views } = await startEngine(5)
     const [reader, author, other] = await people(3)
     await rivulet.graph.commands.follow(reader, author)
@@ -168,7 +168,7 @@ describe('scrolling', () => {
     for (const limit of [1, 4, 7, 100]) expect(await ids(reader, limit)).toEqual(posts.toReversed())
   })
 
-  test('a feed that was evicted is the same feed', async () => {
+  test('a feed is the same after its timeline was evicted', async () => {
     const { rivulet, people, post, ids, views } = await startEngine()
     const [reader, author] = await people(2)
     await rivulet.graph.commands.follow(reader, author)
@@ -183,7 +183,7 @@ describe('scrolling', () => {
   })
 })
 
-test('a page whose posts cannot be read is refused, and not told to be empty', async () => {
+test('a page whose posts cannot be read is refused, and does not pass for empty', async () => {
   const { rivulet, people, post } = await startEngine()
   const [reader, author] = await people(2)
   await rivulet.graph.commands.follow(reader, author)

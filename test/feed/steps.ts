@@ -1,4 +1,4 @@
-/** What may happen in a history, and how often. */
+/** The steps that a history is drawn from, with their weights. */
 
 import fc from 'fast-check'
 
@@ -10,11 +10,11 @@ export const TIERS = ['auto', 'push', 'pull'] as const
 const who = fc.nat(ACCOUNTS - 1)
 const which = fc.nat(30)
 
-/** What two people may do to each other, or two applications for one: pairs of these happen at the same moment. */
+/** Commands of which two happen at the same moment, by two accounts about each other or twice by one. */
 export const RACERS = ['follow', 'unfollow', 'block', 'unblock', 'mute', 'unmute'] as const
 export type Racer = (typeof RACERS)[number]
 
-/** Weights: mostly writes, so that every check looks at a world in motion. */
+/** Mostly writes, so that checks run while things change. */
 export const stepArbitrary = fc.oneof(
   {
     weight: 14,
@@ -42,7 +42,7 @@ export const stepArbitrary = fc.oneof(
       fc.nat(20),
     ),
   },
-  // A post, a reply or a repost at the moment at which what it refers to goes, or its author is blocked.
+  // A reply or repost at the moment at which its target is deleted, or its author is blocked or follows.
   {
     weight: 3,
     arbitrary: fc.tuple(

@@ -17,7 +17,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'engine/read/pipeline.ts', find: 'ROUND_MIN = 8', replace: 'ROUND_MIN = 1' },
   { file: 'feed/fanout/direct.ts', find: 'VIEWS_A_TURN = 1_000', replace: 'VIEWS_A_TURN = 2' },
   { file: 'feed/fanout/direct.ts', find: 'SLICE_FOLLOWERS = 20_000', replace: 'SLICE_FOLLOWERS = 4' },
-  { file: 'feed/fanout/chunks.ts', find: 'CHUNKS_A_TURN = 16', replace: 'CHUNKS_A_TURN = 3' },
+  { file: 'feed/fanout/turns.ts', find: 'CHUNKS_A_TURN = 16', replace: 'CHUNKS_A_TURN = 3' },
   { file: 'feed/fanout/chunks.ts', find: 'SAVE_EVERY_CHUNKS = 64', replace: 'SAVE_EVERY_CHUNKS = 2' },
   { file: 'feed/fanout/chunks.ts', find: 'LAG_EVENTS_HIGH = 2_048', replace: 'LAG_EVENTS_HIGH = 0' },
   { file: 'feed/timelines/pull.ts', find: 'ROUND_AUTHORS_MAX = 1_000', replace: 'ROUND_AUTHORS_MAX = 4' },
@@ -27,7 +27,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },
 ]
 
-/** Named for the command that replays a failure. In `direct`, audiences of several packed rows need no plan. */
+/** By the name that the replay command takes. In `direct`, audiences of several packed rows need no plan. */
 export const WORLDS: Readonly<Record<string, readonly Change[]>> = {
   small: SMALL_WORLD,
   direct: SMALL_WORLD.map((change) =>

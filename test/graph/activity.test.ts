@@ -1,4 +1,4 @@
-/** Who was seen when: the latest first, whatever was told. */
+/** Lists of recently seen accounts: the latest first, whatever minutes other processes told. */
 
 import { expect, test } from 'vitest'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
@@ -7,7 +7,7 @@ import { createMemoryLog } from '../../src/ports/log/memory/memory.ts'
 import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
-test('since a minute, the latest first; who is said to come from the future counts as seen now', () => {
+test('since a minute, the latest first; an account told as seen in the future counts as seen now', () => {
   const env = createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })
   const ports = {
     env,

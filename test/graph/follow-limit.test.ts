@@ -1,4 +1,4 @@
-/** The limit on follows holds for requests that come at once. */
+/** The limit on follows holds for requests at the same time. */
 
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/core/limits.ts'
@@ -12,7 +12,7 @@ import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 
 const FREE = 3
 
-test('of many follows at once, as many are taken as there is room for', async () => {
+test('of many follows at once, as many are accepted as the limit leaves room for', async () => {
   const env = createRealEnv()
   const store = createMemoryStore({ env })
   const log = createMemoryLog({ env, partitions: 1 })

@@ -1,4 +1,4 @@
-/** Follower rows as fan-out reads them, while they change under its hands. */
+/** Follower rows that change while fan-out reads them. */
 
 import { expect, test } from 'vitest'
 import { createGraphReads } from '../../src/graph/read.ts'

@@ -34,7 +34,7 @@ async function pairs(): Promise<[number, number][]> {
   )
 }
 
-/** Of what may be refused: a follow that comes after the block. */
+/** For a follow that may be refused, if it comes after the block: gives the code. */
 const tried = (task: Promise<unknown>) => task.catch((error: { code?: string }) => error.code)
 
 async function expectApart(a: number, b: number): Promise<void> {
@@ -64,7 +64,7 @@ for (const who of ['the blocked', 'the blocker'] as const) {
       expect(follow).toSatisfy(
         (told) => told === 'follow_refused' || (told as { following: boolean }).following,
       )
-      // What comes after the block is lifted counts.
+      // A follow after the block is lifted counts.
       expect(await commands.follow(by, of)).toMatchObject({ following: true })
       expect((await reads.home(by, { limit: 10 })).items).toHaveLength(1)
       expect(await rivulet.graph.reads.followersCount(of)).toBe(1)
@@ -83,7 +83,7 @@ test('a follow that meets the end of a block counts, or is refused', async () =>
   }
 })
 
-test('lifting a block that does not stand ends no follow', async () => {
+test('lifting a block that is not there ends no follow', async () => {
   const { commands, reads } = rivulet.graph
   const [[a, b]] = await pairs()
   const once = (key: string) => ({ scope: a, key, hash: 'x' })
@@ -105,7 +105,7 @@ test('right after a block, the other side counts one follower less', async () =>
   }
 })
 
-test('two changes of the policy that are right by themselves make none that is not', async () => {
+test('two changes of the policy, each right by itself, cannot together contradict each other', async () => {
   const { commands } = rivulet.graph
   await Promise.all([commands.setPolicy({ active_hours: 300 }), commands.setPolicy({ inactive_days: 2 })])
   const { active_hours, inactive_days } = rivulet.graph.policies.current

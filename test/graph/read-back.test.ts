@@ -1,4 +1,4 @@
-/** A write that stands in the log while what it made cannot be read: nobody is told that nothing happened. */
+/** A write is in the log, but its result cannot be read: the answer must not say that nothing happened. */
 
 import { expect, test } from 'vitest'
 import { RivuletError } from '../../src/core/errors.ts'
@@ -7,7 +7,7 @@ import type { Store } from '../../src/ports/store/store.ts'
 import { createRivulet } from '../../src/index.ts'
 import { openTestPorts } from '../support/ports.ts'
 
-/** No circle can be read while `isDown` says so. */
+/** Reads of circles fail while `isDown`. */
 function failing(store: Store, isDown: () => boolean): Store {
   return {
     ...store,
@@ -31,7 +31,7 @@ test('the answer to a follow is unknown when only its reading back fails', async
   const alice = await commands.createAccount({ handle: 'alice' })
   const bob = await commands.createAccount({ handle: 'bob' })
   await commands.relationship(alice.number, bob.number)
-  // Whether bob follows alice is read for the answer; following alone needs no more than what is cached of alice.
+  // Bob's circle is read for the answer only; the follow itself needs just the cached circle of alice.
   circles.drop(bob.number)
   isDown = true
   await expect(commands.follow(alice.number, bob.number)).rejects.toMatchObject({ code: 'outcome_unknown' })

@@ -3,11 +3,10 @@
 import { createHmac } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { createCursorSeal } from '../../core/cursor.ts'
-import { LISTS, openList, sealList } from '../../feed/index.ts'
+import { createCursorSeal, type CursorSeal } from '../../core/cursor.ts'
 import { feedRoutes } from '../../feed/routes.ts'
 import { createAccountRefs } from '../../graph/index.ts'
-import { graphRoutes, type ListSeals } from '../../graph/routes.ts'
+import { graphRoutes } from '../../graph/routes.ts'
 import { adminRoutes } from '../../graph/routes-admin.ts'
 import { createAccessLog, type AccessLog } from '../../http/access-log.ts'
 import { createAuth, serverKeyCheck, type Auth } from '../../http/auth.ts'
@@ -114,8 +113,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   )
 
   if (options.isApi !== false) {
-    const lists = listSeals(tokenSecret)
-    graphRoutes({ router, env, graph, refs, tokens, lists, postsCount: feed.reads.postsCount })
+    const listSeal = accountListSeal(tokenSecret)
+    graphRoutes({ router, env, graph, refs, tokens, listSeal, postsCount: feed.reads.postsCount })
     adminRoutes({ router, graph, refs })
     feedRoutes({ router, env, graph, feed, refs })
   }
@@ -149,15 +148,9 @@ const both = (one: Router, other: Router): Router => ({
   },
 })
 
-/** Seals cursors of account lists, under a key of its own: no other sealed text can be passed off as such a cursor. */
-function listSeals(secret: Uint8Array): ListSeals {
-  const seal = createCursorSeal(createHmac('sha256', secret).update('cursors of account lists').digest())
-  return {
-    seal: (list, reader, subject, position) =>
-      sealList(seal, { list: LISTS[list], reader, subject, position }),
-    open: (list, reader, subject, cursor) => openList(seal, { list: LISTS[list], reader, subject }, cursor),
-  }
-}
+/** A key derived for these cursors alone: what one key seals is never valid as a token or another kind of cursor. */
+const accountListSeal = (secret: Uint8Array): CursorSeal =>
+  createCursorSeal(createHmac('sha256', secret).update('cursors of account lists').digest())
 
 /** Has the same limits as the server of the API; its requests are not counted in the metrics. */
 const metricsServer = ({ env }: ApiOptions, log: AccessLog): FastifyInstance =>

@@ -5,6 +5,7 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 import type { Views } from '../../ports/views/views.ts'
+import type { AppendTracker } from '../append.ts'
 import type { Event, EventDecoder } from '../events.ts'
 import type { Horizon } from '../horizon/horizon.ts'
 import type { Ownership } from '../worker/ownership.ts'
@@ -46,16 +47,6 @@ export interface Mode {
   start(parts: ModeParts): Promise<void>
   settle(): Promise<void>
   stop(): Promise<void>
-}
-
-/** Follows an event of this process from its id to its place in the log. */
-export interface AppendTracker {
-  /** Why nothing may be appended now, if so. */
-  refusal(): string | undefined
-  stamped(id: number, key: number): void
-  /** @param isNotice other processes need to have read it before a horizon that is told later */
-  appended(id: number, key: number, position: number, isNotice: boolean): void
-  failed(id: number, key: number, error: unknown): void
 }
 
 export interface ModeParts {

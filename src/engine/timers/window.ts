@@ -38,9 +38,19 @@ const entryOf = (timer: Scheduled): Entry => ({
   sort: timerHoursTable.key(timer.partition, timer.dueMs, timer.key, timer.id).sort,
 })
 
+/** Keeps them in the order of their sort keys. */
+function insertInto(entries: Entry[], entry: Entry): void {
+  let at = entries.length
+  while (at > 0 && entries[at - 1].sort > entry.sort) at--
+  const before = entries[at - 1]
+  // The same place: the timer was scheduled again for the same moment.
+  if (before?.sort === entry.sort) {
+    if (before.scheduledBy < entry.scheduledBy) entries[at - 1] = entry
+  } else entries.splice(at, 0, entry)
+}
+
 export function createTimerWindow(partition: number, fromHour: number): TimerWindow {
-  /** In the order of their sort keys. */
-  let entries: Entry[] = []
+  const entries: Entry[] = []
   /** Rows below this place are in memory. */
   let hour = fromHour
   let after = ''
@@ -48,16 +58,6 @@ export function createTimerWindow(partition: number, fromHour: number): TimerWin
 
   const place = (): string => `${hour}`.padStart(10, '0') + after
   const placeOf = ({ dueMs, sort }: Entry): string => `${hourOf(dueMs)}`.padStart(10, '0') + sort
-
-  function insert(entry: Entry): void {
-    let at = entries.length
-    while (at > 0 && entries[at - 1].sort > entry.sort) at--
-    const before = entries[at - 1]
-    // The same place: the timer was scheduled again for the same moment.
-    if (before?.sort === entry.sort) {
-      if (before.scheduledBy < entry.scheduledBy) entries[at - 1] = entry
-    } else entries.splice(at, 0, entry)
-  }
 
   /** Leaves the latest to the store. */
   function trim(): void {
@@ -70,7 +70,7 @@ export function createTimerWindow(partition: number, fromHour: number): TimerWin
   function take(rows: readonly Row[]): void {
     for (const row of rows) {
       const { key, id, dueMs, scheduledBy } = timerHoursTable.decode(row)
-      insert({ partition, key, id, dueMs, scheduledBy, sort: row.sort })
+      insertInto(entries, { partition, key, id, dueMs, scheduledBy, sort: row.sort })
     }
   }
 
@@ -80,7 +80,7 @@ export function createTimerWindow(partition: number, fromHour: number): TimerWin
       const entry = entryOf(timer)
       // While a page is being read, nobody knows whether it holds this one.
       if (!isLoading && placeOf(entry) >= place()) return
-      insert(entry)
+      insertInto(entries, entry)
       trim()
     },
     takeDue(nowMs, limit) {
@@ -89,7 +89,7 @@ export function createTimerWindow(partition: number, fromHour: number): TimerWin
       return entries.splice(0, count)
     },
     putBack(timers) {
-      for (const timer of timers) insert(entryOf(timer))
+      for (const timer of timers) insertInto(entries, entryOf(timer))
     },
     async load(store, untilMs) {
       const last = hourOf(untilMs)

@@ -1,6 +1,7 @@
 /**
- * Whom each lane of a large fan-out serves: close followers (whom the author follows back), those seen lately,
- * the rest. Minutes frozen in the plan tell them apart, so that nobody falls between two lanes by being seen.
+ * Which followers each lane of a large fan-out serves: first those whom the author follows back (close), then those
+ * seen lately (active), then the rest. Minutes fixed in the plan tell active from rest, so that a follower who is seen
+ * while the fan-out runs does not fall between the two.
  */
 
 import { includesSorted, lowerBound } from '../../core/sorted.ts'
@@ -11,29 +12,29 @@ export const CLOSE_LANE = LANES.indexOf('close')
 const ACTIVE_LANE = LANES.indexOf('active')
 export const REST_LANE = LANES.indexOf('rest')
 
-/** What a lane is told by. */
+/** What decides about the lane of a follower. */
 export interface Audience {
   readonly plan: Plan
   /** The author's circle when the fan-out began. */
   readonly friends: Circle
-  /** Begun by an earlier process, which may have known other friends. */
+  /** An earlier process began it, whose `friends` may have been others. */
   readonly resumed: boolean
-  /** When this process took it up: who is seen from then on may change lanes. */
+  /** When this process began with it: followers seen from then on may have changed lanes. */
   readonly begunMinute: number
 }
 
 interface Selection {
-  /** To be served. */
+  /** To insert for. */
   readonly owners: Uint32Array
-  /** To be evicted and skipped; found by the last lane only. */
+  /** To evict and skip; only the last lane gives any. */
   readonly inactive: readonly number[]
-  /** How many of the lane have the post; in the last lane, of all lanes. */
+  /** How many followers of this lane have the post after it; after the last lane, how many of all lanes. */
   readonly reached: number
 }
 
 /**
- * The first two lanes take whom they know; the last one makes sure of everybody: it leaves out only those who,
- * by the frozen minutes, cannot but have been served before.
+ * Picks from the followers of a chunk those that a lane serves. The first two lanes serve their own. The last one makes
+ * sure of everybody: it leaves out only followers that an earlier lane of this very process has certainly served.
  */
 export function selectLane(
   activity: Activity,
@@ -65,7 +66,7 @@ function laneOf(number: number, minute: number, plan: Plan, friends: Circle): nu
   return minute === 0 || minute >= plan.activeFromMinute ? ACTIVE_LANE : REST_LANE
 }
 
-/** Most chunks hold nobody whom the author follows: the first lane passes them without a look. */
+/** Whether a chunk may hold a close follower. Most do not, and the first lane passes those without reading them. */
 export function holdsFriend({ plan, friends }: Audience, chunk: number): boolean {
   const { bucket, from, to } = plan.chunks[chunk]
   const next = lowerBound(friends.following, Math.max(from, firstOf(bucket)))

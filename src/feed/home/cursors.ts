@@ -1,32 +1,23 @@
-/** What the feed's cursors carry: where a page ended, and what its reader had been shown by then. */
+/** Cursors of the home feed. Each carries where a page ended, and the reading session that it belongs to. */
 
 import { bool, list, struct, u32, u53, u8 } from '../../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../../core/cursor.ts'
 import { LIMITS } from '../../core/limits.ts'
+import { LISTS } from '../../http/list-cursors.ts'
 
-export const LISTS = { home: 1, profile: 2, followers: 3, following: 4 } as const
-
-/** What the first page of a reading session knew: all that `after` needs to tell what came later. */
+/** What the first page of a reading session knew: all that `after` needs to tell what came since. */
 export interface Session {
   readonly horizon: number
-  /** Newest change to the reader's circle, and the import that the past is of: others mean another past. */
+  /** Id of the newest change to the reader's circle. */
   readonly changeId: number
+  /** How many imports there were. */
   readonly past: number
-  /** Ids above the horizon that were served. */
+  /** Ids above the horizon that its pages served. */
   readonly served: readonly number[]
-  /** More were served above the horizon than a cursor holds. */
+  /** More ids were served above the horizon than a cursor can hold: `after` must answer `gap`. */
   readonly overflow: boolean
 }
 
-export interface ListCursor {
-  readonly list: number
-  readonly reader: number
-  /** Whose list it is; 0 for one's own feed. */
-  readonly subject: number
-  readonly position: number
-}
-
-const listCursor = struct({ list: u8, reader: u32, subject: u32, position: u53 })
 const homeCursor = struct({
   list: u8,
   reader: u32,
@@ -43,7 +34,7 @@ export interface HomeCursor {
   readonly session: Session
 }
 
-/** Both cursors of a page: the one that goes on below `position`, and `after`. */
+/** Makes both cursors of a page: `next`, which goes on below `position`, and `after`. */
 export function sealHome(
   seal: CursorSeal,
   reader: number,
@@ -63,19 +54,10 @@ export function openHome(seal: CursorSeal, kind: 'next' | 'after', reader: numbe
   return { position, session: { horizon, changeId, past, overflow, served } }
 }
 
-/** Adds what a page served; above the bound, `after` can only say that there is a gap. */
+/** Adds the ids that a page served. */
 export function withServed(session: Session, ids: readonly number[]): Session {
   const served = [...session.served, ...ids.filter((id) => id > session.horizon)]
   if (session.overflow || served.length > LIMITS.afterServedMax)
     return { ...session, served: [], overflow: true }
   return { ...session, served }
-}
-
-export const sealList = (seal: CursorSeal, cursor: ListCursor): string => seal.seal(listCursor, { ...cursor })
-
-export function openList(seal: CursorSeal, expected: Omit<ListCursor, 'position'>, text: string): number {
-  const cursor = seal.open(listCursor, text)
-  const { list, reader, subject } = expected
-  if (cursor.list !== list || cursor.reader !== reader || cursor.subject !== subject) throw invalidCursor()
-  return cursor.position
 }

@@ -1,22 +1,23 @@
 /**
- * What lately showed something in the past. A repost that is deleted can bring back an older one of the same post; a
- * post may enter the log late, below what pages claimed already. What a reader was shown before it belongs to
- * another past. A short list answers for nearly every `after`; what is older than the list can only be a gap.
+ * Recent changes below a horizon that pages already claimed: a deleted repost may bring an older repost of the same
+ * original back, and a post may enter the log late. An `after` that is older than such a change must answer `gap`, for
+ * "everything since" would miss what appeared further down. A short list in memory answers for nearly every `after`;
+ * one that is older than the list answers `gap`, too.
  */
 
+import { idFloorAt } from '../../core/ids.ts'
+import type { Env } from '../../ports/env/env.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { revealsTable } from '../tables.ts'
-import type { Env } from '../../ports/env/env.ts'
-import { idFloorAt } from '../../core/ids.ts'
 
 const KEPT_MAX = 4_096
-/** Rows end then; an older `after` is a gap. */
+/** Rows of changes expire after so long; an `after` that is older answers `gap`. */
 export const REVEALS_TTL_MS = 30 * 86_400_000
 
 export interface Reveals {
-  /** Whether something by someone in `concerns` was revealed above `id`, as far as is known. */
+  /** Whether a change above `id` may concern a reader: one by an author for whom `concerns` is true. */
   since(id: number, concerns: (author: number) => boolean): boolean
-  /** @param id above all that was claimed before */
+  /** @param id of the change, above every horizon that pages claimed before it */
   revealed(id: number, author: number): void
   load(): Promise<void>
 }
@@ -24,7 +25,7 @@ export interface Reveals {
 export function createReveals(env: Env, store: Store): Reveals {
   /** Newest last. */
   let list: { id: number; author: number }[] = []
-  /** Everything above this id is in the list. */
+  /** The list holds every change above this id. */
   let knownFrom = 0
 
   return {
@@ -35,7 +36,7 @@ export function createReveals(env: Env, store: Store): Reveals {
     },
     revealed(id, author) {
       if (list.some((known) => known.id === id)) return
-      // What comes from several partitions is not in the order of ids.
+      // Changes come from several partitions, so not in the order of their ids.
       let at = list.length
       while (at > 0 && list[at - 1].id > id) at--
       list.splice(at, 0, { id, author })

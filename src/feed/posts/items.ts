@@ -1,9 +1,9 @@
-/** Candidates → items: each with its post and, for a repost, with what it repeats. */
+/** Hydration: candidates → items, by loading their posts and, for reposts, the originals. */
 
 import type { Post, Posts } from './posts.ts'
 import type { Candidate } from '../timelines/pull.ts'
 
-/** A candidate with its post, and for a repost also what it repeats. */
+/** A candidate with its post and, for a repost, the original. */
 export interface Item {
   readonly id: number
   readonly author: number
@@ -11,13 +11,13 @@ export interface Item {
   readonly original: Post | undefined
 }
 
-/** All that is needed, in at most two batches. A candidate whose post is gone is left out. */
+/** Loads what is missing in at most two batches. A candidate without a post is left out. */
 export async function hydrateItems(posts: Posts, candidates: readonly Candidate[]): Promise<Item[]> {
   const found = await loadPosts(posts, candidates)
   return itemsOf(candidates, (id) => found.get(id))
 }
 
-/** The same from the cache alone, without originals; `undefined` when something is missing. */
+/** The same from the cache alone and without originals; `undefined` if a post is not cached. */
 export function cachedItems(posts: Posts, candidates: readonly Candidate[]): Item[] | undefined {
   const items: Item[] = []
   for (const { id, author } of candidates) {
@@ -39,7 +39,7 @@ function itemsOf(candidates: readonly Candidate[], postOf: (id: number) => Post 
   const items: Item[] = []
   for (const { id, author } of candidates) {
     const post = postOf(id)
-    // An entry may stand before its row is read by everybody, or outlive a post that was erased.
+    // An entry may be visible before the post's row can be read everywhere, or outlive a post that was erased.
     if (post === undefined) continue
     items.push({ id, author, post, original: post.repostOf > 0 ? postOf(post.repostOf) : undefined })
   }

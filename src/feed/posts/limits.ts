@@ -1,22 +1,22 @@
-/** What a post may hold, wherever it comes from. */
+/** Checks of what a post contains, for commands and the import alike. */
 
 import { LIMITS } from '../../core/limits.ts'
 import { checkText, invalid, isInvisible } from '../../core/text.ts'
 
-/** Throws `invalid_request` for what is too long, no text, or nothing that people could see. */
+/** Throws `invalid_request` for text that is too long, ill-formed, or without a visible character. */
 export function checkContent(content: string): string {
-  if (isInvisible(content)) throw invalid('/content', 'must hold something that can be seen')
+  if (isInvisible(content)) throw invalid('/content', 'must contain a visible character')
   const { contentGraphemesMax: graphemesMax, contentBytesMax: bytesMax } = LIMITS
   return checkText(content, { path: '/content', graphemesMax, bytesMax })
 }
 
-/** @returns any JSON value as text; throws `invalid_request` for one that is too deep, too long, or none */
+/** @returns the value as JSON text; throws `invalid_request` for null, and for what is too deep, too long or no JSON */
 export function checkCustom(custom: unknown): string {
-  if (custom === null) throw invalid('/custom', 'must not be null; leave it out')
+  if (custom === null) throw invalid('/custom', 'must not be null; leave the field out instead')
   if (depthOf(custom) > LIMITS.customDepthMax) {
     throw invalid('/custom', `must be nested at most ${LIMITS.customDepthMax} deep`)
   }
-  if (hasInfinity(custom)) throw invalid('/custom', 'holds a number that is too large')
+  if (hasInfinity(custom)) throw invalid('/custom', 'contains a number beyond the range of a 64-bit float')
   const text = JSON.stringify(custom)
   if (text === undefined) throw invalid('/custom', 'must be a JSON value')
   if (Buffer.byteLength(text) > LIMITS.customBytesMax) {
@@ -25,7 +25,7 @@ export function checkCustom(custom: unknown): string {
   return text
 }
 
-/** A number beyond what JavaScript holds would come back as null. */
+/** JSON.parse reads a number that is too large as infinity, which JSON.stringify would turn into null. */
 const hasInfinity = (value: unknown): boolean =>
   typeof value === 'object' && value !== null
     ? Object.values(value).some(hasInfinity)

@@ -1,6 +1,6 @@
 /**
- * Posts by id through a cache bounded in bytes. A cached post is the live object: a delete flips its flag
- * before the deleter gets an answer, so a page that is being made of it sees that at its last check.
+ * Posts by id, through a cache bounded in bytes. All readers share the cached object: a delete sets its flag before
+ * the deleter gets an answer, so that a page under way, which holds the object, sees it at its last check.
  */
 
 import { LRUCache } from 'lru-cache'
@@ -12,34 +12,34 @@ export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
   deleted: boolean
   replies: number
   reposts: number
-  /** All of it that is the same for every viewer, as JSON; made by the first who serves it (feed/render.ts). */
+  /** The part that is the same for every viewer, as JSON; made when the post is first served (`render.ts`). */
   json: Buffer | undefined
-  /** The author as `json` shows it: another object means that the author changed … */
+  /** The cached account that `json` shows as author. If the cache holds another object, the author changed. */
   jsonAuthor: object | undefined
-  /** … which cannot be so while this many accounts have changed. */
+  /** `Accounts.changes` when that was last checked: while it is the same, no account has changed since. */
   jsonChanges: number
 }
 
 export interface Posts {
   cached(id: number): Post | undefined
-  /** Brings posts into the cache and gives them, one batch for all that are missing. */
+  /** Posts by id; reads those that are not cached in one batch, and caches them. */
   load(ids: readonly number[]): Promise<ReadonlyMap<number, Post>>
   get(id: number): Promise<Post | undefined>
-  /** A post that came into being now: who reads it next need not look it up. */
+  /** Caches a new post, so that its first reader need not load it. */
   created(id: number, body: Struct<typeof postFields>): void
-  /** The row or the counts changed. */
+  /** Removes a post from the cache, because its row or its counts changed. */
   drop(id: number): void
   markDeleted(id: number): void
   clear(): void
 }
 
-/** An estimate, on the safe side: the object, its text, and the JSON that is made of it. */
+/** Estimates on the safe side, for the object, its text, and the JSON made of it. */
 const BYTES_A_POST = 1_000
 const BYTES_A_CHARACTER = 5
-/** Is no id. */
+/** In a set of changed ids (it is no id): every post may have changed. */
 const EVERYTHING = 0
 
-/** Field by field: a spread of so many fields takes several times as long. */
+/** Field by field, because a spread of so many fields takes several times as long. */
 const newPost = (id: number, body: Struct<typeof postFields>, deleted: boolean): Post => ({
   id,
   author: body.author,
@@ -66,7 +66,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     sizeCalculation: (post) =>
       BYTES_A_POST + BYTES_A_CHARACTER * ((post.content?.length ?? 0) + (post.custom?.length ?? 0)),
   })
-  /** For each load under way, what changed meanwhile: a loaded row of it may be old, and is not kept. */
+  /** For each load under way, the posts that changed meanwhile: their rows may be old ones, and are not cached. */
   const loads = new Set<Set<number>>()
 
   async function load(ids: readonly number[]): Promise<Map<number, Post>> {
@@ -107,7 +107,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     load,
     get: async (id) => cache.get(id) ?? (await load([id])).get(id),
     created(id, body) {
-      // What was loaded is at least as new as the event.
+      // A post that is cached already was loaded from its row, which is at least as new as this event.
       if (cache.has(id)) return
       cache.set(id, newPost(id, body, false))
     },
@@ -119,7 +119,7 @@ export function createPosts(store: Store, cacheBytesMax: number): Posts {
     },
     clear() {
       cache.clear()
-      // What is being loaded may be old, too.
+      // Rows that are being loaded may be old ones, too.
       for (const changed of loads) changed.add(EVERYTHING)
     },
   }

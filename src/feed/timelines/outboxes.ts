@@ -1,157 +1,54 @@
 /**
- * Authors' own posts, newest first: the pull source. What was read of an outbox stays in memory for a while, in arrays
- * that the projector appends to, so that readers who follow the same author share one read, and a page that is asked
- * for again goes on where the first try had come. Outboxes that are read together are one batch, and one that is
- * being read is not read twice.
+ * Authors' own posts, newest first: the source of every pull. Outboxes that were read stay in memory, so that readers
+ * who follow the same author share one read, and a page that is asked for again continues where the first try stopped.
+ * Outboxes that are read together are one batch; one that is being read is not read twice.
  */
 
-import { LRUCache } from 'lru-cache'
-import { LIMITS } from '../../core/limits.ts'
-import { ID_MAX } from '../../core/ids.ts'
-import { idKeyDesc, parseIdKeyDesc } from '../../core/keys.ts'
-import { lowerBound } from '../../core/sorted.ts'
-import type { Row, RowRange, Store } from '../../ports/store/store.ts'
-import { outboxTable } from '../tables.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { CACHED_ENTRIES, createRecentPosts, type RecentPosts } from './recent.ts'
+import { readSlices, type OutboxRequest, type OutboxSlice } from './slices.ts'
 
-/**
- * A stretch of one outbox: every post of it with an id in [`lower`, below), as the columns `ids` and `kinds` have them
- * from `start` to `end`, oldest first. They are the arrays in memory, in which what stands is never changed.
- */
-export interface OutboxSlice {
-  readonly ids: readonly number[]
-  readonly kinds: readonly number[]
-  readonly start: number
-  readonly end: number
-  /** 0 when the outbox ends here. */
-  readonly lower: number
-}
-
-export interface OutboxRequest {
-  readonly author: number
-  /** Exclusive. */
-  readonly below: number
-  readonly limit: number
-}
-
-/** The newest posts of an author, oldest first, complete for ids ≥ `from`. */
-interface Recent {
-  ids: number[]
-  kinds: number[]
-  from: number
-}
+export type { OutboxRequest, OutboxSlice }
 
 export interface Outboxes {
-  /** In the order of the requests. No promise where all of it is in memory. */
+  /** In the order of the requests. Gives no promise where all of it is in memory. */
   read(requests: readonly OutboxRequest[]): readonly OutboxSlice[] | Promise<readonly OutboxSlice[]>
-  /** Of how many of these nothing below that id is in memory, though there may be something. */
+  /** How many of these authors have nothing in memory below that id, though they may have posts there. */
   missing(authors: ArrayLike<number>, below: number): number
   posted(author: number, id: number, kind: number): void
   deleted(author: number, id: number): void
   clear(): void
-  /** Outboxes that were found in memory, and such that were read from the store. */
+  /** Outboxes that were found in memory, and those that were read from the store. */
   readonly stats: { hits: number; loads: number }
 }
 
-/** Of all cached outboxes, at 16 bytes each; most authors have few. */
+/** Of all authors; at 16 bytes each. Most authors have few. */
 const ENTRIES_MAX = 5_000_000
-const ENTRIES_AN_AUTHOR = 16
-/** An outbox that grows is counted anew after so many posts. */
-const COUNTED_ENTRIES = 16
-const CACHED_ENTRIES = LIMITS.outboxCacheEntries
-/** Of an outbox that nobody has asked for yet: what a seek costs anyway, and enough for nearly every page. */
+/** How much of an outbox is read the first time: about what the seek costs anyway, and enough for nearly every page. */
 const FIRST_ENTRIES = 64
-
-/** Some outboxes that are read together. */
-interface Load {
-  promise: Promise<void>
-}
 
 /** @param entriesMax posts in memory, each author counted as 16 more; 16 bytes each */
 export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes {
-  const cache = new LRUCache<number, Recent>({
-    maxSize: entriesMax,
-    sizeCalculation: ({ ids }) =>
-      ENTRIES_AN_AUTHOR + Math.ceil(ids.length / COUNTED_ENTRIES) * COUNTED_ENTRIES,
-  })
-  const loading = new Map<number, Load>()
+  const recent = createRecentPosts(entriesMax)
   const stats = { hits: 0, loads: 0 }
-
-  /** Whoever reads it keeps it from being driven out. */
-  const touched = (request: OutboxRequest) => sliceIn(cache.get(request.author), request)
-  const peeked = (request: OutboxRequest) => sliceIn(cache.peek(request.author), request)
-
-  function sliceIn(recent: Recent | undefined, { below, limit }: OutboxRequest): OutboxSlice | undefined {
-    if (recent === undefined) return undefined
-    const end = below > ID_MAX ? recent.ids.length : lowerBound(recent.ids, below)
-    const start = Math.max(0, end - limit)
-    if (start === 0 && recent.from > 0 && end - start < limit) return undefined
-    const { ids, kinds } = recent
-    return { ids, kinds, start, end, lower: start === 0 && recent.from === 0 ? 0 : ids[start] }
-  }
-
-  async function fromStore(requests: readonly OutboxRequest[]): Promise<OutboxSlice[]> {
+  const fromStore = (requests: readonly OutboxRequest[]): Promise<OutboxSlice[]> => {
     stats.loads += requests.length
-    const pages = await store.range(requests.map(rangeOf))
-    const slices = new Array<OutboxSlice>(requests.length)
-    for (let i = 0; i < requests.length; i++) {
-      const slice = sliceOf(store, requests[i], pages[i])
-      slices[i] = slice instanceof Promise ? await slice : slice
-    }
-    return slices
+    return readSlices(store, requests)
   }
-
-  /** Brings the newest entries of these into memory. One that is changed meanwhile is not kept. */
-  function load(authors: readonly number[], limit: number): Promise<void> {
-    const load: Load = { promise: Promise.resolve() }
-    for (const author of authors) loading.set(author, load)
-    const requests = authors.map((author) => ({ author, below: Infinity, limit }))
-    load.promise = fromStore(requests)
-      .then((slices) => {
-        slices.forEach(({ ids, kinds, lower }, i) => {
-          if (loading.get(authors[i]) !== load) return
-          cache.set(authors[i], { ids: [...ids], kinds: [...kinds], from: lower })
-        })
-      })
-      .finally(() => {
-        for (const author of authors) if (loading.get(author) === load) loading.delete(author)
-      })
-    return load.promise
-  }
-
-  /** How many entries are worth being kept for a request that memory could not answer; 0 where none are. */
-  function loadedFor({ author, below, limit }: OutboxRequest): number {
-    const recent = cache.peek(author)
-    if (recent === undefined && limit <= FIRST_ENTRIES) return FIRST_ENTRIES
-    if (limit > CACHED_ENTRIES) return 0
-    // What is in memory already lies above what is asked for: more of the same would, too.
-    if (recent !== undefined && (recent.ids.length >= CACHED_ENTRIES || below <= recent.from)) return 0
-    return CACHED_ENTRIES
-  }
+  const loads = createLoads(recent, fromStore)
 
   async function readMissing(
     requests: readonly OutboxRequest[],
     known: (OutboxSlice | undefined)[],
   ): Promise<OutboxSlice[]> {
-    const isMissing = (_: OutboxRequest, i: number) => known[i] === undefined
-    const awaited = new Set<Promise<void>>()
-    const first = new Set<number>()
-    const more = new Set<number>()
-    for (const request of requests.filter(isMissing)) {
-      const underWay = loading.get(request.author)
-      const entries = underWay === undefined ? loadedFor(request) : 0
-      if (underWay !== undefined) awaited.add(underWay.promise)
-      else if (entries > 0) (entries === FIRST_ENTRIES ? first : more).add(request.author)
-    }
-    if (first.size > 0) awaited.add(load([...first], FIRST_ENTRIES))
-    if (more.size > 0) awaited.add(load([...more], CACHED_ENTRIES))
-    await Promise.all(awaited)
-    const found = requests.map(peeked)
+    await loads.load(requests.filter((_, i) => known[i] === undefined))
+    const found = requests.map(recent.peek)
     if (!found.includes(undefined)) return found as OutboxSlice[]
     const rest = requests.filter((_, i) => found[i] === undefined)
     const loaded = new Map<OutboxRequest, OutboxSlice>()
     ;(await fromStore(rest)).forEach((slice, i) => loaded.set(rest[i], slice))
-    // Of the same moment, all of them: what was in memory before may have changed, or gone to make room.
-    const slices = requests.map((request) => loaded.get(request) ?? peeked(request))
+    // All slices are taken at the same moment: those found before may have changed, or been evicted, meanwhile.
+    const slices = requests.map((request) => loaded.get(request) ?? recent.peek(request))
     return slices.includes(undefined) ? readMissing(requests, slices) : (slices as OutboxSlice[])
   }
 
@@ -160,73 +57,87 @@ export function createOutboxes(store: Store, entriesMax = ENTRIES_MAX): Outboxes
     missing(authors, below) {
       let missing = 0
       for (let i = 0; i < authors.length; i++) {
-        const recent = cache.peek(authors[i])
-        if (recent === undefined || (recent.from > 0 && recent.from >= below)) missing++
+        const known = recent.known(authors[i])
+        if (known === undefined || (known.from > 0 && known.from >= below)) missing++
       }
       return missing
     },
     read(requests) {
-      const known = requests.map(touched)
+      const known = requests.map(recent.slice)
       for (const slice of known) if (slice !== undefined) stats.hits++
       return known.includes(undefined) ? readMissing(requests, known) : (known as OutboxSlice[])
     },
     clear() {
-      cache.clear()
-      loading.clear()
+      recent.clear()
+      loads.abandonAll()
     },
     posted(author, id, kind) {
-      loading.delete(author)
-      const recent = cache.peek(author)
-      if (recent === undefined) return
-      const last = recent.ids[recent.ids.length - 1] ?? 0
-      if (id <= last) return void (recent.ids.includes(id) || cache.delete(author))
-      recent.ids.push(id)
-      recent.kinds.push(kind)
-      if (recent.ids.length >= 2 * CACHED_ENTRIES) {
-        recent.ids = recent.ids.slice(-CACHED_ENTRIES)
-        recent.kinds = recent.kinds.slice(-CACHED_ENTRIES)
-        recent.from = recent.ids[0]
-      }
-      // Another object, or the cache would not ask again how large it is.
-      if (recent.ids.length % COUNTED_ENTRIES === 1) cache.set(author, { ...recent })
+      loads.abandon(author)
+      recent.posted(author, id, kind)
     },
     deleted(author, id) {
-      loading.delete(author)
-      const recent = cache.peek(author)
-      const at = recent?.ids.indexOf(id) ?? -1
-      if (recent === undefined || at < 0) return
-      // In new arrays: a slice that somebody holds says where in the old ones its posts are.
-      recent.ids = recent.ids.toSpliced(at, 1)
-      recent.kinds = recent.kinds.toSpliced(at, 1)
+      loads.abandon(author)
+      recent.deleted(author, id)
     },
   }
 }
 
-function rangeOf({ author, below, limit }: OutboxRequest): RowRange {
-  const { partition } = outboxTable.key(author, 0)
-  // Keys descend: what is below an id comes after its key.
-  const from = below > ID_MAX ? '' : `${idKeyDesc(below)}0`
-  return { table: outboxTable, partition, from, limit }
+/** Some outboxes that are read together. */
+interface Load {
+  promise: Promise<void>
 }
 
-/** Rows of deleted posts are skipped; a page of nothing but those is followed by the next one. */
-function sliceOf(
-  store: Store,
-  request: OutboxRequest,
-  rows: readonly Row[],
-): OutboxSlice | Promise<OutboxSlice> {
-  const ids: number[] = []
-  const kinds: number[] = []
-  for (const row of rows) {
-    const { on, kind } = outboxTable.decode(row)
-    if (!on) continue
-    ids.push(parseIdKeyDesc(row.sort))
-    kinds.push(kind)
+/** Brings the newest posts of outboxes into memory. */
+function createLoads(
+  recent: RecentPosts,
+  fromStore: (requests: readonly OutboxRequest[]) => Promise<OutboxSlice[]>,
+) {
+  const loading = new Map<number, Load>()
+
+  function loadNewest(authors: readonly number[], limit: number): Promise<void> {
+    const load: Load = { promise: Promise.resolve() }
+    for (const author of authors) loading.set(author, load)
+    const requests = authors.map((author) => ({ author, below: Infinity, limit }))
+    load.promise = fromStore(requests)
+      .then((slices) => {
+        slices.forEach((slice, i) => {
+          if (loading.get(authors[i]) === load) recent.keep(authors[i], slice)
+        })
+      })
+      .finally(() => {
+        for (const author of authors) if (loading.get(author) === load) loading.delete(author)
+      })
+    return load.promise
   }
-  const slice = { ids: ids.reverse(), kinds: kinds.reverse(), start: 0, end: ids.length }
-  if (rows.length < request.limit) return { ...slice, lower: 0 }
-  const lower = parseIdKeyDesc(rows[rows.length - 1].sort)
-  if (ids.length > 0) return { ...slice, lower }
-  const next = { ...request, below: lower }
-  return store.range([rangeOf(next)]).then(([page]) => sliceOf(store, next, page))
+
+  /** How many posts are worth keeping for a request that memory could not answer; 0 for none. */
+  function loadedFor({ author, below, limit }: OutboxRequest): number {
+    const known = recent.known(author)
+    if (known === undefined && limit <= FIRST_ENTRIES) return FIRST_ENTRIES
+    if (limit > CACHED_ENTRIES) return 0
+    // The request lies below what is in memory, and more of the newest posts would lie above it, too.
+    if (known !== undefined && (known.ids.length >= CACHED_ENTRIES || below <= known.from)) return 0
+    return CACHED_ENTRIES
+  }
+
+  return {
+    /** Resolves once the outboxes of these requests that are worth keeping are in memory. */
+    load(requests: readonly OutboxRequest[]): Promise<unknown> {
+      const awaited = new Set<Promise<void>>()
+      const first = new Set<number>()
+      const more = new Set<number>()
+      for (const request of requests) {
+        const underWay = loading.get(request.author)
+        const entries = underWay === undefined ? loadedFor(request) : 0
+        if (underWay !== undefined) awaited.add(underWay.promise)
+        else if (entries > 0) (entries === FIRST_ENTRIES ? first : more).add(request.author)
+      }
+      if (first.size > 0) awaited.add(loadNewest([...first], FIRST_ENTRIES))
+      if (more.size > 0) awaited.add(loadNewest([...more], CACHED_ENTRIES))
+      return Promise.all(awaited)
+    },
+    /** The author's outbox changes: a load under way may lack the change, and is not kept. */
+    abandon: (author: number) => void loading.delete(author),
+    abandonAll: () => loading.clear(),
+  }
 }

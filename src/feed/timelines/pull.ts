@@ -1,6 +1,6 @@
 /**
- * The naive merge, done well: the newest posts of many authors below an id. Serves the pull source, backfill,
- * rebuild and everything below a timeline's floor.
+ * Pull: merges the outboxes of many authors into their newest posts below an id. Used for authors who are not pushed,
+ * for backfill and rebuild, and for everything below a timeline's floor.
  */
 
 import type { OutboxSlice, Outboxes } from './outboxes.ts'
@@ -11,7 +11,7 @@ export interface Candidate {
   readonly kind: number
 }
 
-/** Candidates newest first, and the id from which on they are all of them (0: to the very first). */
+/** Candidates, newest first; complete for ids ≥ `lower` (0: down to the very first post). */
 export interface Slice {
   readonly candidates: readonly Candidate[]
   readonly lower: number
@@ -21,18 +21,19 @@ export interface PullRequest {
   readonly authors: ArrayLike<number>
   /** Exclusive. */
   readonly below: number
-  /** Nothing below this is wanted. */
+  /** Inclusive lower end of the ids that are wanted. */
   readonly atLeast: number
-  /** At most so many are given. */
+  /** How many candidates are given at most. */
   readonly limit: number
 }
 
+/** Down to which id an author's outbox has been read. */
 interface Cursor {
   readonly author: number
   lower: number
 }
 
-/** What was found so far, in no order; columns, for most of it is never given. */
+/** Posts found so far, in no order. Columns, and no objects: most of the posts are not among the newest. */
 interface Found {
   readonly ids: number[]
   readonly authors: number[]
@@ -41,6 +42,7 @@ interface Found {
 
 const ROUND_AUTHORS_MAX = 1_000
 
+/** Gives no promise where all of it is in memory. */
 export function pull(outboxes: Pick<Outboxes, 'read'>, request: PullRequest): Slice | Promise<Slice> {
   const { authors, below, limit } = request
   if (authors.length === 0 || request.atLeast >= below) return { candidates: [], lower: request.atLeast }
@@ -56,7 +58,10 @@ export function pull(outboxes: Pick<Outboxes, 'read'>, request: PullRequest): Sl
   return first instanceof Promise ? first.then(goOn) : goOn(first)
 }
 
-/** Reads on in the outboxes that hold the merge back, until there is enough above what is known of all. */
+/**
+ * The merge is known only down to the highest id to which some outbox has been read. Reads on in the outboxes that were
+ * read least far, until it is known far enough.
+ */
 async function pullRounds(
   outboxes: Pick<Outboxes, 'read'>,
   request: PullRequest,
@@ -97,7 +102,7 @@ function take(
   }
 }
 
-/** The merge as far as every author is known, if that is enough: at most `limit` of it, the newest. */
+/** The newest posts, as far down as every outbox has been read; `undefined` if those are fewer than `limit`. */
 function finish(
   cursors: readonly Cursor[],
   found: Found,
@@ -107,7 +112,7 @@ function finish(
   for (const cursor of cursors) if (cursor.lower > lower) lower = cursor.lower
   const known = Float64Array.from(found.ids).filter((id) => id >= lower)
   if (known.length < limit && lower > atLeast) return undefined
-  // Whoever asked reads all that it gets: what is beyond is cheaper to find again.
+  // No more than asked for: the caller would hydrate and filter the surplus, which costs more than finding it again.
   if (known.length > limit) lower = known.sort()[known.length - limit]
   const candidates: Candidate[] = []
   for (let i = 0; i < found.ids.length; i++) {

@@ -1,7 +1,8 @@
 /**
- * Pulls of many authors at once, for pages that no timeline answers and for timelines that are made anew. What is in
- * memory costs nothing and is read at once; what must be read from the store is admitted by how much that is, the
- * oldest first, pages before rebuilds. A page that is asked for again while its pull waits for its turn joins it.
+ * Admits pulls of many authors, for pages and for rebuilds, so that many at once do not overload the store. A pull from
+ * memory alone runs at once. One that must read the store waits for its turn: it costs as much as it has outboxes to
+ * read, the request that waits longest goes first, and pages go before rebuilds. A page that is asked for again while
+ * its pull waits joins that pull.
  */
 
 import { createAdmission } from '../../engine/read/admission.ts'
@@ -11,35 +12,39 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Outboxes } from './outboxes.ts'
 import { pull, type PullRequest, type Slice } from './pull.ts'
 
-/** Outboxes that are read from the store at a time: enough to keep it busy, few enough to end soon. */
+/** How many outboxes are read from the store at a time: enough to keep it busy, few enough that each pull ends soon. */
 const AUTHORS_AT_ONCE = 1_000
-/** The same for pages whose timelines answer. They read few more, and do not wait behind those that read all. */
+/** The same for pages that have a timeline: they pull few authors, and must not wait behind those that pull all. */
 const AUTHORS_AT_ONCE_BESIDE = 250
+/** Merging so many outboxes in memory takes about as long as reading one from the store. */
 const MERGED_FOR_ONE_READ = 50
-/** So few that are in memory are merged in less time than a turn takes. */
+/** Merging this few from memory takes less time than waiting for a turn. */
 const MERGED_AT_LIBERTY = 64
 const WAITING_MAX = 10_000
 
+/** The page that a pull is for. */
 export interface PageOf {
   readonly reader: number
-  /** Another circle is another pull. */
+  /** A repeated request joins a pull only if the circle is still the same. */
   readonly circle: { readonly changeId: number }
-  /** When the page was asked for. */
+  /** When the page was first asked for. */
   readonly sinceMs: number
-  /** One of very many, perhaps, which all go on at the same moment. */
+  /** Little of what the page needs is in memory, and very many such pages may go on at the same moment. */
   readonly isCold: boolean
 }
 
 export interface Pulls {
   /**
-   * @param isAll everybody is pulled, for want of a timeline. Rejects with `overloaded` when too many pages wait for
-   * their turn.
+   * Rejects with `overloaded` when too many pages wait for their turn.
+   *
+   * @param isAll there is no timeline for the window, so all followees are pulled
    */
   forPage(page: PageOf, request: PullRequest, isAll: boolean): Maybe<Slice>
+  /** For a rebuild or a backfill. */
   inBackground(request: PullRequest): Promise<Slice>
-  /** How many wait for their turn. */
+  /** How many pulls wait for their turn. */
   readonly waiting: number
-  /** About how long it takes until all that waits now is done. */
+  /** About how long it takes until all pulls that wait now are done. */
   backlogMs(): number
 }
 
@@ -57,7 +62,7 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
     await pace.turn(stage)
     return pull(paced, request)
   }
-  /** In outboxes that are read from the store; merging those in memory is about so much cheaper. */
+  /** The unit is one outbox read from the store. */
   const costOf = (missing: number, authors: ArrayLike<number>) =>
     1 + missing + Math.floor(authors.length / MERGED_FOR_ONE_READ)
 
@@ -65,8 +70,8 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
     missing === 0 && authors.length <= MERGED_AT_LIBERTY
 
   /**
-   * A page that is asked for again joins its pull while that waits for its turn. Not later: one that has begun may lack
-   * a post that is older than what the page asked for now claims to hold.
+   * A page that is asked for again joins its earlier pull while that waits. It does not join a pull that has begun: that
+   * one may have read an outbox before a post that the new page, with its later horizon, claims to hold.
    */
   function joinOrRun(page: PageOf, request: PullRequest): Maybe<Slice> {
     const { authors, below, atLeast, limit } = request
@@ -83,7 +88,7 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
     })
     if (hasBegun) return pulled
     waiting.set(key, pulled)
-    // Refused: there is nothing to be joined.
+    // If admission refuses it, there is no pull to join.
     pulled.catch(() => waiting.get(key) === pulled && waiting.delete(key))
     return pulled
   }
@@ -91,7 +96,7 @@ export function createPulls(env: Env, pace: Pace, outboxes: Outboxes): Pulls {
   return {
     forPage(page, request, isAll) {
       const { authors, below } = request
-      // Of one alone a read costs as much as to wait for a turn.
+      // Reading a single outbox costs no more than waiting for a turn.
       if (authors.length <= 1) return pull(page.isCold ? paced : outboxes, request)
       if (isAll) return joinOrRun(page, request)
       const missing = outboxes.missing(authors, below)

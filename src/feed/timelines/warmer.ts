@@ -1,29 +1,31 @@
 /**
- * After a start without timelines, makes those of readers who were active, the latest seen first, so that most find
- * theirs when they come back. It goes on only while no reader waits for one, and ends when memory is full.
+ * After a start without timelines (as after a crash), rebuilds those of active readers in the background, the latest
+ * seen first, so that most readers find theirs when they come back. Rebuilds that readers wait for go first. Warming
+ * ends when the memory for timelines is nearly full.
  */
 
-import type { EngineContext } from '../../engine/engine.ts'
+import type { EngineContext } from '../../engine/context.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { Timelines } from './timelines.ts'
 
 export interface Warmer {
-  /** Resolves when there is nothing left to warm; returns at once where timelines live outside of this process. */
+  /** Resolves when nothing is left to warm; at once if timelines live outside of this process. */
   run(): Promise<void>
   readonly stats: {
-    /** Timelines that are still to be made. */
+    /** Timelines still to be made. */
     left: number
-    /** Timelines that stand, made here or by a reader who came meanwhile. */
+    /** Timelines that are there, made by the warmer or for a reader who came meanwhile. */
     warm: number
   }
   stop(): void
 }
 
-/** Of the memory for timelines: the rest is for readers who come meanwhile. */
+/** Share of the memory for timelines that warming may fill; the rest is for readers who come meanwhile. */
 const MEMORY_SHARE_MAX = 0.9
+/** Progress is logged after each quarter. */
 const TOLD_EVERY_SHARE = 0.25
 const RETRY_MS = 1_000
-/** Fewer are made before anybody has read of it. */
+/** With fewer readers nothing is logged: they are warm before anybody has read of it. */
 const TOLD_READERS_MIN = 1_000
 
 export function createWarmer(context: EngineContext, graph: Graph, timelines: Timelines): Warmer {
@@ -48,7 +50,7 @@ export function createWarmer(context: EngineContext, graph: Graph, timelines: Ti
     let told = TOLD_EVERY_SHARE
     for (let i = 0; i < readers.length && !isStopped && !isFull(evictedBefore); i++) {
       stats.left = readers.length - i
-      // A store that is away for a while fails them all alike.
+      // A store that is away would fail every reader's rebuild, one after the other: wait before the next one.
       if (!(await timelines.ensure(readers[i]))) await new Promise<void>((go) => void env.timer(RETRY_MS, go))
       else stats.warm++
       if ((i + 1) / readers.length < told || told >= 1) continue
@@ -57,7 +59,10 @@ export function createWarmer(context: EngineContext, graph: Graph, timelines: Ti
     }
     stats.left = 0
     const seconds = ((env.monotonicMs() - startMs) / 1_000).toFixed(1)
-    tell(readers, `timelines of ${stats.warm} of ${readers.length} active readers stand after ${seconds} s`)
+    tell(
+      readers,
+      `timelines of ${stats.warm} of ${readers.length} active readers are warm after ${seconds} s`,
+    )
   }
 
   return {
@@ -70,7 +75,7 @@ export function createWarmer(context: EngineContext, graph: Graph, timelines: Ti
       if (readers.length === 0) return
       tell(
         readers,
-        `no timelines are left from before: those of ${readers.length} active readers are made, the latest seen first; who comes earlier is served all the same`,
+        `no timelines were kept from the last run: rebuilding those of ${readers.length} active readers, the latest seen first; readers whose timelines are not ready yet are served, but slower`,
       )
       await warm(readers)
     },

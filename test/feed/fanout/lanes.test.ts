@@ -1,4 +1,4 @@
-/** Lanes of a large fan-out: between them everybody is served, whoever is seen meanwhile. */
+/** The lanes of a large fan-out serve everybody between them, even followers who are seen while it runs. */
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -22,7 +22,7 @@ const reader = fc.record({
 const minutesOnly = (minutes: ReadonlyMap<number, number>) =>
   ({ minuteOf: (number: number) => minutes.get(number) ?? 0 }) as Activity
 
-test('everybody is served or was long away; those who are not seen meanwhile, once', () => {
+test('every follower is served or inactive; one who is not seen meanwhile is served once', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(reader, { selector: ({ number }) => number, maxLength: 40 }),

@@ -1,4 +1,4 @@
-/** What is kept of authors' outboxes: counted as it is, and bounded, however authors go on posting. */
+/** Outboxes in memory: they are counted by their size and stay within their bound while authors post. */
 
 import { expect, test } from 'vitest'
 import { createOutboxes } from '../../../src/feed/timelines/outboxes.ts'
@@ -20,7 +20,7 @@ test('a read counts each outbox once: found in memory, or read from the store', 
   expect(outboxes.stats).toEqual({ hits: 3, loads: 2 })
 })
 
-test('outboxes that grow drive others out', async () => {
+test('outboxes that grow evict others', async () => {
   const outboxes = open()
   const authors = Array.from({ length: 1_000 }, (_, i) => i + 1)
   await outboxes.read(requestsOf(authors))
@@ -31,11 +31,11 @@ test('outboxes that grow drive others out', async () => {
   expect(kept).toBeGreaterThan(ENTRIES_MAX / 600)
 })
 
-test('an author who posts and is read by nobody is no fresher for it', async () => {
+test('posting does not count as being read: the author is still evicted first', async () => {
   const outboxes = open()
   const read = await outboxes.read([{ author: 1, below: Infinity, limit: 10 }])
   expect(read).toHaveLength(1)
-  // Whoever has nothing takes 16, too.
+  // An author without posts is counted as 16 entries.
   const others = Array.from({ length: ENTRIES_MAX / 16 }, (_, i) => i + 2)
   for (let from = 0; from < others.length; from += 1_000) {
     outboxes.posted(1, (from + 1) * 65_536, 0)

@@ -1,4 +1,4 @@
-/** How many authors are read at a time for pages that come at once, and who waits behind whom. */
+/** How many outboxes are read at a time when many pages are asked for at once, and which pages wait. */
 
 import { expect, test } from 'vitest'
 import { createPace } from '../../../src/engine/read/pace.ts'
@@ -8,7 +8,7 @@ import { createRealEnv } from '../../../src/ports/env/real.ts'
 
 const env = createRealEnv()
 
-/** Outboxes of which none is in memory, and which are read when told to. */
+/** Outboxes without any in memory, whose reads end when the test says so. */
 function start() {
   const reads: { readonly authors: number; readonly done: () => void }[] = []
   const outboxes: Outboxes = {
@@ -38,7 +38,7 @@ function start() {
 const sum = (reads: readonly { authors: number }[]) => reads.reduce((all, { authors }) => all + authors, 0)
 
 test.each([2, 50, 300])(
-  'readers of %i follows are so many at a time that a store is busy, and no more',
+  'of many readers with %i follows, only so many pull at a time that the store is busy',
   async (follows) => {
     const { reads, pulls, page, turns } = start()
     const pages = Array.from({ length: 1_000 }, (_, i) => page(i + 1, follows, true))
@@ -52,7 +52,7 @@ test.each([2, 50, 300])(
   },
 )
 
-test('a page whose timeline answers does not wait behind those that have none', async () => {
+test('a page with a timeline does not wait behind pages without one', async () => {
   const { reads, page, turns } = start()
   for (let i = 1; i <= 100; i++) void page(i, 300, true)
   await turns()
@@ -64,14 +64,14 @@ test('a page whose timeline answers does not wait behind those that have none', 
   expect(await beside).toEqual({ candidates: [], lower: 0 })
 })
 
-test('nor are those without a bound', async () => {
+test('pages with a timeline have a bound of their own', async () => {
   const { reads, page, turns } = start()
   for (let i = 1; i <= 1_000; i++) void page(i, 40, false)
   await turns()
   expect(sum(reads)).toBeLessThanOrEqual(250)
 })
 
-test('a page that is asked for again joins its pull until that has begun', async () => {
+test('a page that is asked for again joins its pull while that waits, and not once it has begun', async () => {
   const { reads, page, turns } = start()
   void page(1, 1_000, true)
   void page(2, 300, true)

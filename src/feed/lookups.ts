@@ -1,0 +1,45 @@
+/** Reads of single things: posts by id, an author's count of posts, a post's receipt. */
+
+import type { Circle } from '../graph/index.ts'
+import type { Store } from '../ports/store/store.ts'
+import type { ChunkRunner } from './fanout/chunks.ts'
+import type { Item } from './posts/items.ts'
+import type { Posts } from './posts/posts.ts'
+import { mayView } from './profile.ts'
+import { postTotalsTable, receiptsTable, type Receipt } from './tables.ts'
+
+export async function lookupPosts(
+  posts: Posts,
+  ids: readonly number[],
+  viewer: Circle | undefined,
+): Promise<readonly Item[]> {
+  const found = await posts.load(ids)
+  const originals = [...found.values()].flatMap((post) => (post.repostOf > 0 ? [post.repostOf] : []))
+  const repeated = originals.length > 0 ? await posts.load(originals) : found
+  return ids.flatMap((id) => {
+    const post = found.get(id)
+    if (post === undefined || !mayView(viewer, post)) return []
+    const original = post.repostOf > 0 ? repeated.get(post.repostOf) : undefined
+    if (post.repostOf > 0 && (original === undefined || !mayView(viewer, original))) return []
+    return [{ id, author: post.author, post, original }]
+  })
+}
+
+export async function countPublicPosts(store: Store, author: number): Promise<number> {
+  const [row] = await store.get([postTotalsTable.key(author)])
+  if (row === undefined) return 0
+  const { posts, hidden } = postTotalsTable.decode(row)
+  return posts - hidden
+}
+
+/** From the fan-out under way in this process, else as it is stored. */
+export async function readReceipt(
+  store: Store,
+  runner: ChunkRunner,
+  post: number,
+): Promise<Receipt | undefined> {
+  const open = runner.receipt(post)
+  if (open !== undefined) return open
+  const [row] = await store.get([receiptsTable.key(post)])
+  return row === undefined ? undefined : receiptsTable.decode(row)
+}

@@ -1,0 +1,72 @@
+/** Followers of many accounts at once, for fan-out: heads first, then the numbers of key ranges. */
+
+import { lowerBound } from '../../core/sorted.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { isDirectory } from '../followers.ts'
+import { followerHeadsTable, followerTotalsTable, type FollowerHead } from '../tables.ts'
+import { readLeaves, type FollowerRange } from './leaves.ts'
+
+/** One bucket of an audience: its head holds the follower numbers, or says in which key ranges leaves hold them. */
+export interface AudienceBucket {
+  readonly bucket: number
+  readonly head: FollowerHead
+}
+
+/** Nearly every audience lies in the first bucket alone, so that head is read together with the totals. */
+export async function readAudiences(
+  store: Store,
+  followees: readonly number[],
+): Promise<readonly (readonly AudienceBucket[])[]> {
+  const rows = await store.get(
+    followees.flatMap((followee) => [followerTotalsTable.key(followee), followerHeadsTable.key(followee, 0)]),
+  )
+  const audiences = followees.map((): AudienceBucket[] => [])
+  const elsewhere: { at: number; bucket: number }[] = []
+  followees.forEach((_, at) => {
+    const [total, head] = [rows[2 * at], rows[2 * at + 1]]
+    if (head !== undefined) audiences[at].push({ bucket: 0, head: followerHeadsTable.decode(head) })
+    if (total === undefined) return
+    for (const bucket of followerTotalsTable.decode(total).buckets)
+      if (bucket > 0) elsewhere.push({ at, bucket })
+  })
+  if (elsewhere.length === 0) return audiences
+  const heads = await store.get(
+    elsewhere.map(({ at, bucket }) => followerHeadsTable.key(followees[at], bucket)),
+  )
+  elsewhere.forEach(({ at, bucket }, i) => {
+    const row = heads[i]
+    if (row !== undefined) audiences[at].push({ bucket, head: followerHeadsTable.decode(row) })
+  })
+  return audiences
+}
+
+/** One sorted array for each range, whatever became of the rows since the ranges were named. */
+export async function readFollowersIn(
+  store: Store,
+  ranges: readonly FollowerRange[],
+): Promise<readonly Uint32Array[]> {
+  const found = await readLeaves(store, ranges)
+  const bare = ranges.map((_, i) => i).filter((i) => found[i].length === 0)
+  if (bare.length === 0) return found
+  // A range without leaves: the head may hold the numbers itself.
+  const rows = await store.get(bare.map((i) => followerHeadsTable.key(ranges[i].followee, ranges[i].bucket)))
+  const grown: number[] = []
+  bare.forEach((i, at) => {
+    const row = rows[at]
+    if (row === undefined) return
+    const head = followerHeadsTable.decode(row)
+    if (isDirectory(head)) grown.push(i)
+    const { numbers } = head
+    found[i] = numbers.subarray(lowerBound(numbers, ranges[i].from), lowerBound(numbers, ranges[i].to))
+  })
+  // The head became a directory between the two reads; it never becomes a plain list again, so its leaves are there.
+  const again =
+    grown.length === 0
+      ? []
+      : await readLeaves(
+          store,
+          grown.map((i) => ranges[i]),
+        )
+  grown.forEach((i, at) => (found[i] = again[at]))
+  return found
+}

@@ -1,0 +1,62 @@
+/** Pages of account numbers: in their order, above a given number. */
+
+import { lowerBound } from '../../core/sorted.ts'
+import type { Store } from '../../ports/store/store.ts'
+import { isDirectory } from '../followers.ts'
+import { bucketOf } from '../tables.ts'
+import { readAudiences, type AudienceBucket } from './audiences.ts'
+import { readLeaves } from './leaves.ts'
+
+export interface NumberPage {
+  readonly numbers: readonly number[]
+  readonly hasMore: boolean
+}
+
+export function pageOf(sorted: Uint32Array, after: number, limit: number): NumberPage {
+  return cut(slice(sorted, after, limit + 1), limit)
+}
+
+export async function followersPage(
+  store: Store,
+  followee: number,
+  after: number,
+  limit: number,
+): Promise<NumberPage> {
+  const [buckets] = await readAudiences(store, [followee])
+  const numbers: number[] = []
+  for (const bucket of buckets) {
+    if (bucket.bucket < bucketOf(after) || numbers.length > limit) continue
+    numbers.push(...(await readBucket(store, followee, bucket, after, limit + 1 - numbers.length)))
+  }
+  return cut(numbers, limit)
+}
+
+async function readBucket(
+  store: Store,
+  followee: number,
+  { bucket, head }: AudienceBucket,
+  after: number,
+  limit: number,
+): Promise<number[]> {
+  if (!isDirectory(head)) return slice(head.numbers, after, limit)
+  const numbers: number[] = []
+  let at = Math.max(0, lowerBound(head.leafStarts, after + 1) - 1)
+  while (numbers.length < limit && at < head.leafStarts.length) {
+    const to = head.leafStarts[at + 1] ?? Infinity
+    const [leaf] = await readLeaves(store, [{ followee, bucket, from: head.leafStarts[at], to }])
+    numbers.push(...slice(leaf, after, limit - numbers.length))
+    at++
+  }
+  return numbers
+}
+
+/** One number more than the page may hold was read: it tells that there is more. */
+const cut = (numbers: readonly number[], limit: number): NumberPage => ({
+  numbers: numbers.slice(0, limit),
+  hasMore: numbers.length > limit,
+})
+
+function slice(sorted: Uint32Array, after: number, limit: number): number[] {
+  const from = lowerBound(sorted, after + 1)
+  return [...sorted.subarray(from, from + limit)]
+}
