@@ -1,10 +1,10 @@
-/** Rivulet within a program: `node library.mjs [FOLDER]`. The folder is made if it is not there. */
+/** Rivulet inside a program: `node library.mjs [FOLDER]`. Creates the folder if it does not exist. */
 
 import { openRivulet, RivuletError } from 'rivulet'
 
 const rivulet = await openRivulet({ data: process.argv[2] ?? './data' })
 
-// Accounts are named by the ids that the application has for them. With a key, a repeated call makes nothing twice.
+// `ext:` names an account by the application's own id. A repeated call with the same idempotency key creates nothing.
 await rivulet.accounts.put('ext:ada', { handle: 'ada', display_name: 'Ada' })
 await rivulet.accounts.put('ext:bob', { handle: 'bob' })
 const ada = rivulet.as('ext:ada')
@@ -17,7 +17,7 @@ const page = await ada.feed({ limit: 10 })
 for (const { author, content } of page.posts) console.log(`${author.handle}: ${content}`)
 console.log(`complete up to ${page.as_of}: ${page.complete}`)
 
-// What came since that page.
+// `after` gives the posts that came since that page.
 await bob.posts.create({ reply_to: post.id, content: 'Nice to see you' })
 const { posts } = await ada.feed({ after: page.after })
 console.log(`${posts.length} new since then`)
@@ -29,7 +29,7 @@ try {
   console.log(`nobody: ${error.code}`)
 }
 
-// The same data over HTTP, as long as it is open.
+// Serves the same data over HTTP until `close`.
 const { url } = await rivulet.listen({ port: 0 })
 const response = await fetch(`${url}/api/v1/posts/${post.id}`, {
   headers: { authorization: `Bearer ${rivulet.serverKey}` },

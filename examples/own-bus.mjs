@@ -1,4 +1,4 @@
-/** An adapter of one's own for the port `bus`: signals within a process, on Node's event emitter. */
+/** An example of an adapter of your own, for the port `bus`: signals within one process, on Node's event emitter. */
 
 import { EventEmitter } from 'node:events'
 import { RivuletError } from 'rivulet'
@@ -15,9 +15,9 @@ export function createOwnBus() {
   return {
     async publish(topic, message) {
       assertOpen()
-      // Taken before this returns, and delivered after it: its sender may use the bytes again.
-      const taken = Uint8Array.from(message)
-      setImmediate(() => emitter.emit(topic, taken))
+      // Copied, because delivery comes after this call returns, when the sender may already reuse its bytes.
+      const copy = Uint8Array.from(message)
+      setImmediate(() => emitter.emit(topic, copy))
     },
     async subscribe(topic, listener) {
       assertOpen()
@@ -25,7 +25,7 @@ export function createOwnBus() {
         try {
           listener(message)
         } catch {
-          // The others still hear it.
+          // A listener that throws must not keep the message from the other listeners.
         }
       }
       emitter.on(topic, hear)

@@ -1,6 +1,6 @@
 /**
- * Proves the adapter. For a project of one's own, which has rivulet, vitest and fast-check installed:
- * `npx vitest run own-bus.test.mjs`.
+ * Tests the adapter with the conformance suite of its port. In a project that has rivulet, vitest and fast-check
+ * installed: `npx vitest run own-bus.test.mjs`.
  */
 
 import { busConformance } from 'rivulet/ports/bus/conformance'
