@@ -9,7 +9,7 @@ import { idTimeMs, type IdSource } from '../../core/ids.ts'
 import { decode } from '../../core/codec.ts'
 import { isRetriable, RivuletError } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
-import { rowVersion, type RowWrite, type Store } from '../../ports/store/store.ts'
+import { rowVersion, type Row, type RowWrite, type Store } from '../../ports/store/store.ts'
 import type { Appender } from '../append.ts'
 import type { Event, EventType } from '../events.ts'
 import { encodeFired } from './fired.ts'
@@ -142,60 +142,76 @@ function createFiring(
 ): (lane: Lane, nowMs: number) => Promise<boolean> {
   const byTag = new Map(types.map((type) => [type.tag, type]))
 
+  function giveBack(lane: Lane, timers: readonly Scheduled[]): void {
+    lane.putBack(timers.filter((timer) => lane.firing.delete(nameOf(timer))))
+  }
+
   function append(lane: Lane, timer: Scheduled, tag: number, body: Uint8Array): void {
     const { key } = timer
     const type = byTag.get(tag)
     if (type === undefined) {
-      throw new RivuletError(
-        'data_newer_format',
-        `a timer is to append an event of kind ${tag}, which is not known here`,
-      )
+      const message = `a timer is to append an event of kind ${tag}, which is not known here`
+      throw new RivuletError('data_newer_format', message)
     }
     const decoded: unknown = decode(type.body, body)
-    lane.firing.set(nameOf(timer), timer)
-    const back = () => {
-      if (lane.firing.delete(nameOf(timer))) lane.putBack([timer])
-    }
     try {
       const { appended } = appender.appendRecord(key, (id) => encodeFired(type, id, key, decoded, timer))
       stats.fired++
       stats.late.observe(Math.max(0, env.wallMs() - timer.dueMs))
-      // Appended a second time where the outcome is unknown: one of the two has an effect.
-      appended.catch(back)
+      // It is appended a second time where the outcome is unknown: one of the two has an effect.
+      appended.catch(() => giveBack(lane, [timer]))
     } catch (error) {
-      back()
+      giveBack(lane, [timer])
       if (!isRetriable(error)) throw error
     }
+  }
+
+  /** Appends those that stand. @returns rows of places that need not be looked at again */
+  function appendStanding(
+    lane: Lane,
+    due: readonly Scheduled[],
+    rows: readonly (Row | undefined)[],
+  ): RowWrite[] {
+    const ended: RowWrite[] = []
+    for (const [i, timer] of due.entries()) {
+      const row = rows[i]
+      const { dueMs, tag, body } = row === undefined ? MISSING : timersTable.decode(row)
+      const version = row?.version ?? 0
+      if (dueMs === timer.dueMs && version === timer.scheduledBy) append(lane, timer, tag, body)
+      else {
+        lane.firing.delete(nameOf(timer))
+        // Rows of one event may be written one after the other: a timer whose own row is missing is watched for later.
+        if (version >= timer.scheduledBy) ended.push(endedHour(timer, version, env.wallMs()))
+      }
+    }
+    return ended
   }
 
   return async (lane, nowMs) => {
     const limit = Math.min(AT_ONCE, FIRING_MAX - lane.firing.size)
     const due = lane.takeDue(nowMs, limit)
     if (due.length === 0) return false
-    const rows = await store
-      .get(due.map(({ key, id }) => timersTable.key(key, id)))
-      .catch((error: unknown) => {
-        lane.putBack(due)
-        throw error
-      })
-    const ended: RowWrite[] = []
-    for (const [i, timer] of due.entries()) {
-      const row = rows[i]
-      const standing = row === undefined ? undefined : timersTable.decode(row)
-      if (row !== undefined && standing?.dueMs === timer.dueMs && row.version === timer.scheduledBy) {
-        append(lane, timer, standing.tag, standing.body)
-      } else if (row !== undefined) ended.push(endedHour(timer, row.version, env.wallMs()))
+    // At no moment is one of them neither in the window nor here: a checkpoint would pass it by.
+    for (const timer of due) lane.firing.set(nameOf(timer), timer)
+    try {
+      const rows = await store.get(due.map(({ key, id }) => timersTable.key(key, id)))
+      const ended = appendStanding(lane, due, rows)
+      if (ended.length > 0) await store.write(ended)
+    } catch (error) {
+      giveBack(lane, due)
+      throw error
     }
-    if (ended.length > 0) await store.write(ended)
     return due.length === limit
   }
 }
+
+const MISSING = { dueMs: 0, tag: 0, body: new Uint8Array(0) }
 
 /** The place of a timer that was cancelled or replaced: its row goes by itself. */
 function endedHour(timer: Scheduled, version: number, nowMs: number): RowWrite {
   const { partition, key, id, dueMs, scheduledBy } = timer
   const place = timerHoursTable.key(partition, dueMs, key, id)
-  const row = timerHoursTable.row(place, Math.max(version, scheduledBy), { key, id, dueMs, scheduledBy })
+  const row = timerHoursTable.row(place, version, { key, id, dueMs, scheduledBy })
   return { ...row, expiresAtMs: nowMs + SEEN_KEPT_MS }
 }
 

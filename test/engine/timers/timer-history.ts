@@ -120,7 +120,9 @@ export async function runTimerHistories(isShared: boolean, seeds: number): Promi
     const world = await create<Alarms>({ seed, happened }, (ports, onFatal, shared) =>
       createAlarms(ports, shared, onFatal),
     )
-    await runHistory(world)
+    await runHistory(world).catch((error: unknown) => {
+      throw new Error(`seed ${seed} of ${isShared ? 'shared' : 'alone'}`, { cause: error })
+    })
     await world.close()
   }
   return happened
