@@ -80,7 +80,7 @@ test('while one lives, the next waits, and says why', async () => {
   const isTaken = await settled(waiting)
   await pass(60_000)
   expect(isTaken()).toBe(false)
-  expect(notices).toEqual(['another process serves this deployment; waiting until it ends'])
+  expect(notices).toEqual(['another process has this deployment to itself; waiting until it ends'])
   await first.close()
   await pass(2_000)
   expect(isTaken()).toBe(true)
