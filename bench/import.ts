@@ -1,4 +1,4 @@
-/** `rivulet import` of an edge list, the whole process from its start to its end. */
+/** Measures `rivulet import` of an edge list: the whole process, from its start to its end. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'

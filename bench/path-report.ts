@@ -1,4 +1,4 @@
-/** Tables of the bench of the whole path: what was reached, what it cost whom, what is stored for it. */
+/** The tables of the bench `engines-path`: rates and times, the CPU time of each process, and the bytes stored. */
 
 import { cpus } from 'node:os'
 import { LOAD_GENERATOR, type CpuUse } from './cpu.ts'
@@ -77,7 +77,7 @@ function othersCores({ secondsBy, machineS, elapsedS }: CpuUse): string {
 
 const ALL_OF_THE_TIME = 0.9
 
-/** A process with one thread for everything, or the machine; else whoever is waited for. */
+/** Names the limit: a process whose only thread is busy, or the whole machine; otherwise the part that is waited for. */
 function limitOf(cpu: CpuUse, coreCount = cpus().length): string {
   const { secondsBy, machineS, elapsedS } = cpu
   const [most] = Object.entries(secondsBy).toSorted(([, a], [, b]) => b - a)
@@ -111,7 +111,7 @@ export interface Stored {
   readonly imported: TableBytes
   readonly full: TableBytes
   readonly posts: number
-  /** What the topic grew by with them. */
+  /** By how many bytes the topic grew. */
   readonly kafka: number
   readonly redis: { readonly empty: number; readonly open: number; readonly full: number }
 }
