@@ -15,7 +15,7 @@ const CONTENT =
 
 export const accept: Bench = {
   name: 'accept',
-  describe: 'posts accepted durably a second (goal: 10,000 over HTTP at 64 connections)',
+  describe: 'posts accepted durably per second (goal: 10,000 over HTTP at 64 connections)',
   run,
 }
 

@@ -33,7 +33,8 @@ const EVERYBODY = 1_000_000_000
 
 export const fanout: Bench = {
   name: 'fanout',
-  describe: 'inserts a second from durable accept to timelines, against the same with Redis (goal: 12 times)',
+  describe:
+    'inserts per second from durable accept to timelines, against the same with Redis (goal: 12 times)',
   run,
 }
 

@@ -25,7 +25,7 @@ const PULLED = 5
 export const feedRead: Bench = {
   name: 'feed-read',
   describe:
-    'feed pages a second over HTTP, everything on, against bare node:http with the same bytes (goal: 0.30)',
+    'feed pages per second over HTTP, everything on, against bare node:http with the same bytes (goal: 0.30)',
   run,
 }
 

@@ -15,7 +15,7 @@ const FOLLOWERS = 1_000_000
 
 export const followersRead: Bench = {
   name: 'followers-read',
-  describe: 'milliseconds to read a million follower numbers (goal: below 50), against one row an edge',
+  describe: 'milliseconds to read a million follower numbers (goal: below 50), against one row per edge',
   run,
 }
 
@@ -40,7 +40,7 @@ async function run({ report }: BenchContext): Promise<BenchResult> {
     report.table([
       ['1 M followers', 'ms'],
       ['packed rows', formatSample(ours)],
-      ['one row an edge', formatSample(reference)],
+      ['one row per edge', formatSample(reference)],
     ])
     return {
       ours: ours.median,

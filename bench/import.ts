@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 export const importEdges: Bench = {
   name: 'import',
-  describe: 'follows imported a second, end to end, a new folder each time (goal: 200,000)',
+  describe: 'follows imported per second, end to end, a new folder each time (goal: 200,000)',
   run,
 }
 

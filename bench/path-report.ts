@@ -42,7 +42,7 @@ export function printPaths(report: Report, measured: readonly Measured[]): void 
     report.table([
       [
         '',
-        'CPU us a post',
+        'CPU us per post',
         `(${insertsAPost.toFixed(0)} inserts)`,
         'cores then',
         'CPU us a read',
@@ -128,18 +128,18 @@ export function printStored(report: Report, stored: Stored): void {
   report.table([
     ['stored, one copy', 'bytes'],
     [
-      'Cassandra, an account (imported, no profile)',
+      'Cassandra, per account (imported, no profile)',
       (totalBytes(imported, ACCOUNT_TABLES) / accounts).toFixed(1),
     ],
     ['Cassandra, a follow (imported)', (totalBytes(imported, FOLLOW_TABLES) / graph.follows).toFixed(1)],
-    ['Cassandra, a post of some 120 bytes', (ofPosts / posts).toFixed(1)],
+    ['Cassandra, per post of some 120 bytes', (ofPosts / posts).toFixed(1)],
     ...tables
       .slice(0, TABLES_SHOWN)
       .map(([name, bytes]) => [`  of which ${name.replace(/^t_/, '')}`, (bytes / posts).toFixed(1)]),
-    ['Kafka, a post (records of progress included)', (kafka / posts).toFixed(1)],
+    ['Kafka, per post (records of progress included)', (kafka / posts).toFixed(1)],
     ['Redis, an account with an empty timeline', ((redis.open - redis.empty) / accounts).toFixed(0)],
     [
-      `Redis, an account after ${format((posts * graph.follows) / accounts / accounts)} inserts (800 stay)`,
+      `Redis, per account after ${format((posts * graph.follows) / accounts / accounts)} inserts (800 stay)`,
       ((redis.full - redis.empty) / accounts).toFixed(0),
     ],
   ])

@@ -34,7 +34,7 @@ const READS_AT_ONCE = 64
 export const redisTimeline: Bench = {
   name: 'redis-timeline',
   describe:
-    'inserts a second into timelines in Redis, against ZADD + ZREMRANGEBYRANK through the same client (goal: 4 times; memory a sixth; reads 6 times)',
+    'inserts per second into timelines in Redis, against ZADD + ZREMRANGEBYRANK through the same client (goal: 4 times; memory a sixth; reads 6 times)',
   run,
 }
 
@@ -113,7 +113,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
       ],
       ['server CPU an insert, us', us(cpu.packed), us(cpu.sets), ''],
       [
-        'bytes an entry, full timelines',
+        'bytes per entry, full timelines',
         (packedBytes / entries).toFixed(1),
         (setBytes / entries).toFixed(1),
         ratio(setBytes, packedBytes),
@@ -126,7 +126,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
       ],
       ['server CPU a read, us', us(cpu.packedRead), us(cpu.setsRead), ''],
     ])
-    report.line(`${format(owners)} timelines of ${CAPACITY}, ${OWNERS_A_POST} owners a post, one server`)
+    report.line(`${format(owners)} timelines of ${CAPACITY}, ${OWNERS_A_POST} owners per post, one server`)
     return {
       ours: inserts.ours.median,
       reference: inserts.reference.median,

@@ -34,7 +34,7 @@ const CHECKED_ACCOUNTS = 500
 
 export const timelineInsert: Bench = {
   name: 'timeline-insert',
-  describe: 'inserts a second into timelines, against Redis sorted sets (goal: 30 times)',
+  describe: 'inserts per second into timelines, against Redis sorted sets (goal: 30 times)',
   run,
 }
 
@@ -92,7 +92,7 @@ const head = (version: string | undefined): string[] => [
   'case',
   'inserts',
   'ours /s, median (range)',
-  'array an account /s',
+  'array per account /s',
   version === undefined ? 'Redis: not installed' : `Redis ${version}, client pipelines /s`,
   'ratio',
   'raw, tuned /s',
@@ -221,8 +221,8 @@ async function runFull(redis: RedisServer | undefined, report: Report): Promise<
   const rate = graph.edges / seconds(startMs)
   const { bytes, entries } = views.stats()
   report.line(
-    `1 M full timelines (${format(bytes)}B, ${(bytes / entries).toFixed(2)} bytes an entry), each insert trims: ` +
-      `${format(rate)} a second of ${format(graph.edges)}, longest call ${longestMs.toFixed(1)} ms`,
+    `1 M full timelines (${format(bytes)}B, ${(bytes / entries).toFixed(2)} bytes per entry), each insert trims: ` +
+      `${format(rate)} per second of ${format(graph.edges)}, longest call ${longestMs.toFixed(1)} ms`,
   )
   if (redis !== undefined) await runFullRedis(redis, rate, report)
 }
@@ -245,7 +245,7 @@ async function runFullRedis(redis: RedisServer, ours: number, report: Report): P
   const one = { graph, orders: [postingOrder(graph, 0)], inserts: edges, redisInserts: edges }
   const rate = await push(one, await rawSink(redis), edges)
   report.line(
-    `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} a second of ${format(graph.edges)}; ` +
+    `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} per second of ${format(graph.edges)}; ` +
       `ratio ${(ours / rate).toFixed(1)}`,
   )
 }

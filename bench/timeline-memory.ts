@@ -18,7 +18,7 @@ const BATCH_OWNERS = 4_000
 
 export const timelineMemory: Bench = {
   name: 'timeline-memory',
-  describe: 'bytes an entry of a timeline, all in, against Redis sorted sets (goals: 14 bytes, 8 times)',
+  describe: 'bytes per entry of a timeline, all in, against Redis sorted sets (goals: 14 bytes, 8 times)',
   run,
 }
 

@@ -1,9 +1,9 @@
 /**
  * The processes of a deployment that are alive. Each writes heartbeats to a row of its own, and with them the id up to
- * which everything that it stamped is in the log (or never will be). Nothing new comes below the least of these ids:
- * the horizon is made of that.
+ * which everything that it stamped is in the log (or never will be). No process appends events at or below the lowest of
+ * these ids, so horizons may rise up to it.
  *
- * An observer declares a process gone when it has not seen the heartbeat change for a while, on the observer's clock.
+ * An observer declares a process dead when it has not seen the heartbeat change for a while, on the observer's clock.
  * A process that was frozen or cut off may not know that yet; so it trusts its last heartbeat for a shorter time than
  * observers wait, and stamps nothing beyond that until it has joined again.
  */
@@ -28,7 +28,7 @@ export interface MembersOptions {
   readonly env: Env
   readonly store: Store
   readonly role: string
-  /** Up to it, everything that this process has stamped is in the log or never will be. */
+  /** Returns an id up to which everything that this process has stamped is in the log, or never will be. */
   readonly low: () => number
   /** Makes sure that this process stamps later ids above `id`, which other processes have told. */
   readonly observe: (id: number) => void
@@ -108,7 +108,7 @@ export function createMembers(options: MembersOptions): Members {
 
   const isSeen = async () => (await watch.living()).some(({ name }) => name === entry.own().name)
 
-  /** A deleted row may hide the beats that are written after it: the process takes another name. */
+  /** Joins under another name, because a deleted row may hide heartbeats that are written to it afterwards. */
   async function enterAnew(): Promise<void> {
     trust.lapse()
     onNotice('the row of this process in table `members` has vanished; it joins again under another name')

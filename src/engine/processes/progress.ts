@@ -44,7 +44,7 @@ export const isProgress = (event: Event): event is Event<Progress> => (event.typ
 /** Whether the record only passes between processes: it changes no row and reaches no reactor. */
 export const isOfEngine = (event: Event): boolean => isProgress(event) || isDecided(event)
 
-/** Records of the engine have no id. */
+/** The id in the envelope of the engine's own records, which have none. */
 const NO_ID = 0
 const RETRY_MS = 200
 

@@ -32,7 +32,7 @@ export interface Window {
   readonly below: number
   readonly atLeast: number
   readonly limit: number
-  /** The lead vouches for its slice of this window. Not so when the lead failed or was too late. */
+  /** True if the lead vouches for its slice of this window, and has neither failed nor been too late. */
   readonly covered?: boolean
 }
 

@@ -32,9 +32,9 @@ export interface Checkpoints {
 const DUE_EVENTS = 500_000
 
 export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOptions): Checkpoints {
-  /** When the oldest thing came up that will not be in the checkpoint under way, if any, either. */
+  /** Since when there has been something to save that the checkpoint under way, if any, will not hold either. */
   let aheadSinceMs: number | undefined
-  /** When the oldest thing came up that the checkpoint under way is to hold. */
+  /** Since when there has been something to save that the checkpoint under way is to hold. */
   let savingSinceMs: number | undefined
   let events = 0
   let saving: Promise<void> = Promise.resolve()
