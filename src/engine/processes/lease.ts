@@ -53,7 +53,7 @@ export interface Lease {
 }
 
 const NUMBER_MAX = 2 ** 32 - 1
-/** The holder of a lease that nobody holds: it only says that the lease before is over. */
+/** The holder's name in a lease that nobody holds, which only ends the lease before it. */
 const NOBODY = ''
 const BEAT_MS = BEAT_MS_MAX
 const LOOK_MS = 500
