@@ -7,7 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // Modules are loaded once a worker and not once a file, which saves a minute: no test may change what one keeps.
+    // Modules are loaded once per worker, not once per test file, which saves a minute. So no test may change the state
+    // of a module.
     isolate: false,
   },
 })

@@ -1,15 +1,15 @@
-/** Tests on real engines, which `npm test` leaves out: they are started first and ended afterwards. */
+/** Tests on real engines, which `npm test` leaves out. The engines are started before the tests and ended after them. */
 
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    // The whole API suite runs on them, too.
+    // The whole API suite also runs on real engines.
     include: ['test/**/*.engines.ts', 'test/http/*.test.ts'],
     globalSetup: ['test/support/engines-up.ts'],
     testTimeout: 120_000,
     hookTimeout: 240_000,
-    // Some freeze an engine that the others use.
+    // Some test files freeze an engine that other files use.
     fileParallelism: false,
   },
 })

@@ -1,6 +1,7 @@
 /**
- * Posts accepted a second: in the log and synced, projected, answered. Over HTTP at 1 and 64 connections with
- * everything on, and in-process; against bare `node:http` that reads the same request and syncs nothing.
+ * Measures how many posts are accepted per second: appended to the log and synced, projected, and answered. Over HTTP with
+ * all features on, at 1 and 64 connections, and in-process. The reference is bare `node:http` that reads the same request
+ * and stores nothing.
  */
 
 import { type Bench, type BenchContext, type BenchResult, RUNS, formatSample, interleave } from './harness.ts'
@@ -14,7 +15,7 @@ const CONTENT =
 
 export const accept: Bench = {
   name: 'accept',
-  describe: 'posts accepted durably a second (goal: 10,000 over HTTP at 64 connections)',
+  describe: 'posts accepted durably per second (goal: 10,000 over HTTP at 64 connections)',
   run,
 }
 
@@ -62,7 +63,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
         inProcess.p50Ms.toFixed(2),
         inProcess.p99Ms.toFixed(2),
       ],
-      row('bare node:http, nothing kept', 'bare64'),
+      row('bare node:http, stores nothing', 'bare64'),
     ])
     const { ours64, bare64 } = samples
     return {

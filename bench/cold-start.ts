@@ -1,8 +1,8 @@
 /**
- * Everybody comes at once to a server that has just started: 1,000 readers of 300 follows each open their feeds, after
- * a crash (no timelines) and after a clean stop (timelines as they were), while a few warm readers go on reading. A
- * reader who is put off asks again when told to. Against the bare cost of reading each outbox once, from the same
- * store.
+ * All readers come at once to a server that has just started: 1,000 readers with 300 follows each open their feeds, after
+ * a crash (no timelines) and after a clean stop (timelines as before), while a few warm readers go on reading. A reader
+ * that is refused asks again after the time that it is told. The reference is the bare cost of reading each outbox once
+ * from the same store.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -104,12 +104,12 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   }
 }
 
-/** Authors have the numbers from 1 on, readers those behind them. */
+/** Authors have the account numbers from 1 on, and readers the numbers after those. */
 const readersOf = ({ authors, readers }: Size) =>
   Array.from({ length: readers + WARM_READERS }, (_, i) => authors + 1 + i)
 
 const FIRST_POST_MS = Date.UTC(2026, 0, 1)
-/** Ids of imports: ticks since 2004, with node 0. */
+/** Ids as an import makes them: ticks since 2004, with node 0. */
 const idAt = (ms: number): number => Math.floor((ms - Date.UTC(2004, 0, 1)) / TICK_MS) * 2 ** 16
 
 async function build(folder: string, size: Size): Promise<void> {
@@ -165,7 +165,7 @@ async function openPorts(folder: string) {
   }
 }
 
-/** Each outbox that somebody follows, once, in batches; nothing else. */
+/** Reads each outbox that has followers once, in batches, and does nothing else. */
 async function bareCost(folder: string, { authors }: Size): Promise<number> {
   const { store, close } = await openPorts(folder)
   const startMs = performance.now()
@@ -231,7 +231,7 @@ async function start(folder: string, file: string) {
   await rivulet.start()
   return {
     rivulet,
-    /** A crash is an end that leaves no timelines behind. */
+    /** A crash is simulated by an end that leaves no timelines behind. */
     async close(how: 'a crash' | 'a clean stop') {
       await rivulet.stop()
       if (how === 'a clean stop') await views.close()
@@ -247,7 +247,7 @@ async function warmAndStop(folder: string, file: string, size: Size): Promise<vo
   await close('a clean stop')
 }
 
-/** @returns how often the reader was put off; throws for a page that is short, or says that it is the end */
+/** @returns how often the reader was refused; throws for a page that is short, or claims to be the last one */
 async function untilFull(rivulet: Rivulet, reader: number, sinceMs: number): Promise<number> {
   for (let putOff = 0; ; putOff++) {
     try {
@@ -262,7 +262,7 @@ async function untilFull(rivulet: Rivulet, reader: number, sinceMs: number): Pro
   }
 }
 
-/** Latencies count from when each read was due. */
+/** Latencies count from the moment when each read was due. */
 function readOften(rivulet: Rivulet, readers: readonly number[]) {
   const latenciesMs: number[] = []
   const reading: Promise<unknown>[] = []

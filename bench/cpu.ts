@@ -1,21 +1,21 @@
-/** CPU that processes and the whole machine take between two moments, as Linux counts it. */
+/** Measures the CPU time that processes and the whole machine use between two moments, from Linux's counters. */
 
 import { readFileSync } from 'node:fs'
 
-/** Process ids by who they are. */
+/** Process ids by the names under which they are reported. */
 export type Processes = Readonly<Record<string, readonly number[]>>
 
 export interface CpuUse {
   readonly elapsedS: number
-  /** User and system, by who it was. */
+  /** User and system time, by name. */
   readonly secondsBy: Readonly<Record<string, number>>
-  /** Of everybody on this machine. */
+  /** CPU time of all processes on this machine. */
   readonly machineS: number
 }
 
 export const LOAD_GENERATOR = 'load generator'
 
-/** @returns ends the measurement */
+/** Starts a measurement. @returns a function that ends it */
 export function measureCpu(processes: Processes): () => CpuUse {
   const startMs = performance.now()
   const before = secondsBy(processes)
@@ -41,7 +41,7 @@ function secondsBy(processes: Processes): Record<string, number> {
 }
 
 const TICKS_A_SECOND = 100
-/** Counted behind the name, which is in brackets and may hold anything. */
+/** Field numbers counted from behind the process name, which is in brackets and may contain spaces. */
 const USER_FIELD = 11
 
 function processSeconds(pid: number): number {
@@ -50,7 +50,7 @@ function processSeconds(pid: number): number {
   return (Number(fields[USER_FIELD]) + Number(fields[USER_FIELD + 1])) / TICKS_A_SECOND
 }
 
-/** All but idle and waiting for disks. */
+/** All CPU time but idle time and time waiting for disks. */
 function machineSeconds(): number {
   const [, user, nice, system, , , irq, softIrq] = readFileSync('/proc/stat', 'utf8').split(/\s+/).map(Number)
   return (user + nice + system + irq + softIrq) / TICKS_A_SECOND

@@ -1,6 +1,6 @@
 /**
- * A deployment on engines as a user has it: Kafka, Cassandra and Redis of tools/engines in a scratch folder, and
- * processes of the built command beside them. All of it is ended, and the folder removed, when the bench ends.
+ * A deployment on engines as a user runs it: Kafka, Cassandra and Redis from tools/engines in a scratch folder, and
+ * processes of the built command. When the bench ends, all of them are ended and the folder is removed.
  */
 
 import { spawn } from 'node:child_process'
@@ -24,7 +24,7 @@ export interface Deployment {
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DEFINITIONS = { kafka, cassandra, redis }
 
-/** Engines are up and have what they need; nobody serves yet. */
+/** The engines run and are migrated; no server has started yet. */
 export async function startDeployment(say: (line: string) => void): Promise<Deployment> {
   const folder = scratchFolder()
   const engineFolder = openEngineFolder(folder)
@@ -32,14 +32,14 @@ export async function startDeployment(say: (line: string) => void): Promise<Depl
 
   async function stop(): Promise<void> {
     await Promise.all(servers.splice(0).map((server) => server.stop()))
-    // By name: one that did not become ready is in its state file, too.
+    // Found through their state files, because that also finds an engine that did not become ready.
     await Promise.all(ENGINE_NAMES.map((name) => engineFolder.find(DEFINITIONS[name])?.stop()))
     rmSync(folder, { recursive: true, force: true })
   }
 
   try {
     const starting = ENGINE_NAMES.map((name) => engineFolder.up(DEFINITIONS[name], 1, say))
-    // All of them, or one that comes up late would be left behind.
+    // Waits for all of them, even if one fails: an engine that comes up late would be left running.
     const failed = (await Promise.allSettled(starting)).find(({ status }) => status === 'rejected')
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
     const engines = await Promise.all(starting)
@@ -61,7 +61,7 @@ export async function startDeployment(say: (line: string) => void): Promise<Depl
   }
 }
 
-/** A command of `rivulet`, to its end. */
+/** Runs a command of `rivulet` to its end. */
 export function rivulet(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-/** A whole engine over a scratch folder, with a graph written straight into its rows: what benches run on. */
+/** A whole engine on a scratch folder, whose follow graph is written straight into rows. Benches run on it. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ export interface EngineWorld {
   readonly log: Log
   readonly store: Store
   readonly views: Views
-  /** Another log of the same kind, on the same disk: for references that only need durable appends. */
+  /** Opens another log of the same kind on the same disk, for references that only need durable appends. */
   openLog(): Promise<Log>
   close(): Promise<void>
 }
@@ -62,7 +62,7 @@ export async function openEngineWorld(graph?: Graph, viewsBytesMax = VIEWS_BYTES
   }
 }
 
-/** Graph account `a` is account number `a + 1`. */
+/** Account `a` of the graph has the account number `a + 1`. */
 export const numberOf = (account: number): number => account + 1
 
 async function writeGraph(store: Store, graph: Graph): Promise<void> {
@@ -106,7 +106,7 @@ function followerRows(followee: number, numbers: Uint32Array, version: number): 
   return rows
 }
 
-/** Whom one reader follows, as an import writes it. */
+/** Writes whom one reader follows, in the form that an import writes. */
 export async function writeFollowing(
   store: Store,
   reader: number,

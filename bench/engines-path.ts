@@ -1,7 +1,7 @@
 /**
- * The whole path on real engines, one node of each, with processes as a user runs them: an API node and one worker,
- * then two; and the same embedded. What each side takes of the machine says which of them is the limit: here engines,
- * processes and load share its cores.
+ * Measures the whole path on real engines, one node of each, with processes as a user runs them: an API process and one
+ * worker, then two workers; and the same with the embedded engine. Engines, processes and load share the machine's cores
+ * here, so the CPU time of each part shows which of them is the limit.
  */
 
 import { cpus } from 'node:os'
@@ -61,7 +61,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
 async function measureOnEngines(world: World, size: Size, report: Report): Promise<Measured[]> {
   const deployment = await startDeployment(report.progress).catch((error: unknown) => {
     report.line(
-      `left out, for the engines cannot be started: ${error instanceof Error ? error.message : error}`,
+      `left out, because the engines cannot be started: ${error instanceof Error ? error.message : error}`,
     )
     return undefined
   })
@@ -74,7 +74,10 @@ async function measureOnEngines(world: World, size: Size, report: Report): Promi
   }
 }
 
-/** Engines outlive whoever started them. */
+/**
+ * Engines outlive the process that started them, so the deployment is also ended on SIGINT and SIGTERM.
+ * @returns a function that ends it
+ */
 function endOnSignal(deployment: Deployment): () => Promise<void> {
   const ending = () => void deployment.stop().finally(() => process.exit(130))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, ending)
@@ -144,7 +147,7 @@ async function fannedOut(workers: readonly BenchServer[]): Promise<number> {
 
 const OPEN_WITHIN_MS = 120_000
 
-/** Everybody reads once, so that everybody has a timeline. */
+/** All readers read once, so that each of them has a timeline. */
 async function openTimelines({ api, workers, tokens }: Path, report: Report): Promise<void> {
   const startMs = performance.now()
   await eachOf(tokens.length, async (account) => void (await feedIds({ api }, tokens[account])))
@@ -156,7 +159,7 @@ async function openTimelines({ api, workers, tokens }: Path, report: Report): Pr
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
   }
   while ((await made()) < tokens.length) {
-    if (performance.now() - readMs > OPEN_WITHIN_MS) throw new Error('timelines are not made')
+    if (performance.now() - readMs > OPEN_WITHIN_MS) throw new Error('timelines were not made in time')
     await sleep(100)
   }
   const seconds = (ms: number) => (ms / 1_000).toFixed(1)
@@ -165,7 +168,7 @@ async function openTimelines({ api, workers, tokens }: Path, report: Report): Pr
   )
 }
 
-/** With nothing to do: what each process takes, and what the log grows by. */
+/** Measures an idle deployment: the CPU time of each process, and how fast the log grows. */
 async function measureRest(deployment: Deployment, { processes }: Path, restMs: number) {
   const endCpu = measureCpu(processes)
   const before = kafkaBytes(deployment)
@@ -176,14 +179,14 @@ async function measureRest(deployment: Deployment, { processes }: Path, restMs: 
 const SHARE_POSTS_MS = 500
 const SHARE_TRIES = 20
 
-/** Until each worker has partitions. */
+/** Waits until each worker owns partitions. */
 async function awaitShare(path: Path): Promise<void> {
   for (let tries = 0; tries < SHARE_TRIES; tries++) {
     const { insertsPerS } = await post(path, SHARE_POSTS_MS)
     if (insertsPerS.every((perS) => perS > 0)) return
     await sleep(SHARE_POSTS_MS)
   }
-  throw new Error('a worker has nothing to do')
+  throw new Error('a worker got no partition of the log')
 }
 
 async function measureEmbedded({ graph, edges }: World, size: Size, report: Report): Promise<Measured> {

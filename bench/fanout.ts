@@ -1,8 +1,8 @@
 /**
- * Fan-out end to end: posts accepted durably, projected, planned and inserted into every follower's timeline;
- * against the same log, the same follower rows and the same posts with a local Redis as the timelines, which
- * gets ZADD + ZREMRANGEBYRANK for each follower through pipelines of the usual client. A second reference is
- * tuned by hand as nobody would: raw RESP, bare ids, a trim after every 64th insert only.
+ * Measures fan-out end to end: posts are accepted durably, projected, planned and inserted into every follower's timeline.
+ * The reference uses the same log, follower rows and posts, and keeps timelines in a local Redis, with ZADD and
+ * ZREMRANGEBYRANK for each follower through pipelines of the usual client. A second reference is tuned by hand beyond
+ * what is usual: raw RESP, bare ids, and a trim after every 64th insert only.
  */
 
 import { type EngineWorld, numberOf, openEngineWorld } from './engine-world.ts'
@@ -33,7 +33,8 @@ const EVERYBODY = 1_000_000_000
 
 export const fanout: Bench = {
   name: 'fanout',
-  describe: 'inserts a second from durable accept to timelines, against the same with Redis (goal: 12 times)',
+  describe:
+    'inserts per second from durable accept to timelines, against the same with Redis (goal: 12 times)',
   run,
 }
 
@@ -76,7 +77,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   }
 }
 
-/** 15, 50 and 200 followers a post: accepting a post costs the same, however many it reaches. */
+/** Graphs with 15, 50 and 200 followers per post, because accepting a post costs the same for any number of followers. */
 function* graphs(quick: boolean): Generator<Graph> {
   yield loadMusae() ?? generatePowerLaw(40_000, 600_000, 1)
   if (!quick) yield generatePowerLaw(200_000, 10_000_000, 2)
@@ -136,7 +137,7 @@ async function runOurs(
   return (feed.fanout.stats.inserts - before) / seconds(startMs)
 }
 
-/** The naive worker: append durably, read the followers, write to Redis. */
+/** The reference: a simple worker that appends durably, reads the followers, and writes to Redis. */
 async function runRedis(world: EngineWorld, sink: Sink, posts: number, next: () => number): Promise<number> {
   const { engine, graph } = world.rivulet
   const log = await world.openLog()

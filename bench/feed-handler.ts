@@ -1,4 +1,4 @@
-/** The feed's handler without HTTP: the read pipeline and the page as bytes, one after the other. */
+/** Calls the feed's handler without HTTP, one call after the other: it runs the read pipeline and encodes the page. */
 
 import { createRenderer, feedRest } from '../src/feed/render.ts'
 import { openEngineWorld, writeFollowing } from './engine-world.ts'

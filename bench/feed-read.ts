@@ -1,7 +1,7 @@
 /**
- * Reads of a home feed over HTTP with everything on: token, rate limit, metrics and a log line a request;
- * 20 posts, a reader with 200 follows of which 5 are pulled. Against bare `node:http` that sends the very same
- * bytes, and, at 500 follows, against the SQL query that pulls a feed, on SQLite.
+ * Measures reads of a home feed over HTTP with all features on: token, rate limit, metrics, and a log line per request.
+ * Pages have 20 posts; the reader has 200 follows, of which 5 are pulled. The references are bare `node:http` that sends
+ * the same bytes and, at 500 follows, the SQL query that pulls a feed, on SQLite.
  */
 
 import initSqlJs from 'sql.js'
@@ -25,7 +25,7 @@ const PULLED = 5
 export const feedRead: Bench = {
   name: 'feed-read',
   describe:
-    'feed pages a second over HTTP, everything on, against bare node:http with the same bytes (goal: 0.30)',
+    'feed pages per second over HTTP, everything on, against bare node:http with the same bytes (goal: 0.30)',
   run,
 }
 
@@ -109,7 +109,7 @@ async function buildReader(server: BenchServer): Promise<string> {
     'What people write when they have something to say, and it takes a line or two to say it well. '.repeat(4)
   for (let round = 0; round < 3; round++) {
     for (const [i, author] of authors.entries()) {
-      // The pulled ones post last, too, so that they are on the page.
+      // Pulled authors post last, so that their posts are on the page.
       await server.call('POST', '/posts', { content: `${round} ${i} ${content}` }, author)
     }
   }
@@ -118,7 +118,7 @@ async function buildReader(server: BenchServer): Promise<string> {
   return token
 }
 
-/** The feed as one SQL query over posts and follows, as a service without fan-out would do it. */
+/** The feed as one SQL query over posts and follows, as in a service without fan-out. */
 async function compareSql(report: BenchContext['report'], quick: boolean): Promise<void> {
   const follows = 500
   const { Database } = await initSqlJs()

@@ -1,4 +1,7 @@
-/** A million follower numbers of one author, read in pieces as a fan-out reads them; against a row an edge. */
+/**
+ * Measures reading a million follower numbers of one author, in pieces as a fan-out reads them. The reference has one row
+ * per edge.
+ */
 
 import { idKey } from '../src/core/keys.ts'
 import { defineTable } from '../src/engine/rows/tables.ts'
@@ -12,11 +15,11 @@ const FOLLOWERS = 1_000_000
 
 export const followersRead: Bench = {
   name: 'followers-read',
-  describe: 'milliseconds to read a million follower numbers (goal: below 50), against one row an edge',
+  describe: 'milliseconds to read a million follower numbers (goal: below 50), against one row per edge',
   run,
 }
 
-/** What packed rows are measured against. */
+/** The reference to packed rows: one row per edge. */
 const edgesTable = defineTable({
   name: 'bench_edges',
   partition: (_follower: number) => 'star',
@@ -37,7 +40,7 @@ async function run({ report }: BenchContext): Promise<BenchResult> {
     report.table([
       ['1 M followers', 'ms'],
       ['packed rows', formatSample(ours)],
-      ['one row an edge', formatSample(reference)],
+      ['one row per edge', formatSample(reference)],
     ])
     return {
       ours: ours.median,
@@ -51,7 +54,7 @@ async function run({ report }: BenchContext): Promise<BenchResult> {
   }
 }
 
-/** Account 0 is followed by everybody else. */
+/** All other accounts follow account 0. */
 function star(): Graph {
   const accounts = FOLLOWERS + 1
   const starts = new Uint32Array(accounts + 1).fill(FOLLOWERS)

@@ -15,7 +15,7 @@ export interface Graph {
 export const DATA_SETS =
   process.env['RIVULET_DATA_SETS'] ?? fileURLToPath(new URL('../../shared/data', import.meta.url))
 
-/** Mutual follows between developers; `undefined` where the data set is not at hand. */
+/** Mutual follows between developers; `undefined` if the data set is not on this machine. */
 export function loadMusae(): Graph | undefined {
   const path = `${DATA_SETS}/musae-github/edges.csv`
   if (!existsSync(path)) return undefined
@@ -40,11 +40,11 @@ function fromMutual(name: string, pairs: Uint32Array): Graph {
   return { name, accounts, edges: followers.length, starts, followers }
 }
 
-/** Follower counts fall with the author's rank to this power; the largest is cut. */
+/** Follower counts fall with this power of the author's rank; the largest ones are capped. */
 const EXPONENT = 0.8
 const FOLLOWERS_MAX = 100_000
 
-/** About `edges` edges; each author's followers are distinct, drawn evenly, in no order. */
+/** Makes about `edges` edges. Each author's followers are distinct, drawn uniformly, and in no order. */
 export function generatePowerLaw(accounts: number, edges: number, seed: number): Graph {
   const random = createRandomU32(seed)
   const starts = powerLawStarts(accounts, edges)
@@ -83,7 +83,7 @@ function powerLawStarts(accounts: number, edges: number): Uint32Array {
 const followersAt = (rank: number, scale: number, cap: number): number =>
   Math.min(cap, Math.round(scale * rank ** -EXPONENT))
 
-/** xorshift: fast enough for a hundred million draws, and the same everywhere. */
+/** xorshift: fast enough for a hundred million draws, and the same sequence on every machine. */
 export function createRandomU32(seed: number): () => number {
   let state = seed | 1
   return () => {

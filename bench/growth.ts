@@ -1,6 +1,6 @@
 /**
- * What growth costs: the same reads and inserts at 10 k, 100 k and 1 M accounts (50 followers an author on
- * average), the longest pause of the event loop meanwhile, and resident memory.
+ * Measures how costs grow with the number of accounts: the same reads and inserts at 10 k, 100 k and 1 M accounts (50
+ * followers per author on average), the longest pause of the event loop meanwhile, and resident memory.
  */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'

@@ -1,4 +1,4 @@
-/** What all benches share: their shape, interleaved runs and medians, tables, and a description of the machine. */
+/** The parts that all benches share: interleaved runs and medians, tables, and a description of the machine. */
 
 import { cpus, totalmem } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
@@ -6,30 +6,30 @@ import { runInNewContext } from 'node:vm'
 
 export interface Bench {
   readonly name: string
-  /** One line. */
+  /** One line that says what is measured, and the goal. */
   readonly describe: string
   run(context: BenchContext): Promise<BenchResult>
 }
 
 export interface BenchContext {
-  /** Under 40 seconds, on smaller data: says so in its output. */
+  /** Runs on smaller data, in less than 40 seconds, and says so in its output. */
   readonly quick: boolean
   readonly report: Report
 }
 
 export interface Report {
-  /** What is going on; to stderr. */
+  /** Writes what is going on to stderr. */
   progress(text: string): void
   line(text: string): void
-  /** The first row is the head. */
+  /** Prints a table, whose first row is the head. */
   table(rows: readonly (readonly string[])[]): void
 }
 
 export interface BenchResult {
   readonly ours: number
-  /** `null` where the reference is not installed. */
+  /** `null` if the reference is not installed. */
   readonly reference: number | null
-  /** How many times better ours is, whether more or less is better. */
+  /** How many times better ours is than the reference, whether more or less is better. */
   readonly ratio: number | null
   readonly unit: string
   readonly runs: number
@@ -50,7 +50,7 @@ export function summarize(values: readonly number[]): Sample {
 
 export type Contender = () => Promise<number>
 
-/** Runs all contenders in turn, so that a slow moment of the machine meets each of them. */
+/** Runs all contenders in turns, so that a slow moment of the machine affects each of them. */
 export async function interleave<K extends string>(
   contenders: Readonly<Record<K, Contender>>,
   runs: number,
@@ -70,7 +70,7 @@ export async function interleave<K extends string>(
 
 let gc: (() => void) | undefined
 
-/** So that no contender pays for the one before it. */
+/** Collects garbage, so that no contender pays for the one before it. */
 export function collectGarbage(): void {
   if (gc === undefined) {
     setFlagsFromString('--expose-gc')

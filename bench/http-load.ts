@@ -1,6 +1,6 @@
 /**
- * Load over raw keep-alive sockets: requests are bytes made beforehand, answers are only cut apart by their
- * Content-Length. A closed loop: each connection sends its next request when the last one is answered.
+ * A load generator over raw keep-alive sockets. Requests are bytes that were made beforehand, and answers are only split
+ * by their Content-Length. The loop is closed: each connection sends its next request after the answer to the last one.
  */
 
 import { connect, type Socket } from 'node:net'
@@ -9,7 +9,7 @@ export interface LoadOptions {
   readonly port: number
   readonly connections: number
   readonly durationMs: number
-  /** The next request of a connection. */
+  /** Returns the next request of a connection. */
   readonly request: (connection: number) => Buffer
 }
 
@@ -85,7 +85,7 @@ function runConnection(
   })
 }
 
-/** Calls back once an answer, with its status. */
+/** Splits a stream into answers, and calls back once per answer with its status. */
 function readAnswers(socket: Socket, answered: (status: number) => void): void {
   let head = ''
   let left = -1

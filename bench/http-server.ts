@@ -1,4 +1,4 @@
-/** Real servers in processes of their own, on a scratch folder or on engines, and a client for setting them up. */
+/** Starts real servers in processes of their own, on a scratch folder or on engines, with a client to set them up. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -13,14 +13,14 @@ export const SERVER_KEY = 'bench-server-key-of-enough-characters'
 export interface BenchServer {
   readonly port: number
   readonly pid: number
-  /** With the server key, for an account if one is named. */
+  /** Makes a request with the server key, on behalf of an account if one is named. */
   call<T>(method: string, path: string, body?: unknown, account?: string): Promise<T>
-  /** One number of its metrics. */
+  /** The value of a metric. */
   metric(name: string): Promise<number>
   stop(): Promise<void>
 }
 
-/** Everything on; the limits are raised, so that their check stays on the path. Log lines go to /dev/null. */
+/** All features are on. Rate limits are raised and not turned off, so that they are still checked. No log is kept. */
 export async function startServer(folder = scratchFolder()): Promise<BenchServer> {
   const server = await startProcess(['--data', join(folder, 'data')])
   return {
@@ -32,7 +32,7 @@ export async function startServer(folder = scratchFolder()): Promise<BenchServer
   }
 }
 
-/** One of a deployment: what else it needs is in its flags and settings. */
+/** Starts a process of a deployment on engines, with the given flags and settings. */
 export async function startProcess(
   flags: readonly string[],
   settings: Readonly<Record<string, string>> = {},
@@ -86,7 +86,7 @@ function readyPort(child: ChildProcess): Promise<number> {
   })
 }
 
-/** `node:http` that answers every request with the same bytes: the ceiling of any server in Node. */
+/** `node:http` that answers every request with the same bytes: an upper bound for any server in Node. */
 export async function startBareServer(body: Buffer): Promise<{ port: number; stop(): Promise<void> }> {
   const code = `
     const body = Buffer.from(process.env.BODY, 'base64')

@@ -1,4 +1,4 @@
-/** `rivulet import` of an edge list, the whole process from its start to its end. */
+/** Measures `rivulet import` of an edge list: the whole process, from its start to its end. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 export const importEdges: Bench = {
   name: 'import',
-  describe: 'follows imported a second, end to end, a new folder each time (goal: 200,000)',
+  describe: 'follows imported per second, end to end, a new folder each time (goal: 200,000)',
   run,
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runs benches: `npm run bench` all of them, `npm run bench -- NAME…` some.
- * `--quick` takes smaller data, `--json` ends each bench with one line of JSON.
+ * Runs benches: `npm run bench` runs all of them, `npm run bench -- NAME…` some. With `--quick` they use smaller data; with
+ * `--json` each bench ends with one line of JSON.
  */
 
 import { type Bench, createReport, describeMachine } from './harness.ts'

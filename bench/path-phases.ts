@@ -1,6 +1,7 @@
 /**
- * The whole path from outside, one phase after the other: posts as fast as they are accepted until the last one is
- * in every timeline, posts at a moderate rate whose way to a reader is timed, feeds as fast as they are read.
+ * Measures the whole path from outside, in three phases: posts as fast as they are accepted, until the last one is in
+ * every timeline; posts at a moderate rate, of which some are timed until a reader sees them; feeds as fast as they are
+ * read.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +14,7 @@ import { authorized, createContents, feedRequest, postRequest, type PathGraph } 
 export interface Path {
   readonly name: string
   readonly api: BenchServer
-  /** Who fans out. */
+  /** The processes that fan out. */
   readonly workers: readonly BenchServer[]
   readonly processes: Processes
   readonly graph: PathGraph
@@ -33,10 +34,10 @@ export interface PathFigures {
 }
 
 export interface PostFigures extends LoadResult {
-  /** Between the first post and the last insert. */
+  /** Inserts per second of each worker, from the first post to the last insert. */
   readonly insertsPerS: readonly number[]
   readonly inserts: number
-  /** After the last post was accepted. */
+  /** Seconds from the acceptance of the last post to the last insert. */
   readonly drainS: number
   readonly cpu: CpuUse
 }
@@ -44,7 +45,7 @@ export interface PostFigures extends LoadResult {
 export interface VisibleFigures {
   readonly delaysMs: readonly number[]
   readonly acceptedMs: readonly number[]
-  /** Of those beside the ones that are timed. */
+  /** The rate of the posts beside those that are timed. */
   readonly postsPerS: number
 }
 
@@ -95,7 +96,7 @@ export async function post({ api, workers, graph, tokens, processes }: Path, dur
   return figures
 }
 
-/** Every follower has a timeline, so each post is inserted once for each of them. */
+/** Waits for the last insert. Every follower has a timeline, so each post is inserted once per follower. */
 async function awaitInserts(workers: readonly BenchServer[], before: readonly number[], expected: number) {
   let last = -1
   let lastMs = performance.now()
@@ -159,7 +160,7 @@ async function probeUntil(
   }
 }
 
-/** When each is due, whatever became of those before. */
+/** Sends posts at a steady rate, even if earlier ones have no answer yet. @returns how many */
 async function postEvenly(path: Path, endMs: number): Promise<number> {
   const random = createRandomU32(3)
   const sending: Promise<unknown>[] = []

@@ -1,4 +1,4 @@
-/** Tables of the bench of the whole path: what was reached, what it cost whom, what is stored for it. */
+/** The tables of the bench `engines-path`: rates and times, the CPU time of each process, and the bytes stored. */
 
 import { cpus } from 'node:os'
 import { LOAD_GENERATOR, type CpuUse } from './cpu.ts'
@@ -42,7 +42,7 @@ export function printPaths(report: Report, measured: readonly Measured[]): void 
     report.table([
       [
         '',
-        'CPU us a post',
+        'CPU us per post',
         `(${insertsAPost.toFixed(0)} inserts)`,
         'cores then',
         'CPU us a read',
@@ -77,7 +77,7 @@ function othersCores({ secondsBy, machineS, elapsedS }: CpuUse): string {
 
 const ALL_OF_THE_TIME = 0.9
 
-/** A process with one thread for everything, or the machine; else whoever is waited for. */
+/** Names the limit: a process whose only thread is busy, or the whole machine; otherwise the part that is waited for. */
 function limitOf(cpu: CpuUse, coreCount = cpus().length): string {
   const { secondsBy, machineS, elapsedS } = cpu
   const [most] = Object.entries(secondsBy).toSorted(([, a], [, b]) => b - a)
@@ -111,7 +111,7 @@ export interface Stored {
   readonly imported: TableBytes
   readonly full: TableBytes
   readonly posts: number
-  /** What the topic grew by with them. */
+  /** By how many bytes the topic grew. */
   readonly kafka: number
   readonly redis: { readonly empty: number; readonly open: number; readonly full: number }
 }
@@ -128,18 +128,18 @@ export function printStored(report: Report, stored: Stored): void {
   report.table([
     ['stored, one copy', 'bytes'],
     [
-      'Cassandra, an account (imported, no profile)',
+      'Cassandra, per account (imported, no profile)',
       (totalBytes(imported, ACCOUNT_TABLES) / accounts).toFixed(1),
     ],
     ['Cassandra, a follow (imported)', (totalBytes(imported, FOLLOW_TABLES) / graph.follows).toFixed(1)],
-    ['Cassandra, a post of some 120 bytes', (ofPosts / posts).toFixed(1)],
+    ['Cassandra, per post of some 120 bytes', (ofPosts / posts).toFixed(1)],
     ...tables
       .slice(0, TABLES_SHOWN)
       .map(([name, bytes]) => [`  of which ${name.replace(/^t_/, '')}`, (bytes / posts).toFixed(1)]),
-    ['Kafka, a post (records of progress included)', (kafka / posts).toFixed(1)],
+    ['Kafka, per post (records of progress included)', (kafka / posts).toFixed(1)],
     ['Redis, an account with an empty timeline', ((redis.open - redis.empty) / accounts).toFixed(0)],
     [
-      `Redis, an account after ${format((posts * graph.follows) / accounts / accounts)} inserts (800 stay)`,
+      `Redis, per account after ${format((posts * graph.follows) / accounts / accounts)} inserts (800 stay)`,
       ((redis.full - redis.empty) / accounts).toFixed(0),
     ],
   ])

@@ -1,4 +1,4 @@
-/** Who posts and who reads on the whole path: accounts with 50 to 200 followers each, and requests of theirs. */
+/** The world of the bench `engines-path`: accounts with 50 to 200 followers each, and the requests that they send. */
 
 import { writeFileSync } from 'node:fs'
 import { below, createRandomU32 } from './graph.ts'
@@ -6,7 +6,7 @@ import { requestBytes } from './http-load.ts'
 import type { BenchServer } from './http-server.ts'
 
 export interface PathGraph {
-  /** By account: the numbers of those who follow it. An account's external id is its number. */
+  /** For each account, the numbers of its followers. An account's external id is its number. */
   readonly followers: readonly Uint32Array[]
   readonly follows: number
 }
@@ -34,7 +34,7 @@ export function writeEdges({ followers }: PathGraph, file: string): void {
   writeFileSync(file, lines.join('\n'))
 }
 
-/** The tokens of all accounts, in their order. */
+/** Makes tokens for all accounts, in the order of their numbers. */
 export async function openTokens(api: BenchServer, accounts: number): Promise<string[]> {
   const tokens: string[] = []
   await eachOf(accounts, async (account) => {
@@ -44,7 +44,7 @@ export async function openTokens(api: BenchServer, accounts: number): Promise<st
   return tokens
 }
 
-/** Some at a time. */
+/** Runs tasks, a few at a time. */
 export async function eachOf(count: number, task: (index: number) => Promise<void>): Promise<void> {
   let next = 0
   const run = async () => {
@@ -64,7 +64,7 @@ export const postRequest = (token: string, content: string): Buffer =>
 const SYLLABLES = 'ba de fi go lu ma ne pi ro su ta ve wi xo zu cha dre fle gri plo'.split(' ')
 const WORDS = 16
 
-/** Some 95 bytes, no two alike: what is stored would otherwise be compressed to nothing. */
+/** About 95 bytes of text, different for each post: otherwise compression would shrink the stored bytes to nothing. */
 export function createContents(seed: number): () => string {
   const random = createRandomU32(seed)
   const syllable = () => SYLLABLES[below(random, SYLLABLES.length)]

@@ -1,16 +1,16 @@
 /**
- * Two ways to put posts into followers' sorted sets in Redis, both with bare ids as members: ZADD and
- * ZREMRANGEBYRANK for each insert through pipelines of the usual client; and, tuned as nobody would write it,
- * raw RESP with a trim only after every 64th insert into a timeline.
+ * Two ways to insert posts into followers' sorted sets in Redis, both with bare ids as members: ZADD and ZREMRANGEBYRANK
+ * for each insert, through pipelines of the usual client; and, tuned beyond what is usual, raw RESP with a trim only after
+ * every 64th insert into a timeline.
  */
 
 import { LIMITS } from '../src/core/limits.ts'
 import { RawPipeline, type RedisServer, trimTo, zaddTail, zaddTo } from './redis.ts'
 
 export interface Sink {
-  /** Gives a promise when its caller should wait. */
+  /** Returns a promise when the caller should wait before it goes on. */
   insert(follower: number, id: number): Promise<unknown> | undefined
-  /** Resolves when Redis has everything. */
+  /** Resolves when Redis has answered everything. */
   end(): Promise<unknown>
 }
 
@@ -21,7 +21,7 @@ const COUNTERS = 2 ** 21
 
 export const timelineKey = (owner: number): string => `t:${owner}`
 
-/** A thousand commands a pipeline, two pipelines in flight. */
+/** A thousand commands per pipeline, and two pipelines in flight. */
 export function clientSink({ client }: RedisServer): Sink {
   let pipeline = client.multi()
   let size = 0

@@ -1,7 +1,7 @@
 /**
- * Timelines in Redis: our packed strings against a sorted set each, on one server and through the same client.
- * All timelines are full, so every insert has something to trim. Also what each costs the server, in CPU and in
- * memory, and reads of 400 entries.
+ * Compares timelines in Redis: our packed strings against one sorted set per timeline, on one server and through the same
+ * client. All timelines are full, so that every insert has to trim. Also measures the server's CPU time and memory, and
+ * reads of 400 entries.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -34,7 +34,7 @@ const READS_AT_ONCE = 64
 export const redisTimeline: Bench = {
   name: 'redis-timeline',
   describe:
-    'inserts a second into timelines in Redis, against ZADD + ZREMRANGEBYRANK through the same client (goal: 4 times; memory a sixth; reads 6 times)',
+    'inserts per second into timelines in Redis, against ZADD + ZREMRANGEBYRANK through the same client (goal: 4 times; memory a sixth; reads 6 times)',
   run,
 }
 
@@ -75,7 +75,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
     }
     const inserting = (who: Contestant, spent: number[]) => () =>
       measured(spent, posts * OWNERS_A_POST, async () => {
-        // Two batches under way, as the worker has them.
+        // Two batches are under way at a time, as in the worker.
         for (let left = posts; left > 0; left -= 2 * BATCH_POSTS)
           await Promise.all([who.insert(batches.next()), who.insert(batches.next())])
       })
@@ -113,7 +113,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
       ],
       ['server CPU an insert, us', us(cpu.packed), us(cpu.sets), ''],
       [
-        'bytes an entry, full timelines',
+        'bytes per entry, full timelines',
         (packedBytes / entries).toFixed(1),
         (setBytes / entries).toFixed(1),
         ratio(setBytes, packedBytes),
@@ -126,7 +126,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
       ],
       ['server CPU a read, us', us(cpu.packedRead), us(cpu.setsRead), ''],
     ])
-    report.line(`${format(owners)} timelines of ${CAPACITY}, ${OWNERS_A_POST} owners a post, one server`)
+    report.line(`${format(owners)} timelines of ${CAPACITY}, ${OWNERS_A_POST} owners per post, one server`)
     return {
       ours: inserts.ours.median,
       reference: inserts.reference.median,
@@ -141,7 +141,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
 }
 
 type Client = ReturnType<typeof newClient>
-/** A deadline of the client costs a signal and a timer a command. Ours has none, so neither has the reference. */
+/** Deadlines in the client cost a signal and a timer per command. Ours has none, so the reference has none either. */
 const newClient = (address: string) =>
   createClient({ url: `redis://${address}`, commandOptions: { timeout: undefined } as object })
 
@@ -174,7 +174,7 @@ const usageOf = (client: Client) => ({
 
 const idOf = (n: number): number => 2 ** 40 + n
 
-/** The same posts for both; ids go on where the filling ended. */
+/** Both get the same posts; their ids continue after those that filled the timelines. */
 function createBatches(owners: number) {
   let post = CAPACITY
   const next = (): Spread[] =>

@@ -1,7 +1,7 @@
 /**
- * A Redis of our own on a free port, without persistence, and the fastest way we know to feed it from Node:
- * commands written as raw RESP into large buffers, several buffers in flight, replies only counted. The usual
- * client makes an object a command and is the limit long before the server is.
+ * Starts a Redis on a free port, without persistence, and feeds it in the fastest way we know from Node: commands are
+ * written as raw RESP into large buffers, several buffers are in flight, and replies are only counted. The usual client
+ * makes an object per command, and becomes the limit long before the server does.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -25,7 +25,7 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** Over a Unix socket: nothing of the network stands between. */
+/** Connects over a Unix socket, so that the network is not part of the measurement. */
 export async function startRedis(): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-bench-'))
   const socketPath = join(folder, 'redis.sock')
@@ -42,7 +42,7 @@ export async function startRedis(): Promise<RedisServer> {
     folder,
   ]
   const child = spawn('redis-server', options, { stdio: 'ignore' })
-  // Not even an interrupted bench leaves a server behind.
+  // Also ends the server when the bench is interrupted.
   process.once('exit', () => child.kill())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const client = newClient(socketPath)
@@ -74,7 +74,7 @@ const IN_FLIGHT_COMMANDS_MAX = 32_768
 const NEWLINE = 10
 const MINUS = 45
 
-/** Writes commands whose replies are one line each. */
+/** Writes commands whose replies have one line each. */
 export class RawPipeline {
   private readonly socket: Socket
   private buffer = Buffer.allocUnsafe(BUFFER_BYTES)

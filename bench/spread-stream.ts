@@ -1,4 +1,4 @@
-/** The fan-out that benches apply: every author posts once a round, in random order, to all followers. */
+/** The stream of fan-outs that benches apply: in each round every author posts once, in random order, to all followers. */
 
 import { LIMITS } from '../src/core/limits.ts'
 import type { Spread } from '../src/ports/views/views.ts'
@@ -6,15 +6,15 @@ import { type Graph, shuffled } from './graph.ts'
 
 const FIRST_ID = 2 ** 51
 const ID_STEP = 128
-/** What a worker puts into one call. */
+/** The number of owners that a worker passes to the views in one call. */
 export const BATCH_OWNERS = 4_000
 
-/** Authors in the order in which they post. */
+/** The order in which authors post. */
 export const postingOrder = (graph: Graph, round: number): Uint32Array => shuffled(graph.accounts, 77 + round)
 
 /**
- * Batches of spreads, each of at most `chunkFollowersMax` owners, as a worker would cut them; ends after
- * `insertsMax` inserts.
+ * Makes batches of spreads with at most `chunkFollowersMax` owners each, as a worker would, and ends after `insertsMax`
+ * inserts.
  */
 export function* batches(
   graph: Graph,

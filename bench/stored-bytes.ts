@@ -1,4 +1,4 @@
-/** What a deployment keeps, in bytes: Kafka's segments, Cassandra's tables once they are flushed, Redis' memory. */
+/** Measures the bytes that a deployment stores: Kafka's segments, Cassandra's flushed tables, and Redis' memory. */
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
@@ -8,22 +8,22 @@ import { createClient } from 'redis'
 import type { EngineNode } from '../tools/engines/processes.ts'
 import type { Deployment } from './deployment.ts'
 
-/** By table, all files of it. */
+/** Bytes of each table, in all its files. */
 export type TableBytes = ReadonlyMap<string, number>
 
 const TOPIC_FOLDER = /^rivulet-\d+$/
 const KEYSPACE = 'rivulet'
-/** What was merged is removed a moment later. */
+/** Cassandra removes merged files a moment later. */
 const REMOVAL_MS = 500
 
-/** Records alone: index files are laid out ahead. */
+/** Counts segments only, because Kafka allocates index files in advance. */
 export function kafkaBytes({ engines }: Deployment): number {
   const data = join(engines.kafka.nodes[0].folder, 'data')
   const topics = readdirSync(data).filter((name) => TOPIC_FOLDER.test(name))
   return sum(topics.map((name) => filesBytes(join(data, name), '.log')))
 }
 
-/** Flushed and merged into one file a table, as they would be in the long run. */
+/** Flushes tables and merges each into one file, as they would be in the long run. */
 export async function cassandraBytes({ engines }: Deployment): Promise<TableBytes> {
   const [node] = engines.cassandra.nodes
   nodetool(node, 'flush')
@@ -38,7 +38,7 @@ export async function cassandraBytes({ engines }: Deployment): Promise<TableByte
 export const totalBytes = (tables: TableBytes, names: readonly string[]): number =>
   sum(names.map((name) => tables.get(name) ?? 0))
 
-/** How much each table has grown, the largest first. */
+/** By how many bytes each table has grown, the largest growth first. */
 export function grownBytes(before: TableBytes, after: TableBytes): [name: string, bytes: number][] {
   const grown = Array.from(after, ([name, bytes]): [string, number] => [
     name,
@@ -56,7 +56,7 @@ export async function redisBytes({ engines }: Deployment): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(info)?.[1])
 }
 
-/** Cassandra's own command, from the jars and with the flags that its server runs with. */
+/** Runs Cassandra's command `nodetool`, with the jars and the flags of its server. */
 function nodetool({ command, folder }: EngineNode, task: 'flush' | 'compact'): void {
   const valueOf = (name: string) => command[command.indexOf(name) + 1]
   const modules = command.flatMap((arg, i) => (arg.startsWith('--add-') ? [arg, command[i + 1]] : []))

@@ -1,7 +1,7 @@
 /**
- * Inserts a second into timelines, against the same by ZADD + ZREMRANGEBYRANK through pipelines to a local
- * Redis, and against one plain array an account. Redis has the other core to itself and keeps bare ids as
- * members (ours keep author and kind too); a second column tunes its client by hand (`redis-sinks.ts`).
+ * Measures inserts per second into timelines. The references are ZADD and ZREMRANGEBYRANK through pipelines to a local
+ * Redis, and one plain array per account. Redis has the other core to itself and keeps bare ids as members, while ours
+ * keep author and kind, too. A second column shows a client that is tuned by hand (`redis-sinks.ts`).
  */
 
 import { freemem } from 'node:os'
@@ -34,7 +34,7 @@ const CHECKED_ACCOUNTS = 500
 
 export const timelineInsert: Bench = {
   name: 'timeline-insert',
-  describe: 'inserts a second into timelines, against Redis sorted sets (goal: 30 times)',
+  describe: 'inserts per second into timelines, against Redis sorted sets (goal: 30 times)',
   run,
 }
 
@@ -92,7 +92,7 @@ const head = (version: string | undefined): string[] => [
   'case',
   'inserts',
   'ours /s, median (range)',
-  'array an account /s',
+  'array per account /s',
   version === undefined ? 'Redis: not installed' : `Redis ${version}, client pipelines /s`,
   'ratio',
   'raw, tuned /s',
@@ -148,7 +148,7 @@ async function timeOurs({ graph, orders, inserts }: Case): Promise<number> {
   return inserts / seconds(startMs)
 }
 
-/** What one would write first: neither sorted nor deduplicated, a reference to the post as entry. */
+/** The simplest form that one could write: neither sorted nor deduplicated, with references to posts as entries. */
 async function timeArrays({ graph, orders, inserts }: Case): Promise<number> {
   const timelines: Spread[][] = Array.from({ length: graph.accounts }, () => [])
   const startMs = performance.now()
@@ -164,7 +164,7 @@ async function timeArrays({ graph, orders, inserts }: Case): Promise<number> {
   return inserts / seconds(startMs)
 }
 
-/** The usual client is slower: fewer inserts are enough to tell how much. */
+/** The usual client is so much slower that fewer inserts are enough to measure it. */
 const clientInserts = ({ redisInserts }: Case): number => redisInserts / 2
 
 async function timeRedis(one: Case, { client }: RedisServer, sink: Sink, inserts: number): Promise<number> {
@@ -186,7 +186,7 @@ async function push({ graph, orders }: Case, sink: Sink, inserts: number): Promi
   return inserts / seconds(startMs)
 }
 
-/** Both hold the same entries, or the comparison means nothing. */
+/** Checks that both hold the same entries; otherwise the comparison would mean nothing. */
 async function checkSame(one: Case, redis: RedisServer): Promise<void> {
   await timeRedis(one, redis, await rawSink(redis), one.redisInserts)
   const views = await openViews(one.graph.accounts)
@@ -202,8 +202,8 @@ async function checkSame(one: Case, redis: RedisServer): Promise<void> {
 }
 
 /**
- * Where a server stands after weeks: every timeline full, every insert trims. A million such would take Redis
- * 90 GB, so it gets fewer accounts, which its caches thank it for.
+ * The state of a server after weeks: every timeline is full, and every insert trims. A million full timelines would take
+ * 90 GB in Redis, so Redis gets fewer accounts, which makes it faster because of the CPU's caches.
  */
 async function runFull(redis: RedisServer | undefined, report: Report): Promise<void> {
   if (freemem() < FULL_CASE_BYTES) return report.line('full timelines: skipped, needs 14 GB of free memory')
@@ -221,8 +221,8 @@ async function runFull(redis: RedisServer | undefined, report: Report): Promise<
   const rate = graph.edges / seconds(startMs)
   const { bytes, entries } = views.stats()
   report.line(
-    `1 M full timelines (${format(bytes)}B, ${(bytes / entries).toFixed(2)} bytes an entry), each insert trims: ` +
-      `${format(rate)} a second of ${format(graph.edges)}, longest call ${longestMs.toFixed(1)} ms`,
+    `1 M full timelines (${format(bytes)}B, ${(bytes / entries).toFixed(2)} bytes per entry), each insert trims: ` +
+      `${format(rate)} per second of ${format(graph.edges)}, longest call ${longestMs.toFixed(1)} ms`,
   )
   if (redis !== undefined) await runFullRedis(redis, rate, report)
 }
@@ -245,7 +245,7 @@ async function runFullRedis(redis: RedisServer, ours: number, report: Report): P
   const one = { graph, orders: [postingOrder(graph, 0)], inserts: edges, redisInserts: edges }
   const rate = await push(one, await rawSink(redis), edges)
   report.line(
-    `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} a second of ${format(graph.edges)}; ` +
+    `${format(FULL_REDIS_ACCOUNTS)} full timelines in redis: ${format(rate)} per second of ${format(graph.edges)}; ` +
       `ratio ${(ours / rate).toFixed(1)}`,
   )
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes an entry, everything counted (slabs, headers, directory, what stands free), against sorted sets in
- * Redis (`used_memory` before and after). Both are exact, so one run of each is enough.
+ * Measures bytes per entry, with everything counted (slabs, headers, directory, free space). The reference is sorted sets
+ * in Redis (`used_memory` before and after). Both numbers are exact, so one run of each is enough.
  */
 
 import { LIMITS } from '../src/core/limits.ts'
@@ -12,13 +12,13 @@ import { RawPipeline, type RedisServer, redisVersion, startRedis, zaddTail, zadd
 const BYTES_MAX = 16 * 2 ** 30
 const FIRST_ID = 2 ** 51
 const ID_STEP = 128
-/** Beyond the cap, so that a ring's oldest and newest blocks are both partly used. */
+/** More entries than the capacity, so that a ring's oldest and newest blocks are both partly used. */
 const TRIMMED = 7
 const BATCH_OWNERS = 4_000
 
 export const timelineMemory: Bench = {
   name: 'timeline-memory',
-  describe: 'bytes an entry of a timeline, all in, against Redis sorted sets (goals: 14 bytes, 8 times)',
+  describe: 'bytes per entry of a timeline, all in, against Redis sorted sets (goals: 14 bytes, 8 times)',
   run,
 }
 

@@ -1,6 +1,6 @@
 /**
- * From a post's acceptance to its place in every follower's timeline, for authors of 200, 10,000 and 1,000,000
- * followers (all pushed), while other authors keep posting.
+ * Measures the time from a post's acceptance until it is in every follower's timeline, for authors with 200, 10,000 and
+ * 1,000,000 followers (all pushed), while other authors keep posting.
  */
 
 import { createRandomU32, type Graph } from './graph.ts'
@@ -49,7 +49,7 @@ async function run({ quick, report }: BenchContext): Promise<BenchResult> {
   }
 }
 
-/** The first accounts have the sizes asked for, the next thousand 50 followers each. */
+/** The first accounts have the given numbers of followers, and the next thousand have 50 followers each. */
 function audiences(sizes: readonly number[]): Graph {
   const accounts = Math.max(...sizes) + sizes.length + BACKGROUND_AUTHORS
   const counts = [...sizes, ...new Array<number>(BACKGROUND_AUTHORS).fill(50)]
@@ -90,7 +90,7 @@ function background({ rivulet }: EngineWorld, firstAuthor: number) {
   }
 }
 
-/** Visible: the receipt says that the fan-out is done. Sorted. */
+/** A post is visible when its receipt says that the fan-out is done. @returns the times, sorted */
 async function measure({ rivulet }: EngineWorld, author: number, posts: number): Promise<number[]> {
   const delaysMs: number[] = []
   for (let i = 0; i < posts; i++) {

@@ -1,6 +1,6 @@
 /**
- * Events as they stand in the log: a tag, an id, and a body through a codec. Tags are part of the format
- * on disk: never reuse one.
+ * Events, and their encoding in the log: an envelope (tag, id, log key, idempotency key) and a body, through the codec of
+ * the event's type. Tags are part of the format on disk: never reuse one.
  */
 
 import { decode, encode, struct, text, u32, u53, optional, u8, type Codec } from '../core/codec.ts'
@@ -12,9 +12,9 @@ export interface EventType<B, D = any> {
   readonly tag: number
   readonly name: string
   readonly body: Codec<B>
-  /** A notice: the rows that it speaks of are already stored, so readers of the log apply it at once. */
+  /** A notice: its writer has already stored the rows that it is about, so readers of the log apply it at once. */
   readonly isNotice?: boolean
-  /** Its projection decides, once and for all processes; how that is encoded. */
+  /** Set where the projection decides what the event leads to: the codec of that decision. */
   readonly decision?: Codec<D>
 }
 
@@ -35,9 +35,9 @@ export interface Event<B = unknown> {
   readonly idempotency: Idempotency | undefined
   readonly partition: number
   readonly position: number
-  /** What rows written for this event carry. */
+  /** The version of the rows that are written for this event. */
   readonly version: number
-  /** What its projection decided; for types with a decision, from the moment when its rows stand. */
+  /** What the projection decided. Set once the event's rows are stored, for types with a decision only. */
   decision: Decision | undefined
   /** The timer that appended it, if one did. */
   readonly timer: FiredTimer | undefined
@@ -50,16 +50,16 @@ export interface FiredTimer {
   readonly scheduledBy: number
 }
 
-/** The answer to a request, decided in the order of the log and never again. */
+/** The answer to a request. It is decided once, in log order; projecting the event again gives the same decision. */
 export type Decision<D = unknown> =
-  /** It took effect. */
+  /** The request took effect. */
   | { readonly outcome: 'made'; readonly value: D }
-  /** The request was carried out before, by the event with id `of`; `isSame` unless its content was another. */
+  /** The request took effect before, through the event with id `of`. `isSame` is false when its content differs. */
   | { readonly outcome: 'repeated'; readonly of: number; readonly isSame: boolean; readonly value: D }
-  /** It changes nothing. The reason is known to the writer of the event, and not after a restart. */
+  /** The request has no effect. The reason is only known to the process that wrote the event, until it ends. */
   | { readonly outcome: 'refused'; readonly reason: string | undefined }
 
-/** From here on tags are the engine's own records: they are no events of a domain, and have no id. */
+/** Tags from here on belong to records of the engine itself, which are no domain's events and have no id. */
 export const ENGINE_TAGS = 250
 
 export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
@@ -68,7 +68,7 @@ export const defineEvent = <B>(tag: number, name: string, body: Codec<B>): Event
   body,
 })
 
-/** An event whose projection decides (`rows/order.ts`): `produce` resolves with the decision. */
+/** An event whose projection makes a decision (`rows/order.ts`): `produce` resolves with it. */
 export const defineRequest = <B, D>(
   tag: number,
   name: string,
@@ -76,7 +76,7 @@ export const defineRequest = <B, D>(
   decision: Codec<D>,
 ): EventType<B, D> => ({ tag, name, body, decision })
 
-/** An event that tells other processes of rows which its writer has stored already. */
+/** An event that tells other processes about rows which its writer has already stored. */
 export const defineNotice = <B>(tag: number, name: string, body: Codec<B>): EventType<B> => ({
   ...defineEvent(tag, name, body),
   isNotice: true,
@@ -103,13 +103,13 @@ export function encodeEvent<B>(
   return encode(record, body)
 }
 
-/** Tag, id, key, and whether there is an idempotency. */
+/** Tag, id, key, and the flag that says whether an idempotency key follows. */
 const ENVELOPE_BYTES_MIN = 1 + 8 + 8 + 1
 const FLAG_AT = ENVELOPE_BYTES_MIN - 1
-/** Nothing that is newer than this was ever stamped before. */
+/** Newer versions of Rivulet stamp their events after this date, so an unknown tag with a lower id is no such event. */
 const NEWER_FROM_ID = idFloorAt(Date.UTC(2026, 0, 1))
 
-/** Fields that are missing have defaults, so that bytes cut short, or somebody else's, would pass for an event. */
+/** A check of its own, because codecs fill in missing fields: truncated or foreign bytes would decode as an event. */
 function isEnvelope(value: Uint8Array, { tag, id, key }: { tag: number; id: number; key: number }): boolean {
   if (value.length < ENVELOPE_BYTES_MIN || value[FLAG_AT] > 1 || !Number.isSafeInteger(key) || key < 0) {
     return false
@@ -124,7 +124,8 @@ export interface EventDecoder {
 export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
   const byTag = new Map<number, EventType<unknown>>()
   for (const type of types) {
-    if (byTag.has(type.tag)) throw new RivuletError('internal', `event tag ${type.tag} is taken twice`)
+    if (byTag.has(type.tag))
+      throw new RivuletError('internal', `two event types have the tag ${type.tag}; give one of them another`)
     byTag.set(type.tag, type)
   }
   return (value, epoch, partition, position) =>
@@ -134,12 +135,15 @@ export function eventDecoder(types: readonly EventType<any>[]): EventDecoder {
         write: () => {},
         read(input): Event {
           const { tag, id, key, idempotency } = envelope.read(input)
-          if (!isEnvelope(value, { tag, id, key })) throw new RivuletError('data_corrupt', 'no event')
+          if (!isEnvelope(value, { tag, id, key }))
+            throw new RivuletError('data_corrupt', 'the record is not an event')
           const type = byTag.get(tag)
           if (type === undefined) {
-            // Every process ends at it, so it must not be a stranger's bytes.
-            if (tag < ENGINE_TAGS && id < NEWER_FROM_ID) throw new RivuletError('data_corrupt', 'no event')
-            const message = `the log holds an event of kind ${tag}, written by a newer Rivulet (partition ${partition}, position ${position})`
+            // `data_newer_format` ends every worker that reads the record, so foreign bytes must not lead to it.
+            if (tag < ENGINE_TAGS && id < NEWER_FROM_ID) {
+              throw new RivuletError('data_corrupt', 'the record is not an event')
+            }
+            const message = `the log holds an event with tag ${tag}, written by a newer version of Rivulet (partition ${partition}, position ${position}); start that version, or a later one`
             throw new RivuletError('data_newer_format', message)
           }
           const body = type.body.read(input)

@@ -1,5 +1,6 @@
 /**
- * A bounded queue of background jobs in memory: at most one job a key, a few at a time, and at most so many a second.
+ * A bounded queue of background jobs in memory. It holds at most one job per key, and limits how many jobs run at a time
+ * and how many begin in a second.
  */
 
 import type { Env } from '../ports/env/env.ts'
@@ -14,16 +15,19 @@ export interface QueueOptions<J> {
 }
 
 export interface Queue<J> {
-  /** False when the queue is full, or a job with this key waits or runs already. */
+  /** @returns false, and adds nothing, when the queue is full or a job with this key waits or runs already */
   add(key: string | number, job: J): boolean
   /** Resolves once no job of this key waits or runs; at once when there is none. */
   ended(key: string | number): Promise<void>
+  /** Number of jobs that wait or run. */
   readonly size: number
+  /** Resolves once no job waits or runs. */
   idle(): Promise<void>
+  /** Drops the jobs that wait. Resolves once those that run have ended. */
   stop(): Promise<void>
 }
 
-/** A bucket of one second's tokens. @returns a function that takes one, if there is any */
+/** A bucket that holds one second's tokens. @returns a function that takes a token, and returns false if there is none */
 function createTokens(env: Env, perSecond: number): () => boolean {
   let tokens = perSecond
   let filledAtMs = env.monotonicMs()
@@ -37,7 +41,7 @@ function createTokens(env: Env, perSecond: number): () => boolean {
   }
 }
 
-/** Those who wait for something that has a key. */
+/** Callbacks that wait for the end of a job, by the job's key. */
 function createWatchers() {
   const lists = new Map<string | number, (() => void)[]>()
   return {

@@ -1,4 +1,4 @@
-/** A few tasks at a time, in the order in which they are asked for. */
+/** Limits how many tasks run at a time. Further tasks wait, and begin in the order of their calls. */
 
 export function createTurns(tasksMax: number): <T>(task: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
@@ -10,7 +10,7 @@ export function createTurns(tasksMax: number): <T>(task: () => Promise<T>) => Pr
     try {
       return await task()
     } finally {
-      // Whoever waits longest takes over the place.
+      // The task that has waited longest takes over this one's place, so `running` stays the same.
       const next = waiting.shift()
       if (next === undefined) running--
       else next()

@@ -1,4 +1,4 @@
-/** What counts as an event, and what is only bytes. */
+/** The decoder tells events of this version, events of a newer version and foreign bytes apart. */
 
 import { expect, test } from 'vitest'
 import { struct, u32 } from '../../src/core/codec.ts'
@@ -22,12 +22,12 @@ function codeOf(bytes: Uint8Array): string {
   }
 }
 
-test('an event of a kind that is not known is of a newer version', () => {
+test('an event with an unknown tag is reported as one of a newer version', () => {
   expect(codeOf(encodeEvent(known, id, 7, { number: 1 }))).toBe('an event')
   expect(codeOf(encodeEvent(newer, id, 7, { number: 1 }))).toBe('data_newer_format')
 })
 
-test('bytes of others are never taken for a newer version, at which every process would end', () => {
+test('foreign bytes are never taken for an event of a newer version, which would end every worker', () => {
   const texts = ['', 'item-001C', 'order 07C is late', '{"a":1}', 'x'.repeat(100)]
   for (const text of texts) expect([text, codeOf(Buffer.from(text))]).toEqual([text, 'data_corrupt'])
   for (let tag = 0; tag < 256; tag++) expect(codeOf(Uint8Array.of(tag))).toBe('data_corrupt')
@@ -37,7 +37,7 @@ test('bytes of others are never taken for a newer version, at which every proces
   expect(seen.has('data_newer_format')).toBe(false)
 })
 
-test('an event that was cut before its body is none', () => {
+test('an event that is cut off before its body is rejected as corrupt', () => {
   const whole = encodeEvent(known, id, 7, { number: 1 })
   for (let bytes = 0; bytes < 18; bytes++) expect(codeOf(whole.subarray(0, bytes))).toBe('data_corrupt')
 })

@@ -1,4 +1,4 @@
-/** What happens when too much is under way, and when the engine ends: refused or told, never left waiting. */
+/** When too much is under way, or when the engine ends, a writer gets an error and is never left waiting. */
 
 import { expect, test } from 'vitest'
 import { RivuletError } from '../../src/core/errors.ts'
@@ -13,10 +13,10 @@ const codesOf = (answers: readonly PromiseSettledResult<unknown>[]) =>
     return [answer.reason instanceof RivuletError ? answer.reason.code : String(answer.reason)]
   })
 
-test('writes are refused while too many are on their way to the views, and taken again after', async () => {
+test('writes are refused while too many are on their way to the views, and accepted again afterwards', async () => {
   const { rivulet } = await startEngine()
   const append = () => rivulet.engine.produce(accountChanged, 0, NOTHING)
-  // All in one turn: nothing has come to the views yet.
+  // All in one turn of the event loop, so that no event has reached the views yet.
   const answers = Promise.allSettled(Array.from({ length: 100_100 }, append))
   expect(rivulet.engine.lagEvents()).toBe(100_000)
   const refused = codesOf(await answers)
@@ -28,7 +28,7 @@ test('writes are refused while too many are on their way to the views, and taken
   await rivulet.stop()
 })
 
-test('a writer whom the end of the engine meets half-way is told that its outcome is unknown', async () => {
+test('a write that is under way when the engine stops is reported as outcome_unknown', async () => {
   const { rivulet } = await startEngine()
   const append = () => rivulet.engine.produce(accountChanged, 0, NOTHING)
   const underWay = Promise.allSettled(Array.from({ length: 1_000 }, append))

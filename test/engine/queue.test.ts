@@ -1,4 +1,4 @@
-/** Background jobs: one a key, a few at a time, so many a second, and none beyond the bound. */
+/** The queue of background jobs: one job per key, and limits on waiting jobs, running jobs and starts per second. */
 
 import { expect, test } from 'vitest'
 import { createQueue, type Queue } from '../../src/engine/queue.ts'
@@ -29,7 +29,7 @@ function startQueue(options: { jobsMax?: number; jobsPerSecondMax?: number } = {
   return { env, queue, begun, failed, end }
 }
 
-test('a key that waits or runs is not taken again; once it has ended, it is', async () => {
+test('a key is refused while its job waits or runs, and taken again afterwards', async () => {
   const { queue, begun, end } = startQueue()
   expect([queue.add('a', 1), queue.add('a', 2)]).toEqual([true, false])
   expect([queue.add('b', 3), queue.add('c', 4), queue.add('c', 5)]).toEqual([true, true, false])
@@ -52,7 +52,7 @@ test('a job that fails is reported, and the next one runs', async () => {
   expect(begun).toEqual([1, 2, 3])
 })
 
-test('no more begin in a second than may', async () => {
+test('no more jobs begin in a second than allowed', async () => {
   const { env, queue, begun, end } = startQueue({ jobsPerSecondMax: 3 })
   for (let n = 0; n < 10; n++) queue.add(n, n)
   for (let n = 0; n < 10; n++) await end()
@@ -63,7 +63,7 @@ test('no more begin in a second than may', async () => {
   expect(begun.length).toBeGreaterThan(3)
 })
 
-test('idle means that nothing waits or runs; a stop forgets what waits and awaits what runs', async () => {
+test('a stop drops the jobs that wait and awaits those that run', async () => {
   const { queue, begun, end } = startQueue()
   for (const n of [1, 2, 3]) queue.add(n, n)
   let isStopped = false

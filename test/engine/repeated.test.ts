@@ -1,9 +1,9 @@
-/** One request that two processes carried out, since neither could know of the other: it happens once. */
+/** A request that two processes carry out, because neither knows of the other, takes effect once. */
 
 import { expect, test } from 'vitest'
 import { startEngine } from '../support/engine.ts'
 
-test('of two events of one request the first stands, and the other writer learns that it does not know', async () => {
+test('of several events of one request the first takes effect; the writers of the others get outcome_unknown', async () => {
   const { rivulet, people, ids } = await startEngine()
   const [ann, bob] = await people(2)
   await rivulet.graph.commands.follow(bob, ann)
@@ -19,7 +19,7 @@ test('of two events of one request the first stands, and the other writer learns
   await rivulet.stop()
 })
 
-test('another request under the same key of another log is another event of it', async () => {
+test('under one idempotency key, events with different log keys of one request all take effect', async () => {
   const { rivulet, people } = await startEngine()
   const [ann, bob, cat] = await people(3)
   const once = { scope: ann, key: 'same', hash: 'h' }

@@ -1,4 +1,4 @@
-/** What is passed over in the log is told to the other processes, in time and with what it belongs to. */
+/** An owner tells the other processes which events its projection passed over, in time and in the right partition. */
 
 import { afterEach, expect, test } from 'vitest'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
@@ -33,7 +33,7 @@ async function startTwo() {
   const api = await start('api')
   const { graph } = api
   let ann = 0
-  // Not of the partition in which a worker tells of all the others.
+  // An account outside of partition 0, because there the worker tells the progress of all partitions.
   while (log.partitionOf(ann) === 0) ann = (await graph.commands.createAccount({})).number
   const bob = (await graph.commands.createAccount({})).number
   await graph.commands.follow(bob, ann)
@@ -41,14 +41,14 @@ async function startTwo() {
   return { api, ann, bob }
 }
 
-test('the last event of a quiet partition is passed over: nobody waits for what will not come', async () => {
+test('the last event of a quiet partition is passed over: its writer does not wait until the deadline', async () => {
   const { api, ann, bob } = await startTwo()
   const post = () => api.feed.commands.post(ann, { content: 'once' }, { scope: ann, key: 'same', hash: 'h' })
   await post()
-  // A request that two processes carried out: the second event of it is alone in its batch.
+  // As if two processes had carried out the request: its second event is alone in its batch.
   await expect(post()).rejects.toMatchObject({
     code: 'outcome_unknown',
-    message: expect.stringContaining('what became of it'),
+    message: expect.stringContaining('passed over'),
   })
   await api.settle()
   expect(api.engine.lagEvents()).toBe(0)

@@ -1,4 +1,4 @@
-/** A domain for tests of decisions: takes get dense numbers, one key after the other. */
+/** A domain for tests of decisions: each key has a counter, and each request that takes a number gets the next one. */
 
 import { createHash } from 'node:crypto'
 import { optional, struct, text, u32, u53 } from '../../src/core/codec.ts'
@@ -14,14 +14,14 @@ import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
 
 const number = struct({ seq: u53 })
 
-/** Key: `key`. `mode`: 0 takes a number, 1 opens the counter to the actor, 2 closes it, 3 is a fault of the domain. */
+/** Log key: `key`. `mode`: 0 takes a number, 1 opens the counter to the actor, 2 closes it, 3 is a bug of the domain. */
 export const taken = defineRequest(
   210,
   'number_taken',
   struct({ key: u53, actor: u32, request: optional(text), mode: u32, content: text }),
   number,
 )
-/** Key: another one. A number was given out. */
+/** Derived from `taken`, and appended under another log key: a number was given out. */
 export const told = defineEvent(211, 'number_told', struct({ key: u53, seq: u53 }))
 
 export const WINDOW_MS = 7 * 86_400_000
@@ -40,7 +40,7 @@ export const openTable = defineTable({
   sort: (_key, actor) => String(actor),
   value: struct({ on: u32 }),
 })
-/** In a partition of its own, as a message's row would be. */
+/** In another store partition than the counter, as the rows of messages would be. */
 export const numbersTable = defineTable({
   name: 'counter_numbers',
   partition: (key: number, seq: number) => `${idKey(key)}.${Math.floor(seq / 10)}`,

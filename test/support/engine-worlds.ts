@@ -22,20 +22,20 @@ export interface EngineProcess {
   readonly engine: Engine
 }
 
-/** @param onFatal of a process that is alive */
+/** Makes a process. @param onFatal fails the test, unless the process was killed before */
 export type Boot<P> = (ports: RivuletPorts, onFatal: (error: unknown) => void, shared?: SharedOptions) => P
 
 export interface EngineWorld<P> {
   readonly env: SimulatedEnv
   readonly random: () => number
-  /** As they really are. */
+  /** The ports as they are, without the faults that the processes meet. */
   readonly log: () => Log
   readonly store: () => Store
   driven<T>(task: Promise<T>): Promise<T>
-  /** One that takes requests. */
+  /** A random process that takes requests. */
   any(): P
   all(): readonly P[]
-  /** Kills one process, starts another in its place after a while. */
+  /** Kills a random process, and starts another in its place after a while. */
   restart(afterMs?: number): Promise<void>
   settle(): Promise<void>
   close(): Promise<void>

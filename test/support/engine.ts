@@ -1,4 +1,4 @@
-/** A whole engine in memory, with accounts in it. */
+/** A whole engine in memory, and short calls to make accounts, post and read. */
 
 import { createRivulet, type Rivulet } from '../../src/index.ts'
 import type { Env } from '../../src/ports/env/env.ts'
@@ -11,9 +11,10 @@ import type { Views } from '../../src/ports/views/views.ts'
 export interface TestEngine {
   readonly rivulet: Rivulet
   readonly views: Views
-  /** Numbers of new accounts. */
+  /** Makes accounts. @returns their numbers */
   people(count: number): Promise<number[]>
   post(author: number, fields?: { content?: string; replyTo?: number; repostOf?: number }): Promise<number>
+  /** Reads the home feed to its end, in pages of `limit`. @returns the ids of its items */
   ids(reader: number, limit?: number): Promise<number[]>
 }
 

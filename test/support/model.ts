@@ -1,13 +1,13 @@
-/** What really happened, kept in the simplest form: the state against which the oracle judges. */
+/** What really happened in a history, in the simplest form: the oracle computes from it what pages must hold. */
 
 import { oracleFeed, type OraclePost } from '../../src/feed/oracle.ts'
 
-/** The counts that everybody may see. */
+/** Whether a post is in the counts that everybody may see. */
 const isCounted = ({ visibility, deleted }: OraclePost) => visibility === 'public' && !deleted
 
 export class Model {
   readonly posts = new Map<number, OraclePost & { deleted: boolean }>()
-  /** Of anything but new posts. */
+  /** Number of changes so far, without new posts. */
   changes = 0
   private readonly following = new Set<string>()
   private readonly blocks = new Set<string>()

@@ -1,4 +1,4 @@
-/** A domain for tests of the engine: counts in a row what it was told, and has reactors of a test's own. */
+/** A domain for tests of the engine: its projection adds up numbers in a row, and each test brings its own reactors. */
 
 import { struct, u32, u53 } from '../../src/core/codec.ts'
 import { idKey } from '../../src/core/keys.ts'
@@ -13,7 +13,7 @@ import { createFeed, type Feed } from '../../src/feed/index.ts'
 import { createGraph, type Graph } from '../../src/graph/index.ts'
 import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
 
-/** Key: `key`. */
+/** Log key: `key`. */
 export const probed = defineEvent(200, 'probed', struct({ key: u53, n: u32 }))
 
 export const probesTable = defineTable({
@@ -43,7 +43,7 @@ export interface Probe {
 
 const POST_CACHE_BYTES = 16 * 2 ** 20
 
-/** The feed and the graph, and beside them a domain with these reactors. */
+/** Starts an engine with the graph, the feed and this domain, which has the given reactors. */
 export async function startProbe(ports: RivuletPorts, reactors: readonly Reactor[]): Promise<Probe> {
   const notices: string[] = []
   const fatal: unknown[] = []

@@ -28,7 +28,7 @@ export interface WeakPorts {
   readonly log: Log
   readonly store: Store
   readonly views: Views
-  /** From now on no call is answered: the process is dead. */
+  /** The process is dead: from now on no call is answered. */
   kill(): void
 }
 

@@ -1,4 +1,4 @@
-/** Whom people follow, and their feeds to the very end, against the history. */
+/** Checks against the history whom each person follows, and what each feed holds down to its very first post. */
 
 import type { Client } from './client.ts'
 import { answeredBy, type SeenPost } from './history.ts'
@@ -8,7 +8,7 @@ import type { Profiles } from './check-stored.ts'
 const PAGES_MAX = 1_000
 const ACCOUNTS_MAX = 100
 
-/** By reader: the numbers of those followed, as the server has them. */
+/** For each reader, the numbers of the people whom the server says that the reader follows. */
 export type Following = readonly ReadonlySet<number>[]
 
 export async function checkEdges(
@@ -30,13 +30,13 @@ export async function checkEdges(
       const state = history.edgeDuring(reader, author, answeredBy(nowMs), nowMs)
       const found = following[reader].has(author) ? 'on' : 'off'
       if (state !== 'either' && state !== found)
-        report(`p${reader} follows p${author}: ${found}, and ${state} was acknowledged last`)
+        report(`p${reader} follows p${author}: ${found}, but ${state} was acknowledged last`)
     }
   }
   return following
 }
 
-/** The oracle: a plain merge of what the profiles hold, which have been checked against the history. */
+/** Compares each feed with a plain merge of profiles, which were checked against the history before. */
 export async function checkFeeds(
   { operations, people }: World,
   via: number,

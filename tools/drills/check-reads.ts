@@ -1,10 +1,10 @@
 /**
- * "Never wrong": every page that was read on the way, also in the middle of the fault. A page may be incomplete
- * and say so; it may not claim to be complete without what was acknowledged before it was asked for, and it may
- * never show what was refused, deleted, unheard of, or is of people whom the reader does not follow.
+ * Checks every page that was read during a drill, also in the middle of the fault. A page may be incomplete and say so.
+ * But a page that calls itself complete must hold every post that was acknowledged before the page was asked for, and no
+ * page may ever show a post that was refused or deleted, that nobody wrote, or whose author the reader does not follow.
  *
- * A process knows at once what was asked of itself. What was asked of another one it knows by the `as_of` of its
- * page, which stands still rather than pass what is not there yet.
+ * A process must know at once what it has answered itself. What another process has answered it must know up to the
+ * `as_of` of its page; that moment does not move on before.
  */
 
 import {
@@ -44,7 +44,7 @@ function checkShown(history: History, page: Page, report: Report): void {
     if (id >= aboveId) report(`${nameOf(page)} is out of order at post ${id}`)
     aboveId = id
     if (post === undefined || post.author !== author || (post.id !== undefined && post.id !== id)) {
-      report(`${nameOf(page)} shows post ${id}, which nobody wrote so`)
+      report(`${nameOf(page)} shows post ${id}, which nobody wrote in that form`)
     } else if (mustBeGone(post, isKnownTo(page))) {
       report(`${nameOf(page)} shows post ${id}, which was ${post.outcome === 'fail' ? 'refused' : 'deleted'}`)
     }
@@ -54,9 +54,9 @@ function checkShown(history: History, page: Page, report: Report): void {
 }
 
 /**
- * What must be there: made at or before `as_of` and acknowledged, be it later, not taken back before the page was
- * answered, within the page's range, and by somebody followed throughout. The range goes from where the
- * page was asked to begin down to its last post, or to the very end where nothing more was said to come.
+ * A complete page must hold every acknowledged post that was made at or before `as_of`, is not deleted before the page is
+ * answered, lies in the page's range, and is by an author whom the reader follows throughout. The range goes from the id
+ * that was asked for down to the page's last post, or down to the very first one if the page says that no more follow.
  */
 function checkClaim(history: History, page: Page, report: Report): void {
   const shown = new Set(page.posts.map(({ id }) => id))

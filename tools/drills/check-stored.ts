@@ -1,4 +1,7 @@
-/** Profiles against the history: all that was acknowledged, once; nothing that was refused; nothing unheard of. */
+/**
+ * Checks profiles against the history: they hold every acknowledged post once, no refused or deleted one, and none that
+ * nobody wrote.
+ */
 
 import {
   answeredBy,
@@ -12,7 +15,7 @@ import type { Client } from './client.ts'
 import type { World } from './load.ts'
 import { seenPosts } from './operations.ts'
 
-/** By author, latest first. */
+/** For each author, the posts of the profile, latest first. */
 export type Profiles = readonly (readonly SeenPost[])[]
 
 const PAGE_LIMIT = 100
@@ -39,7 +42,7 @@ export function checkProfiles(history: History, profiles: Profiles, report: (lin
   const found = new Map<string, SeenPost[]>()
   for (const seen of profiles.flat()) {
     found.set(seen.ref, [...(found.get(seen.ref) ?? []), seen])
-    if (history.byRef(seen.ref) === undefined) report(`post ${seen.id} is there, and nobody wrote it`)
+    if (history.byRef(seen.ref) === undefined) report(`post ${seen.id} is there, although nobody wrote it`)
   }
   for (const post of history.posts) checkPost(post, found.get(post.ref) ?? [], nowMs, report)
 }
@@ -54,12 +57,12 @@ function checkPost(
   if (found.length > 1) report(`${name} is there ${found.length} times`)
   if (found.some(({ author }) => author !== post.author)) report(`${name} is in somebody else's profile`)
   if (mustBeThere(post, nowMs) && !found.some(({ id }) => id === post.id))
-    report(`${name} was acknowledged and is not in its author's profile`)
+    report(`${name} was acknowledged, but is not in its author's profile`)
   if (mustBeGone(post, answeredBy(nowMs)) && found.length > 0)
     report(`${name} was ${post.outcome === 'fail' ? `refused (${post.code})` : 'deleted'} and is there`)
 }
 
-/** The same by id: another way to the same rows. */
+/** Checks that every acknowledged post is found by its id, which takes another way to the same rows. */
 export async function checkLookups(
   { history }: World,
   client: Client,
@@ -70,7 +73,7 @@ export async function checkLookups(
   for (let at = 0; at < ids.length; at += LOOKUP_MAX) {
     const body = { ids: ids.slice(at, at + LOOKUP_MAX) }
     const { outcome, status, json } = await client.call('POST', '/posts/lookup', { body })
-    if (outcome !== 'ok') throw new Error(`looking posts up was answered with ${status}`)
-    for (const id of json.missing ?? []) report(`post ${id} was acknowledged and is not found by its id`)
+    if (outcome !== 'ok') throw new Error(`the lookup of posts was answered with ${status}`)
+    for (const id of json.missing ?? []) report(`post ${id} was acknowledged, but is not found by its id`)
   }
 }

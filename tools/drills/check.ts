@@ -1,6 +1,6 @@
 /**
- * What must hold in the end, whatever was done to the engines: nothing acknowledged is lost, nothing refused is
- * there, nothing is there twice, and every feed is the plain merge of what the history says.
+ * Checks what must hold after every drill, whatever the fault was: no acknowledged write is lost, no refused write took
+ * effect, nothing is there twice, and every feed equals the merge of posts that the history demands.
  */
 
 import type { Answer } from './client.ts'
@@ -11,11 +11,11 @@ import type { Operation } from './history.ts'
 import { knownToAll, type World } from './load.ts'
 
 export interface Findings {
-  /** Promises that were broken; one line each. */
+  /** Broken promises, one line each. */
   readonly violations: readonly string[]
-  /** Writes of unknown outcome, and posts refused for a while, that were sent again with their key and done. */
+  /** Number of writes with an unknown outcome, or temporarily refused, that succeeded when sent again with their key. */
   readonly repeated: number
-  /** Such that were still refused as being under way. */
+  /** Number of such writes that were still refused, because the first try counts as under way. */
   readonly heldBack: number
   readonly checkedPosts: number
   readonly checkedPages: number
@@ -30,7 +30,7 @@ export async function checkAll(world: World): Promise<Findings> {
   const report: Report = (line) => void violations.push(line)
   for (const [via, client] of world.clients.entries())
     checkProfiles(history, await readProfiles(world, client), through(via, report))
-  // Now: what is sent again is no longer refused.
+  // Before writes are repeated, because a refused post that is then accepted no longer counts as refused.
   checkReads(history, report)
   const { repeated, heldBack } = await repeatAll(world, report)
   await knownToAll(world)
@@ -65,8 +65,8 @@ async function checkThrough(world: World, via: number, report: Report): Promise<
 }
 
 /**
- * As clients do: what is unknown, and posts that were refused for a while. An edge's earlier operations are not
- * sent again: they would undo what came after.
+ * Sends writes again as clients do: those with an unknown outcome, and posts that were temporarily refused. Of an edge's
+ * operations only the last one is sent again, because an earlier one would undo those after it.
  */
 async function repeatAll({ history, operations }: World, report: Report) {
   const lastFollows = new Map(history.follows.map((follow) => [`${follow.reader}>${follow.author}`, follow]))
@@ -87,10 +87,13 @@ async function repeatAll({ history, operations }: World, report: Report) {
   return { repeated, heldBack }
 }
 
-/** Clocks of processes on one machine differ by no more, and nor do the ticks of their ids. */
+/** The ticks of ids of two processes on one machine differ by no more than this. */
 const SAME_MOMENT_MS = 20
 
-/** What began after another's answer has a higher id; of two processes, a moment after. */
+/**
+ * A post that began after another one was answered must have a higher id. If they went through different processes, this
+ * holds from `SAME_MOMENT_MS` after the answer.
+ */
 function checkOrder({ history, clients }: World, report: Report): void {
   const known = history.posts.filter(({ id }) => id !== undefined)
   const byEnd = known.toSorted((a, b) => a.endMs - b.endMs)

@@ -1,9 +1,9 @@
-/** Requests to the server under test, each with the outcome that its answer, or the want of one, stands for. */
+/** Sends requests to a server under test, and tells from the answer, or from its absence, what the outcome is. */
 
 import type { Outcome } from './history.ts'
 
 export interface Sending {
-  /** Of an account; without one the application itself asks. */
+  /** The token of an account. Without one, the request is made with the server key. */
   readonly token?: string | undefined
   readonly key?: string | undefined
   readonly body?: object
@@ -13,9 +13,9 @@ export interface Sending {
 export interface Answer {
   readonly outcome: Outcome
   readonly status: number
-  /** Of the problem, or of the connection's end. */
+  /** The code of the server's error, or how the connection ended. */
   readonly code: string
-  // Answers have many shapes; what is read of them is checked by its use.
+  // Answers have many shapes, and a wrong one shows where its fields are used.
   // oxlint-disable-next-line no-explicit-any
   readonly json: any
 }
@@ -52,7 +52,7 @@ export function createClient(url: string, serverKey: string): Client {
   }
 }
 
-/** Nothing was done: it may be asked of another one, with a key or without. */
+/** Whether nothing was done, so that another process can be asked even without an idempotency key. */
 export const isNotDone = ({ status, code }: Answer): boolean =>
   (status === 503 && NOT_DONE_CODES.includes(code)) || code === 'ECONNREFUSED'
 
@@ -62,7 +62,7 @@ function outcomeOf(status: number, code: string): Outcome {
   return status === 503 && NOT_DONE_CODES.includes(code) ? 'fail' : 'unknown'
 }
 
-/** `fetch` says only that it failed; why is in the cause. */
+/** `fetch` only says that it failed; the reason is in the error's cause. */
 function networkCode(error: unknown): string {
   const { name, cause } = error as { name?: string; cause?: { code?: string; name?: string } }
   if (name === 'TimeoutError') return 'no_answer'

@@ -1,4 +1,4 @@
-/** The engines and the servers of a drill, in a folder of their own that goes with them. */
+/** Starts and ends the engines and servers of a drill, with their data in a folder that is removed in the end. */
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,13 +15,13 @@ import { createSplitNetwork, type SplitNetwork } from './split-network.ts'
 export type NodeCounts = Partial<Record<EngineName, 1 | 3>>
 
 export interface Needs {
-  /** One node of each where nothing else is said. */
+  /** Nodes of each engine; 1 by default. */
   readonly nodes?: NodeCounts
-  /** One server does everything; else two answer requests and two work. */
+  /** One server of role `all`. By default there are two of role `api` and two of role `worker`. */
   readonly isAlone?: boolean
   /** The first node of Redis can be cut off from the others. */
   readonly splitsRedis?: boolean
-  /** How many follow one author, beside the small world. */
+  /** Number of followers of one more author, beside the small world. */
   readonly crowd?: number
 }
 
@@ -31,16 +31,16 @@ export interface Cluster {
   readonly apis: readonly Server[]
   readonly workers: readonly Server[]
   readonly serverKey: string
-  /** Where the drill needs it. */
+  /** Set if the drill needs it. */
   readonly network: SplitNetwork | undefined
-  /** Another one, not started yet. */
+  /** Makes another server, and does not start it. */
   addServer(role: Role): Promise<Server>
 }
 
 export interface ClusterHolder {
   readonly folder: string
   open(needs: Needs): Promise<Cluster>
-  /** Ends what was started, also in the middle of `open`. The data goes, too, unless it is to be kept. */
+  /** Ends all that was started, even in the middle of `open`, and deletes the data unless it is to be kept. */
   close(): Promise<void>
 }
 
@@ -49,14 +49,14 @@ const SERVER_KEY = 'server-key-of-the-drills'
 const ALONE: readonly Role[] = ['all']
 const SEVERAL: readonly Role[] = ['api', 'api', 'worker', 'worker']
 
-/** Of all drills of this command; each has one of its own in it. */
+/** The folder of all drills of this command; each drill has a folder in it. */
 const SCRATCH = join(tmpdir(), `rivulet-drills-${process.pid}`)
 
 export interface HolderOptions {
-  /** Of the drill; its folder is called so. */
+  /** The name of the drill, and of its folder. */
   readonly name: string
   readonly keep: boolean
-  /** A built checkout that the first servers are of. */
+  /** A built checkout, from which servers are started for the first time. */
   readonly from: string | undefined
   readonly say: (line: string) => void
 }
@@ -65,7 +65,7 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
   const folder = join(SCRATCH, name)
   const engineFolder = openEngineFolder(folder)
   const servers: Server[] = []
-  /** Settles once no engine is on its way up any more. */
+  /** Settles once no engine is starting any more. */
   let opening: Promise<unknown> = Promise.resolve()
   let network: SplitNetwork | undefined
 
@@ -88,7 +88,7 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
     return server
   }
 
-  /** By name: an engine that is only just starting is in its state file already. */
+  /** Finds the engines through their state files, because one that is still starting is not in `engines` yet. */
   async function killEngines(): Promise<void> {
     const engines = ENGINE_NAMES.map((engine) => engineFolder.find(DEFINITIONS[engine]))
     await Promise.all(engines.flatMap((engine) => (engine?.nodes ?? []).map((_, i) => engine?.kill(i))))
@@ -128,7 +128,7 @@ export function createClusterHolder({ name, keep, from, say }: HolderOptions): C
     async close() {
       await Promise.all(servers.map((server) => server.kill()))
       await killEngines()
-      // One that was only being laid out starts after the first look.
+      // An engine that was only being set up may have started since.
       await opening
       await killEngines()
       network?.down()

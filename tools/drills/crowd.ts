@@ -1,6 +1,6 @@
 /**
- * One author with more followers than go out at once: posts of theirs are planned, and served in pieces. The crowd
- * is imported before anything is served; a few of it read their feeds.
+ * An author with so many followers that a post becomes a plan, which is served in chunks. The followers are imported
+ * before the servers start; a few of them read their feeds.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ export interface CrowdImport {
   say(line: string): void
 }
 
-/** Into a data folder, and from there to the engines: thousands of requests would take minutes. */
+/** Imports into a data folder and moves that to the engines, because thousands of requests would take minutes. */
 export function importCrowd({ folder, settings, followers, say }: CrowdImport): void {
   mkdirSync(folder, { recursive: true })
   const [edges, data] = [join(folder, 'edges.csv'), join(folder, 'data')]
@@ -32,7 +32,7 @@ export function importCrowd({ folder, settings, followers, say }: CrowdImport): 
   command(['import', '--data', data, '--edges', edges, '--no-header'], {})
   command(['move', '--data', data, '--to', 'engines'], settings)
   say(
-    `${followers} followers of ${AUTHOR} are there after ${((performance.now() - startMs) / 1_000).toFixed(1)} s`,
+    `${followers} followers of ${AUTHOR} imported in ${((performance.now() - startMs) / 1_000).toFixed(1)} s`,
   )
 }
 
@@ -40,17 +40,18 @@ const followerName = (number: number): string => `f${number}`
 
 export interface Crowd {
   readonly followers: number
-  /** Of posts that were acknowledged. */
+  /** Ids of the posts that were acknowledged. */
   readonly posts: readonly string[]
-  /** Sent again, with its key, until it is acknowledged. */
+  /** Posts as the author. Sends the post again, with its idempotency key, until it is acknowledged. @returns its id */
   post(): Promise<string>
+  /** Whether the post's fan-out is done, as its receipt says. */
   isDone(post: string): Promise<boolean>
-  /** Waits until all went out. @returns whether they did in time */
+  /** Waits until the fan-out of all posts is done. @returns whether that was in time */
   settled(): Promise<boolean>
   check(report: (line: string) => void): Promise<void>
 }
 
-/** Feeds are read once at first, so that there are timelines to push to. */
+/** Reads the feeds once at first, so that there are timelines to push to. */
 export async function createCrowd(clients: readonly Client[], followers: number): Promise<Crowd> {
   const [client] = clients
   const must = async (...asked: Parameters<Client['call']>) => expectOk(await client.call(...asked), asked[1])
@@ -111,7 +112,7 @@ export async function createCrowd(clients: readonly Client[], followers: number)
   }
 }
 
-/** Asks one after the other until one says yes. */
+/** Sends a request to one process after the other, until one answers with success. */
 async function anyOf(clients: readonly Client[], ...asked: Parameters<Client['call']>): Promise<Answer> {
   const untilMs = performance.now() + PATIENCE_MS
   for (let round = 0; ; round++) {

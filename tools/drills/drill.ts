@@ -1,4 +1,7 @@
-/** What a drill is: what it needs, what it does to it, and what is to be expected beyond that nothing is lost. */
+/**
+ * A drill: the deployment that it needs, the fault that it brings about and mends, and what must hold beside the promises
+ * that are checked after every drill.
+ */
 
 import type { Cluster, Needs } from './cluster.ts'
 import type { Crowd } from './crowd.ts'
@@ -7,34 +10,34 @@ import type { World } from './load.ts'
 
 export interface Drill extends Needs {
   readonly name: string
-  /** One line: what is done. */
+  /** One line that says what the drill does. */
   readonly describe: string
-  /** Brings the fault about, and calls `struck` with the proof that it did. */
+  /** Brings the fault about, and calls `struck` with the proof. */
   strike(stage: Stage): Promise<void>
-  /** At least so long it lasts. */
+  /** The fault lasts at least so long. */
   readonly lastsMs: number
-  /** Nobody needs to mend it: users are served again before it is mended, and that is waited for. */
+  /** Users must be served again before the fault is mended, and mending waits for that. */
   readonly healsByItself?: boolean
   mend(stage: Stage): Promise<void>
-  /** How often all of this is done. */
+  /** How often the drill strikes and mends. */
   readonly times?: number
-  /** What shows that operations met it, where being refused or slow does not. */
+  /** Whether the fault had an effect on operations. By default: any was refused, unknown, slow or incomplete. */
   isMet?(history: History): boolean
-  /** No write may be acknowledged while it lasts. */
+  /** No write may be acknowledged while the fault lasts. */
   readonly refusesWrites?: boolean
-  /** Clients go to the other API process when theirs refuses or does not answer for so long. */
+  /** Clients go to the other API process when theirs refuses, or does not answer within this time. */
   readonly failsOverAfterMs?: number
-  /** What must hold beside what always must; after the load. */
+  /** Checks of this drill alone, made after the load has ended. */
   check?(stage: Stage, report: (line: string) => void): void | Promise<void>
 }
 
 export interface Stage extends Cluster {
   readonly world: World
-  /** Where the drill needs one. */
+  /** Set if the drill needs one. */
   readonly crowd: Crowd | undefined
   say(line: string): void
-  /** Keeps the end of the load waiting for it. */
+  /** The load does not end before this task. */
   track(task: Promise<unknown>): void
-  /** The fault is there: without the proof the drill has failed. */
+  /** Says that the fault is there; `isSo` is the proof. Throws if it is false, since the drill would show nothing. */
   struck(what: string, isSo: boolean): void
 }

@@ -1,29 +1,29 @@
 /**
- * What was asked of the server and what came of it, by the clock of the one process that asked: each operation
- * from its beginning to its answer. All checks are made against this.
+ * The history of a drill: every operation that clients sent, with its start, its answer and its outcome. One process
+ * sends all of them, so all times are of one clock. All checks compare what the servers show with this history.
  */
 
-/** `fail` is a promise, too: it was not done. */
+/** `fail` is a promise, too: the server says that the operation was not done. */
 export type Outcome = 'ok' | 'fail' | 'unknown'
 
 export interface Operation {
   readonly startMs: number
-  /** Infinite while it is under way. */
+  /** `Infinity` while the operation is under way. */
   endMs: number
   outcome: Outcome
-  /** What the server said where it did not say yes, or how the connection ended. */
+  /** Unless the outcome is `ok`: the code of the server's error, or how the connection ended. */
   code?: string
-  /** Its idempotency key. */
+  /** The idempotency key. */
   readonly key?: string
-  /** The API process that was asked; of several, the last one. */
+  /** The API process that was asked; the last one, if there were several tries. */
   via: number
-  /** How often it was sent again, by itself, as clients do. */
+  /** How often the client has sent it again by itself. */
   retries?: number
 }
 
 export interface PostOperation extends Operation {
   readonly author: number
-  /** `client_ref`, its name in the history. */
+  /** The post's `client_ref`, by which the history finds it. */
   readonly ref: string
   readonly deletes: DeleteOperation[]
   id?: number
@@ -52,19 +52,19 @@ export interface Page {
   readonly endMs: number
   readonly reader: number
   readonly via: number
-  /** Only posts below it were asked for. */
+  /** The page was asked for posts below this id. */
   readonly belowId: number
   readonly posts: readonly SeenPost[]
   readonly hasMore: boolean
   readonly isComplete: boolean
-  /** A source failed; without the timeline alone, the page is complete all the same. */
+  /** A source failed. The page may be complete all the same, if that was only the timeline. */
   readonly isDegraded: boolean
   readonly asOfMs: number
-  /** The same by the clock of operations: every process knows what was answered until then. */
+  /** `asOfMs` on the clock of operations: the page takes into account what any process had answered by then. */
   readonly knownMs: number
 }
 
-/** Whether its outcome must be known to whoever is asked. */
+/** Whether the server that answers must know of the operation. */
 export type IsKnown = (operation: Operation) => boolean
 
 export const answeredBy =
@@ -72,13 +72,13 @@ export const answeredBy =
   ({ endMs }) =>
     endMs <= atMs
 
-/** Of a whole read, which may be of several pages. */
+/** A whole read, of one or more pages. */
 export interface ReadOperation extends Operation {
   readonly reader: number
   readonly pages: Page[]
 }
 
-/** Whether a reader follows an author: throughout a time, at no moment of it, or nobody can say. */
+/** Whether a reader follows an author: throughout a time span, never in it, or it cannot be told. */
 export type EdgeState = 'on' | 'off' | 'either'
 
 export interface History {
@@ -90,7 +90,7 @@ export interface History {
   readonly postsOf: (author: number) => readonly PostOperation[]
   readonly byRef: (ref: string) => PostOperation | undefined
   readonly edge: (reader: number, author: number) => readonly FollowOperation[]
-  /** From the moment at which `isKnown` is asked until `toMs`. */
+  /** The state of an edge, from the operations that a server must know of (`isKnown`) until `toMs`. */
   edgeDuring(reader: number, author: number, isKnown: IsKnown, toMs: number): EdgeState
   addPost(post: PostOperation): void
   addDelete(deletion: DeleteOperation): void
@@ -138,8 +138,8 @@ export function createHistory(): History {
 }
 
 /**
- * Operations of one edge were sent one after the other. What was unknown enters the log before a later one of
- * its key, or never: an answer that came later settles the edge again.
+ * Operations of one edge are sent one after the other. One with an unknown outcome enters the log before later ones of its
+ * log key, or never; so the next operation that is acknowledged settles the state of the edge.
  */
 function stateDuring(operations: readonly FollowOperation[], isKnown: IsKnown, toMs: number): EdgeState {
   let state: EdgeState = 'off'
@@ -154,10 +154,10 @@ function stateDuring(operations: readonly FollowOperation[], isKnown: IsKnown, t
   return state
 }
 
-/** Acknowledged, and never taken back as far as anybody could know at `atMs`. */
+/** The post was acknowledged, and no delete of it that may have succeeded was sent before `atMs`. */
 export const mustBeThere = (post: PostOperation, atMs: number): boolean =>
   post.outcome === 'ok' && !post.deletes.some(({ outcome, startMs }) => outcome !== 'fail' && startMs < atMs)
 
-/** Refused, or taken back, and that is known. */
+/** The post was refused, or deleted by an operation that the server must know of. */
 export const mustBeGone = (post: PostOperation, isKnown: IsKnown): boolean =>
   post.outcome === 'fail' || post.deletes.some((one) => one.outcome === 'ok' && isKnown(one))

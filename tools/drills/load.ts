@@ -1,6 +1,6 @@
 /**
- * A small world and a steady load on it. Operations begin when they are due, whatever became of those before:
- * what is slow is seen as slow, and nothing waits for it.
+ * A small world of accounts, and a steady load on it. Operations begin when they are due, even if earlier ones have no
+ * answer yet: so a slow answer is measured in full and delays no other operation.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { createOperations, nameOf, type Operations, type Person } from './operat
 import { createRoutes, type Routes } from './routes.ts'
 
 export interface World {
-  /** Of each API process. */
+  /** One for each API process. */
   readonly clients: readonly Client[]
   readonly routes: Routes
   readonly people: readonly Person[]
@@ -19,16 +19,16 @@ export interface World {
 }
 
 export interface Load {
-  /** Operations that were due when too many were under way, and were left out. */
+  /** Number of operations that were left out, because too many were under way when they were due. */
   readonly leftOut: number
-  /** Keeps `stop` waiting for it. */
+  /** `stop` also waits for this task. */
   track(task: Promise<unknown>): void
-  /** Resolves when the last answer is there. */
+  /** Ends the load. Resolves when the last answer has come. */
   stop(): Promise<void>
 }
 
 const PEOPLE = 20
-/** Everybody follows the first, whose posts are pulled; the others are below the threshold, and pushed. */
+/** All people follow the first one, whose posts are pulled. The others have fewer followers, and are pushed. */
 const PUSH_THRESHOLD_FOLLOWERS = 12
 const FOLLOWEES = 6
 const MOVING_EDGES = 16
@@ -65,14 +65,14 @@ export async function makeWorld(clients: readonly Client[]): Promise<World> {
     for (const author of new Set([0, ...authors])) {
       if (author === reader) continue
       const { outcome, code } = await operations.follow(reader, author, true)
-      if (outcome !== 'ok') throw new Error(`the world cannot be made: a follow was answered with ${code}`)
+      if (outcome !== 'ok') throw new Error(`the world cannot be set up: a follow was answered with ${code}`)
     }
   }
   await knownToAll(world)
   return world
 }
 
-/** Until every API process knows what was answered so far. */
+/** Waits until every API process knows all that was answered so far, by any of them. */
 export async function knownToAll({ clients, people: [{ token }] }: World): Promise<void> {
   const askedAtMs = Date.now()
   for (const [via, client] of clients.entries()) {
@@ -80,13 +80,13 @@ export async function knownToAll({ clients, people: [{ token }] }: World): Promi
       const { outcome, json } = await client.call('GET', '/feed?limit=1', { token })
       if (outcome === 'ok' && Date.parse(json.as_of) >= askedAtMs) break
       if (Date.now() > askedAtMs + KNOWN_WITHIN_MS)
-        throw new Error(`API process ${via} does not come to know what others have written`)
+        throw new Error(`API process ${via} does not catch up with what was written`)
       await sleep(LOOK_MS)
     }
   }
 }
 
-/** Pairs that follow and unfollow; all the others stay as they are throughout. */
+/** The edges that change during the load; all others stay as they are. */
 const movingEdges = (): { reader: number; author: number }[] =>
   Array.from({ length: MOVING_EDGES }, (_, i) => {
     const reader = i + 2
@@ -107,7 +107,7 @@ export function startLoad({ history, operations, routes }: World): Load {
 
   async function move(): Promise<void> {
     const edge = edges[random(edges.length)]
-    // One after the other, or nobody could say in which order they came.
+    // One operation per edge at a time: otherwise their order would not be known.
     if (busy.has(edge)) return
     busy.add(edge)
     const last = history.edge(edge.reader, edge.author).findLast(({ outcome }) => outcome !== 'fail')
@@ -123,7 +123,7 @@ export function startLoad({ history, operations, routes }: World): Load {
 
   function one(): Promise<unknown> {
     const chance = Math.random()
-    // Half of them without a key: those do not need Redis on their way. Who fails over needs one.
+    // Half of them without a key, so that they do not depend on Redis. A client that fails over needs a key.
     const withKey = routes.failsOver || Math.random() < 0.5
     if (chance < 0.4) return operations.post(random(PEOPLE), { withKey })
     if (chance < 0.5) return move()

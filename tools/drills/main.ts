@@ -1,4 +1,4 @@
-/** `npm run drill -- NAME… | --all`: faults on real engines under load, and whether every promise held. */
+/** `npm run drill -- NAME… | --all`: breaks real engines and servers under load, and checks that every promise holds. */
 
 import { Argument, Command } from 'commander'
 import { createClusterHolder, type ClusterHolder } from './cluster.ts'
@@ -21,7 +21,7 @@ const DRILLS: readonly Drill[] = [
   ...kafkaDrills,
   ...cassandraDrills,
 ]
-/** One after the other on the same single engines, for those who have two or three minutes. */
+/** The drills of --short: one after the other on one deployment with single engines, in two or three minutes. */
 const SHORT: readonly string[] = ['api-killed', 'redis-killed', 'kafka-frozen', 'worker-killed']
 const SHORT_SECONDS = 4
 const NAME_WIDTH = Math.max(...DRILLS.map(({ name }) => name.length)) + 2
@@ -30,10 +30,10 @@ const HELP = `
 Drills:
 ${DRILLS.map(({ name, describe }) => `  ${name.padEnd(NAME_WIDTH)}${describe}`).join('\n')}
 
-Each starts engines of its own in a scratch folder, and on them two API processes and two workers, or one server
-with all roles where it says so, and ends with what was found: 0 violations are expected. --short is
-${SHORT.join(', ')} in this order, on one deployment. The clocks need Debian's
-package faketime, a primary that is cut off root and iproute2.`
+Each drill starts its own engines in a scratch folder, and on them two API processes and two workers (or one server
+with all roles, where the line says "the only server"). It ends with a report, which should say 0 violations.
+--short runs ${SHORT.join(', ')} in this order, on one deployment. The drill
+"clocks" needs Debian's package faketime; "redis-primary-cut-off" needs root and iproute2.`
 
 interface Flags {
   readonly all?: true
@@ -43,7 +43,7 @@ interface Flags {
   readonly seconds: string
 }
 
-/** Drills that are run on one deployment. */
+/** Drills that run on one deployment, one after the other. */
 interface Round {
   readonly name: string
   readonly drills: readonly Drill[]
@@ -55,7 +55,7 @@ const say = (line: string): void => console.log(`  ${line}`)
 let holder: ClusterHolder | undefined
 
 function roundsOf(names: readonly string[], { all, short, seconds }: Flags): Round[] {
-  if (!(Number(seconds) > 0)) throw new Error(`--seconds takes a number above 0, not ${seconds}`)
+  if (!(Number(seconds) > 0)) throw new Error(`--seconds must be a number above 0, not ${seconds}`)
   if (short === true) {
     const drills = SHORT.flatMap((name) => DRILLS.filter((drill) => drill.name === name))
     const needs: Needs = Object.assign({}, ...drills.map(needsOf))
@@ -103,16 +103,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const program = new Command('drill')
-  .description('Faults on real engines under load, and whether every promise held.')
-  .addArgument(new Argument('[names...]', 'which ones').choices(DRILLS.map(({ name }) => name)))
+  .description('Breaks real engines and servers under load, and checks that every promise holds.')
+  .addArgument(new Argument('[names...]', 'names of drills').choices(DRILLS.map(({ name }) => name)))
   .option('--all', 'every drill, one after the other')
-  .option('--short', 'four of them on one deployment of single engines, in about two or three minutes')
-  .option('--seconds <number>', 'of load beside the fault: half before it, half after the recovery', '12')
+  .option('--short', 'four drills on one deployment with single engines, in two or three minutes')
+  .option('--seconds <number>', 'seconds of load: half before the fault, half after the recovery', '12')
   .option(
     '--from <folder>',
-    'a built checkout of an older version, of which each server is until it is started again',
+    'a built checkout of an older version: each server first starts from there, and from this checkout later',
   )
-  .option('--keep', 'leave the folder with the logs of the engines and the server')
+  .option('--keep', 'keep the folder with the data and logs of engines and servers')
   .addHelpText('after', HELP)
   .action(drill)
 

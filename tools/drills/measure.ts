@@ -1,21 +1,21 @@
-/** Counts and times of a history, and whether anybody noticed the fault at all. */
+/** Counts and times of a history, and the effect of the fault on its operations. */
 
 import type { History, Operation, Outcome } from './history.ts'
 
 export interface Tally {
   readonly counts: Readonly<Record<Outcome, number>>
-  /** The longest time in which none was answered with yes. */
+  /** The longest time between two operations that succeeded. */
   readonly pauseMs: number
-  /** The slowest that was answered with yes. */
+  /** The duration of the slowest operation that succeeded. */
   readonly slowestMs: number
 }
 
 export interface Figures {
   readonly writes: Tally
   readonly reads: Tally
-  /** Operations that clients sent again by themselves. */
+  /** Number of operations that clients sent again by themselves. */
   readonly retried: number
-  /** How often each code was answered. */
+  /** How often each error code occurred. */
   readonly codes: Readonly<Record<string, number>>
 }
 
@@ -24,7 +24,7 @@ export interface Window {
   readonly toMs: number
 }
 
-/** What operations that were under way during the fault met. */
+/** How the fault affected the operations that were under way while it lasted. */
 export interface Effect {
   readonly wasSeen: boolean
   readonly fail: number
@@ -35,7 +35,7 @@ export interface Effect {
   readonly slowestMs: number
 }
 
-/** Of a loaded machine of two cores: what is slower has waited for something. */
+/** On a loaded machine with two cores, an operation that takes longer than this has waited for something. */
 const SLOW_MS = 200
 
 const writesOf = ({ posts, deletes, follows }: History): readonly Operation[] => [

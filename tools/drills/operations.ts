@@ -1,4 +1,4 @@
-/** What people do, each recorded as it begins and as it is answered. */
+/** The operations of people: each is sent to a server, and recorded in the history at its start and at its answer. */
 
 import { randomUUID } from 'node:crypto'
 import type { Answer, Client } from './client.ts'
@@ -25,9 +25,9 @@ export interface Operations {
   post(author: number, options?: { readonly withKey?: boolean }): Promise<PostOperation>
   delete(post: PostOperation): Promise<DeleteOperation>
   follow(reader: number, author: number, on: boolean): Promise<FollowOperation>
-  /** From the newest post on, page by page; all of them `through` one process, or each through the next. */
+  /** Reads a feed page by page, newest first: all pages `through` one process, or each page through the next one. */
   read(reader: number, pagesMax: number, through?: number): Promise<ReadOperation>
-  /** Sends what has no known outcome again, with its key, through another process; records what came of it. */
+  /** Sends a write again, with its idempotency key, through another process, and records the outcome if that succeeds. */
   repeat(operation: Operation): Promise<Answer>
 }
 
@@ -55,7 +55,7 @@ export function createOperations(routes: Routes, people: readonly Person[], hist
     return operation
   }
 
-  /** One page of a read; from where it was answered. */
+  /** Reads one page. @returns the answer, and when its last try began */
   async function page(read: ReadOperation, query: string, asked: { at: number; through?: number }) {
     const { reader } = read
     let startMs = 0
@@ -105,7 +105,8 @@ export function createOperations(routes: Routes, people: readonly Person[], hist
       history.addFollow(follow)
       const path = `/accounts/ext:${people[author].name}/follow`
       const sending = { token: people[reader].token, key: follow.key }
-      // Unknown, it may still come, after what is asked of another process next: nobody could tell the order.
+      // Not sent again after an unknown outcome: the first try may still enter the log later, after what another process
+      // has been asked since, so the order of an edge's operations would not be known.
       return write(follow, {
         person: reader,
         mayRepeat: false,
@@ -132,7 +133,7 @@ export function createOperations(routes: Routes, people: readonly Person[], hist
     },
     async repeat(operation) {
       const send = sendings.get(operation)
-      if (send === undefined) throw new Error('only what was sent can be repeated')
+      if (send === undefined) throw new Error('an operation that was never sent cannot be repeated')
       const via = (operation.via + 1) % routes.clients.length
       const answer = await send(routes.clients[via])
       if (answer.outcome !== 'ok') return answer
@@ -173,7 +174,7 @@ interface PostJson {
   readonly author: { readonly external_id: string | null }
 }
 
-/** People are named by their number in the world. */
+/** The external id of the person with this number. */
 export const nameOf = (number: number): string => `p${number}`
 
 export const seenPosts = (posts: readonly PostJson[]): SeenPost[] =>

@@ -1,4 +1,4 @@
-/** Waits until the server does again all it is there for: everybody writes and reads, and nothing lags. */
+/** Waits until a deployment has recovered: all people can write and read, and fan-out does not lag. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { knownToAll, type Load, type World } from './load.ts'
@@ -8,13 +8,13 @@ const RECOVERY_MS_MAX = 120_000
 const PAUSE_MS = 100
 /** A probe that takes longer counts as failed; its outcome is recorded all the same. */
 const PROBE_MS_MAX = 3_000
-/** Under load something is always on its way: then it may not be older than this. */
+/** Under load some events are always on their way; the oldest may not be older than this. */
 const LAG_SECONDS_MAX = 2
 const LAG_SECONDS = 'rivulet_fanout_lag_seconds'
 const LAG_EVENTS = 'rivulet_fanout_lag_events'
 const SETTLE_MS_MAX = 60_000
 
-/** @returns the moment at which it was so; nothing if it never was in time */
+/** @returns the moment of the recovery, or `undefined` if there was none in time */
 export async function recovered(
   world: World,
   load: Load,
@@ -24,7 +24,7 @@ export async function recovered(
   const everybody = world.people.map(({ number }) => number)
   for (let round = 0; performance.now() < untilMs; round++) {
     const one = [round % everybody.length]
-    // The many are asked only when one succeeds: probes are no load of their own.
+    // All people are asked only after one has succeeded, so that probes add little load.
     if (
       (await isCaughtUp(servers)) &&
       (await works(world, load, one)) &&
@@ -48,14 +48,17 @@ async function works({ operations }: World, load: Load, numbers: readonly number
   return (await Promise.race([Promise.all(probes), late])).every((isGood) => isGood)
 }
 
-/** Of those that are there, each by what it knows itself. */
+/** Whether no running server reports a lag above the limit. */
 async function isCaughtUp(servers: readonly Server[]): Promise<boolean> {
   const serving = servers.filter((server) => server.isServing)
   const lags = await Promise.all(serving.map((server) => server.metric(LAG_SECONDS)))
   return serving.length > 0 && lags.every((lag) => lag !== undefined && lag <= LAG_SECONDS_MAX)
 }
 
-/** After the load: down to nothing, and known to all. @returns whether it came to that in time */
+/**
+ * After the load: waits until no event is on its way, and every process knows all that was written.
+ * @returns whether that was in time
+ */
 export async function settled(world: World, servers: readonly Server[]): Promise<boolean> {
   const untilMs = performance.now() + SETTLE_MS_MAX
   while (performance.now() < untilMs) {

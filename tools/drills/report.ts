@@ -1,4 +1,4 @@
-/** What a drill found, in lines for people. */
+/** The outcome of a drill as lines of text. */
 
 import { cpus, totalmem } from 'node:os'
 import type { Tally } from './measure.ts'

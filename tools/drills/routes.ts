@@ -1,6 +1,6 @@
 /**
- * Which API process whom asks: everybody writes through one and reads through the next. Where clients fail over, as
- * behind a balancer, a process that refuses or does not answer is left for the next one.
+ * Which API process each person's client asks: it writes through one process and reads through the next. Where clients
+ * fail over, as behind a load balancer, they leave a process that refuses or does not answer for the next one.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,27 +11,30 @@ export type Kind = 'read' | 'write'
 
 export interface Routes {
   readonly clients: readonly Client[]
-  /** Changed by drills. */
+  /** Drills set this and `patienceMs`. */
   failsOver: boolean
   patienceMs: number
   via(kind: Kind, person: number): number
-  /** Everybody asks whom they asked first. */
+  /** All clients return to the processes that they asked at first. */
   spread(): void
-  /** Asks, and where clients fail over asks again: another process, or the same one while it says "under way". */
+  /**
+   * Sends an operation. Where clients fail over, sends it again: to another process, or to the same one while that
+   * answers that the request is still under way.
+   */
   ask(operation: Operation, asking: Asking): Promise<Answer>
 }
 
 export interface Asking {
   readonly kind: Kind
   readonly person: number
-  /** Whether an unknown outcome may be followed by another try: it is a read, or has a key. */
+  /** Whether it may be sent again after an unknown outcome: it is a read, or has an idempotency key. */
   readonly mayRepeat: boolean
-  /** Of a read: each page goes to the next process. */
+  /** The number of the page within a read: each page goes to the next process. */
   readonly page?: number
   send(client: Client, timeoutMs: number): Promise<Answer>
 }
 
-/** Longer than any deadline of the server's own. */
+/** Longer than any deadline of the server. */
 const PATIENCE_MS = 30_000
 const RETRY_FOR_MS = 15_000
 const RETRY_PAUSE_MS = 200
@@ -52,7 +55,7 @@ export function createRoutes(clients: readonly Client[]): Routes {
       let mayBeDone = false
       for (;;) {
         const first = routes.via(kind, person)
-        // Who fails over stays with the process that answers.
+        // A client that fails over stays with the process that answers.
         operation.via = routes.failsOver ? first : (first + page) % clients.length
         const answer = await send(clients[operation.via], routes.patienceMs)
         const isOver = isNotDone(answer)
@@ -62,7 +65,7 @@ export function createRoutes(clients: readonly Client[]): Routes {
         if (!routes.failsOver || !isWorthIt || performance.now() > untilMs)
           return mayBeDone && answer.outcome === 'fail' ? { ...answer, outcome: 'unknown' } : answer
         operation.retries = (operation.retries ?? 0) + 1
-        // Others of the same person may have left it meanwhile.
+        // Another operation of the same person may have moved on already.
         if (!isUnderWay && routes.via(kind, person) === first)
           moved.set(`${kind} ${person}`, steps(kind, person) + 1)
         await sleep(RETRY_PAUSE_MS)

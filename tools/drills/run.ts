@@ -1,4 +1,4 @@
-/** Drills on one deployment, from the first engine to the last check: one, or several one after the other. */
+/** Runs drills on one deployment: starts it, puts load on it, strikes and mends once per drill, and checks all promises. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkAll, type Findings } from './check.ts'
@@ -14,7 +14,7 @@ import { recovered, settled } from './recover.ts'
 export interface Outcome {
   readonly figures: Figures
   readonly effect: Effect
-  /** From the moment it was mended, or from the fault where it heals by itself; the longest of several. */
+  /** The longest time from the mending to full service, or from the fault to full service where it heals by itself. */
   readonly recoveryMs: number
   readonly leftOut: number
   readonly findings: Findings
@@ -22,13 +22,13 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  /** Of load, half of it before the first fault and half of it after all is well again. */
+  /** Seconds of load beside the faults: half before the first one, half after the last recovery. */
   readonly seconds: number
   readonly holder: ClusterHolder
   say(line: string): void
 }
 
-/** What goes through all drills of a run. */
+/** The state that all drills of a run share. */
 interface Run {
   readonly cluster: Cluster
   readonly world: World
@@ -40,7 +40,7 @@ interface Run {
   say(line: string): void
 }
 
-/** All of them need the same of `needs`. */
+/** @param needs the needs of the deployment, which must be the same for all these drills */
 export async function runDrills(
   drills: readonly Drill[],
   needs: Needs,
@@ -93,10 +93,10 @@ async function strikeAll(run: Run, drill: Drill): Promise<void> {
   }
   Object.assign(routes, { failsOver: false, patienceMs })
   windows.push(...own)
-  // Those who were under way: what became of them shows whether the fault was met.
+  // Operations that were under way during the fault show whether it had any effect.
   const met = drill.isMet?.(world.history)
   if (!(met ?? effectOf(world.history, own).wasSeen))
-    failures.push(`${drill.name}: the fault did not happen: no operation saw it`)
+    failures.push(`${drill.name}: the fault had no effect on any operation`)
   if (drill.refusesWrites === true) failures.push(...acknowledgedWithin(world, own))
 }
 
@@ -127,7 +127,8 @@ async function strikeAndMend(
 ): Promise<{ readonly mendedAtMs: number; readonly recoveryMs: number | undefined }> {
   await drill.strike(stage)
   const struckAtMs = struckAt()
-  if (struckAtMs === undefined) throw new Error('the fault did not happen: nobody said so')
+  if (struckAtMs === undefined)
+    throw new Error('the fault did not happen: the drill has not proved it with `struck`')
   const byItself = drill.healsByItself === true ? await recovered(world, load, servers) : undefined
   if (byItself !== undefined) stage.say(`works again without help after ${seconds(byItself - struckAtMs)}`)
   await sleep(Math.max(0, struckAtMs + drill.lastsMs - performance.now()))
@@ -149,5 +150,7 @@ function acknowledgedWithin({ history }: World, windows: readonly Window[]): str
     ({ outcome, startMs, endMs }) =>
       outcome === 'ok' && windows.some(({ fromMs, toMs }) => startMs > fromMs && endMs < toMs),
   )
-  return among.length === 0 ? [] : [`${among.length} writes were acknowledged while none could be kept`]
+  return among.length === 0
+    ? []
+    : [`${among.length} writes were acknowledged while the fault made that impossible`]
 }

@@ -1,4 +1,4 @@
-/** A server under test: the built command as a process of its own, always at one address. */
+/** A server under test: the built command in a process of its own, which keeps its address over restarts. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
@@ -15,21 +15,24 @@ export interface Server {
   readonly role: Role
   readonly url: string
   readonly logFile: string
-  /** Nothing while it is down. */
+  /** `undefined` while the server is down. */
   readonly pid: number | undefined
-  /** How it ended when nobody asked it to (it was started again then, as by a supervisor), or did not when asked. */
+  /**
+   * The times when the server ended without being asked to, and was started again as by a supervisor; and when it did not
+   * end in time although it was asked to.
+   */
   readonly collapses: readonly string[]
-  /** Resolves when it is ready. `environment` is of this start alone. */
+  /** Resolves when the server is ready. `environment` applies to this start only. */
   start(environment?: Settings): Promise<void>
-  /** As a power cut would: it gets no chance to tidy up. */
+  /** Ends the server at once with SIGKILL, as a power cut would. */
   kill(): Promise<void>
-  /** Cleanly. */
+  /** Ends the server with SIGTERM. */
   stop(): Promise<void>
-  /** It is there and runs. */
+  /** Whether the server runs and is not frozen. */
   readonly isServing: boolean
   freeze(): void
   thaw(): void
-  /** One number of its metrics; nothing while it does not answer. */
+  /** The value of a metric; `undefined` while the server does not answer. */
   metric(name: string): Promise<number | undefined>
 }
 
@@ -39,19 +42,19 @@ export interface ServerOptions {
   readonly port: number
   readonly settings: Settings
   readonly logFile: string
-  /** A built checkout, of which it is at first; once started again, it is of this one. */
+  /** A built checkout from which the first start is made; later ones are made from this checkout. */
   readonly from: string | undefined
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const READY_WITHIN_MS = 60_000
-/** A server ends by itself 25 s after it was asked to. */
+/** A server ends at the latest 25 s after it was asked to. */
 const STOP_WITHIN_MS = 28_000
 const POLL_MS = 50
 const COLLAPSES_MAX = 5
 const RESTART_PAUSE_MS = 1_000
 
-/** Nobody's own settings reach it. */
+/** Leaves out settings of Rivulet and of Node that whoever runs the drill may have in their environment. */
 const environmentOf = (settings: Settings): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(RIVULET_|NODE_OPTIONS)/.test(name)),
@@ -138,7 +141,7 @@ export function createServer({ name, role, port, settings, logFile, from }: Serv
   }
 }
 
-/** A command that must succeed, such as `rivulet migrate`. */
+/** Runs a command of `rivulet`, such as `migrate`. @throws if it fails */
 export function command(args: readonly string[], settings: Settings): void {
   const { status, stdout, stderr } = spawnSync('bin/rivulet.js', args, {
     cwd: ROOT,

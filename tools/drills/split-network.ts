@@ -1,7 +1,7 @@
 /**
- * A network of its own for the first node of a Redis cluster, so that it can be cut off from the other nodes while
- * clients still reach it: a namespace of the kernel, a pair of interfaces, and addresses of the range that is kept
- * for tests. Needs root.
+ * Puts the first node of a Redis cluster into a network of its own, so that it can be cut off from the other nodes while
+ * clients still reach it. This takes a network namespace, a pair of virtual interfaces, addresses of the range that is
+ * reserved for tests, and root.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -10,10 +10,10 @@ import type { EngineDefinition } from '../engines/engine.ts'
 
 const CLIENTS = '198.18.0.1'
 const CUT_OFF = '198.18.0.2'
-/** Also of what they begin: clients must not share it. */
+/** The other nodes also open connections from this address, and clients do not: so routing can tell them apart. */
 const OTHERS = '198.18.0.3'
 const MASK = 29
-/** Without a password it would speak to its own machine's loopback only. */
+/** Otherwise a Redis without a password only accepts connections over loopback. */
 const OPEN = ['--protected-mode', 'no']
 
 export interface SplitNetwork {
@@ -22,13 +22,13 @@ export interface SplitNetwork {
   /** Nothing passes between the first node and the others. */
   cut(): void
   heal(): void
-  /** Also what is not there, or only half. */
+  /** Removes the network, also one that is only half set up or does not exist. */
   down(): void
 }
 
 export function createSplitNetwork(): SplitNetwork {
   const name = `rivulet-drill-${process.pid}`
-  // Names of interfaces are short.
+  // Names of interfaces have at most 15 characters.
   const [here, there] = [`rva${process.pid}`, `rvb${process.pid}`]
   const route = ['-n', name, 'route']
   return {
@@ -49,7 +49,7 @@ export function createSplitNetwork(): SplitNetwork {
     cut: () => ip(...route, 'add', 'blackhole', `${OTHERS}/32`),
     heal: () => ip(...route, 'del', 'blackhole', `${OTHERS}/32`),
     down() {
-      // The interfaces go with it.
+      // This removes both interfaces, too.
       spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
     },
   }

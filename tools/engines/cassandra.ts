@@ -1,4 +1,4 @@
-/** Apache Cassandra from its jars: one node, or three on 127.0.0.1 to 127.0.0.3; small heaps, no cold caches. */
+/** Starts Apache Cassandra from its jars: one node, or three on 127.0.0.1 to 127.0.0.3, with small heaps and caches. */
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -43,7 +43,7 @@ export const cassandra: EngineDefinition = {
     })
   },
   ready: (node) => awaitReady(node, READY_WITHIN_MS, () => answersOptions(node)),
-  // Until then the cluster is smaller than it will be, and some replication factors are refused.
+  // Until all nodes know each other, Cassandra refuses replication factors above the number of known nodes.
   async join(nodes) {
     for (const node of nodes)
       await awaitReady(node, READY_WITHIN_MS, async () => (await peersOf(node)) === nodes.length - 1)
@@ -137,7 +137,7 @@ function commandOf({ java, jars, own, jmxPort }: Command): string[] {
   ]
 }
 
-/** What Cassandra reaches into on Java 17; the list of its own options file. */
+/** The internals of Java 17 that Cassandra needs access to, as in the options file that comes with it. */
 const MODULES: readonly (readonly [string, readonly string[]])[] = [
   [
     '--add-exports',
@@ -182,7 +182,7 @@ const LOGBACK = `<configuration>
 </configuration>
 `
 
-/** OPTIONS of the native protocol, version 5; SUPPORTED is operation 6. */
+/** A request of the native protocol, version 5: OPTIONS. A node that serves clients answers it with SUPPORTED. */
 const OPTIONS = Buffer.from([5, 0, 0, 0, 5, 0, 0, 0, 0])
 const SUPPORTED = 6
 const OPERATION_BYTE = 4
@@ -200,7 +200,7 @@ function answersOptions({ host, port }: EngineNode): Promise<boolean> {
   })
 }
 
-/** Other nodes that this one knows by address, so that it can tell clients of them; -1 where it does not answer. */
+/** Number of other nodes whose addresses this one knows, so that it can pass them to clients; -1 if it does not answer. */
 async function peersOf({ host, port }: EngineNode): Promise<number> {
   const address = `${host}:${port}`
   const client = new Client({

@@ -1,6 +1,6 @@
 /**
- * An engine that runs here: its nodes, on free ports, with their data in a scratch folder. What was started
- * stands in a state file, so that another command finds it again.
+ * Engines that run on this machine: nodes on free ports, with their data in a scratch folder. A state file there lists the
+ * nodes that were started, so that a later command finds them.
  */
 
 import { createHash } from 'node:crypto'
@@ -14,16 +14,16 @@ export type Report = (line: string) => void
 export const ENGINE_NAMES = ['kafka', 'cassandra', 'redis'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
 
-/** How one engine is laid out and made ready; the rest is the same for all. */
+/** How one kind of engine is set up and made ready; the rest is the same for all. */
 export interface EngineDefinition {
   readonly name: EngineName
-  /** Fetches what is missing and lays out the nodes: folders, configuration, commands. */
+  /** Installs the programs that are missing, and sets up the nodes: folders, configuration, commands. */
   prepare(folder: string, nodes: 1 | 3, report: Report): Promise<EngineNode[]>
   /** Resolves when the node answers clients. Called for all nodes at once. */
   ready(node: EngineNode): Promise<void>
-  /** After all nodes are ready; does nothing when they are one already. */
+  /** Forms a cluster once all nodes are ready. Does nothing when they are a cluster already. */
   join?(nodes: readonly EngineNode[]): Promise<void>
-  /** The settings with which Rivulet uses it. */
+  /** The environment variables with which Rivulet uses the engine. */
   settings(nodes: readonly EngineNode[]): Readonly<Record<string, string>>
 }
 
@@ -33,26 +33,26 @@ export interface Engine {
   readonly settings: Readonly<Record<string, string>>
   signal(index: number, name: 'SIGSTOP' | 'SIGCONT'): boolean
   kill(index: number): Promise<void>
-  /** Starts a node again that was killed, on its own data. */
+  /** Starts a killed node again, on the data that it has kept. */
   restart(index: number): Promise<void>
   stop(): Promise<void>
 }
 
 export interface EngineFolder {
-  /** Where its state and the data of its engines are. */
+  /** The folder of the state files and of the engines' data. */
   readonly path: string
   up(definition: EngineDefinition, nodes: 1 | 3, report: Report): Promise<Engine>
-  /** What was started before; nothing when there is none. */
+  /** The engine that an earlier command has started, if any. */
   find(definition: EngineDefinition): Engine | undefined
-  /** Forgets the data of an engine that is down. */
+  /** Deletes the data of an engine that is down. */
   wipe(name: EngineName): void
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * The scratch folder of one checkout and purpose. Two checkouts of one user have two, so that neither finds, ends or
- * wipes what the other one started.
+ * The scratch folder of one checkout and purpose. Each checkout has its own, so that none finds, stops or wipes the
+ * engines of another.
  */
 export function folderOfCheckout(purpose: string, checkout = ROOT): string {
   const name = createHash('sha256').update(checkout).digest('hex').slice(0, 12)
@@ -100,7 +100,7 @@ export function openEngineFolder(
       const { name } = definition
       const known = find(definition)
       if (known !== undefined && known.nodes.length !== count) {
-        throw new Error(`${name} has ${known.nodes.length} nodes here; wipe it first to have ${count}`)
+        throw new Error(`${name} is set up with ${known.nodes.length} nodes; wipe it first to have ${count}`)
       }
       const startMs = performance.now()
       if (known === undefined) mkdirSync(folderOf(name), { recursive: true })
@@ -110,7 +110,7 @@ export function openEngineFolder(
       save(name, nodes)
       const describe = (some: readonly EngineNode[]) =>
         some.map((node) => `${node.name} (process ${node.process?.pid})`).join(', ')
-      if (running.size > 0) report(`${name}: running already: ${describe([...running])}`)
+      if (running.size > 0) report(`${name}: already running: ${describe([...running])}`)
       const started = nodes.filter((node) => !running.has(node))
       if (started.length > 0) report(`${name}: starting ${describe(started)}`)
       await Promise.all(nodes.map(definition.ready))

@@ -1,6 +1,6 @@
 /**
- * What the engines are made of: Debian's packages for Redis, Java and Maven; Kafka and Cassandra as jars from
- * Maven Central. Fetched once, kept in a cache folder.
+ * Installs the programs of the engines: Redis, Java and Maven from Debian's packages, Kafka and Cassandra as jars from
+ * Maven Central. Jars are fetched once and kept in a cache folder.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -9,7 +9,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Report } from './engine.ts'
 
-/** An artifact and all it needs. */
+/** Artifacts of Maven Central, to be fetched with all their dependencies. */
 export interface Artifact {
   readonly name: string
   /** `group:artifact:version` */
@@ -53,13 +53,14 @@ const pomOf = ({ name, coordinates }: Artifact): string => {
 <dependencies>${dependencies.join('')}</dependencies></project>\n`
 }
 
-/** Java 17, which both Kafka and Cassandra run on, wherever it is. */
+/** Finds or installs Java 17, on which both Kafka and Cassandra run. @returns its command */
 export async function javaOf(report: Report): Promise<string> {
   const known = findJava()
   if (known !== undefined) return known
   await aptInstall('openjdk-17-jre-headless', report)
   const java = findJava()
-  if (java === undefined) throw new Error('Java 17 is not there; install openjdk-17-jre-headless')
+  if (java === undefined)
+    throw new Error('Java 17 cannot be found; install openjdk-17-jre-headless, or set JAVA_HOME')
   return java
 }
 
@@ -77,11 +78,12 @@ function findJava(): string | undefined {
   })
 }
 
-/** Makes sure that a command is there; `debianPackage` brings it. */
+/** Makes sure that a command exists, and installs `debianPackage` if it does not. */
 export async function need(command: string, debianPackage: string, report: Report): Promise<void> {
   if (isThere(command)) return
   await aptInstall(debianPackage, report)
-  if (!isThere(command)) throw new Error(`${command} is not there after ${debianPackage} was installed`)
+  if (!isThere(command))
+    throw new Error(`${command} cannot be found, although ${debianPackage} was installed`)
 }
 
 async function aptInstall(debianPackage: string, report: Report): Promise<void> {
@@ -102,7 +104,7 @@ async function aptInstall(debianPackage: string, report: Report): Promise<void> 
 const PROGRESS_EVERY_MS = 5_000
 const OUTPUT_CHARS_MAX = 4_000
 
-/** Runs to the end, saying now and then that it still does; rejects with the end of its output. */
+/** Runs a command to its end, and reports regularly that it still runs. If it fails, rejects with the end of its output. */
 export function run(
   command: string,
   args: readonly string[],

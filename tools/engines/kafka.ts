@@ -1,4 +1,4 @@
-/** Apache Kafka in KRaft mode, every node both broker and controller; small heaps, short timeouts. */
+/** Starts Apache Kafka in KRaft mode: every node is both broker and controller, with a small heap and short timeouts. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import type { EngineDefinition } from './engine.ts'
 import { jarsOf, javaOf } from './install.ts'
 import { awaitReady, freePorts, type EngineNode } from './processes.ts'
 
-/** 4.4.0 does not resolve from Maven Central. Without the binding nothing is logged. */
+/** Not 4.4.0, which does not resolve from Maven Central. Without the Log4j binding Kafka logs nothing. */
 const KAFKA = {
   name: 'kafka-4.3.1',
   coordinates: ['org.apache.kafka:kafka_2.13:4.3.1', 'org.apache.logging.log4j:log4j-slf4j-impl:2.25.4'],
@@ -77,7 +77,7 @@ function format(node: EngineNode, java: string, jars: string): void {
   if (status !== 0) throw new Error(`${node.name} cannot be formatted:\n${stdout}${stderr}`)
 }
 
-/** Replication as in production where there are three; timeouts short enough for a drill. */
+/** Three nodes replicate as in production; timeouts are short enough for a drill. */
 function propertiesOf(
   { host, port, folder }: EngineNode,
   id: number,
@@ -135,7 +135,7 @@ logger.server.name=kafka.server
 logger.server.level=info
 `
 
-/** ApiVersions v0, correlation 7, no client id: a broker that answers it without an error serves clients. */
+/** A request ApiVersions v0 with correlation id 7 and no client id. A broker that answers without an error serves clients. */
 const API_VERSIONS = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff])
 
 function answersApiVersions({ host, port }: EngineNode): Promise<boolean> {

@@ -46,25 +46,36 @@ async function wipe(names: readonly EngineName[]): Promise<void> {
 }
 
 const program = new Command('engines').description(
-  `Real engines for tests and trials of this checkout: started on free ports, their data in ${folder.path} (another one with ENGINES_FOLDER).`,
+  `Runs real engines for tests and trials of this checkout, on free ports. Their data is in ${folder.path}; set ENGINES_FOLDER for another folder.`,
 )
 const which = () =>
-  new Argument('[engines...]', 'which ones; all of them when none is named').choices(ENGINE_NAMES)
+  new Argument('[engines...]', 'names of engines; all of them by default').choices(ENGINE_NAMES)
 program
   .command('up')
   .description(
-    'fetches what is missing, starts, waits until ready; ENGINES_REDIS=redis-8 or valkey-8 takes those for Redis',
+    'install what is missing, start the engines and wait until they are ready; ENGINES_REDIS=redis-8 or valkey-8 starts that release instead of the installed Redis',
   )
   .addArgument(which())
   .addOption(
-    new Option('--nodes <count>', 'of each; Redis adds a replica to each of three')
+    new Option(
+      '--nodes <count>',
+      'nodes of each engine; with 3, Redis has three primaries with a replica each',
+    )
       .choices(['1', '3'])
       .default('1'),
   )
   .action(up)
-program.command('down').description('ends what was started here').addArgument(which()).action(down)
-program.command('status').description('what runs, and where').addArgument(which()).action(status)
-program.command('wipe').description('ends it and forgets its data').addArgument(which()).action(wipe)
+program.command('down').description('stop the engines').addArgument(which()).action(down)
+program
+  .command('status')
+  .description('show which nodes run, with their addresses and log files')
+  .addArgument(which())
+  .action(status)
+program
+  .command('wipe')
+  .description('stop the engines and delete their data')
+  .addArgument(which())
+  .action(wipe)
 
 await program.parseAsync().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)

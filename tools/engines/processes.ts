@@ -1,6 +1,6 @@
 /**
- * Processes that outlive the command that started them. A process is known by its id *and* the moment it
- * started: ids are used again, and what we did not start is never touched.
+ * Processes that outlive the command that started them. Each is identified by its process id *and* the moment when it
+ * started: the system reuses ids, and a process that was not started here must never get a signal.
  */
 
 import { spawn } from 'node:child_process'
@@ -12,19 +12,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface EngineNode {
   readonly name: string
   readonly host: string
-  /** Where clients connect. */
+  /** The port for clients. */
   readonly port: number
   readonly folder: string
   readonly logFile: string
   readonly command: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
-  /** Absent until it was started. */
+  /** Absent until the node is started. */
   readonly process?: ProcessId
 }
 
 export interface ProcessId {
   readonly pid: number
-  /** In the system's own terms; compared, never read. */
+  /** The start time as the system writes it. It is only compared. */
   readonly startedAt: string
 }
 
@@ -43,7 +43,7 @@ export function start(node: EngineNode): EngineNode {
     env: { ...process.env, ...node.environment },
   })
   closeSync(log)
-  child.on('error', () => undefined) // it has no id then
+  child.on('error', () => undefined) // then it has no process id, which is checked below
   child.unref()
   if (child.pid === undefined) throw new Error(`${command} cannot be started; is it installed?`)
   return { ...node, process: { pid: child.pid, startedAt: startOf(child.pid) ?? '' } }
@@ -52,14 +52,14 @@ export function start(node: EngineNode): EngineNode {
 export const isAlive = ({ process: id }: EngineNode): boolean =>
   id !== undefined && startOf(id.pid) === id.startedAt
 
-/** @returns whether there was something to signal */
+/** @returns false if the node is not running */
 export function signal(node: EngineNode, name: Signal): boolean {
   if (node.process === undefined || !isAlive(node)) return false
   process.kill(node.process.pid, name)
   return true
 }
 
-/** Asks it to end; makes it end when it does not. */
+/** Asks the process to end with SIGTERM, and kills it if it does not end in time. */
 export async function stop(node: EngineNode): Promise<void> {
   signal(node, 'SIGCONT')
   if (!signal(node, 'SIGTERM')) return
@@ -68,7 +68,7 @@ export async function stop(node: EngineNode): Promise<void> {
   await ends(node, TERM_WAIT_MS)
 }
 
-/** As a power cut would: it gets no chance to tidy up. */
+/** Ends the process at once, as a power cut would. */
 export async function kill(node: EngineNode): Promise<void> {
   signal(node, 'SIGKILL')
   await ends(node, TERM_WAIT_MS)
@@ -82,7 +82,7 @@ async function ends(node: EngineNode, withinMs: number): Promise<boolean> {
   return false
 }
 
-/** Waits for `isReady`; ends at once, with the end of its log, when the process does. */
+/** Waits until `isReady`. Rejects when that takes too long, and at once when the process has ended. */
 export async function awaitReady(
   node: EngineNode,
   withinMs: number,
@@ -104,12 +104,13 @@ const tailOf = ({ logFile }: EngineNode): string =>
 const START_TIME_FIELD = 22
 const STATE_FIELD = 3
 
-/** When a process started; nothing for one that is gone or only waits to be reaped. */
+/** When a process started; `undefined` for one that has ended, even if it still waits to be reaped. */
 function startOf(pid: number): string | undefined {
   const path = `/proc/${pid}/stat`
-  if (!existsSync('/proc/self/stat')) throw new Error('the engines need Linux: /proc is not there')
+  if (!existsSync('/proc/self/stat'))
+    throw new Error('the engines need Linux, because they are found through /proc')
   try {
-    // The second field, the name, is in brackets and may hold anything.
+    // The second field, the name, is in brackets and may contain spaces and brackets itself.
     const text = readFileSync(path, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return fields[STATE_FIELD - 3] === 'Z' ? undefined : fields[START_TIME_FIELD - 3]
@@ -118,7 +119,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** Ports that nobody listens on now, all different, the same on every host given. */
+/** Finds different ports that are free at the moment, each on all given hosts. */
 export async function freePorts(count: number, hosts: readonly string[] = ['127.0.0.1']): Promise<number[]> {
   const held: { port: number; close: () => Promise<void> }[] = []
   while (held.length < count) {

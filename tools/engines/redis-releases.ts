@@ -1,7 +1,7 @@
 /**
- * Which Redis is started: the one that this machine has, or with ENGINES_REDIS another release. Those come from
- * Debian 13, whatever this machine has itself: fetched and checked by apt, unpacked into the cache together with
- * the libraries that they need, and run by their own loader. Nothing is installed.
+ * Chooses the Redis that is started: the installed one, or with ENGINES_REDIS another release. Other releases come from
+ * Debian 13, whatever system this machine has: apt fetches and checks them, they are unpacked into the cache together with
+ * the libraries that they need, and run with their own loader. Nothing is installed.
  */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import type { Report } from './engine.ts'
 import { cacheFolder, need, run } from './install.ts'
 
 const INSTALLED = 'installed'
-/** By the name of a release, the program in the unpacked folder. */
+/** The path of each release's program in the unpacked folder. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   'redis-8': 'usr/bin/redis-server',
   'valkey-8': 'usr/bin/valkey-server',
@@ -18,7 +18,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 const FOLDER = 'redis-of-debian-13'
 const SOURCE =
   'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n'
-/** A newer package may need more: the program then says which library it lacks. */
+/** If a newer package needs more libraries, the program says which one it lacks: add its package here. */
 const PACKAGES = [
   ...['redis-server', 'redis-tools', 'valkey-server', 'valkey-tools', 'libc6', 'libatomic1', 'libcap2'],
   ...[
@@ -33,7 +33,7 @@ const PACKAGES = [
   ],
 ]
 
-/** The beginning of a command that starts a server; ENGINES_REDIS names the release. */
+/** @returns the start of a command that runs the server; ENGINES_REDIS names the release */
 export async function redisServer(report: Report): Promise<readonly string[]> {
   const release = process.env.ENGINES_REDIS ?? INSTALLED
   if (release === INSTALLED) {
@@ -43,7 +43,7 @@ export async function redisServer(report: Report): Promise<readonly string[]> {
   const program = PROGRAMS[release]
   if (program === undefined) {
     const known = [INSTALLED, ...Object.keys(PROGRAMS)].join(', ')
-    throw new Error(`ENGINES_REDIS is ${release}; allowed is ${known}`)
+    throw new Error(`ENGINES_REDIS is ${release}; it may be one of ${known}`)
   }
   const folder = join(cacheFolder(), FOLDER)
   if (!existsSync(folder)) await fetchInto(folder, report)
@@ -73,13 +73,13 @@ async function fetchInto(folder: string, report: Report): Promise<void> {
   }
 }
 
-/** Sources, lists and a cache of its own: what this machine knows of packages stays as it is. */
+/** apt works on sources, lists and a cache of its own, so that the machine's own package lists stay as they are. */
 const aptOptions = (at: (path: string) => string): string[] =>
   [
     `Dir::Etc::SourceList=${at('sources.list')}`,
     'Dir::Etc::SourceParts=/dev/null',
     `Dir::State::Lists=${at('lists')}`,
     `Dir::Cache=${at('cache')}`,
-    // Who fetches must be able to write here.
+    // Otherwise apt fetches as the user `_apt`, which may not write here.
     'APT::Sandbox::User=root',
   ].flatMap((option) => ['-o', option])

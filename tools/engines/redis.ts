@@ -1,4 +1,7 @@
-/** Redis: one server, or a cluster of three primaries with a replica each. No persistence: views are derived. */
+/**
+ * Starts Redis: one server, or a cluster of three primaries with a replica each. Without persistence, since views can be
+ * made again.
+ */
 
 import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -12,16 +15,16 @@ import { redisServer } from './redis-releases.ts'
 
 const HOST = '127.0.0.1'
 const CLUSTER_NODES = 6
-/** A cluster's own port; the nodes tell each other which. */
+/** After so long without an answer, cluster nodes consider another node down. */
 const NODE_TIMEOUT_MS = 2_000
 const READY_WITHIN_MS = 20_000
 
-/** Where the nodes are. */
+/** Where the nodes run. A drill puts one of them into a network namespace of its own. */
 export interface RedisPlaces {
   hostOf(index: number): string
-  /** More arguments of the server. */
+  /** Further arguments of the server. */
   argsOf(index: number): readonly string[]
-  /** What its command is run by. */
+  /** A command that runs the server's command, or nothing. */
   within(index: number): readonly string[]
 }
 
@@ -46,7 +49,7 @@ export const redisOn = (places: RedisPlaces): EngineDefinition => ({
     const addresses = nodes.map(({ host, port }) => `${host}:${port}`)
     const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
     const { status, stdout } = spawnSync('redis-cli', create, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`the Redis cluster cannot be made:\n${stdout}`)
+    if (status !== 0) throw new Error(`the Redis cluster cannot be created:\n${stdout}`)
     for (const node of nodes) await awaitReady(node, READY_WITHIN_MS, () => isLinked(node))
   },
   settings: (nodes) => ({
@@ -84,7 +87,7 @@ function layOut({ folder, places, server, index, port, clusterPort }: Layout): E
   return { name, host, port, folder: own, logFile: join(own, 'server.log'), command }
 }
 
-/** Slots are served, and a replica has its primary: only then may a drill take one away. */
+/** Whether slots are served and primaries and replicas are linked: only then can a drill take a node away. */
 async function isLinked(node: EngineNode): Promise<boolean> {
   const cluster = await ask(node, 'CLUSTER INFO')
   const replication = await ask(node, 'INFO replication')
@@ -94,7 +97,7 @@ async function isLinked(node: EngineNode): Promise<boolean> {
   return false
 }
 
-/** One inline command on a connection of its own; empty when there is no answer. */
+/** Sends an inline command on a new connection. @returns the answer; empty if there is none */
 function ask({ host, port }: EngineNode, command: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''

@@ -1,23 +1,23 @@
 /**
- * The horizon of a process that does everything: the oldest unfinished event less one. With nothing unfinished it
- * moves with the clock, because every id to come will be above it.
+ * The horizon where one process does all the work: one below the id of the oldest unfinished event. When no event is
+ * unfinished, the horizon moves with the clock, because every later id is above it.
  */
 
 import type { IdSource } from '../../core/ids.ts'
 import type { Horizon } from './horizon.ts'
 
 export interface HorizonAlone extends Horizon {
-  /** How far it is, whether the views have been told or not. */
+  /** The horizon now, which may be higher than the one that the views were told. */
   current(): number
-  /** Events given an id whose effects are still to come, wherever they are on their way. */
+  /** Number of events that have an id and that reactors have not handled yet, including those on their way into the log. */
   readonly unfinished: number
-  /** Tells the views how far it is. */
+  /** Calls `tell` with the current horizon, unless it has not risen since the last call. */
   publish(tell: (id: number) => Promise<void>): Promise<void>
   /** An event was given an id and is on its way into the log. */
   stamped(id: number): void
-  /** It never entered the log. */
+  /** The event never entered the log. */
   withdrawn(id: number): void
-  /** Its reactions are done, except for what is still `opened`. */
+  /** The reactors have handled the event. Background work for it may go on until it is `closed`. */
   done(id: number): void
 }
 
@@ -28,7 +28,7 @@ export function createHorizonAlone(ids: IdSource, lanes: number): HorizonAlone {
   let oldestOpen = Infinity
   let published = 0
   let publishedLanes = new Float64Array(lanes)
-  /** Done, and not told yet: their effects could still be lost unseen. */
+  /** Events that are done, but above the published horizon: if views lose their entries now, no reader can tell. */
   let untold: number[] = []
   let oldestUntold = Infinity
 

@@ -1,7 +1,8 @@
 /**
- * How far ids and views had come, saved with every checkpoint: a row for each lane of the horizon. Events below it
- * are not read again at a start, so a clock that was set back must not give their ids a second time; and timelines
- * that stand below what had been published then lost something that no replay brings back.
+ * Two ids that are saved with every checkpoint, in a row for each lane of the horizon, because a start does not read
+ * events below the checkpoint again:
+ * - the highest id so far. Ids continue above it, even if the clock was set back.
+ * - the published horizon. A timeline whose header is below it has lost entries that no replay inserts again.
  */
 
 import { struct, u53 } from '../../core/codec.ts'
@@ -17,14 +18,14 @@ export const highestIdTable = defineTable({
   value: struct({ id: u53, published: u53 }),
 })
 
-/** What no timeline stands at: whoever starts next makes all of them anew. */
+/** Saved in place of a published horizon, this is above every header: the next start gives up all timelines. */
 export const NO_TIMELINE = ID_MAX
 
 const LANES_MAX = 4_096
 
 /**
- * Takes an id of its own, so that what is saved later always stands.
- * @param published by lane: the horizon that the views had been told
+ * Saves a new id as the highest. The id is also the version of the rows, so that a later save always replaces them.
+ * @param published by lane: the horizon that the views were told
  */
 export async function saveHighestId(
   store: Store,
@@ -39,7 +40,10 @@ export async function saveHighestId(
   )
 }
 
-/** @returns by lane, the horizon that every intact timeline stands at or above */
+/**
+ * Makes sure that later ids are above the saved one.
+ * @returns by lane, the saved horizon; the header of an intact timeline is at or above it
+ */
 export async function loadHighestId(
   store: Store,
   ids: IdSource,
@@ -52,12 +56,12 @@ export async function loadHighestId(
     const { id, published: told } = highestIdTable.decode(row)
     ids.observe(id)
     const lane = row.sort === '' ? 0 : parseKey(row.sort)
-    // Another place may have had more of them.
+    // A deployment that was moved may have had more lanes before.
     if (lane < lanes) published.set(lane, told)
   }
   return published
 }
 
-/** Whatever timelines there are: none of them is to be believed. */
+/** For `saveHighestId`, after an import for example: no timeline that exists now may be used again. */
 export const noTimelines = (lanes: number): Map<number, number> =>
   new Map(Array.from({ length: lanes }, (_, lane) => [lane, NO_TIMELINE]))

@@ -1,14 +1,17 @@
 /**
- * How far a partition may be saved as done: only as far as the views have been told. What was inserted since could
- * be lost with them unseen; whoever owns the partition next makes it again, if it begins before that.
+ * How far a checkpoint of a partition may reach: never beyond the horizon that was published to the views. If views lose
+ * later entries, their headers do not show it; so the next owner must read those events again and insert them again.
  */
 
 export interface SavePoints {
-  /** The partition is read from here on. */
+  /** This process reads the partition from `position` on, and forgets what it knew of it. */
   begin(partition: number, position: number): void
-  /** Everything below `next` is reacted to; the highest id among it. */
+  /** Reactors have handled every event below `next`. @param highestId of the events since the last call, 0 for none */
   reacted(partition: number, next: number, highestId: number): void
-  /** @param published what the views have been told of the partition */
+  /**
+   * @param published the horizon of the partition in the views
+   * @returns the position below which the partition may be saved as done
+   */
   upTo(partition: number, published: number): number
 }
 
@@ -30,7 +33,8 @@ export function createSavePoints(partitions: number): SavePoints {
     reacted(partition, next, highestId) {
       const list = points[partition]
       const last = list[list.length - 1]
-      // Whose ids are no higher than those before it, or of which there are too many, is saved with them.
+      // No point of its own for ids that are not above the last point's, nor when there are too many points: the last
+      // point moves instead.
       if (last !== undefined && (highestId <= last.highestId || list.length >= POINTS_MAX)) {
         last.next = next
         last.highestId = Math.max(last.highestId, highestId)

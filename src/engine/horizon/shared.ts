@@ -1,25 +1,26 @@
 /**
- * The horizon where several processes append and several react: one for each partition of the log. A sample is the
- * least id that anybody may still append, and after that the ends of the log; once an owner has reacted to
- * everything below the end of its partition, nothing at or below the sample's id is still to come there.
+ * The horizon where several processes append and react: one for each partition of the log. An owner takes samples: first
+ * an id up to which every process has appended all that it ever will, then the ends of the partitions. Every event up to
+ * that id lies below those ends. So when the owner has reacted to its partition up to the sampled end, the horizon of
+ * the partition rises to the sampled id.
  */
 
 import type { Horizon } from './horizon.ts'
 
 export interface Sample {
-  /** Nothing at or below it is stamped, or on its way into the log. */
+  /** No process will append an event with this id or a lower one: they are in the log, or never will be. */
   readonly low: number
-  /** Of the log by partition, seen after that. */
+  /** By partition, the end of the log, read after `low`. */
   readonly ends: readonly number[]
 }
 
 export interface HorizonShared extends Horizon {
-  /** This process reacts in these partitions. */
+  /** This process owns these partitions: samples are kept until all of them have passed. */
   owns(partitions: ReadonlySet<number>): void
   sampled(sample: Sample): void
-  /** How far a partition is whose owner has reacted to everything below `reacted`. */
+  /** @returns the horizon of the partition, now that its owner has reacted to everything below position `reacted` */
   reached(partition: number, reacted: number): number
-  /** Views have been told, by this process or another one. */
+  /** This process or another one has written the horizon `id` of the partition to the views. */
   told(partition: number, id: number): void
 }
 
@@ -33,7 +34,7 @@ export function createHorizonShared(partitions: number, laneOf: (key: number) =>
   let published = new Float64Array(partitions)
   let claimable = 0
 
-  /** Those that every owned partition has passed say nothing more. */
+  /** Drops samples that every owned partition has passed. */
   function forget(): void {
     let least = Infinity
     for (const partition of owned) least = Math.min(least, lows[partition])
@@ -52,7 +53,7 @@ export function createHorizonShared(partitions: number, laneOf: (key: number) =>
     },
     sampled(sample) {
       forget()
-      // Who is that far behind learns of the newest only once it has reacted to all of that.
+      // An owner that is far behind needs the older samples first: the new one replaces the newest.
       if (samples.length === SAMPLES_MAX) samples.pop()
       samples.push(sample)
     },

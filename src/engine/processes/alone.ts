@@ -1,4 +1,7 @@
-/** One process does everything: it appends, projects and reacts, and its horizon is exact. */
+/**
+ * The mode in which one process does all the work: it appends, projects and reacts. Since it knows every event that is
+ * under way, its horizon is exact.
+ */
 
 import { createIdSource } from '../../core/ids.ts'
 import { isRivuletError } from '../../core/errors.ts'
@@ -13,7 +16,7 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
   const horizon = createHorizonAlone(ids, views.lanes)
   let parts: ModeParts | undefined
   let viewsSurvived = false
-  /** By lane, the horizon at which every timeline that an earlier process left is intact. */
+  /** By lane, the horizon that an earlier process last saved: a timeline from before is intact if it is at or above. */
   let intactFrom = new Map<number, number>()
   const inAllLanes = (id: number) => new Map(Array.from(intactFrom.keys(), (lane) => [lane, id]))
   const publish = () => horizon.publish((id) => views.advance(inAllLanes(id)))
@@ -37,7 +40,7 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
       stamped: (id) => horizon.stamped(id),
       appended: () => undefined,
       failed(id, _key, error) {
-        // One that may have entered is done when it is read.
+        // An event that may be in the log after all stays unfinished until it is read from there.
         if (!isRivuletError(error, 'outcome_unknown')) horizon.withdrawn(id)
       },
     },
@@ -55,7 +58,7 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
       savable: (_partition, reacted) => reacted,
       async beforeCheckpoint() {
         const [published] = horizon.published
-        // Before anything was published, what held at the start holds still.
+        // Until this process has published a horizon, the one that it loaded still holds.
         await saveHighestId(store, ids, published > 0 ? inAllLanes(published) : intactFrom)
       },
     },

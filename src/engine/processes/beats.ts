@@ -1,30 +1,36 @@
 /**
- * Beats: a process shows that it lives by a row that changes. Who looks takes it for gone once that has not changed
- * for a while, by its own clock; who beats trusts its last beat for less long, and does not beat itself back into
- * trust after that. So nobody is taken for gone who still trusts itself, however long either of them stands still.
+ * Liveness by heartbeat: a process shows that it is alive by changing a row. An observer declares it dead after 10 s
+ * without a change, on the observer's clock. The process itself stops trusting its last heartbeat after 7 s; after that
+ * a further heartbeat is not enough, and it must join anew. So no process is declared dead while it still trusts itself,
+ * however long the process or the observer is frozen.
  */
 
 import { assert } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
 
-/** Without a new beat for so long, a process is taken for gone. */
+/** After so long without a change of its heartbeat, an observer declares a process dead. */
 export const BEAT_STALE_MS = 10_000
-/** A process trusts its last beat for so long. */
+/** For so long a process trusts its last heartbeat. */
 const SURE_MS = 7_000
-/** Beats come as often at least, or a living process would lose its trust in itself. */
+/** The longest interval between heartbeats that callers may choose: several of them must fit into `SURE_MS`. */
 export const BEAT_MS_MAX = 2_000
 
-assert(BEAT_MS_MAX < SURE_MS && SURE_MS < BEAT_STALE_MS, 'trust in a beat outlives what others give it')
+assert(
+  BEAT_MS_MAX < SURE_MS && SURE_MS < BEAT_STALE_MS,
+  'a process stops trusting itself before others declare it dead',
+)
 
 export interface BeatWatch {
   /**
-   * @param askedAtMs when the look began: who stood still with the answer at hand knows nothing of the time since
-   * @returns for how long the beat has not changed
+   * Notes the heartbeat of a process as it was read.
+   * @param askedAtMs when the read began: the observer may have been frozen since, and the answer says nothing of that
+   * time
+   * @returns for how long the heartbeat has not changed
    */
   saw(name: string, beat: number, askedAtMs: number): number
-  /** It has changed while this one looked. */
+  /** The process is certainly alive: its heartbeat has changed between two calls of `saw`. */
   hasBeaten(name: string): boolean
-  /** Forgets all but these. */
+  /** Forgets all processes but these. */
   keep(names: ReadonlySet<string>): void
 }
 
@@ -47,13 +53,14 @@ export function createBeatWatch(env: Env): BeatWatch {
   }
 }
 
+/** Whether a process may act on the belief that nobody has declared it dead. */
 export interface Trust {
   isSure(): boolean
-  /** From the moment at which a beat began that has succeeded. */
+  /** A heartbeat has succeeded: the process trusts itself for `SURE_MS` from the moment when that heartbeat began. */
   from(beganAtMs: number): void
-  /** Until the next beat that succeeds. */
+  /** Ends the trust until the next call of `from`. */
   lapse(): void
-  /** For good. */
+  /** Ends the trust for good. */
   end(): void
 }
 

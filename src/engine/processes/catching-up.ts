@@ -1,6 +1,7 @@
 /**
- * Waits until what others have written is known here. A round looks at the ends of the log and waits until this
- * process has come that far in every partition; whoever asks while one is under way shares the next.
+ * Waits until this process knows everything that was written before, by whichever process. A round reads the ends of the
+ * log and waits until this process has come that far in every partition. Callers during a round share the next round,
+ * because the ends that the current one has read may be from before their calls.
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -14,12 +15,12 @@ const LOOK_MS = 5
 export interface CatchingUpOptions {
   readonly env: Env
   readonly log: Log
-  /** All of the partition below this position is projected, and in this process's caches. */
+  /** Everything in the partition below this position is projected, and in the caches of this process. */
   readonly hasReached: (partition: number, position: number) => boolean
   readonly isStopped: () => boolean
 }
 
-/** The function resolves once everything that was appended before its call is known here, or throws `unavailable`. */
+/** @returns a function that resolves once all that was appended before its call is known here, or rejects with `unavailable` */
 export function createCatchingUp({
   env,
   log,
@@ -34,7 +35,7 @@ export function createCatchingUp({
     const untilMs = env.monotonicMs() + WITHIN_MS
     while (!ends.every((end, partition) => hasReached(partition, end))) {
       if (isStopped() || env.monotonicMs() > untilMs) {
-        throw new RivuletError('unavailable', 'what others have written is not known here yet')
+        throw new RivuletError('unavailable', 'this process has not caught up with earlier writes yet; retry')
       }
       await sleep(env, LOOK_MS)
     }

@@ -1,11 +1,13 @@
 /**
- * One process has a deployment on engines to itself, as a lock on a data folder has it on a disk: a command, or a
- * server whose timelines are in its own memory. A lease is a row that only one can insert; its holder shows that it
- * lives by a beat. Who finds no new beat for a while, by its own clock, takes the next lease; a holder that finds a
- * next one ends.
+ * The exclusive lease of a deployment on engines, for a process that must work on it alone: a command, or a server that
+ * keeps timelines in its own memory. It is what the lock of a data folder is on a disk.
  *
- * A holder that was frozen or cut off may not know yet. It trusts its last beat for less long than others wait
- * (engine/processes/beats.ts); beyond that its ports refuse (`guarded`), until it has taken the next lease itself.
+ * Leases are numbered. Each is a row that only one process can insert, and its holder writes heartbeats. A process that
+ * sees no new heartbeat for a while, on its own clock, takes the next lease; a holder that finds a newer lease ends.
+ *
+ * A holder that was frozen or cut off may not know that it was replaced. So it trusts its last heartbeat for a shorter
+ * time than others wait (`beats.ts`). After that its ports refuse every call (`guarded`) until it has taken the next
+ * lease itself.
  */
 
 import { bool, struct, text, u53 } from '../../core/codec.ts'
@@ -37,28 +39,28 @@ export const beatsTable = defineTable({
 export interface LeaseOptions {
   readonly env: Env
   readonly store: Store
-  /** Another process has taken over, or the store will not have it: this one must end. */
+  /** Another process has taken over, or the store rejects heartbeats for good: this process must end. */
   readonly onLost: (error: unknown) => void
   readonly onNotice: (text: string) => void
-  /** Waits until the holder ends; else `data_locked` as soon as it is seen to live. */
+  /** Whether to wait until the holder ends. Otherwise rejects with `data_locked` once the holder is seen alive. */
   readonly waits: boolean
 }
 
 export interface Lease {
-  /** Nobody else can have taken it yet. */
+  /** Whether this process is sure that nobody else has taken over. */
   isHeld(): boolean
   close(): Promise<void>
 }
 
 const NUMBER_MAX = 2 ** 32 - 1
-/** The holder of a lease that only says that the one before is over. */
+/** The holder's name in a lease that nobody holds, which only ends the lease before it. */
 const NOBODY = ''
 const BEAT_MS = BEAT_MS_MAX
 const LOOK_MS = 500
 
 export async function takeLease(options: LeaseOptions): Promise<Lease> {
   const { env, store } = options
-  // Who is refused has changed nothing, and leaves no trace that others would have to heed.
+  // Checked before anything is written, so that a process that is refused leaves no lease behind for others to wait for.
   await awaitNobody(options)
   const holder = Buffer.from(env.randomBytes(9)).toString('base64url')
   for (;;) {
@@ -78,8 +80,9 @@ export async function takeLease(options: LeaseOptions): Promise<Lease> {
 }
 
 /**
- * Resolves once nobody holds a lease; who held one and was taken for gone finds a newer one when it comes back.
- * @returns how many there were
+ * Resolves once nobody holds a lease. If the last holder was declared dead, this inserts a newer lease that nobody holds:
+ * a holder that was only frozen finds it and ends.
+ * @returns the number of leases so far
  */
 export async function passLeases(options: Omit<LeaseOptions, 'onLost' | 'waits'>): Promise<number> {
   const { store } = options
@@ -100,7 +103,7 @@ async function beatOf(store: Store, number: number): Promise<{ beat: number; end
 }
 
 interface Held {
-  /** 0 where there was none yet. */
+  /** 0 if there has been no lease yet. */
   readonly number: number
   readonly holder: string
 }
@@ -111,14 +114,14 @@ async function newestLease(store: Store): Promise<Held> {
   return row === undefined ? { number: 0, holder: NOBODY } : leasesTable.decode(row)
 }
 
-/** @returns whether the lease of this number is the holder's; only one can have it */
+/** @returns whether `holder` has got the lease of this number: only one process can insert its row */
 async function takeNumber(store: Store, number: number, holder: string): Promise<boolean> {
   const value = leasesTable.encode({ number, holder })
   const [{ inserted }] = await store.insertIfAbsent([{ ...leasesTable.key(number), value }])
   return inserted
 }
 
-/** Its holder said that it ends, or has not been heard of for long. */
+/** Resolves once the holder of the lease has said that it ends, or is declared dead. */
 async function awaitEnd(
   { env, store, onNotice, waits }: Omit<LeaseOptions, 'onLost'>,
   number: number,
@@ -132,7 +135,9 @@ async function awaitEnd(
     const unchangedMs = beats.saw(name, beat, askedAtMs)
     if (beats.hasBeaten(name) && !waits) throw inUse()
     if (unchangedMs > BEAT_STALE_MS) return
-    if (looks === 1) onNotice('another process serves this deployment; waiting until it ends')
+    if (looks === 1) {
+      onNotice('another process has this deployment to itself; waiting until it ends')
+    }
     await sleep(env, LOOK_MS)
   }
 }
@@ -147,19 +152,23 @@ async function hold({ env, store, onLost }: LeaseOptions, first: Held): Promise<
   const write = (ended: boolean) =>
     store.write([beatsTable.row(beatsTable.key(number), ++beat, { beat, ended })])
 
-  /** @returns whether nobody else has taken it */
+  /** Writes a heartbeat. @returns whether this process still has the newest lease */
   async function beatOn(): Promise<boolean> {
     await write(false)
     return (await newestLease(store)).number === number
   }
 
-  /** Others may be about to take it: the next one is whose row comes first. */
+  /**
+   * After its trust in itself has ended, a holder needs the next lease: others may be about to take it, and whoever
+   * inserts the row first has it.
+   * @returns whether this process has the newest lease
+   */
   async function renew(): Promise<boolean> {
     const newest = await newestLease(store)
-    // One that was asked for before, with no answer, may be there.
+    // An earlier insert may have succeeded although its answer was lost.
     const isOwn = newest.number > number && newest.holder === holder
     if (!isOwn && newest.number !== number) return false
-    // Who cannot beat must not keep the others waiting by one lease after the other.
+    // A heartbeat first: a holder that cannot write heartbeats must not take lease after lease and keep others waiting.
     await write(false)
     if (!isOwn && !(await takeNumber(store, number + 1, holder))) return false
     number = isOwn ? newest.number : number + 1
@@ -175,10 +184,10 @@ async function hold({ env, store, onLost }: LeaseOptions, first: Held): Promise<
       const isOurs = await (wasSure ? beatOn() : renew())
       if (isClosed) return
       if (!isOurs) return lose(takenOver())
-      // A beat that took longer may have come after others had taken this process for gone.
+      // A heartbeat that took too long may have been written after others had declared this process dead.
       if (!wasSure || trust.isSure()) trust.from(beganAtMs)
     } catch (error) {
-      // A store that is away says nothing: this process is only no longer sure, after a while.
+      // An unreachable store does not mean that the lease is lost: this process only stops trusting itself in time.
       if (!isRetriable(error)) return lose(error)
     }
     if (!isClosed) timer = env.timer(BEAT_MS, () => void goOn())
@@ -203,14 +212,18 @@ async function hold({ env, store, onLost }: LeaseOptions, first: Held): Promise<
   }
 }
 
-const takenOver = () => new RivuletError('data_locked', 'another process has taken over this deployment')
+const takenOver = () =>
+  new RivuletError(
+    'data_locked',
+    'another process has taken over this deployment; start this one again when that has ended',
+  )
 const inUse = () =>
-  new RivuletError('data_locked', 'this deployment is being served by another process; stop it first')
+  new RivuletError('data_locked', 'another process has this deployment to itself; stop it first')
 
-/** They tell or end something of this process alone. */
+/** Members of ports that are never refused, because they concern this process alone. */
 const FREE: ReadonlySet<string | symbol> = new Set(['close', 'partitionOf', 'stats'])
 
-/** The same port, of which each call rejects while the lease may be another one's. */
+/** Wraps a port so that every call rejects with `unavailable` while another process may have taken the lease. */
 export function guarded<T extends object>(port: T, lease: Lease): T {
   return new Proxy(port, {
     get(target, name) {
@@ -224,6 +237,6 @@ export function guarded<T extends object>(port: T, lease: Lease): T {
 }
 
 const notSure = () =>
-  new RivuletError('unavailable', 'this process is not sure to serve this deployment', {
+  new RivuletError('unavailable', 'this process has lost contact with its deployment; retry', {
     retryAfterMs: BEAT_MS,
   })

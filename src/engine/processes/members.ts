@@ -1,9 +1,9 @@
 /**
  * The processes of a deployment that are alive. Each writes heartbeats to a row of its own, and with them the id up to
- * which everything that it stamped is in the log (or never will be). Nothing new comes below the least of these ids:
- * the horizon is made of that.
+ * which everything that it stamped is in the log (or never will be). No process appends events at or below the lowest of
+ * these ids, so horizons may rise up to it.
  *
- * An observer declares a process gone when it has not seen the heartbeat change for a while, on the observer's clock.
+ * An observer declares a process dead when it has not seen the heartbeat change for a while, on the observer's clock.
  * A process that was frozen or cut off may not know that yet; so it trusts its last heartbeat for a shorter time than
  * observers wait, and stamps nothing beyond that until it has joined again.
  */
@@ -28,45 +28,52 @@ export interface MembersOptions {
   readonly env: Env
   readonly store: Store
   readonly role: string
-  /** Up to it, everything that this process has stamped is in the log or never will be. */
+  /** Returns an id up to which everything that this process has stamped is in the log, or never will be. */
   readonly low: () => number
-  /** Ids to come must be above: others have told so much already. */
+  /** Makes sure that this process stamps later ids above `id`, which other processes have told. */
   readonly observe: (id: number) => void
-  /** Resolves once nobody works on this deployment alone, with how often somebody did. */
+  /** Resolves once no process has the deployment to itself, with the number of times that one has had it so far. */
   readonly gate: () => Promise<number>
-  /** Somebody did while this process was counted out: what it knows is of another time. */
+  /**
+   * This process must end. For example, another one had the deployment to itself while this one was declared dead, so
+   * that what this process has in memory may be outdated.
+   */
   readonly onLost: (error: unknown) => void
   readonly onNotice?: (text: string) => void
   readonly beatMs?: number
 }
 
 export interface Members {
-  /** Resolves when this process counts. */
+  /** Resolves when all other processes take this one into account. */
   join(): Promise<void>
-  /** Others still count this process in. */
+  /** Whether this process is sure that no other one has declared it dead. */
   isSure(): boolean
   /**
-   * The least and the highest of what living processes have told: up to the least, all they stamp is in the log.
-   * Rejects when none is seen.
+   * The lowest and the highest `low` of the processes that are alive. Up to the lowest, everything that they stamp is in
+   * the log. Rejects with `unavailable` when no process is seen alive.
    */
   lows(): Promise<{ readonly low: number; readonly high: number }>
-  /** A random name; another one after it was counted out. */
+  /** A random name. It changes when the process joins again after it was declared dead. */
   readonly name: string
+  /** Ends the heartbeats and tells the others, which then no longer wait for this process. */
   leave(): Promise<void>
-  /** Without a word: the others find out. */
+  /** Ends the heartbeats without telling the others: they declare this process dead after a while. */
   stop(): void
 }
 
 type Member = ReturnType<typeof membersTable.decode>
 
 const BEAT_MS = 500
-/** Of its beats, how often a process looks whether others can see them. */
+/** After so many heartbeats a process checks that others can see its row. */
 const SEEN_EVERY_BEATS = 4
-/** Without a new beat for so long, it is told to be gone. */
+/** After so long without a new heartbeat, the row of a process is marked as ended. */
 const GONE_MS = 30_000
 const LOOK_MS = 500
-assert(BEAT_MS <= BEAT_MS_MAX && BEAT_STALE_MS < GONE_MS, 'who is told to be gone was taken for gone before')
-/** By the clocks of all who read it: much longer than they can be apart. */
+assert(
+  BEAT_MS <= BEAT_MS_MAX && BEAT_STALE_MS < GONE_MS,
+  'a process is declared dead before its row is marked as ended',
+)
+/** A row expires so long after its last heartbeat: much longer than the clocks of processes can be apart. */
 const FORGOTTEN_AFTER_MS = 2 * 86_400_000
 const ENDED_FORGOTTEN_AFTER_MS = 600_000
 const MEMBERS_MAX = 10_000
@@ -84,7 +91,7 @@ export function createMembers(options: MembersOptions): Members {
     const beganAtMs = env.monotonicMs()
     if (!trust.isSure()) return entry.enter()
     await entry.own().write(low())
-    // A beat that took longer may have come after this process was counted out.
+    // A heartbeat that took too long may have been written after this process was declared dead.
     if (trust.isSure()) trust.from(beganAtMs)
     if (++beats % SEEN_EVERY_BEATS === 0 && !(await isSeen())) await enterAnew()
   }
@@ -93,7 +100,7 @@ export function createMembers(options: MembersOptions): Members {
     try {
       await beat()
     } catch (error) {
-      // A store that is away says nothing of this process, which only stops trusting its last beat after a while.
+      // An unreachable store does not mean that this process is dead: it only stops trusting itself in time.
       if (!isRetriable(error)) return onLost(error)
     }
     if (!isClosed) timer = env.timer(beatMs, () => void goOn())
@@ -101,10 +108,10 @@ export function createMembers(options: MembersOptions): Members {
 
   const isSeen = async () => (await watch.living()).some(({ name }) => name === entry.own().name)
 
-  /** A deleted row may hide the beats that are written after it: the process takes another name. */
+  /** Joins under another name, because a deleted row may hide heartbeats that are written to it afterwards. */
   async function enterAnew(): Promise<void> {
     trust.lapse()
-    onNotice('the row of this process is gone from the table `members`: it enters again, under another name')
+    onNotice('the row of this process in table `members` has vanished; it joins again under another name')
     await entry.enter()
   }
 
@@ -125,7 +132,7 @@ export function createMembers(options: MembersOptions): Members {
     async lows() {
       const lows = (await watch.living()).map((member) => member.low)
       if (lows.length === 0)
-        throw new RivuletError('unavailable', 'no process of this deployment is seen alive')
+        throw new RivuletError('unavailable', 'no live process of this deployment is seen; retry')
       return { low: Math.min(...lows), high: Math.max(...lows) }
     },
     stop,
@@ -140,7 +147,7 @@ export function createMembers(options: MembersOptions): Members {
   }
 }
 
-/** How a process comes to count, at first and after it was counted out. */
+/** How a process joins, at its start and after it was declared dead. */
 function createEntry(options: MembersOptions, watch: Watch, trust: Trust) {
   const { env, store, role, low, onLost } = options
   const isAsBefore = createGateCheck(options.gate)
@@ -149,12 +156,13 @@ function createEntry(options: MembersOptions, watch: Watch, trust: Trust) {
   return {
     own: () => own,
     /**
-     * Writes its row first, which holds every horizon, and only then looks how far the others are. A process that
-     * computed a horizon without this row did so from what this one then sees, or from less.
+     * Writes the row of this process with `low` 0, which stops every horizon, and only then reads the `low` of the others.
+     * Whoever computed a horizon before that row was there used values that are no higher than those read here; so ids
+     * above these values are above that horizon, too.
      */
     async enter(): Promise<void> {
       const before = own
-      // A name that others have counted out is not used again.
+      // Others have declared the old name dead, and would not count it in again.
       if (hasJoined) own = newOwn(env, store, role)
       hasJoined = false
       await own.write(0)
@@ -170,7 +178,7 @@ function createEntry(options: MembersOptions, watch: Watch, trust: Trust) {
   }
 }
 
-/** @returns a function that tells whether nobody has worked on the deployment alone since its first call */
+/** @returns a function that tells whether no process has had the deployment to itself since its first call */
 function createGateCheck(gate: MembersOptions['gate']): () => Promise<boolean> {
   let known: number | undefined
   return async () => {
@@ -183,25 +191,26 @@ function createGateCheck(gate: MembersOptions['gate']): () => Promise<boolean> {
 const changedMeanwhile = () =>
   new RivuletError(
     'data_locked',
-    'a command has worked on this deployment meanwhile; start this process again',
+    'a command has worked on this deployment while this process was cut off; start this process again',
   )
 
 /**
- * For what nobody else may serve beside. Both sides write first and look then, so at least one sees the other.
- * @throws `data_locked` unless it `waits`
+ * Resolves once no process shares the deployment: for a process that needs it to itself. Both such a process and one that
+ * shares write their rows first and read the other's then, so at least one of them sees the other.
+ * @throws `data_locked` if another process is alive, unless `waits`
  */
 export async function awaitNobody({ env, store, onNotice, waits }: NobodyOptions): Promise<void> {
   const watch = createWatch(env, store)
-  // Rows of those that ended without a word are believed until their beats have not changed for long enough.
+  // A process that ended without saying so counts as alive until its heartbeat has been the same for long enough.
   for (let looks = 0; ; looks++) {
     const living = await watch.living()
     if (living.length === 0) return
     if (!waits && living.some(({ name }) => watch.hasBeaten(name))) {
-      throw new RivuletError('data_locked', 'this deployment is being served; stop every process of it first')
+      throw new RivuletError('data_locked', 'other processes serve this deployment; stop all of them first')
     }
     if (looks === 1 && waits)
       onNotice(
-        'other processes serve this deployment, which this one needs alone (--demo, or no RIVULET_REDIS): waiting until they end',
+        'other processes serve this deployment, and this one needs it to itself (because of --demo, or because RIVULET_REDIS is not set); waiting until they end',
       )
     await sleep(env, LOOK_MS)
   }
@@ -214,10 +223,11 @@ export interface NobodyOptions {
   readonly waits: boolean
 }
 
-/** A row of its own, under a random name. */
+/** The row of this process, under a random name. */
 function newOwn(env: Env, store: Store, role: string) {
   const name = Buffer.from(env.randomBytes(9)).toString('base64url')
-  // Above whatever was deleted before, which Cassandra dates in microseconds: it would hide what is written below.
+  // Cassandra dates deletions in microseconds, and a deletion hides writes with a lower version. So heartbeats, which are
+  // the versions, begin at the present time in microseconds.
   let beat = Math.floor(env.wallMs()) * 1_000
   let isThere = false
   function put(low: number, ended: boolean): Promise<void> {
@@ -237,7 +247,7 @@ function newOwn(env: Env, store: Store, role: string) {
 type Watch = ReturnType<typeof createWatch>
 type Trust = ReturnType<typeof createTrust>
 
-/** Sees which processes are alive. */
+/** Observes which processes are alive. */
 function createWatch(env: Env, store: Store) {
   async function bury(gone: readonly Member[]): Promise<void> {
     const expiresAtMs = env.wallMs() + ENDED_FORGOTTEN_AFTER_MS
@@ -255,8 +265,8 @@ function createWatch(env: Env, store: Store) {
       const range = { table: membersTable, partition, from: '', limit: MEMBERS_MAX }
       const askedAtMs = env.monotonicMs()
       const [rows] = await store.range([range])
-      // Who is not seen could still append.
-      assert(rows.length < MEMBERS_MAX, `fewer than ${MEMBERS_MAX} processes in two days`)
+      // A process that is beyond the limit and not seen could still append below the horizon.
+      assert(rows.length < MEMBERS_MAX, `fewer than ${MEMBERS_MAX} processes have started within two days`)
       const living: Member[] = []
       const gone: Member[] = []
       const members = rows.map((row) => membersTable.decode(row))
@@ -266,7 +276,7 @@ function createWatch(env: Env, store: Store) {
         if (!member.ended && unchangedMs > GONE_MS) gone.push(member)
       }
       beats.keep(new Set(members.map(({ name }) => name)))
-      // A name that was counted out is never used again. Whoever looks for the first time need not wait for it.
+      // Marked as ended, so that a new observer need not wait for them. A dead name is never used again.
       await bury(gone)
       return living
     },

@@ -1,7 +1,7 @@
 /**
- * Leases of node numbers, each for a span of ticks of ids, not of anybody's clock: spans of one number never
- * overlap, so ids are unique however wrong clocks are. A span is a row that only one can insert; the next one of
- * the same number begins where it ends.
+ * Leases of node numbers, which make ids unique across processes. A lease covers a span of ticks, counted in ids and not
+ * on any clock: spans of one lease never overlap, so two processes never give out the same id, however wrong their clocks
+ * are. A span is a row that only one process can insert; the next span of the same lease begins where it ends.
  */
 
 import { struct, text, u32, u53 } from '../../core/codec.ts'
@@ -32,10 +32,16 @@ export interface NodeLeaseOptions {
 }
 
 const SPAN_TICKS = 600_000 / TICK_MS
-/** Renewed this long before it ends. */
+/** A lease is renewed when fewer ticks than this are left of its span. */
 const MARGIN_TICKS = SPAN_TICKS / 2
 const LOOKED_AT_ONCE = 16
 const CHECK_EVERY_MS = 500
+
+const allTaken = () =>
+  new RivuletError(
+    'unavailable',
+    `all ${NODE_LEASES - 1} leases of node numbers are taken; those of processes that have stopped end within 15 minutes`,
+  )
 
 interface Span {
   readonly lease: number
@@ -43,7 +49,6 @@ interface Span {
   readonly toTick: number
 }
 
-/** Holds a lease until it is closed; `ids` has none for a while when the store is away for long. */
 async function newestOf(store: Store, leases: readonly number[]): Promise<Span[]> {
   const ranges = leases.map((lease) => ({
     table: nodeSpansTable,
@@ -58,27 +63,31 @@ async function newestOf(store: Store, leases: readonly number[]): Promise<Span[]
   })
 }
 
+/**
+ * Takes a lease for `ids` and renews it until `close`. If the store is away for longer than a span lasts, `ids` has no
+ * lease for that time.
+ */
 export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeLeaseOptions) {
   let held: Span | undefined
   let isClosed = false
   let timer: { cancel(): void } | undefined
   let isTold = false
 
-  /** The span after this one, if nobody else has taken it. */
+  /** Takes the span after this one. @returns false if another process has taken it */
   async function takeAfter({ lease, span, toTick }: Span): Promise<boolean> {
     const fromTick = Math.max(toTick, ids.tick())
     const next = { span: span + 1, fromTick, toTick: fromTick + SPAN_TICKS, holder }
     const row = { ...nodeSpansTable.key(lease, next.span), value: nodeSpansTable.encode(next) }
     const [{ inserted }] = await store.insertIfAbsent([row])
     if (!inserted) return false
-    // What is left of the span before is ours, too, if it was.
+    // If the span before was this process's own, it may use the rest of that, too.
     const isOurs = held?.lease === lease && held.span === span
     ids.grant({ node: lease * NODES_A_LEASE, fromTick: isOurs ? 0 : fromTick, toTick: next.toTick })
     held = { lease, span: next.span, toTick: next.toTick }
     return true
   }
 
-  /** Number 0 stamps imports, so the lease that holds it is nobody's. */
+  /** Takes any lease whose span has ended, from a random one on. Lease 0 is left out: its node number 0 is for imports. */
   async function takeAny(): Promise<void> {
     const leases = Array.from({ length: NODE_LEASES - 1 }, (_, i) => i + 1)
     const first = Math.floor(env.random() * leases.length)
@@ -88,13 +97,13 @@ export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeL
         if (span.toTick <= ids.tick() && (await takeAfter(span))) return
       }
     }
-    throw new RivuletError('unavailable', `all ${NODE_LEASES - 1} leases of node numbers are taken`)
+    throw allTaken()
   }
 
   async function renew(): Promise<void> {
     const tick = ids.tick()
     if (held !== undefined && tick < held.toTick - MARGIN_TICKS) return
-    // Far behind what others have stamped (a clock that jumped), the span after ours is as good as any.
+    // The next span of the held lease also fits when the tick has jumped far ahead, because it then begins at the tick.
     if (held === undefined || !(await takeAfter(held))) await takeAny()
   }
 
@@ -107,10 +116,13 @@ export async function holdNodeLease({ env, store, ids, holder, onNotice }: NodeL
     })
   }
 
-  /** It is tried again soon: until then there are ids to the end of the span. */
+  /** Tells the operator once. The renewal is tried again soon, and until the span ends there are ids. */
   function tell(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
-    if (!isTold && !isClosed) onNotice(`the lease to give out ids cannot be renewed: ${reason}`)
+    if (!isTold && !isClosed)
+      onNotice(
+        `the lease of a node number cannot be renewed (${reason}); it is tried again, and writes are refused if that fails for long`,
+      )
     isTold = true
   }
 

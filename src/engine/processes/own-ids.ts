@@ -1,26 +1,27 @@
 /**
- * Ids that this process has stamped and that are still on their way into the log. Below the oldest of them nothing
- * of this process is to come. One whose outcome is unknown is settled by a later record of its partition: the log
- * takes what this process appends in order, or never.
+ * Ids that this process has stamped and that are still on their way into the log. This process appends nothing more below
+ * the oldest of them. An append may fail with an unknown outcome; a later record of the same partition settles it, since
+ * the records of a process enter the log in order: the earlier one is in the log by then, or never will be.
  */
 
 import type { IdSource } from '../../core/ids.ts'
 
 export interface OwnIds {
   stamped(id: number, partition: number): void
-  /** It stands in the log; what was stamped for the partition before it does, too, or never will. */
+  /** The event is in the log. This settles unknown ids of the partition that are lower. */
   appended(id: number, partition: number): void
-  /** It never entered the log. */
+  /** The event never entered the log. */
   withdrawn(id: number, partition: number): void
-  /** Nobody knows, until something later is appended to the partition. */
+  /** The append has an unknown outcome, until a later record is appended to the partition. */
   unknown(id: number, partition: number): void
-  /** Something without an id was appended to the partition, after all that is unknown there. */
+  /** A record without an id was appended to the partition: this settles all unknown ids there. */
   settled(partition: number): void
-  /** Up to it, everything is settled. */
+  /** @returns an id up to which all of this process's events are in the log, or never will be */
   low(): number
   readonly size: number
 }
 
+/** @param onUnknown called when a partition has unknown ids: the caller appends a record there, to settle them */
 export function createOwnIds(
   ids: IdSource,
   partitions: number,
@@ -44,7 +45,7 @@ export function createOwnIds(
     withdrawn: settle,
     unknown(id, partition) {
       unknowns[partition].add(id)
-      // What settles one settles all.
+      // One record settles all unknown ids of the partition, so one call is enough.
       if (unknowns[partition].size === 1) onUnknown(partition)
     },
     settled(partition) {

@@ -1,8 +1,8 @@
 /**
- * How far the owners of partitions have come, told in the log. What stands in a partition before a record about it
- * is what that speaks of, in the same order for everybody: processes that do not own the partition bring their
- * caches up to date by it, answer their writers, and learn the horizon. Of partitions where nothing happens, one
- * record tells for all of an owner's.
+ * Records of progress: the owner of a partition tells in the log, in that partition, how far it has come. A record speaks
+ * of the events before it, which every process reads in the same order. By it the processes that do not own the partition
+ * bring their caches up to date, answer their writers, and learn the horizon. One more record at regular intervals tells
+ * the progress of all partitions of an owner, so that quiet ones need none of their own.
  */
 
 import { list, struct, u32, u53 } from '../../core/codec.ts'
@@ -16,13 +16,13 @@ import { partitionKeys } from './partition-keys.ts'
 
 const lane = struct({
   partition: u32,
-  /** Rows of everything below this position stand. */
+  /** The rows of all events below this position are stored. */
   projected: u53,
-  /** Of this partition: what views have been told. */
+  /** The horizon of this partition, as it was last written to the views. */
   horizon: u53,
-  /** What the horizon leans on lies below this position. */
+  /** A reader may use `horizon` only once it has read up to this position: the horizon relies on notices below it. */
   needs: u53,
-  /** Positions of events of which nothing will come: of those below `projected`, all that may not be known yet. */
+  /** Positions below `projected` of events that were passed over, as far as no earlier record has told them. */
   skipped: list(u53),
 })
 
@@ -31,7 +31,7 @@ export const progressed = defineEvent(
   'progressed',
   struct({
     lanes: list(lane),
-    /** Ids to come are above it, whoever stamps them: a clock that is behind must not hold the horizon up. */
+    /** All processes stamp later ids above this one: otherwise a process whose clock is slow would hold the horizon up. */
     now: u53,
   }),
 )
@@ -41,17 +41,17 @@ export type Progress = ReturnType<typeof progressed.body.read>
 
 export const isProgress = (event: Event): event is Event<Progress> => (event.type as unknown) === progressed
 
-/** A record between processes, which changes no row and reaches no reactor. */
+/** Whether the record only passes between processes: it changes no row and reaches no reactor. */
 export const isOfEngine = (event: Event): boolean => isProgress(event) || isDecided(event)
 
-/** It is no event of anybody: it needs no id. */
+/** The id in the envelope of the engine's own records, which have none. */
 const NO_ID = 0
 const RETRY_MS = 200
 
-/** A record holds so many bytes of decisions, or a little more. */
+/** A record of decisions is closed once it holds so many bytes. */
 const DECISION_BYTES_MAX = 256 * 1024
 
-/** Pieces that fit into a record each. */
+/** Splits decisions into slices that fit into a record each. */
 function slicesOf(decisions: readonly ToldDecision[]): ToldDecision[][] {
   const slices: ToldDecision[][] = []
   let bytes = Infinity
@@ -66,14 +66,18 @@ function slicesOf(decisions: readonly ToldDecision[]): ToldDecision[][] {
   return slices
 }
 
+/** About the size of an encoded decision without its value and reason. */
 const DECISION_BYTES = 32
 
 export interface ProgressTeller {
-  /** Soon: one record of a partition is on its way at a time, and the next one holds what came meanwhile. */
+  /**
+   * Appends a record about the partition soon. Only one record per partition is on its way at a time; the next one
+   * holds all that came meanwhile.
+   */
   tell(partition: number): void
-  /** Of all of these in one record, unless the one before is still on its way. */
+  /** Appends one record about all of these partitions, unless the record of the last call is still on its way. */
   tick(partitions: Iterable<number>): void
-  /** A record that says nothing: once it is in, the log takes nothing any more that was appended before it. */
+  /** Appends an empty record. Once it is in the log, no earlier append of this process to the partition can enter it. */
   probe(partition: number): Promise<void>
   stop(): Promise<void>
 }
@@ -81,11 +85,11 @@ export interface ProgressTeller {
 export interface TellerOptions {
   readonly env: Env
   readonly log: Log
-  /** Nothing of a partition that is not owned any more. */
+  /** Returns `undefined` when this process no longer owns the partition. */
   readonly progressOf: (partition: number) => LaneProgress | undefined
-  /** Decisions on events below it that have not been told yet. */
+  /** The decisions of the partition that no record has told yet. */
   readonly decisionsOf: (partition: number) => readonly ToldDecision[]
-  /** The record stands in the log, and with it these decisions. */
+  /** The record about this progress is in the log, and so are these decisions. */
   readonly onTold: (progress: LaneProgress, decisions: readonly ToldDecision[]) => void
   readonly now: () => number
 }
@@ -98,7 +102,7 @@ export function createProgressTeller(options: TellerOptions): ProgressTeller {
   let ticking: Promise<void> | undefined
   let isStopped = false
 
-  /** Records of one call stay together: who reads the progress has read the decisions. */
+  /** Appends decisions and progress in one call, so that a process that reads the progress has read the decisions. */
   async function append(
     partition: number,
     lanes: LaneProgress[],
@@ -137,7 +141,7 @@ export function createProgressTeller(options: TellerOptions): ProgressTeller {
     tick(partitions) {
       const lanes = [...partitions].flatMap((partition) => progressOf(partition) ?? [])
       if (isStopped || ticking !== undefined || lanes.length === 0) return
-      // The next one tells it all again.
+      // A failure does not matter: the next record tells the same again.
       ticking = append(lanes[0].partition, lanes)
         .catch(() => undefined)
         .finally(() => (ticking = undefined))

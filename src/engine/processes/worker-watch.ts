@@ -1,4 +1,7 @@
-/** Tells of silent workers: writes are taken without any, and nobody would learn why they are answered so late. */
+/**
+ * Tells the operator when no worker reports progress. API processes accept writes without a worker, so nothing else would
+ * say why writers wait until their deadline.
+ */
 
 import type { Env } from '../../ports/env/env.ts'
 
@@ -7,7 +10,7 @@ const SILENT_MS = 15_000
 
 export interface WorkerWatch {
   start(): void
-  /** A worker has told of progress. */
+  /** A worker has reported progress. */
   heard(): void
   close(): void
 }
@@ -20,7 +23,9 @@ export function createWorkerWatch(env: Env, onNotice: (text: string) => void): W
   function look(): void {
     const isSilent = env.monotonicMs() - heardAtMs > SILENT_MS
     if (isSilent && !isTold) {
-      onNotice('no worker has told of progress for a while; is any running? (rivulet serve --role worker)')
+      onNotice(
+        `no worker has reported progress for ${SILENT_MS / 1_000} s, so writes take no effect; check that one is running (rivulet serve --role worker)`,
+      )
     }
     isTold = isSilent
     timer = env.timer(LOOK_MS, look)

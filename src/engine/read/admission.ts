@@ -1,8 +1,10 @@
 /**
- * Admission of expensive reads: each has a cost, and only so much of it is worked on at a time, the oldest first. So
- * however many come at once, each that is begun goes on at full speed and ends, instead of all of them ending late.
- * What runs in the background is begun only while nobody waits. Several tasks are begun in the same moment: what they
- * do at once should be short, or take turns (pace.ts).
+ * Admission of expensive reads. Each read has a cost, and the total cost of the reads that run at a time is bounded; the
+ * others wait, the oldest request first. Under overload a read that has begun thus runs at full speed and ends soon,
+ * instead of all of them ending late. Background work begins only while no read waits.
+ *
+ * Several tasks may begin in the same moment, so the synchronous start of a task should be short, or take turns
+ * (`pace.ts`).
  */
 
 import { RivuletError } from '../../core/errors.ts'
@@ -10,24 +12,24 @@ import type { Env } from '../../ports/env/env.ts'
 
 export interface AdmissionOptions {
   readonly env: Env
-  /** Tasks run together as long as their costs add up to no more; a larger one runs alone. */
+  /** The costs of tasks that run together add up to no more; a task that costs more than this runs alone. */
   readonly costMax: number
-  /** Above so many that wait, others are refused. */
+  /** When so many tasks wait, `run` refuses further ones. */
   readonly waitingMax: number
 }
 
 export interface Admission {
   /**
-   * Runs a task when its turn has come. Rejects as the task does, or with `overloaded` when too many wait.
-   * @param sinceMs when the work that it is a part of began: the oldest goes first
+   * Runs a task when its turn has come. Rejects as the task does, or with `overloaded` when too many tasks wait.
+   * @param sinceMs when the request began that the task is a part of: the oldest request goes first
    */
   run<T>(cost: number, sinceMs: number, task: () => Promise<T>): Promise<T>
-  /** The same, behind all that `run` is asked for. Never refused: its callers keep to a few at a time. */
+  /** Like `run`, but behind all tasks of `run`. Never refuses: callers must limit how many they start at a time. */
   runInBackground<T>(cost: number, task: () => Promise<T>): Promise<T>
-  /** About how long it takes until all that waits now is done: what a caller who is put off is told. */
+  /** Estimates how long the waiting and running tasks will take: what a caller is told as the time until a retry. */
   backlogMs(): number
   readonly waiting: number
-  /** By how much the costs of what is worked on now add up. */
+  /** The total cost of the tasks that are running. */
   readonly running: number
 }
 
@@ -37,16 +39,16 @@ interface Waiting {
   readonly start: () => void
 }
 
-/** How much the newest task counts for the rate at which work is done. */
+/** The weight of the newest task in the average `msACost`. */
 const RATE_WEIGHT = 0.05
 
 export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions): Admission {
-  /** In the order of their ages. */
+  /** Oldest request first. */
   const waiting: Waiting[] = []
   const background: Waiting[] = []
   let running = 0
   let waitingCost = 0
-  /** Of one unit, with as many at a time as there are; 0 while nothing is known. */
+  /** Moving average: a task's duration by the total cost that was running beside it. 0 until a first task has ended. */
   let msACost = 0
 
   const fits = (cost: number) => running === 0 || running + cost <= costMax
@@ -58,7 +60,7 @@ export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions):
     }
   }
 
-  /** What fits, of those that come first. */
+  /** The first waiting task, if it fits; a background task only when no other one waits. */
   function takeNext(): Waiting | undefined {
     const list = waiting.length > 0 ? waiting : background
     if (list.length === 0 || !fits(list[0].cost)) return undefined
@@ -92,7 +94,7 @@ export function createAdmission({ env, costMax, waitingMax }: AdmissionOptions):
   return {
     run(cost, sinceMs, task) {
       if (waiting.length >= waitingMax) {
-        const message = 'too many readers wait for what must be read anew'
+        const message = 'too many expensive reads are waiting; retry later'
         return Promise.reject(
           new RivuletError('overloaded', message, { retryAfterMs: waitingCost * msACost }),
         )

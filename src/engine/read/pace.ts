@@ -1,18 +1,21 @@
 /**
- * Pieces of work that all become possible at once, one a turn of the event loop: whoever else has something to do,
- * as a request that finds all of its answer in memory, waits for one piece, and not for all of them.
+ * Runs pieces of work one per turn of the event loop, even when many of them become possible at once. Other work between
+ * them, such as a request that is answered from memory, then waits for one piece and not for all of them.
  */
 
 import type { Env } from '../../ports/env/env.ts'
 
-/** What a piece belongs to. What is nearly done goes first, so that some are answered early instead of all late. */
+/**
+ * The stages of a request, lowest priority first. Requests that are nearly done go first, so that some are answered
+ * early instead of all of them late.
+ */
 export const STAGES = ['background', 'begun', 'read', 'found'] as const
 export type Stage = (typeof STAGES)[number]
 
 export interface Pace {
   /**
-   * Resolves when the caller may do its next piece of work, which should take no more than a few milliseconds: the
-   * furthest stage first, and within one in the order of asking.
+   * Resolves when the caller may do its next piece of work, which should take no more than a few milliseconds. The
+   * furthest stage goes first; within a stage, callers go in the order of their calls.
    */
   turn(stage: Stage): Promise<void>
 }

@@ -1,11 +1,12 @@
 /**
- * The read pipeline: sources → filters → selection, round by round, until a page is full or the end is
- * reached. A pipeline lists its stages; this file runs them, in parallel where they may. Every stage keeps the
- * order, newest first.
+ * The read pipeline: sources → filters → selection, round by round, until a page is full or the end is reached. A
+ * pipeline lists its stages; this file runs them, in parallel where possible. Every stage keeps candidates in order,
+ * newest first.
  *
- * A lead that fails, or does not answer in time, is done without: the other sources then read all of the window
- * themselves, and the page names it. Where another source fails, nobody can say what belongs into that round: the
- * page ends above it, and says that it was cut short. What failed is never taken for the end.
+ * One source is the lead. If the lead fails or does not answer in time, the page is made without it: the other sources
+ * read the whole window, and the page names the lead as failed. If another source fails, the candidates of that round
+ * are not known: the page ends above the round and says that it was cut short. A failure is never taken for the end of
+ * the list.
  */
 
 import type { Histogram } from '../../core/histogram.ts'
@@ -13,16 +14,16 @@ import { isRetriable } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createDeadlines, type Deadlines } from '../../ports/env/deadlines.ts'
 
-/** What every candidate has: the key of the order. */
+/** Every candidate has an id; pages are ordered by it. */
 export interface Ranked {
   readonly id: number
 }
 
-/** Candidates newest first, and the id from which on they are all there is (0: to the very first). */
+/** Candidates, newest first. They are all that the source has with ids of `lower` or above (0: down to its very first). */
 export interface SourceSlice<C> {
   readonly candidates: readonly C[]
   readonly lower: number
-  /** Of the lead: it answers for the window that it leaves to the others. */
+  /** Set by a lead that vouches for its slice: the other sources then read only what the lead does not hold. */
   readonly covered?: boolean
 }
 
@@ -31,7 +32,7 @@ export interface Window {
   readonly below: number
   readonly atLeast: number
   readonly limit: number
-  /** Whether the lead answers for it: not one that failed, or came too late. */
+  /** True if the lead vouches for its slice of this window, and has neither failed nor been too late. */
   readonly covered?: boolean
 }
 
@@ -50,15 +51,15 @@ export interface Filter<Q, C> {
 }
 
 export interface Pipeline<Q, C extends Ranked, S extends Ranked> {
-  /** Reads first; how far it reached is the window of the others. */
+  /** Reads first. The other sources then read down to the id that the lead has reached. */
   readonly lead: Source<Q, C>
   readonly sources: readonly Source<Q, C>[]
-  /** Need nothing but the candidate. */
+  /** Filters that run before `hydrate`: they need nothing but the candidate. */
   readonly early: readonly Filter<Q, C>[]
-  /** Brings what the filters look at: one batch a round. A candidate that is gone is left out. */
+  /** Loads the data that the filters look at, in one batch per round. Leaves out candidates that no longer exist. */
   readonly hydrate: (query: Q, candidates: readonly C[]) => Maybe<S[]>
   readonly filters: readonly Filter<Q, S>[]
-  /** Once more on what is about to be served: things may have changed since it was read. */
+  /** Checks the candidates of the page once more before they are served, since they may have changed meanwhile. */
   readonly recheck: (query: Q, selected: S[]) => Maybe<S[]>
 }
 
@@ -70,11 +71,11 @@ export interface PageRequest {
 
 export interface PageResult<S> {
   readonly selected: S[]
-  /** Everything visible with an id at or above this has been seen. */
+  /** Every candidate with this id or a higher one, below the request's `below`, has been considered. */
   readonly lower: number
-  /** The lead, where it was done without. */
+  /** The name of the lead, if the page was made without it. */
   readonly failed: string[]
-  /** There may be more below `lower`, which could not be read now. */
+  /** A source failed: there may be candidates below `lower` that cannot be read now. */
   readonly isCut: boolean
 }
 
@@ -88,8 +89,8 @@ export function definePipeline<Q, C extends Ranked, S extends Ranked>(pipeline: 
 }
 
 /**
- * Gathers up to `limit` served candidates; fewer only when nothing is left above `atLeast`, or the page is cut. The
- * name of a lead that failed is added to `failed`. Rejects with what went wrong where not one candidate can be served.
+ * Selects up to `limit` candidates; fewer only when nothing is left above `atLeast`, or when the page is cut. Adds the
+ * name of a lead that failed to `failed`. When a source fails before any candidate is selected, rejects with its error.
  */
 export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
   env: Env,
@@ -123,7 +124,7 @@ export async function runPipeline<Q, C extends Ranked, S extends Ranked>(
   return { selected, lower: below, failed, isCut }
 }
 
-/** One round of the sources, merged: newest first, each id once, as far down as every source reached. */
+/** Reads one round of all sources and merges it: newest first, each id once, down to the id that every source reached. */
 export async function readRound<Q, C extends Ranked, S extends Ranked>(
   env: Env,
   pipeline: Pipeline<Q, C, S>,
@@ -159,7 +160,7 @@ function measured<Q, C extends Ranked>(
   return slice
 }
 
-/** A lead that fails or is late gives nothing, and leaves all of the window to the others; the page names it. */
+/** Reads the lead. One that fails or is late counts as empty down to `atLeast`, and its name is added to `failed`. */
 function readLead<Q, C extends Ranked>(
   env: Env,
   source: Source<Q, C>,
@@ -195,7 +196,7 @@ function merge<C extends Ranked>(slices: readonly SourceSlice<C>[], atLeast: num
   return { candidates: filled.map(({ candidates }) => above(candidates, lower)).reduce(mergeTwo), lower }
 }
 
-/** Both newest first; what stands in both, once. */
+/** Merges two lists, newest first; a candidate that is in both appears once. */
 function mergeTwo<C extends Ranked>(a: readonly C[], b: readonly C[]): readonly C[] {
   const merged: C[] = []
   let [i, j] = [0, 0]
@@ -223,7 +224,7 @@ async function filterRound<Q, C extends Ranked, S extends Ranked>(
   return passing(filters, query, hydrated instanceof Promise ? await hydrated : hydrated)
 }
 
-/** Those that every filter keeps; plain loops, for this runs for every candidate of every page. */
+/** The candidates that every filter keeps. Plain loops, because this runs for every candidate of every page. */
 function passing<Q, C>(filters: readonly Filter<Q, C>[], query: Q, candidates: readonly C[]): C[] {
   const kept: C[] = []
   for (const candidate of candidates) {

@@ -1,6 +1,6 @@
 /**
- * What became of a request that carried an `Idempotency-Key`. The row is written by projecting the request's
- * event, so it is as durable as the event itself and stands on every node.
+ * The outcome of each request that carried an `Idempotency-Key`. Projecting the request's event writes the row, so it is
+ * as durable as the event, and every process can read it.
  */
 
 import { optional, struct, text, u53 } from '../../core/codec.ts'
@@ -13,13 +13,13 @@ export const idempotencyTable = defineTable({
   name: 'idempotency',
   partition: (scope: number, key: string) => `${u32Key(scope)}:${key}`,
   value: struct({
-    /** Of method, path and body. */
+    /** Hash of the request's method, path and body. */
     hash: text,
-    /** The event that the request became. */
+    /** The event that the request appended. */
     eventId: u53,
-    /** For requests that append nothing: what was answered, or enough to answer it again. */
+    /** For requests that append no event: the answer, or enough to give it again. */
     answer: optional(text),
-    /** Log key of that event: one request may become events of several keys, of each key one. */
+    /** Log key of that event. A request may append several events, but at most one per log key. */
     logKey: u53,
   }),
 })
@@ -29,12 +29,12 @@ export const requestKey = ({ scope, key }: Idempotency): RowKey => idempotencyTa
 type Remembered = ReturnType<typeof idempotencyTable.decode>
 
 /**
- * Two processes may carry out one request when neither can know of the other: the first of their events in the log
- * stands, the other one repeats it.
+ * Whether the event repeats a request that another event has carried out: two processes may carry out the same request
+ * without knowing of each other, and then the first of their events in the log counts.
  */
 export const repeats = ({ id, key }: Event, known: Remembered | undefined): boolean =>
   known !== undefined && known.logKey === key && known.eventId !== id
 
-/** The same from a row of the store. */
+/** Like `repeats`, from the request's row in the store. */
 export const isRepeat = (event: Event, row: Row | undefined): boolean =>
   row !== undefined && repeats(event, idempotencyTable.decode(row))

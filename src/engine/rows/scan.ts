@@ -1,4 +1,4 @@
-/** Reads a whole table page by page: for tables that live in memory, for checks and for moves. */
+/** Reads a whole table page by page, to load it into memory, to check it or to move it. */
 
 import type { RowKey, Store } from '../../ports/store/store.ts'
 import type { TypedTable } from './tables.ts'

@@ -1,10 +1,10 @@
-/** Typed tables over the store port: a key from domain values, a value through a codec. */
+/** Typed tables over the store port: they make row keys from a domain's values, and encode row values with a codec. */
 
 import { decode, encode, type Codec } from '../../core/codec.ts'
 import type { Row, RowKey, RowWrite, Table } from '../../ports/store/store.ts'
 
 export interface TypedTable<K extends readonly unknown[], V> extends Table {
-  /** What the sort keys of these rows begin with, where several kinds of rows share a partition. */
+  /** The start of all sort keys of this table, which tells kinds of rows apart that share a partition. */
   readonly prefix: string
   key(...key: K): RowKey
   decode(row: Row): V

@@ -1,35 +1,40 @@
-/** When a worker saves how far it is: now and then while there is something to save, and after many events. */
+/**
+ * When a worker saves a checkpoint: at regular intervals while there is something to save, and sooner after many events.
+ */
 
 import type { Env } from '../../ports/env/env.ts'
 
 export interface CheckpointOptions {
   readonly env: Env
   readonly everyMs: number
-  /** @returns whether there is still something that could not be saved yet */
+  /** @returns whether something is left that could not be saved yet */
   readonly save: () => Promise<boolean>
   readonly onError: (error: unknown) => void
 }
 
 export interface Checkpoints {
   start(): void
-  /** There is something to save: these events, or records that are none, or retention would overtake them. */
+  /**
+   * The worker has moved on and there is something to save. `events` is 0 for records that are no events: they need a
+   * checkpoint, too, or retention would delete records above the saved position.
+   */
   ahead(events: number): void
-  /** So many events have come that it should not wait any longer. */
+  /** So many events have come since the last checkpoint that the caller should save one now. */
   readonly isDue: boolean
-  /** For how long there has been something that is in no checkpoint yet; 0 when there is nothing. */
+  /** How long there has been something that no checkpoint holds; 0 when there is nothing. */
   unsavedMs(): number
-  /** One after the other. */
+  /** Saves a checkpoint, after any that is being saved. */
   save(): Promise<void>
-  /** The last one, where there is something to save. */
+  /** Ends the regular checkpoints, and saves a last one if there is something to save. */
   stop(): Promise<void>
 }
 
-const EVENTS = 500_000
+const DUE_EVENTS = 500_000
 
 export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOptions): Checkpoints {
-  /** Since when there has been something that no checkpoint holds, nor one that is being made. */
+  /** Since when there has been something to save that the checkpoint under way, if any, will not hold either. */
   let aheadSinceMs: number | undefined
-  /** The same of what the checkpoint that is being made is to hold. */
+  /** Since when there has been something to save that the checkpoint under way is to hold. */
   let savingSinceMs: number | undefined
   let events = 0
   let saving: Promise<void> = Promise.resolve()
@@ -64,7 +69,7 @@ export function createCheckpoints({ env, everyMs, save, onError }: CheckpointOpt
       events += more
     },
     get isDue() {
-      return events >= EVENTS
+      return events >= DUE_EVENTS
     },
     unsavedMs() {
       const sinceMs = savingSinceMs ?? aheadSinceMs

@@ -1,4 +1,4 @@
-/** What a consumer has ready, of several partitions at once. */
+/** Collects the batches that a consumer has ready, of several partitions, so that they can be projected together. */
 
 import { LIMITS } from '../../core/limits.ts'
 import type { Env } from '../../ports/env/env.ts'
@@ -7,14 +7,17 @@ import type { LogBatch, LogConsumer } from '../../ports/log/log.ts'
 export const COLLECTED_RECORDS_MAX = 2 * LIMITS.workerBatchEvents
 
 export interface Collector {
-  /** The next batch, and what is there already of other partitions. Nothing once the consumer is closed. */
+  /**
+   * Waits for the next batch, and adds batches of other partitions that are ready by then. Resolves with `undefined` once
+   * the consumer is closed.
+   */
   collect(): Promise<LogBatch[] | undefined>
 }
 
 const NOT_YET = Symbol('not yet')
 
 export function createCollector(env: Env, consumer: LogConsumer, partitions: number): Collector {
-  /** Asked for already. */
+  /** The batch that the consumer was asked for and that no call has returned yet. */
   let coming: Promise<LogBatch | undefined> | undefined
 
   return {
@@ -27,7 +30,7 @@ export function createCollector(env: Env, consumer: LogConsumer, partitions: num
         const batch = await (soon === undefined ? coming : Promise.race([coming, soon]))
         if (batch === NOT_YET) break
         if (batch === undefined) return batches.length > 0 ? batches : undefined
-        // More of the same partition is for the next time.
+        // A second batch of one partition is left to the next call.
         if (batches.some(({ partition }) => partition === batch.partition)) break
         coming = undefined
         records += batch.values.length

@@ -1,7 +1,8 @@
 /**
- * Records of the log that cannot be taken in: bytes that are no event, or an event whose rows cannot be written. One
- * of them must not hold up all that comes after it, nor be lost: it is kept here with the reason, told to who
- * operates this, and may be appended to the log again once the cause is mended.
+ * Dead letters: records of the log that are not events, events that cannot be projected, and events on which a reactor
+ * fails. Such a record must neither hold up the records after it nor be lost. So it is stored here with the reason, a
+ * notice tells the operator, and once the cause is fixed it can be appended to the log again
+ * (`rivulet dead-letters --replay`).
  */
 
 import { bool, optional, struct, text, u32, u53 } from '../../core/codec.ts'
@@ -17,32 +18,32 @@ export const deadLettersTable = defineTable({
   sort: (epoch: number, partition: number, position: number, reactor?: string) =>
     `${u32Key(epoch)}.${u32Key(partition)}.${idKey(position)}${reactor === undefined ? '' : `.${reactor}`}`,
   value: struct({
-    /** Of the log that it stood in: a deployment that moves takes its dead letters along. */
+    /** The epoch of the log that held the record: a deployment that moves to another log keeps its dead letters. */
     epoch: u32,
     partition: u32,
     position: u53,
     reason: text,
     atMs: u53,
-    /** Log key of the event, if it is one. */
+    /** Log key of the event; missing if the record is not an event. */
     key: optional(u53),
-    /** Base 64. */
+    /** The record's bytes, in Base 64. */
     value: text,
-    /** It was appended to the log again. */
+    /** The record was appended to the log again. */
     isReplayed: bool,
-    /** The reactor that failed on the event; missing where its projection did. */
+    /** The reactor that failed on the event; missing if the projection failed. */
     reactor: optional(text),
   }),
 })
 
 export type DeadLetter = ReturnType<typeof deadLettersTable.decode>
 
-/** A record and where it stood. */
+/** A record to bury, and its place in the log. */
 export interface Buried {
   readonly partition: number
   readonly position: number
   readonly key: number | undefined
   readonly value: Uint8Array
-  /** The reactor that failed on it; without one, its projection did. */
+  /** The reactor that failed on the event; missing if the projection failed. */
   readonly reactor?: string
 }
 
@@ -53,7 +54,10 @@ export interface DeadLetters {
 
 const OF_THE_EVENT: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'payload_too_large'])
 
-/** Of the event, not of this process or of an engine: trying again, or elsewhere, would not help. */
+/**
+ * Whether the error comes from the event itself, and not from this process or an engine: then it does not help to try
+ * again, here or in another process.
+ */
 export const isPoison = (error: unknown): boolean =>
   !isRivuletError(error) || OF_THE_EVENT.has(error.code) || isBrokenInvariant(error)
 
@@ -87,17 +91,17 @@ export function createDeadLetters({ env, store, epoch, onNotice }: DeadLetterOpt
       const what = `record ${position} of partition ${partition}`
       onNotice(
         reactor === undefined
-          ? `${what} cannot be taken in (${reason}); it is kept, see rivulet dead-letters`
-          : `reactor ${reactor} fails on ${what} (${reason}); the record is kept, see rivulet dead-letters`,
+          ? `${what} cannot be projected (${reason}); it is kept as a dead letter, see rivulet dead-letters`
+          : `reactor ${reactor} fails on ${what} (${reason}); it is kept as a dead letter, see rivulet dead-letters`,
       )
     },
   }
 }
 
-/** A record may be large, and so is what is read at once. */
+/** Rows read at once. Few, because each may hold a large record. */
 const PAGE = 32
 
-/** Oldest first within each partition. */
+/** Reads all dead letters, oldest first within each partition. */
 export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
   const { partition } = deadLettersTable.key(0, 0, 0)
   for (let from = ''; ;) {
@@ -108,11 +112,11 @@ export async function* deadLetters(store: Store): AsyncGenerator<DeadLetter> {
   }
 }
 
-/** It stands in the log again, at its end. */
+/** Notes that the record was appended to the log again. */
 export async function markReplayed(store: Store, letter: DeadLetter): Promise<void> {
   const { epoch, partition, position, reactor } = letter
   const key = deadLettersTable.key(epoch, partition, position, reactor)
-  // Above the row that says why. Nobody writes this key again, so it takes no other event's version.
+  // One above the version of the buried row. No other event writes this key, so the version cannot collide.
   const version = rowVersion(epoch, position) + 1
   await store.write([deadLettersTable.row(key, version, { ...letter, isReplayed: true })])
 }

@@ -1,4 +1,4 @@
-/** Who waits until an event of theirs is projected: by partition and position, each for a while. */
+/** Writers that wait until their event is projected, each up to a deadline. */
 
 import { RivuletError } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
@@ -6,7 +6,7 @@ import type { Decision } from '../events.ts'
 
 const DEADLINE_MS = 10_000
 const CHECK_MS = 1_000
-/** A partition; whoever finds none here any more reads it from the store. */
+/** Decisions kept per partition. A writer that comes too late for one reads it from the store. */
 const DECISIONS_KEPT_MAX = 4_096
 
 interface Waiter {
@@ -18,34 +18,41 @@ interface Waiter {
 
 export interface Waiters {
   /**
-   * Resolves once the event at `position` is projected, with what was decided on it if that is known here; rejects with
-   * `outcome_unknown` when it takes too long.
+   * Resolves once the event at `position` is projected, with the decision on it if that is known here. Rejects with
+   * `outcome_unknown` when that takes too long.
    */
   projected(partition: number, position: number): Promise<Decision | undefined>
-  /** Notes a decision; before `release` of its position. */
+  /** Notes the decision on an event. To be called before `release` passes the event's position. */
   decided(partition: number, position: number, decision: Decision): void
-  /** The event at `position` was not taken in. */
+  /** The event at `position` was buried or repeats a request: its writer gets `outcome_unknown`. */
   skip(partition: number, position: number): void
-  /** Everything of the partition below `position` is. */
+  /** All events of the partition below `position` are projected: their writers go on. */
   release(partition: number, position: number): void
-  /** Nobody is to wait any more. */
+  /** Rejects all writers that wait, now and later, with `error`. */
   end(error?: unknown): void
 }
 
-const delayed = () => new RivuletError('outcome_unknown', 'the write was accepted; its effects are delayed')
+const delayed = () =>
+  new RivuletError(
+    'outcome_unknown',
+    'the write was accepted, but its effects are delayed; repeat it with the same idempotency key to learn its result',
+  )
 
-const notTaken = () =>
-  new RivuletError('outcome_unknown', 'the write was accepted; what became of it is not known yet')
+const skipped = () =>
+  new RivuletError(
+    'outcome_unknown',
+    'the write was accepted, but passed over: it repeats an earlier request, or cannot be projected; repeat it with the same idempotency key to learn its result',
+  )
 
 export function createWaiters(env: Env, partitions: number): Waiters {
   const waiters: Waiter[][] = Array.from({ length: partitions }, () => [])
   const reached = new Array<number>(partitions).fill(0)
-  /** By position: those whose waiters come only now find them here, too. */
+  /** Per partition, by position: a writer may begin to wait only after the decision was made. */
   const decisions: Map<number, Decision>[] = Array.from({ length: partitions }, () => new Map())
   let ended: unknown
   let timer: { cancel(): void } | undefined
 
-  /** One timer for all who wait: nobody waits much longer than the deadline, and none pays for a timer. */
+  /** One timer checks all waiters once a second, because a timer for each write would be too expensive. */
   function watch(): void {
     timer ??= env.timer(CHECK_MS, () => {
       timer = undefined
@@ -80,7 +87,7 @@ export function createWaiters(env: Env, partitions: number): Waiters {
     skip(partition, position) {
       const list = waiters[partition]
       const at = list.findIndex((waiter) => waiter.position === position)
-      if (at >= 0) list.splice(at, 1)[0].reject(notTaken())
+      if (at >= 0) list.splice(at, 1)[0].reject(skipped())
     },
     release(partition, position) {
       if (position > reached[partition]) reached[partition] = position

@@ -1,4 +1,4 @@
-/** What a page may claim, alone and where several share the work. */
+/** Up to which id a page may call itself complete, with one process and with several. */
 
 import { expect, test } from 'vitest'
 import { createIdSource } from '../../../src/core/ids.ts'
@@ -8,7 +8,7 @@ import { createOwnIds } from '../../../src/engine/processes/own-ids.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 
-test('alone: what is done is claimed once the views have been told', async () => {
+test('alone: an event that is done can be claimed once the horizon is published', async () => {
   const ids = createIdSource(() => START_MS)
   const horizon = createHorizonAlone(ids, 2)
   const [first, second] = [ids.next(), ids.next()]
@@ -25,7 +25,7 @@ test('alone: what is done is claimed once the views have been told', async () =>
   expect([...horizon.published]).toEqual([second - 1, second - 1])
 })
 
-test('alone: what goes on in the background holds it', async () => {
+test('alone: background work for an event holds the horizon', async () => {
   const ids = createIdSource(() => START_MS)
   const horizon = createHorizonAlone(ids, 1)
   const id = ids.next()
@@ -38,7 +38,7 @@ test('alone: what goes on in the background holds it', async () => {
   expect(horizon.claimable()).toBe(id - 1)
 })
 
-test('shared: a partition is as far as the sample whose end its owner has passed', () => {
+test('shared: the horizon of a partition rises to the newest sample whose end its owner has reached', () => {
   const horizon = createHorizonShared(2, (key) => key % 2)
   horizon.owns(new Set([0]))
   horizon.sampled({ low: 100, ends: [10, 10] })
@@ -48,7 +48,7 @@ test('shared: a partition is as far as the sample whose end its owner has passed
   expect(horizon.reached(0, 25)).toBe(200)
 })
 
-test('shared: an open plan holds its own partition, and no other', () => {
+test('shared: an open plan holds the horizon of its own partition only', () => {
   const horizon = createHorizonShared(2, (key) => key % 2)
   horizon.owns(new Set([0, 1]))
   horizon.opened(150, 2)
@@ -59,7 +59,7 @@ test('shared: an open plan holds its own partition, and no other', () => {
   expect(horizon.reached(0, 1)).toBe(200)
 })
 
-test('shared: a page claims what all partitions have told', () => {
+test('shared: a page can claim ids up to the lowest horizon of all partitions', () => {
   const horizon = createHorizonShared(2, (key) => key % 2)
   const before = horizon.published
   horizon.told(0, 500)
@@ -68,7 +68,7 @@ test('shared: a page claims what all partitions have told', () => {
   expect(horizon.claimable()).toBe(300)
   horizon.told(1, 200)
   expect([...horizon.published]).toEqual([500, 300])
-  // Who began to read before is held to what it saw then.
+  // A read that began before keeps the array that it took then.
   expect([...before]).toEqual([0, 0])
 })
 
@@ -81,7 +81,7 @@ test('shared: an owner that is far behind does not pile up samples', () => {
   expect(horizon.reached(0, 1_000)).toBe(1_000)
 })
 
-test('own ids: an unknown one holds until something later is in its partition', () => {
+test('own ids: one with an unknown outcome is held until a later record is in its partition', () => {
   const ids = createIdSource(() => START_MS)
   const asked: number[] = []
   const own = createOwnIds(ids, 2, (partition) => asked.push(partition))

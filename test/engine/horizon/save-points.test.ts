@@ -1,14 +1,14 @@
-/** What may be saved as done of a partition. */
+/** How far a partition may be saved as done. */
 
 import { expect, test } from 'vitest'
 import { createSavePoints } from '../../../src/engine/horizon/save-points.ts'
 
-test('a partition is saved as far as the views have been told, and no further', () => {
+test('a partition is saved up to its published horizon, and no further', () => {
   const points = createSavePoints(1)
   points.begin(0, 10)
   points.reacted(0, 20, 100)
   points.reacted(0, 30, 300)
-  // Without events, or with ids below others: they go with what is before them.
+  // Batches without events, or with ids that are no higher than earlier ones, are saved together with those before them.
   points.reacted(0, 35, 0)
   points.reacted(0, 40, 200)
   points.reacted(0, 50, 400)
@@ -23,7 +23,7 @@ test('a partition is saved as far as the views have been told, and no further', 
   expect(points.upTo(0, 1_000)).toBe(15)
 })
 
-test('what is never told is not remembered one by one', () => {
+test('the number of points that are kept is bounded', () => {
   const points = createSavePoints(1)
   points.begin(0, 0)
   for (let i = 1; i <= 10_000; i++) points.reacted(0, i, i)

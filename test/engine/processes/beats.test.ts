@@ -1,4 +1,4 @@
-/** Who counts as gone, by whose clock, and for how long one trusts oneself. */
+/** When an observer declares a process dead, and how long a process trusts its own heartbeat. */
 
 import { expect, test } from 'vitest'
 import { BEAT_STALE_MS, createBeatWatch, createTrust } from '../../../src/engine/processes/beats.ts'
@@ -6,13 +6,13 @@ import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 const createEnv = () => createSimulatedEnv({ seed: 1, startMs: Date.UTC(2026, 0, 1) })
 
-test('a beat is as old as what was seen of it when the look began', () => {
+test('the age of a heartbeat is counted up to the moment when its read began', () => {
   const env = createEnv()
   const watch = createBeatWatch(env)
   expect(watch.saw('one', 1, env.monotonicMs())).toBe(0)
   env.advance(500)
   const askedAtMs = env.monotonicMs()
-  // Stopped with the answer at hand: what it says is of the time before.
+  // The observer freezes after it got the answer, which says nothing of the time since.
   env.advance(60_000)
   expect(watch.saw('one', 1, askedAtMs)).toBe(500)
   env.advance(BEAT_STALE_MS)
@@ -20,7 +20,7 @@ test('a beat is as old as what was seen of it when the look began', () => {
   expect(watch.hasBeaten('one')).toBe(true)
 })
 
-test('trust counts from the beginning of the last beat, and ends for good', () => {
+test('trust counts from the beginning of the last heartbeat, and `end` ends it for good', () => {
   const env = createEnv()
   const trust = createTrust(env)
   expect(trust.isSure()).toBe(false)

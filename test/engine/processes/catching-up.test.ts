@@ -1,4 +1,4 @@
-/** Waiting for what others have written: rounds are shared, and who asks later is not answered by an earlier look. */
+/** Waiting for earlier writes: callers share rounds, and a round that began before a call does not answer it. */
 
 import { expect, test } from 'vitest'
 import { createCatchingUp } from '../../../src/engine/processes/catching-up.ts'
@@ -25,7 +25,7 @@ function createWorld() {
   return { env, world, catchUp }
 }
 
-test('many who ask during a round share the next one', async () => {
+test('callers during a round share the next one', async () => {
   const { world, catchUp } = createWorld()
   const first = catchUp()
   const others = Array.from({ length: 100 }, () => catchUp())
@@ -34,7 +34,7 @@ test('many who ask during a round share the next one', async () => {
   expect(world.looks).toBe(2)
 })
 
-test('what was written during a round is waited for by who asked after it', async () => {
+test('a caller during a round also waits for what was written since the round began', async () => {
   const { env, world, catchUp } = createWorld()
   const first = catchUp()
   await env.run(1)
@@ -50,7 +50,7 @@ test('what was written during a round is waited for by who asked after it', asyn
   await second
 })
 
-test('a failed round fails only those who asked for it', async () => {
+test('a failed round only rejects the call that it was for', async () => {
   const { world, catchUp } = createWorld()
   world.isAway = true
   const first = catchUp()
@@ -61,7 +61,7 @@ test('a failed round fails only those who asked for it', async () => {
   await second
 })
 
-test('what does not come in ten seconds is told', async () => {
+test('a round that does not end within ten seconds rejects', async () => {
   const { env, catchUp } = createWorld()
   const refused = expect(catchUp()).rejects.toMatchObject({ code: 'unavailable' })
   await env.run(11_000)

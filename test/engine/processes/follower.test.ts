@@ -1,4 +1,4 @@
-/** What others have projected reaches the caches of this process, in order, once its rows stand. */
+/** Events that other processes project reach the caches of this one in order, once their rows are stored. */
 
 import { expect, test } from 'vitest'
 import { struct, u32 } from '../../../src/core/codec.ts'
@@ -62,7 +62,7 @@ async function createWorld() {
   }
 }
 
-test('an event waits for its owner, a notice does not', async () => {
+test('an event is applied once its owner has told progress, a notice at once', async () => {
   const { happen, notice, progress, applied, told, quiet, follower } = await createWorld()
   const first = await happen(1)
   const second = await happen(2)
@@ -83,7 +83,7 @@ test('an event waits for its owner, a notice does not', async () => {
   await follower.stop()
 })
 
-test('of a partition that was left nothing is applied any more', async () => {
+test('no event of a partition is applied after the follower has left it', async () => {
   const { happen, progress, applied, quiet, follower } = await createWorld()
   const position = await happen(1)
   await quiet()
@@ -97,7 +97,7 @@ test('of a partition that was left nothing is applied any more', async () => {
   await follower.stop()
 })
 
-test('too many that wait are let go, and caches are read anew once the owner is past them', async () => {
+test('beyond a bound, waiting events are dropped, and caches are read again once the owner has passed them', async () => {
   const { happen, progress, applied, told, state, quiet, follower } = await createWorld()
   let last = 0
   for (let n = 0; n < 50_100; n += 100) {

@@ -1,3 +1,5 @@
+/** A deployment has at most one process that has it to itself, even if processes freeze or lose the store. */
+
 import { expect, test } from 'vitest'
 import { guarded, passLeases, takeLease } from '../../../src/engine/processes/lease.ts'
 import { createMembers } from '../../../src/engine/processes/members.ts'
@@ -27,7 +29,7 @@ function createDeployment() {
         onNotice: (text) => notices.push(text),
         waits: true,
       }),
-    /** A holder that is gone: its timers do not come. */
+    /** A holder that dies at once: its timers never fire. */
     takeAndVanish: () =>
       takeLease({
         env: { ...env, timer: () => ({ cancel: () => undefined }) },
@@ -45,7 +47,7 @@ function createDeployment() {
   }
 }
 
-/** The same store, of which one process cannot write rows for a while. */
+/** The same store, which rejects writes as long as `mayWrite` returns false. */
 const takingWrites = (store: Store, mayWrite: () => boolean): Store =>
   new Proxy(store, {
     get(target, name) {
@@ -64,7 +66,7 @@ const settled = async (task: Promise<unknown>) => {
   return () => isSettled
 }
 
-test('who ends says so, and the next need not wait', async () => {
+test('a holder that closes its lease says so, and the next one need not wait', async () => {
   const { take, lost } = createDeployment()
   const first = await take()
   await first.close()
@@ -73,21 +75,21 @@ test('who ends says so, and the next need not wait', async () => {
   expect(lost).toEqual([])
 })
 
-test('while one lives, the next waits, and says why', async () => {
+test('while the holder is alive, the next process waits, and says why', async () => {
   const { take, notices, lost, pass } = createDeployment()
   const first = await take()
   const waiting = take()
   const isTaken = await settled(waiting)
   await pass(60_000)
   expect(isTaken()).toBe(false)
-  expect(notices).toEqual(['another process serves this deployment; waiting until it ends'])
+  expect(notices).toEqual(['another process has this deployment to itself; waiting until it ends'])
   await first.close()
   await pass(2_000)
   expect(isTaken()).toBe(true)
   expect(lost).toEqual([])
 })
 
-test('of several who wait for one that is gone, one takes over', async () => {
+test('when several processes wait for a dead holder, exactly one takes over', async () => {
   const { takeAndVanish, take, pass } = createDeployment()
   await takeAndVanish()
   const isTaken = await Promise.all([1, 2, 3].map(async () => settled(take())))
@@ -95,7 +97,7 @@ test('of several who wait for one that is gone, one takes over', async () => {
   expect(isTaken.filter((one) => one())).toHaveLength(1)
 })
 
-test('a holder that was frozen and comes back learns that it was replaced', async () => {
+test('a holder that was frozen learns that it was replaced', async () => {
   const { env, store, take, lost, pass } = createDeployment()
   const held: (() => void)[] = []
   const frozen = {
@@ -118,12 +120,12 @@ test('a holder that was frozen and comes back learns that it was replaced', asyn
   expect(lost).toMatchObject([{ code: 'data_locked' }])
 })
 
-test('a holder that is not sure refuses, and goes on once it has looked', async () => {
+test('a holder that does not trust its heartbeat refuses calls, and goes on once it has renewed its lease', async () => {
   const { env, take, store, pass } = createDeployment()
   const lease = await take()
   const port = guarded(store, lease)
   await port.watermark()
-  // As if the process had been stopped for a while: no beat has come.
+  // As if the process had been frozen for a while: no heartbeat was written.
   env.advance(8_000)
   await expect(port.watermark()).rejects.toMatchObject({ code: 'unavailable' })
   await pass(3_000)
@@ -131,7 +133,7 @@ test('a holder that is not sure refuses, and goes on once it has looked', async 
   await lease.close()
 })
 
-test('a guarded port asks nobody for what is known', async () => {
+test('a guarded port still answers calls that concern this process alone', async () => {
   const { env, take } = createDeployment()
   const lease = await take()
   const log = guarded(createMemoryLog({ env, partitions: 4 }), lease)
@@ -144,7 +146,7 @@ test('a guarded port asks nobody for what is known', async () => {
   await log.close()
 })
 
-test('who can read and not write is not sure for long, and others take over', async () => {
+test('a holder that can read and not write stops trusting itself, and another process takes over', async () => {
   const { env, store, take, lost, pass } = createDeployment()
   let isReadOnly = false
   const own = takingWrites(store, () => !isReadOnly)
@@ -162,7 +164,7 @@ test('who can read and not write is not sure for long, and others take over', as
   expect(first.isHeld()).toBe(false)
 })
 
-test('a holder that was not sure takes the next lease itself, and who waits goes on waiting', async () => {
+test('a holder that stopped trusting itself takes the next lease, and the other process goes on waiting', async () => {
   const { env, store, take, lost, pass } = createDeployment()
   let isAway = false
   const own = takingWrites(store, () => !isAway)
@@ -184,7 +186,7 @@ test('a holder that was not sure takes the next lease itself, and who waits goes
   expect(isTaken()).toBe(true)
 })
 
-test('who shares a deployment waits for who has it alone', async () => {
+test('a process that shares the deployment waits for one that has it to itself', async () => {
   const { env, store, take, notices, pass } = createDeployment()
   const lease = await take()
   const passing = passLeases({ env, store, onNotice: (text) => notices.push(text) })
@@ -196,7 +198,7 @@ test('who shares a deployment waits for who has it alone', async () => {
   expect(hasPassed()).toBe(true)
 })
 
-test('one that had it alone and was frozen finds that others have it now', async () => {
+test('a holder that was frozen finds that other processes share the deployment now', async () => {
   const { env, store, lost, pass } = createDeployment()
   const held: (() => void)[] = []
   const timer = (_ms: number, task: () => void) => (held.push(task), { cancel: () => undefined })
@@ -215,7 +217,7 @@ test('one that had it alone and was frozen finds that others have it now', async
   expect(lost).toMatchObject([{ code: 'data_locked' }])
 })
 
-test('nobody has it alone while others share it', async () => {
+test('no process gets the deployment to itself while others share it', async () => {
   const { env, store, pass } = createDeployment()
   const gate = async () => 0
   const members = createMembers({
@@ -232,7 +234,7 @@ test('nobody has it alone while others share it', async () => {
   const refused = takeLease(options).catch((error: unknown) => error)
   await pass(4_000)
   expect(await refused).toMatchObject({ code: 'data_locked' })
-  // A command that was refused has changed nothing.
+  // The process that was refused has left no lease behind.
   expect(await passLeases({ env, store, onNotice: () => undefined })).toBe(0)
   await members.leave()
   const lease = takeLease(options)

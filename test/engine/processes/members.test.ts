@@ -1,4 +1,4 @@
-/** Who counts as living, what holds the horizon, and who may give out ids. */
+/** Which processes count as alive, which ids hold the horizon, and when a process may give out ids. */
 
 import { expect, test } from 'vitest'
 import { createMembers, awaitNobody, membersTable } from '../../../src/engine/processes/members.ts'
@@ -33,10 +33,10 @@ function createDeployment() {
   }
 }
 
-/** A process whose timers do not come: it is frozen, or gone. */
+/** The env of a process that is frozen or dead: its timers never fire. */
 const frozen = (env: Env): Env => ({ ...env, timer: () => ({ cancel: () => undefined }) })
 
-test('the least that anybody may still append holds the horizon', async () => {
+test('the lowest id up to which a process has appended everything holds the horizon', async () => {
   const { env, process } = createDeployment()
   const [one, two] = [process(100), process(50)]
   await one.members.join()
@@ -51,7 +51,7 @@ test('the least that anybody may still append holds the horizon', async () => {
   await expect(two.members.lows()).rejects.toMatchObject({ code: 'unavailable' })
 })
 
-test('who joins gives out ids above all that others may have counted as past', async () => {
+test('a process that joins observes the ids that horizons may have passed already', async () => {
   const { env, process } = createDeployment()
   const one = process(700)
   await one.members.join()
@@ -61,7 +61,7 @@ test('who joins gives out ids above all that others may have counted as past', a
   expect(Math.max(...seen)).toBe(700)
 })
 
-test('while one is joining, nothing counts as past', async () => {
+test('while a process is joining, it holds every horizon', async () => {
   const { env, store, process } = createDeployment()
   const one = process(700)
   await one.members.join()
@@ -86,7 +86,7 @@ test('while one is joining, nothing counts as past', async () => {
   expect((await one.members.lows()).low).toBe(700)
 })
 
-test('a frozen process is not sure any more before others take it for gone', async () => {
+test('a frozen process stops trusting itself before others declare it dead', async () => {
   const { env, process } = createDeployment()
   const one = process(700)
   const still = process(100, frozen(env))
@@ -100,12 +100,12 @@ test('a frozen process is not sure any more before others take it for gone', asy
   expect((await one.members.lows()).low).toBe(700)
 })
 
-test('a process that was counted out joins again under another name', async () => {
+test('a process that was declared dead joins again under another name', async () => {
   const { env, process } = createDeployment()
   const one = process(700)
   await one.members.join()
   const name = one.members.name
-  // As if it had been stopped for a minute: its clock has moved, and no timer has come.
+  // As if it had been frozen for a minute: its clock has moved, and no timer has fired.
   env.advance(60_000)
   expect(one.members.isSure()).toBe(false)
   await env.run(2_000)
@@ -113,7 +113,7 @@ test('a process that was counted out joins again under another name', async () =
   expect(one.members.name).not.toBe(name)
 })
 
-test('who wants to be alone is refused while others serve, and not by who is gone', async () => {
+test('a process that needs the deployment to itself is refused by live processes, and not by dead ones', async () => {
   const { env, store, process } = createDeployment()
   const one = process(1)
   await one.members.join()
@@ -128,7 +128,7 @@ test('who wants to be alone is refused while others serve, and not by who is gon
   await passed
 })
 
-test('a process that was counted out while somebody worked alone does not go on', async () => {
+test('a process that was declared dead does not go on if another one had the deployment to itself meanwhile', async () => {
   const { env, store, lost } = createDeployment()
   let aloneCount = 3
   const members = createMembers({
@@ -151,7 +151,7 @@ test('a process that was counted out while somebody worked alone does not go on'
   expect(lost[0]).toMatchObject({ code: 'data_locked' })
 })
 
-test('who has been gone for long holds nobody up who looks for the first time', async () => {
+test('a process that has been dead for long does not hold up a new observer', async () => {
   const { env, process } = createDeployment()
   const one = process(700)
   await one.members.join()
@@ -165,7 +165,7 @@ test('who has been gone for long holds nobody up who looks for the first time', 
   expect((await late.members.lows()).low).toBe(700)
 })
 
-test('a process whose row was taken away enters again under another name', async () => {
+test('a process whose row was removed joins again under another name', async () => {
   const { env, store, process } = createDeployment()
   const [one, two] = [process(100), process(200)]
   await one.members.join()

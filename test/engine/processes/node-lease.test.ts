@@ -1,4 +1,4 @@
-/** Ids of many processes: never the same twice, whatever their clocks say. */
+/** Many processes never give out the same id, whatever their clocks say. */
 
 import { expect, test } from 'vitest'
 import { createLeasedIds, tickOf } from '../../../src/core/ids.ts'
@@ -8,12 +8,12 @@ import { createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 
-test('without a lease there is no id', () => {
+test('without a lease, `next` throws', () => {
   const ids = createLeasedIds(() => START_MS)
   expect(() => ids.next()).toThrow(expect.objectContaining({ code: 'unavailable' }))
 })
 
-test('an id is of a tick of the lease, above all before it', () => {
+test('ids lie in the ticks of the lease, and rise', () => {
   const ids = createLeasedIds(() => START_MS)
   const tick = ids.tick()
   ids.grant({ node: 4, fromTick: tick, toTick: tick + 2 })
@@ -24,7 +24,7 @@ test('an id is of a tick of the lease, above all before it', () => {
   expect(() => ids.next()).toThrow(expect.objectContaining({ code: 'unavailable' }))
 })
 
-test('what others have stamped is passed, even from a clock that is ahead', () => {
+test('ids continue above an observed id, even if that comes from a clock that is ahead', () => {
   const ids = createLeasedIds(() => START_MS)
   const other = createLeasedIds(() => START_MS + 3_600_000)
   other.grant({ node: 8, fromTick: 0, toTick: Infinity })
@@ -35,7 +35,7 @@ test('what others have stamped is passed, even from a clock that is ahead', () =
   expect(ids.fence()).toBeGreaterThan(ahead)
 })
 
-test('processes with clocks apart never give out the same id, through many leases', async () => {
+test('processes whose clocks differ never give out the same id, over many leases', async () => {
   const env = createSimulatedEnv({ seed: 3, startMs: START_MS })
   const store = createMemoryStore({ env })
   const given = new Set<number>()
@@ -55,7 +55,7 @@ test('processes with clocks apart never give out the same id, through many lease
     for (const { ids } of holders) {
       for (let i = 0; i < 300; i++, count++) given.add(ids.next())
     }
-    // One ends and another begins, with the clock of whichever.
+    // One process ends and another one starts, with a clock of its own.
     if (round % 10 === 9) {
       holders.shift()?.lease.close()
       const ids = createLeasedIds(env.wallMs)

@@ -1,4 +1,4 @@
-/** Expensive reads: so much at a time, the oldest first, pages before what runs in the background. */
+/** Admission of expensive reads: a bounded cost at a time, the oldest first, pages before background work. */
 
 import { expect, test } from 'vitest'
 import { createAdmission } from '../../../src/engine/read/admission.ts'
@@ -22,7 +22,7 @@ function start(costMax = 10, waitingMax = 100) {
   return { env, admission, begun, task, end }
 }
 
-test('tasks run together up to the budget, and a larger one alone', async () => {
+test('tasks run together up to the budget, and a task above the budget runs alone', async () => {
   const { admission, begun, task, end } = start()
   for (const [name, cost] of [
     ['a', 6],
@@ -40,7 +40,7 @@ test('tasks run together up to the budget, and a larger one alone', async () => 
   expect(begun).toEqual(['a', 'b', 'c', 'd'])
 })
 
-test('the oldest goes first, whenever it asks', async () => {
+test('the oldest request goes first, even if it asks later', async () => {
   const { admission, begun, task, end } = start(1)
   void admission.run(1, 5, task('running'))
   void admission.run(1, 9, task('young'))
@@ -50,7 +50,7 @@ test('the oldest goes first, whenever it asks', async () => {
   expect(begun).toEqual(['running', 'old', 'young'])
 })
 
-test('the background waits until nobody else does', async () => {
+test('background tasks wait until no other task does', async () => {
   const { admission, begun, task, end } = start(1)
   void admission.run(1, 0, task('first'))
   void admission.runInBackground(1, task('background'))
@@ -60,7 +60,7 @@ test('the background waits until nobody else does', async () => {
   expect(begun).toEqual(['first', 'second', 'background'])
 })
 
-test('a task that fails makes room as one that does not', async () => {
+test('a task that fails makes room for others, too', async () => {
   const { admission, begun, task, end } = start(1)
   const failing = admission.run(1, 0, task('failing'))
   const throwing = admission.run(1, 0, () => {
@@ -74,7 +74,7 @@ test('a task that fails makes room as one that does not', async () => {
   expect(admission.running).toBe(1)
 })
 
-test('beyond the bound nobody waits, and each is told when to come back', async () => {
+test('beyond the bound of waiting tasks, callers are refused and told when to retry', async () => {
   const { env, admission, task, end } = start(1, 2)
   const first = admission.run(1, 0, task('first'))
   env.advance(500)

@@ -1,16 +1,16 @@
-/** Pieces of work one a turn of the event loop, with everything else between them. */
+/** Pieces of work run one per turn of the event loop, and other work runs between them. */
 
 import { expect, test } from 'vitest'
 import { createPace } from '../../../src/engine/read/pace.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 
-test('what else is to be done is done between two pieces, which keep their order', async () => {
+test('other work runs between two pieces, which keep their order', async () => {
   const pace = createPace(createRealEnv())
   const done: string[] = []
   const pieces = ['a', 'b', 'c'].map((name) =>
     pace.turn('read').then(async () => {
       done.push(name)
-      // What follows of it in the same turn is a part of it.
+      // What follows in microtasks still belongs to the piece.
       await Promise.resolve()
       done.push(`${name} to its end`)
     }),
@@ -35,14 +35,14 @@ test('what else is to be done is done between two pieces, which keep their order
   expect(between('b', 'c')).toContain('beside')
 })
 
-test('who asks while nothing waits is next', async () => {
+test('a caller gets its turn at once while nothing else waits', async () => {
   const pace = createPace(createRealEnv())
   await pace.turn('read')
   await pace.turn('read')
   await Promise.all([pace.turn('read'), pace.turn('read')])
 })
 
-test('what is nearly done goes before what has just begun, and that before the background', async () => {
+test('requests that are nearly done go before those that have just begun, and these before background work', async () => {
   const pace = createPace(createRealEnv())
   const done: string[] = []
   const stages = ['background', 'begun', 'found', 'read', 'begun', 'found'] as const

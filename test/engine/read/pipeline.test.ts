@@ -1,4 +1,4 @@
-/** A lead that fails or comes late holds nobody back; what another source did not say is never taken for the end. */
+/** A page is made without a lead that fails or is late; where another source fails, that is never taken for the end. */
 
 import { expect, test } from 'vitest'
 import { RivuletError } from '../../../src/core/errors.ts'
@@ -22,7 +22,7 @@ const source = (name: string, read: Read): Source<object, Item> => ({
   read: (_query, window) => read(window),
 })
 
-/** Of all of these, newest first. */
+/** A source that has exactly these ids, which are newest first. */
 const among =
   (ids: readonly number[]): Read =>
   ({ below, atLeast, limit }) => {
@@ -55,7 +55,7 @@ function pipelineOf(lead: Read, other: Read) {
 const IDS = Array.from({ length: 60 }, (_, i) => 60 - i)
 const ALL = { below: Infinity, atLeast: 0, limit: 60 }
 
-test('a lead that answers for its window says so to the others', async () => {
+test('the other sources learn that the lead vouches for its slice', async () => {
   const lead: Read = (window) => ({ ...(among(IDS)(window) as SourceSlice<Item>), covered: true })
   const { pipeline, windows } = pipelineOf(lead, among([]))
   const page = await runPipeline(env(), pipeline, {}, ALL)
@@ -64,7 +64,7 @@ test('a lead that answers for its window says so to the others', async () => {
   expect(windows.every(({ covered }) => covered === true)).toBe(true)
 })
 
-test('a lead that fails is named, and the others know that it does not answer', async () => {
+test('a lead that fails is named, and the other sources learn that it does not vouch for the window', async () => {
   const { pipeline, windows } = pipelineOf(() => {
     throw new Error('away')
   }, among(IDS))
@@ -74,7 +74,7 @@ test('a lead that fails is named, and the others know that it does not answer', 
   expect(windows.every(({ covered }) => covered === false)).toBe(true)
 })
 
-test('a lead that comes too late does not answer for what the others read, in no round', async () => {
+test('a lead that is late never vouches for a window, in any round', async () => {
   const clock = env()
   let rounds = 0
   const late: Read = (window) =>
@@ -97,12 +97,12 @@ test('a lead that comes too late does not answer for what the others read, in no
 
 const away = () => new RivuletError('unavailable', 'away')
 
-test('where another source fails at once, there is no page', async () => {
+test('where another source fails in the first round, the page fails', async () => {
   const { pipeline } = pipelineOf(among([9, 7]), () => Promise.reject(away()))
   await expect(runPipeline(env(), pipeline, {}, ALL)).rejects.toMatchObject({ code: 'unavailable' })
 })
 
-test('where it fails further down, the page ends above that, and says so', async () => {
+test('where another source fails in a later round, the page ends above that round and says so', async () => {
   let rounds = 0
   const { pipeline } = pipelineOf(
     among(IDS),
@@ -116,7 +116,7 @@ test('where it fails further down, the page ends above that, and says so', async
   expect(page.selected.map(({ id }) => id)).toEqual(IDS.filter((id) => id >= 41))
 })
 
-test('an error that will not pass is told, whatever there is already', async () => {
+test('an error that is not retriable fails the page, whatever was selected already', async () => {
   let rounds = 0
   const { pipeline } = pipelineOf(among(IDS), ({ limit, ...window }) => {
     if (rounds++ > 1) throw new TypeError('a bug')

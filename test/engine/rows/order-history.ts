@@ -1,4 +1,4 @@
-/** Random histories of decisions, with crashes, held against a replay of the log by the simplest program. */
+/** Random histories of decisions, with crashes. What comes of each is compared with a plain replay of its log. */
 
 import assert from 'node:assert/strict'
 import { idTimeMs } from '../../../src/core/ids.ts'
@@ -21,7 +21,7 @@ interface Expected {
   readonly numbers: Map<number, number[]>
 }
 
-/** The same by the simplest program: the log from its first record, one key after the other. */
+/** What must come of a history, by the simplest program: it reads the log from its first record and decides in order. */
 async function replayed(log: Log): Promise<Expected> {
   const decode = eventDecoder([taken, told, progressed, decided, redelivered])
   const follower = await log.follow()
@@ -79,7 +79,7 @@ async function rowsOf(store: Store, key: number, count: number): Promise<(number
   )
 }
 
-/** A refusal is known by its reason to the writer alone. */
+/** Only the writer of an event knows the reason of a refusal, so comparisons leave it out. */
 const withoutReason = (decision: Decision | undefined) =>
   decision?.outcome === 'refused' ? { outcome: 'refused' } : decision
 
@@ -105,7 +105,7 @@ async function runHistory(world: EngineWorld<Counter>, seen: Map<number, Set<str
       }
     }
     const all = Promise.allSettled(asked)
-    // Not waited for: a process may die with requests under way.
+    // In a part of the steps nothing is awaited, so that a process may die with requests under way.
     if (random() < 0.1) await world.restart()
     else if (random() < 0.7) await driven(all)
   }
@@ -128,7 +128,7 @@ async function runHistory(world: EngineWorld<Counter>, seen: Map<number, Set<str
   assert(seen.size >= decisions.size, 'a reactor has not seen every event')
 }
 
-/** Rejects when a history disagrees. @returns what has really happened */
+/** Rejects when a history differs from the replay of its log. @returns how often each fault was injected */
 export async function runOrderHistories(isShared: boolean, seeds: number): Promise<Record<string, number>> {
   const happened: Record<string, number> = {}
   for (let seed = 1; seed <= seeds; seed++) {

@@ -1,4 +1,7 @@
-/** A decision is made once, and is the same for everybody: dense numbers without a hole, none given twice. */
+/**
+ * A decision is made once, and every process gets the same one. The test domain gives out dense numbers: there must be no
+ * hole, and no number twice.
+ */
 
 import { expect, test } from 'vitest'
 import { createRealEnv } from '../../../src/ports/env/real.ts'

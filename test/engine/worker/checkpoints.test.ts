@@ -1,4 +1,4 @@
-/** For how long there has been something that no checkpoint holds. */
+/** `unsavedMs`: how long there has been something that no checkpoint holds. */
 
 import { expect, test } from 'vitest'
 import { createCheckpoints } from '../../../src/engine/worker/checkpoints.ts'
@@ -14,7 +14,7 @@ function newCheckpoints(save: () => Promise<boolean> = async () => false) {
   return { env, checkpoints: createCheckpoints({ env, everyMs: EVERY_MS, save, onError }) }
 }
 
-test('nothing to save is no age, however long it lasts', async () => {
+test('while there is nothing to save, the age stays 0', async () => {
   const { env, checkpoints } = newCheckpoints()
   checkpoints.start()
   await env.run(10 * EVERY_MS)
@@ -24,7 +24,7 @@ test('nothing to save is no age, however long it lasts', async () => {
   expect(checkpoints.unsavedMs()).toBe(1_000)
 })
 
-test('a checkpoint makes it young again; what came while it was made is as old as it is', async () => {
+test('after a checkpoint, the age is that of what came while the checkpoint was made', async () => {
   let finish = () => {}
   const { env, checkpoints } = newCheckpoints(() => new Promise((resolve) => (finish = () => resolve(false))))
   checkpoints.ahead(1)
@@ -33,14 +33,14 @@ test('a checkpoint makes it young again; what came while it was made is as old a
   await env.run(500)
   checkpoints.ahead(1)
   env.advance(700)
-  // Until it is there, nothing is saved.
+  // Until the checkpoint is complete, nothing is saved.
   expect(checkpoints.unsavedMs()).toBe(3_200)
   finish()
   await saving
   expect(checkpoints.unsavedMs()).toBe(700)
 })
 
-test('what a checkpoint had to leave out stays as old as it was', async () => {
+test('what a checkpoint has to leave out keeps its age', async () => {
   const { env, checkpoints } = newCheckpoints(async () => true)
   checkpoints.ahead(1)
   env.advance(2_000)

@@ -1,4 +1,4 @@
-/** A record that cannot be taken in holds nobody up, is not lost, and can be taken in later. */
+/** A record that cannot be projected is buried: it holds up no other record, is not lost, and can be replayed later. */
 
 import { expect, test } from 'vitest'
 import { listDeadLetters, replayDeadLetters } from '../../../src/app/dead-letters.ts'
@@ -49,7 +49,7 @@ async function createWorld() {
   return { log, store, state, notices, fatal, start, letters }
 }
 
-test('bytes that are no event are put aside', async () => {
+test('a record that is not an event is buried', async () => {
   const { log, notices, fatal, start, letters } = await createWorld()
   const rivulet = await start()
   const [position] = await log.append([{ key: 0, value: Uint8Array.of(1) }])
@@ -63,7 +63,7 @@ test('bytes that are no event are put aside', async () => {
   await rivulet.stop()
 })
 
-test('neither an empty record nor foreign text is taken for an event of a newer version', async () => {
+test('empty records and foreign text are buried, and not taken for events of a newer version', async () => {
   const { log, fatal, start, letters } = await createWorld()
   const rivulet = await start()
   const foreign = ['', 'this is no event', '{"a":1}', 'x'.repeat(1_000)]
@@ -75,7 +75,7 @@ test('neither an empty record nor foreign text is taken for an event of a newer 
   await rivulet.stop()
 })
 
-test('an event whose rows cannot be written is put aside, and taken in once the cause is mended', async () => {
+test('an event whose rows cannot be written is buried, and projected once the cause is fixed and it is replayed', async () => {
   const { log, store, state, fatal, start, letters } = await createWorld()
   const rivulet = await start()
   const [ann, bob] = [
@@ -107,7 +107,7 @@ test('an event whose rows cannot be written is put aside, and taken in once the 
   await again.stop()
 })
 
-test('one from a log with more partitions is appended where its key is now', async () => {
+test('a dead letter from a log with more partitions is appended to the partition that its key has now', async () => {
   const { store, state, start, letters } = await createWorld()
   const rivulet = await start()
   const { number } = await rivulet.graph.commands.createAccount({})
@@ -117,7 +117,7 @@ test('one from a log with more partitions is appended where its key is now', asy
   await rivulet.stop()
   const [letter] = await letters()
   expect(letter).toMatchObject({ epoch: 1, partition: 0, key: number })
-  // As it came from a place where partition 7 was one of eight.
+  // As if the deployment had moved here from a log with eight partitions.
   const moved = { ...letter, epoch: 2, partition: 7 }
   const key = deadLettersTable.key(2, 7, letter.position)
   await store.write([deadLettersTable.row(key, rowVersion(2, letter.position), moved)])

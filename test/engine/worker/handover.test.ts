@@ -1,4 +1,4 @@
-/** What lies between the two halves of a worker. */
+/** The queue of batches between the projection and a reactor. */
 
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../../src/core/limits.ts'
@@ -15,14 +15,14 @@ const some = (partition: number, count: number): Projected => ({
 })
 const partitionsOf = (taken: readonly Projected[] | undefined) => taken?.map(({ partition }) => partition)
 
-test('batches of other partitions go together, two of one do not', async () => {
+test('batches of different partitions are taken together, two of one partition are not', async () => {
   const handover = createHandover()
   for (const partition of [1, 2, 3, 2, 1]) handover.put(some(partition, 1))
   expect(partitionsOf(await handover.take())).toEqual([1, 2, 3])
   expect(partitionsOf(await handover.take())).toEqual([2, 1])
 })
 
-test('who puts more than there is room for waits until some are done', async () => {
+test('the projection waits for room until batches are done', async () => {
   const handover = createHandover()
   await handover.room()
   handover.put(some(1, 17 * LIMITS.workerBatchEvents))
@@ -35,7 +35,7 @@ test('who puts more than there is room for waits until some are done', async () 
   expect(handover.events).toBe(0)
 })
 
-test('what is dropped is not waited for', async () => {
+test('batches of dropped partitions are neither counted nor taken', async () => {
   const handover = createHandover()
   for (const partition of [1, 2, 1]) handover.put(some(partition, 10))
   handover.drop(new Set([1]))
@@ -43,7 +43,7 @@ test('what is dropped is not waited for', async () => {
   expect(partitionsOf(await handover.take())).toEqual([2])
 })
 
-test('at the end what waits may still be taken, and then nothing comes', async () => {
+test('after the end, batches that wait can still be taken, and then no more come', async () => {
   const handover = createHandover()
   handover.put(some(1, 1))
   handover.end()

@@ -1,4 +1,4 @@
-/** A reactor that fails or hangs harms nobody but itself, and gets every event in the end. */
+/** A reactor that fails or hangs does not hold up any other part, and gets every event in the end. */
 
 import { expect, test } from 'vitest'
 import { listDeadLetters, replayDeadLetters } from '../../../src/app/dead-letters.ts'
@@ -33,7 +33,7 @@ function ports(partitions = 2) {
   }
 }
 
-/** Remembers what it got; fails on some numbers while it is broken. */
+/** A reactor that notes the numbers it gets. While it is broken, it fails on the numbers for which `isBad`. */
 function recorder(holds: Reactor['holds'], isBad: (n: number) => boolean = () => false) {
   const got: number[] = []
   const state = { isBroken: true }
@@ -51,7 +51,7 @@ function recorder(holds: Reactor['holds'], isBad: (n: number) => boolean = () =>
 }
 
 for (const holds of ['log', ['home']] as const) {
-  test(`an event on which a reactor that holds ${String(holds)} fails is buried, told, and replayed after the mend`, async () => {
+  test(`an event on which a reactor that holds ${String(holds)} fails is buried, told, and replayed after the reactor is fixed`, async () => {
     const world = ports()
     const { got, state, reactor } = recorder(holds, (n) => n === 3)
     const first = await startProbe(world.fresh(), [reactor])
@@ -118,7 +118,7 @@ test('a reactor that hangs holds up nobody, and catches up from the log', async 
   await probe.engine.stop()
 })
 
-test('a process ends though a reactor hangs, and the next one goes on where that was', async () => {
+test('a process ends although a reactor hangs, and the next process goes on where the reactor was', async () => {
   const world = ports()
   const stuck = recorder('log')
   const hangs = { ...stuck.reactor, react: () => new Promise<void>(() => undefined) }
@@ -131,7 +131,7 @@ test('a process ends though a reactor hangs, and the next one goes on where that
   await second.engine.stop()
 })
 
-test('an error that will pass makes the reactor late, and buries nothing', async () => {
+test('a retriable error makes the reactor late, and no event is buried', async () => {
   const world = ports()
   const got: number[] = []
   let tries = 0
@@ -152,7 +152,7 @@ test('an error that will pass makes the reactor late, and buries nothing', async
   await probe.engine.stop()
 })
 
-test('a new reactor begins at the end of the log, an old one where it was', async () => {
+test('a new reactor begins at the end of the log, a known one at its saved position', async () => {
   const world = ports()
   const old = recorder('log')
   const first = await startProbe(world.fresh(), [old.reactor])
@@ -172,7 +172,7 @@ test('a new reactor begins at the end of the log, an old one where it was', asyn
   await both.engine.stop()
 })
 
-test('events of one key stay in order where several calls run at once', async () => {
+test('events of one key stay in order when several calls of a reactor run at once', async () => {
   const world = ports(1)
   const got = new Map<number, number[]>()
   let running = 0
@@ -202,7 +202,7 @@ test('events of one key stay in order where several calls run at once', async ()
   await probe.engine.stop()
 })
 
-test('a letter for a reactor that is gone is buried again, with its name', async () => {
+test('a replayed dead letter for a reactor that no longer exists is buried again, and the reason names the reactor', async () => {
   const world = ports(1)
   const probe = await startProbe(world.fresh(), [])
   const value = encodeEvent(probed, 5, 1, { key: 1, n: 1 }).toString('base64')

@@ -1,4 +1,4 @@
-/** Drills on the processes that answer requests. */
+/** Drills on API processes. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '../client.ts'
@@ -10,7 +10,7 @@ import { isGone, isStopped } from './proofs.ts'
 const BURST = 40
 const BURST_LEAD_MS = 15
 const FAILS_OVER_AFTER_MS = 5_000
-/** Nobody sees a process alive any more after ten seconds; a beat, a sample and whole seconds come to that. */
+/** A process is declared dead after 10 s; a heartbeat, a sample, and the whole seconds of `as_of` add to that. */
 const STANDS_STILL_MS_MAX = 13_000
 const LOOK_MS = 200
 
@@ -21,7 +21,7 @@ const writesOf = ({ posts, deletes, follows }: History): readonly Operation[] =>
 ]
 const hasRetried = (history: History): boolean => writesOf(history).some(({ retries = 0 }) => retries > 0)
 
-/** Posts that are under way through the first API process when the next step comes. */
+/** Sends posts, so that some are under way through the first API process when the drill goes on. */
 async function burst({ world: { operations, people }, track }: Stage): Promise<void> {
   for (let number = 0; number < BURST; number++) track(operations.post((2 * number) % people.length))
   await sleep(BURST_LEAD_MS)
@@ -61,17 +61,17 @@ const frozen: Drill = {
     const { stoodMs, wentOn } = await horizonOf(stage, other)
     stage.say(`as_of of ${other.name} stood still for ${(stoodMs / 1_000).toFixed(1)} s`)
     if (!wentOn || stoodMs > STANDS_STILL_MS_MAX)
-      throw new Error('as_of stands still because of a frozen process')
+      throw new Error('as_of stands still for too long because of a frozen process')
   },
   async mend(stage) {
     stage.apis[0].thaw()
-    // Whoever asked it first asks it again.
+    // The clients that had left the frozen process return to it.
     stage.world.routes.spread()
     await burst(stage)
   },
 }
 
-/** The longest time for which the `as_of` of a process stood still, and whether it went on after that. */
+/** Measures the longest time for which the `as_of` of a process stood still, and whether it moved on afterwards. */
 async function horizonOf({ world, serverKey }: Stage, server: Server) {
   const client = createClient(server.url, serverKey)
   const startMs = performance.now()
@@ -87,7 +87,7 @@ async function horizonOf({ world, serverKey }: Stage, server: Server) {
     }
     await sleep(LOOK_MS)
   }
-  // The first is what it was told before, or soon after.
+  // The first moves may come from before the fault, or from soon after.
   return { stoodMs, wentOn: moves > 2 && performance.now() - sinceMs < 2_000 }
 }
 
@@ -114,7 +114,7 @@ const rolling: Drill = {
   },
   mend: async () => undefined,
   isMet: hasRetried,
-  /** What was refused or cut off was sent again, and done: nobody is told no. */
+  /** Clients send again what was refused or cut off, so in the end every operation succeeds. */
   check({ world: { history } }, report) {
     const all = [...writesOf(history), ...history.reads]
     const left = all

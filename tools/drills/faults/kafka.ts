@@ -54,7 +54,7 @@ const twoDown: Drill = {
 
 const frozen: Drill = {
   name: 'kafka-frozen',
-  describe: 'one broker, which is all there are: SIGSTOP for 8 s',
+  describe: 'the only broker: SIGSTOP for 8 s',
   lastsMs: 8_000,
   strike: (stage) => freeze(stage, 'kafka', 0, 'Kafka'),
   mend: ({ engines }) => thaw(engines.kafka),

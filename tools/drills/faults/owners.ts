@@ -1,4 +1,4 @@
-/** Who owns how much of the log, as the workers say themselves. */
+/** How many partitions of the log each worker owns, by its own metrics. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from '../server.ts'
@@ -8,10 +8,10 @@ export const CHUNKS = 'rivulet_fanout_chunks_total'
 const PARTITIONS = 'rivulet_worker_partitions'
 const LOOK_MS = 20
 
-/** Nothing while it does not answer. */
+/** `undefined` while the server does not answer. */
 export const ownedBy = (server: Server): Promise<number | undefined> => server.metric(PARTITIONS)
 
-/** Looks until `isSo`. @returns for how long it was not so, or nothing when it did not come to that in time */
+/** Waits until `isSo`. @returns how long that took, or `undefined` if it took longer than `withinMs` */
 export async function waitUntil(
   withinMs: number,
   isSo: () => Promise<boolean>,
@@ -25,13 +25,17 @@ export async function waitUntil(
   return undefined
 }
 
-/** Of all these together. */
+/** The number of partitions that these servers own together. */
 export async function ownedByAll(servers: readonly Server[]): Promise<number> {
   const owned = await Promise.all(servers.map(ownedBy))
   return owned.reduce<number>((sum, each) => sum + (each ?? 0), 0)
 }
 
-/** How many partitions one still says it owns when another one, which owns all, is asked next; and until when. */
+/**
+ * Watches two workers that both claim partitions.
+ * @param all the worker that has taken over all partitions
+ * @returns how many partitions `one` claimed while `all` still claimed all of them, and until when
+ */
 export async function sharedFor(one: Server, all: Server, forMs: number) {
   const startMs = performance.now()
   const partitions = (await ownedBy(all)) ?? 0

@@ -1,4 +1,4 @@
-/** What shows that a process is really gone or stopped, and who is who among the nodes. */
+/** Proofs that a process is really dead or frozen, and the roles of an engine's nodes. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ export const isDead = (engine: Engine, index: number): boolean => !isAlive(engin
 export const isFrozen = (engine: Engine, index: number): boolean =>
   isStopped(engine.nodes[index].process?.pid)
 
-/** The system calls it stopped; a signal that was sent need not have arrived yet. */
+/** Whether the system lists the process as stopped: a signal that was sent may not have arrived yet. */
 export function isStopped(pid: number | undefined): boolean {
   if (pid === undefined) return false
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -28,7 +28,7 @@ export function isGone(pid: number | undefined): boolean {
   }
 }
 
-/** The broker that leads most partitions of the topic, and how many they are. */
+/** Finds the broker that leads the most partitions of the topic. */
 export async function leaderOf({ nodes }: Engine): Promise<{ index: number; leads: number; of: number }> {
   const admin = new Admin({
     clientId: 'drills',
@@ -50,7 +50,7 @@ export async function leaderOf({ nodes }: Engine): Promise<{ index: number; lead
   }
 }
 
-/** Nodes that call themselves primary; a frozen one does not answer. */
+/** The nodes that call themselves primary. A frozen node does not answer and is left out. */
 export function primariesOf({ nodes }: Engine): number[] {
   const role = (host: string, port: number) =>
     spawnSync('redis-cli', ['-h', host, '-p', String(port), 'ROLE'], { encoding: 'utf8', timeout: 500 })

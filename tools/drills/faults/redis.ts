@@ -1,4 +1,4 @@
-/** Drills on Redis, which holds only what can be made again. */
+/** Drills on Redis, which only holds data that can be made again. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drill } from '../drill.ts'
@@ -27,7 +27,7 @@ const frozen: Drill = {
   mend: ({ engines }) => thaw(engines.redis),
 }
 
-/** Without a failover the drill would say nothing. */
+/** Waits until a replica is promoted; without a failover the drill would show nothing. */
 async function awaitFailover(
   stage: Parameters<Drill['strike']>[0],
   before: readonly number[],
@@ -41,7 +41,7 @@ async function awaitFailover(
     }
     await sleep(100)
   }
-  throw new Error('the fault did not happen: no replica was made primary')
+  throw new Error('the fault did not happen: no replica was promoted')
 }
 
 const primaryKilled: Drill = {
@@ -76,7 +76,10 @@ const primaryFrozen: Drill = {
   mend: ({ engines }) => thaw(engines.redis),
 }
 
-/** As long as it does not know, it takes writes for slots that are another's, and they are lost when it does. */
+/**
+ * Until the primary learns that it was replaced, it accepts writes for slots that belong to its successor. These writes
+ * are lost when it becomes a replica.
+ */
 const primaryCutOff: Drill = {
   name: 'redis-primary-cut-off',
   describe:
@@ -92,7 +95,7 @@ const primaryCutOff: Drill = {
     await awaitFailover(stage, before)
     const after = primariesOf(engines.redis)
     struck(
-      `${engines.redis.nodes[0].name} is cut off, and takes itself for a primary beside its successor`,
+      `${engines.redis.nodes[0].name} is cut off, and still calls itself a primary beside its successor`,
       before.includes(0) && after.includes(0) && after.length > before.length,
     )
   },
@@ -104,7 +107,7 @@ const allLost: Drill = {
   describe: 'three primaries with a replica each: all six killed, started again 5 s later and empty',
   nodes: CLUSTER,
   lastsMs: 5_000,
-  // They know each other from their `nodes.conf`, so that the cluster is the same again, without its data.
+  // The nodes find each other through their `nodes.conf`, so the same cluster comes up again, without its data.
   ...allKilled('redis', 'Redis'),
 }
 

@@ -1,4 +1,4 @@
-/** Drills on one server that does everything. */
+/** Drills on a single server of role `all`. */
 
 import { existsSync } from 'node:fs'
 import type { Drill, Stage } from '../drill.ts'
@@ -24,17 +24,17 @@ const serverKilled: Drill = {
   mend: ({ servers: [server] }) => server.start(),
 }
 
-/** The wall clock alone: the monotonic one stays, as it does when an operator or NTP sets a clock. */
+/** Restarts the server with a shifted wall clock. The monotonic clock stays, as when an operator or NTP sets a clock. */
 async function restartAt({ servers: [server], say }: Stage, shift: string): Promise<void> {
   const library = FAKETIME_LIBRARIES.find(existsSync)
-  if (library === undefined) throw new Error('libfaketime is not there; install the package faketime')
+  if (library === undefined) throw new Error('libfaketime cannot be found; install the package faketime')
   const askedAtMs = performance.now()
   await server.stop()
   say(`the server ended ${((performance.now() - askedAtMs) / 1_000).toFixed(1)} s after SIGTERM`)
   await server.start({ LD_PRELOAD: library, FAKETIME: shift, FAKETIME_DONT_FAKE_MONOTONIC: '1' })
 }
 
-/** By how much the server's clock is ahead of ours. */
+/** By how many milliseconds the server's clock is ahead of this process's. */
 async function aheadMs({ servers: [server] }: Stage): Promise<number> {
   const response = await fetch(`${server.url}/healthz`)
   await response.arrayBuffer()
@@ -54,7 +54,7 @@ const clocks: Drill = {
       Math.abs(ahead - HOUR_MS) < 5_000,
     )
   },
-  // Posts that were made with the clock that was wrong.
+  // Posts carry times of the wrong clock.
   isMet: ({ posts }) =>
     posts.some(({ createdAtMs = 0, endMs }) => createdAtMs - (performance.timeOrigin + endMs) > HOUR_MS / 2),
   async mend({ servers: [server] }) {

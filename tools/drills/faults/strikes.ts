@@ -1,11 +1,11 @@
-/** What is done to any engine: a node frozen, all of them killed, and the mending of both. */
+/** Faults for any engine: a frozen node, or all nodes killed; and how they are mended. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine, EngineName } from '../../engines/engine.ts'
 import type { Drill, Stage } from '../drill.ts'
 import { isDead, isFrozen } from './proofs.ts'
 
-/** A signal takes a moment to arrive. */
+/** A signal arrives within this time. */
 const ARRIVES_WITHIN_MS = 50
 
 export async function freeze(
@@ -19,17 +19,17 @@ export async function freeze(
   struck(`${what} is frozen`, isFrozen(engines[name], index))
 }
 
-/** Whichever of them is frozen. */
+/** Thaws every node that is frozen. */
 export async function thaw(engine: Engine): Promise<void> {
   for (const index of engine.nodes.keys()) engine.signal(index, 'SIGCONT')
 }
 
-/** Those that are there stay as they are. */
+/** Starts every node that is down. */
 export async function restart(engine: Engine): Promise<void> {
   await Promise.all([...engine.nodes.keys()].map((index) => engine.restart(index)))
 }
 
-/** All nodes killed at once, and started again; each has what it kept. */
+/** Kills all nodes at once, and starts them again on the data that they have kept. */
 export const allKilled = (name: EngineName, what: string): Pick<Drill, 'strike' | 'mend'> => ({
   async strike({ engines, struck }) {
     const engine = engines[name]

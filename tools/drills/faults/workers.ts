@@ -1,4 +1,4 @@
-/** Drills on the processes that project and fan out. */
+/** Drills on workers, the processes that project and fan out. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Crowd } from '../crowd.ts'
@@ -14,7 +14,7 @@ const TAKEN_WITHIN_MS = 60_000
 const OVERLAP_MS = 3_000
 const ASKED_BEFORE_MS = 100
 
-/** Posts to the crowd. @returns the worker that serves it, in the middle of that */
+/** Posts to the crowd. @returns a worker that is in the middle of the fan-out */
 async function midFanout({ workers }: Stage, crowd: Crowd): Promise<{ worker: Server; chunks: number }> {
   const before = await Promise.all(workers.map((worker) => worker.metric(CHUNKS)))
   await Promise.all(Array.from({ length: LARGE_POSTS }, () => crowd.post()))
@@ -25,7 +25,7 @@ async function midFanout({ workers }: Stage, crowd: Crowd): Promise<{ worker: Se
       if (plans > 0 && chunks > (before[at] ?? 0)) return { worker, chunks: chunks - (before[at] ?? 0) }
     }
   }
-  throw new Error('the fault did not happen: no worker was met in the middle of a large fan-out')
+  throw new Error('the fault did not happen: no worker was caught in the middle of a large fan-out')
 }
 
 function crowdOf({ crowd }: Stage): Crowd {
@@ -40,7 +40,7 @@ async function unfinished(crowd: Crowd): Promise<number> {
   return done.filter((isDone) => !isDone).length
 }
 
-/** Which worker each strike has met. */
+/** The worker that each strike has hit. */
 const met = new WeakMap<Stage, Server>()
 
 const workerKilled: Drill = {
@@ -64,21 +64,21 @@ const workerKilled: Drill = {
   mend: async (stage) => met.get(stage)?.start(),
 }
 
-/** What was left open goes on elsewhere. */
+/** Waits until the other worker has completed the open fan-outs. */
 async function othersServe(stage: Stage, worker: Server, crowd: Crowd): Promise<void> {
   const [other] = othersOf(stage, worker)
   const before = (await other.metric(CHUNKS)) ?? 0
   const tookMs = await waitUntil(TAKEN_WITHIN_MS, async () => (await unfinished(crowd)) === 0, 200)
-  if (tookMs === undefined) throw new Error('the large fan-outs did not go on at the other worker')
+  if (tookMs === undefined) throw new Error('the other worker did not complete the large fan-outs')
   const chunks = ((await other.metric(CHUNKS)) ?? 0) - before
-  if (chunks === 0) throw new Error('the fault did not happen: nothing was left for the other worker')
+  if (chunks === 0) throw new Error('the fault did not happen: no chunk was left for the other worker')
   stage.say(`${other.name} served the other ${chunks} chunks; all done after ${seconds(tookMs)}`)
 }
 
 const workerFrozen: Drill = {
   name: 'worker-frozen',
   describe:
-    'two workers: SIGSTOP of one in the middle of such fan-outs for 25 s; both own its partitions then',
+    'two workers: SIGSTOP of one in the middle of fan-outs to 12,000, for 25 s; then both own its partitions for a moment',
   crowd: CROWD,
   lastsMs: 25_000,
   healsByItself: true,
@@ -95,20 +95,20 @@ const workerFrozen: Drill = {
     const [other] = othersOf(stage, worker)
     const isTaken = async () => (await ownedBy(other)) === partitions
     const tookMs = await waitUntil(TAKEN_WITHIN_MS, isTaken)
-    if (tookMs === undefined) throw new Error('the fault did not happen: the other did not take over')
+    if (tookMs === undefined) throw new Error('the other worker did not take over the partitions')
     stage.say(`${other.name} owns all ${partitions} after ${seconds(tookMs)}`)
   },
   async mend(stage) {
     const worker = met.get(stage)
-    if (worker === undefined) throw new Error('nobody was frozen')
+    if (worker === undefined) throw new Error('no worker was frozen')
     const [other] = othersOf(stage, worker)
-    // Asked before it can: the first thing it does is to answer.
+    // Requests are sent while it is still frozen: it then answers them first, before it learns that it was replaced.
     const asking = sharedFor(worker, other, OVERLAP_MS)
     await sleep(ASKED_BEFORE_MS)
     worker.thaw()
     const { most, untilMs } = await asking
     const text = `both own ${most} partitions, for at least ${(untilMs - ASKED_BEFORE_MS).toFixed(0)} ms after SIGCONT`
-    if (most === 0) throw new Error('the fault did not happen: no partition was seen to have two owners')
+    if (most === 0) throw new Error('the fault did not happen: no partition had two owners at a time')
     stage.say(text)
   },
 }
@@ -139,7 +139,8 @@ const comeAndGo: Drill = {
     await leaving.stop()
     const isTaken = async () => (await ownedByAll(stage.workers)) === partitions
     const tookMs = await waitUntil(TAKEN_WITHIN_MS, isTaken)
-    if (tookMs === undefined) throw new Error('the partitions of the one that went were not taken')
+    if (tookMs === undefined)
+      throw new Error('the other workers did not take over the partitions of the one that left')
     stage.say(`the two others own all ${partitions} again, ${seconds(tookMs)} after it has ended`)
   },
 }
