@@ -1,9 +1,10 @@
 /** Puts the engine and its domains together over given ports. Servers, commands and the library are built on it. */
 
-import { createCursorSeal } from '../core/cursor.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
-import { createFeed, type Feed } from '../feed/index.ts'
-import { createGraph, type Graph } from '../graph/index.ts'
+import type { DomainSpec } from '../engine/domain.ts'
+import { feedDomain, homeView, type Feed } from '../feed/index.ts'
+import { graphDomain, type Graph } from '../graph/index.ts'
+import { DOMAINS } from './domains.ts'
 import type { Bus } from '../ports/bus/bus.ts'
 import { createMemoryBus } from '../ports/bus/memory.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -11,14 +12,18 @@ import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import { createMemoryEphemeral } from '../ports/ephemeral/memory.ts'
 import type { Log } from '../ports/log/log.ts'
 import type { Store } from '../ports/store/store.ts'
-import type { Views } from '../ports/views/views.ts'
+import { createMemoryViews } from '../ports/views/memory/memory.ts'
+import type { Views, ViewSpec } from '../ports/views/views.ts'
 import type { SharedOptions } from '../engine/processes/shared.ts'
 
 export interface RivuletPorts {
   readonly env: Env
   readonly log: Log
   readonly store: Store
+  /** The timelines. */
   readonly views: Views
+  /** Opens views of other domains; in memory where it is left out. */
+  readonly openView?: (spec: ViewSpec) => Views
   /** In memory where it is left out, as for a process that is alone. */
   readonly bus?: Bus
   /** In memory where it is left out, as for a process that is alone. */
@@ -35,6 +40,8 @@ export interface RivuletOptions {
   readonly onNotice?: (text: string) => void
   /** Set when other processes work on the same log and store; without it, this process has them to itself. */
   readonly shared?: SharedOptions
+  /** Other domains than those of the product, in their order; `DOMAINS` and what follows them. */
+  readonly domains?: readonly DomainSpec<any>[]
 }
 
 export interface Rivulet {
@@ -48,30 +55,36 @@ export interface Rivulet {
   stop(): Promise<void>
 }
 
-const POST_CACHE_BYTES = 256 * 1024 * 1024
+const OTHER_VIEW_BYTES = 64 * 2 ** 20
 
 /** With what a single process may keep in its own memory. */
 export const wholePorts = (ports: RivuletPorts) => ({
   ...ports,
+  openView: (spec: ViewSpec) =>
+    spec.name === homeView.name ? ports.views : (ports.openView ?? memoryView(ports.views.lanes))(spec),
   bus: ports.bus ?? createMemoryBus({ env: ports.env }),
   ephemeral: ports.ephemeral ?? createMemoryEphemeral({ env: ports.env }),
 })
 
+const memoryView =
+  (lanes: number) =>
+  ({ capacity }: ViewSpec): Views =>
+    createMemoryViews({ bytesMax: OTHER_VIEW_BYTES, capacity, lanes })
+
 export function createRivulet(ports: RivuletPorts, options: RivuletOptions): Rivulet {
-  const built: { graph?: Graph; feed?: Feed } = {}
-  const onFatal = options.onFatal ?? (() => {})
-  const engine = createEngine(
-    { ...wholePorts(ports), onFatal, onNotice: options.onNotice, shared: options.shared },
-    (context) => {
-      const graph = createGraph(context)
-      const feed = createFeed(context, graph, {
-        seal: createCursorSeal(options.secret),
-        postCacheBytesMax: options.postCacheBytesMax ?? POST_CACHE_BYTES,
-      })
-      Object.assign(built, { graph, feed })
-      return { domains: [graph.domain, feed.domain], background: [feed.fanout.runner, feed.timelines] }
-    },
-  )
-  const { graph, feed } = built as { graph: Graph; feed: Feed }
+  const {
+    secret,
+    onFatal = () => undefined,
+    onNotice,
+    shared,
+    postCacheBytesMax,
+    domains = DOMAINS,
+  } = options
+  const settings: Readonly<Record<string, number | undefined>> = { postCacheBytesMax }
+  const engine = createEngine({ ...wholePorts(ports), onFatal, onNotice, shared }, domains, {
+    secret,
+    setting: (name) => settings[name],
+  })
+  const [graph, feed] = [engine.use(graphDomain), engine.use(feedDomain)]
   return { engine, graph, feed, start: engine.start, settle: engine.settle, stop: engine.stop }
 }

@@ -5,20 +5,20 @@ import type { Bus } from '../ports/bus/bus.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Store } from '../ports/store/store.ts'
-import type { Views } from '../ports/views/views.ts'
+import type { ViewSpec } from '../ports/views/views.ts'
 import type { Decision, Event, EventType, Idempotency } from './events.ts'
-import type { Horizon } from './horizon/horizon.ts'
+import type { View } from './view.ts'
 
 export interface EngineContext {
   readonly env: Env
   readonly store: Store
-  readonly views: Views
   /** Signals to processes that listen at the moment; may be lost. */
   readonly bus: Bus
   /** Presence, rate limits, claims; may be lost. */
   readonly ephemeral: Ephemeral
   readonly ids: IdSource
-  readonly horizon: Horizon
+  /** A view that a domain declares. */
+  view(spec: ViewSpec): View
   readonly produce: Produce
   /** Appends an event for other processes without waiting for its projection. Rejects as `produce` does. */
   readonly tell: <B>(type: EventType<B>, key: number, body: B) => Promise<void>
@@ -43,13 +43,6 @@ export interface EngineContext {
   backlogEvents(): number
   /** The event stood in the log when this process took over its partition: an earlier owner may have reacted to it. */
   isReplayed(event: Event): boolean
-  /**
-   * The event is replayed while timelines of an earlier process live on. That process may have decided otherwise how
-   * the event travels, and a crash may have lost the rows that say so.
-   */
-  mayHaveBeenOtherwise(event: Event): boolean
-  /** Writes the horizon of this process to the views now. */
-  publishHorizon(): Promise<void>
   /** Tells the operator. */
   readonly onNotice: (text: string) => void
   /** Ends the process: it cannot go on. */

@@ -1,17 +1,48 @@
 /**
  * A domain is what one product brings to the engine: its events, how they become rows (projections), and what follows
- * once those rows stand (reactors). Domains talk to each other through an `index.ts` or through events, never through
- * each other's tables.
+ * once those rows stand (reactors). Its spec says what must be known before a process runs; `create` builds the rest.
+ * Domains talk to each other through an `index.ts` or through events, never through each other's tables.
  */
 
+import type { Table } from '../ports/store/store.ts'
+import type { ViewSpec } from '../ports/views/views.ts'
+import type { EngineContext } from './context.ts'
 import type { Event, EventType } from './events.ts'
 import type { Projection } from './rows/projection.ts'
 
-export interface Domain {
+export interface DomainSpec<A = unknown> {
+  /** Lower-case letters, digits and hyphens, at most 30. */
   readonly name: string
+  /** Its events have tags in this range, both ends included; no other domain's range overlaps it. */
+  readonly tags: readonly [from: number, to: number]
   readonly events: readonly EventType<any>[]
+  /** All that it writes. Commands that copy, create or check tables know them from here. */
+  readonly tables: readonly Table[]
+  /** Views that it fills. */
+  readonly views?: readonly ViewSpec[]
+  /** Commands and reads of the domain, and what the engine runs of it. */
+  create(host: DomainHost): BuiltDomain<A>
+}
+
+export interface DomainHost {
+  readonly context: EngineContext
+  /** What another domain offers. That domain must stand before this one in the list of domains. */
+  use<B>(spec: DomainSpec<B>): B
+  /** Secret of the deployment, for sealing what is given to clients. */
+  readonly secret: Uint8Array
+  /** A setting that concerns this domain, if it is set. */
+  setting(name: string): number | undefined
+}
+
+export interface BuiltDomain<A> extends DomainParts {
+  readonly api: A
+}
+
+export interface DomainParts {
   readonly projections: readonly Projection<any>[]
   readonly reactors?: readonly Reactor[]
+  /** Background work that `settle` waits for. */
+  readonly background?: readonly { idle(): Promise<void> }[]
   /** Rows of these events are in the store. Brings the domain's caches up to date before any writer gets its answer. */
   projected?(events: readonly Event[]): void
   start?(): Promise<void>
@@ -22,12 +53,15 @@ export interface Domain {
   stop?(): Promise<void>
 }
 
+/** A domain as it runs. */
+export type Domain = DomainParts & Pick<DomainSpec, 'name' | 'events' | 'tables'>
+
 /**
  * What follows from events whose rows stand, such as fan-out. A reactor runs in the process that owns the partition of
  * its events and gets them in log order, each at least once: what it does must be safe to do again.
  */
 export interface Reactor {
-  /** Lower-case letters, digits and hyphens, at most 40. Saved positions and dead letters carry it: never rename one. */
+  /** Lower-case letters, digits and hyphens, at most 30. Saved positions and dead letters carry it: never rename one. */
   readonly name: string
   /** Events of other types never reach it. */
   readonly takes: readonly EventType<any>[]
@@ -53,3 +87,12 @@ export interface Reactor {
 /** Narrows an event of a mixed batch to the type it is tested for. */
 export const isEvent = <B>(event: Event, type: EventType<B>): event is Event<B> =>
   (event.type as unknown) === type
+
+/** The tables among the exports of a module, each once, though several kinds of rows may share one. */
+export function tablesIn(...modules: readonly Readonly<Record<string, unknown>>[]): readonly Table[] {
+  const tables = modules.flatMap((module) => Object.values(module)).filter(isTable)
+  return [...new Map(tables.map((table) => [table.name, table])).values()]
+}
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && 'name' in value && 'kind' in value && 'decode' in value

@@ -3,41 +3,41 @@
  * in this folder knows a word of any domain.
  */
 
-import { afterAccepted, RivuletError } from '../core/errors.ts'
+import { afterAccepted, assert, RivuletError } from '../core/errors.ts'
 import type { Bus } from '../ports/bus/bus.ts'
 import type { Env } from '../ports/env/env.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Log } from '../ports/log/log.ts'
 import { rowVersion, type Store } from '../ports/store/store.ts'
-import type { Views } from '../ports/views/views.ts'
+import type { Views, ViewSpec } from '../ports/views/views.ts'
 import { createAppender, type AppendStats, type Appender } from './append.ts'
 import type { EngineContext, Produce, Produced } from './context.ts'
-import type { Domain } from './domain.ts'
+import type { Domain, DomainSpec } from './domain.ts'
+import { assertSpecs, buildDomains, viewsOf, type Host } from './domains.ts'
 import { eventDecoder, type Event, type EventType } from './events.ts'
 import { createAlone } from './processes/alone.ts'
 import type { Mode } from './processes/mode.ts'
 import { decided } from './processes/decided.ts'
-import { progressed } from './processes/progress.ts'
+import { advanced, progressed } from './processes/progress.ts'
 import { createShared, type SharedOptions } from './processes/shared.ts'
 import { createProjector, type Projector } from './rows/project.ts'
 import { fired, withTimers } from './timers/fired.ts'
 import { createTimers, type TimerStats } from './timers/timers.ts'
 import { createDeadLetters, type DeadLetters } from './worker/dead-letters.ts'
 import { redelivered } from './worker/redelivery.ts'
+import type { View } from './view.ts'
 import { createWaiters, type Waiters } from './worker/waiters.ts'
 import { createWorker, type Worker } from './worker/worker.ts'
 
 /** Above this many events on their way to the views, new writes are refused rather than queued without end. */
 const LAG_EVENTS_MAX = 100_000
 
-/** The view that timelines are kept in. */
-const VIEW = 'home'
-
 export interface EngineOptions {
   readonly env: Env
   readonly log: Log
   readonly store: Store
-  readonly views: Views
+  /** Opens a view of a domain. */
+  readonly openView: (spec: ViewSpec) => Views
   readonly bus: Bus
   readonly ephemeral: Ephemeral
   readonly onFatal: (error: unknown) => void
@@ -48,6 +48,9 @@ export interface EngineOptions {
 }
 
 export interface Engine extends EngineContext {
+  /** What a domain offers. */
+  use<A>(spec: DomainSpec<A>): A
+  readonly views: readonly View[]
   readonly worker: Worker
   readonly appends: AppendStats
   /** Records that could not be taken in, and events that a reactor failed on. */
@@ -63,14 +66,11 @@ export interface Engine extends EngineContext {
 
 const ignore = () => undefined
 
-export interface EngineParts {
-  readonly domains: readonly Domain[]
-  /** Background work that `settle` waits for. */
-  readonly background: readonly { idle(): Promise<void> }[]
-}
-
-export function createEngine(options: EngineOptions, build: (context: EngineContext) => EngineParts): Engine {
-  const { env, log, store, views, bus, ephemeral, onFatal, onNotice = ignore, shared } = options
+/** @param specs in the order in which they are built: a domain may use those before it */
+export function createEngine(options: EngineOptions, specs: readonly DomainSpec[], host: Host): Engine {
+  const { env, log, store, openView, bus, ephemeral, onFatal, onNotice = ignore, shared } = options
+  assertSpecs(specs)
+  const views = viewsOf(specs).map((spec) => ({ spec, entries: openView(spec) }))
   const waiters = createWaiters(env, log.partitions)
   const ports = { env, log, store, views, waiters, onFatal, onNotice }
   const mode = shared === undefined ? createAlone(ports) : createShared(ports, shared)
@@ -78,12 +78,12 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
   const life = { isStopping: false }
   const isReplayed = (event: Event) => worker.isReplayed(event)
   const context: EngineContext = {
-    ...{ env, store, views, bus, ephemeral, onFatal, onNotice, isReplayed },
+    ...{ env, store, bus, ephemeral, onFatal, onNotice, isReplayed },
     ...contextOf(mode, appender, log),
     produce: createProduce({ mode, appender, waiters, log, life, projector: () => projector }),
-    mayHaveBeenOtherwise: (event) => mode.survived(event.partition) && isReplayed(event),
+    view: (spec) => viewOf(mode, spec),
   }
-  const { domains, background } = build(context)
+  const { domains, use } = buildDomains(specs, context, host)
   const { worker, projector, ...parts } = createFlow(
     { ...options, onNotice },
     { mode, appender, waiters, domains },
@@ -91,6 +91,8 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
 
   return {
     ...context,
+    use,
+    views: mode.views,
     worker,
     appends: appender.stats,
     deadLetters: parts.deadLetters,
@@ -99,7 +101,7 @@ export function createEngine(options: EngineOptions, build: (context: EngineCont
     async settle() {
       for (let round = 0; round < 2; round++) {
         await mode.settle()
-        for (const task of background) await task.idle()
+        for (const { background = [] } of domains) for (const task of background) await task.idle()
       }
     },
     async start() {
@@ -130,7 +132,7 @@ function createFlow(
 ) {
   const types = domains.flatMap(({ events }) => events)
   const caches = createCaches(log.partitions, domains, waiters)
-  const decode = withTimers(eventDecoder([progressed, decided, redelivered, fired, ...types]))
+  const decode = withTimers(eventDecoder([progressed, advanced, decided, redelivered, fired, ...types]))
   const projector = createProjector({ store, domains, onFault: tellFault(onNotice) })
   const deadLetters = createDeadLetters({ env, store, epoch: log.epoch, onNotice })
   const onRead = (event: Event) => mode.ids.observe(event.id)
@@ -144,7 +146,7 @@ function createFlow(
   const worker = createWorker({
     ...{ env, log, store, waiters, decode, onRead, projector, timers, deadLetters, onNotice, onFatal },
     reactors: domains.flatMap(({ reactors = [] }) => reactors),
-    views: [VIEW],
+    views: mode.views.map(({ spec }) => spec.name),
     ownership: mode.ownership,
     apply: caches.apply,
     onSkipped({ partition, position }) {
@@ -170,10 +172,15 @@ const tellFault =
     onNotice(`event ${id} (${type.name}) was refused because its domain failed to decide: ${reason}`)
   }
 
+function viewOf(mode: Mode, { name }: ViewSpec): View {
+  const view = mode.views.find(({ spec }) => spec.name === name)
+  assert(view !== undefined, `the view ${name} is declared by a domain`)
+  return view
+}
+
 /** What domains get of the mode and the log. */
 const contextOf = (mode: Mode, appender: Appender, log: Log) => ({
   ids: mode.ids,
-  horizon: mode.horizon,
   async tell<B>(type: EventType<B>, key: number, body: B) {
     await appender.append(type, key, body).appended
   },
@@ -183,7 +190,6 @@ const contextOf = (mode: Mode, appender: Appender, log: Log) => ({
   partitionOf: (key: number) => log.partitionOf(key),
   lagEvents: mode.lagEvents,
   backlogEvents: mode.backlogEvents,
-  publishHorizon: mode.publish,
 })
 
 interface ProduceOptions {

@@ -3,7 +3,7 @@
 import { afterAccepted, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkText, invalid } from '../core/text.ts'
-import type { EngineContext } from '../engine/context.ts'
+import type { FeedContext } from './context.ts'
 import type { Idempotency } from '../engine/events.ts'
 import type { Circle, Graph } from '../graph/index.ts'
 import { deleted, posted } from './events.ts'
@@ -34,7 +34,7 @@ const NO_REFERENCES = { replyTo: 0, replyToAuthor: 0, repostOf: 0, repostOfAutho
 const isShown = (viewer: Circle, original: Post | undefined): boolean =>
   original !== undefined && mayView(viewer, original)
 
-export function createFeedCommands(context: EngineContext, graph: Graph, posts: Posts): FeedCommands {
+export function createFeedCommands(context: FeedContext, graph: Graph, posts: Posts): FeedCommands {
   const { produce } = context
 
   /** The post to reply to or to repost. Throws `not_found` if `author` may not see it. */

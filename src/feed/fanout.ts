@@ -6,7 +6,7 @@
  */
 
 import { LIMITS } from '../core/limits.ts'
-import type { EngineContext } from '../engine/context.ts'
+import type { FeedContext } from './context.ts'
 import type { Graph } from '../graph/index.ts'
 import { sizeOf, type Outgoing, type Posted } from './fanout/audience.ts'
 import { createChunkRunner, type ChunkRunner } from './fanout/chunks.ts'
@@ -24,7 +24,7 @@ export interface Fanout {
   readonly stats: FanoutStats
 }
 
-export function createFanout(context: EngineContext, graph: Graph): Fanout {
+export function createFanout(context: FeedContext, graph: Graph): Fanout {
   const { env, horizon } = context
   const stats = createFanoutStats(env)
   const direct = createDirect(context, graph, stats)

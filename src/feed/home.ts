@@ -4,7 +4,7 @@
  * evicted or being rebuilt. The stages are in `home/`.
  */
 
-import type { EngineContext } from '../engine/context.ts'
+import type { FeedContext } from './context.ts'
 import type { Pace } from '../engine/read/pace.ts'
 import { definePipeline, type Maybe } from '../engine/read/pipeline.ts'
 import type { Circle, Graph } from '../graph/index.ts'
@@ -18,7 +18,7 @@ import { KIND } from './tables.ts'
 import type { Candidate } from './timelines/pull.ts'
 import type { Pulls } from './timelines/pulls.ts'
 
-export function createHome(context: EngineContext, pace: Pace, graph: Graph, posts: Posts, pulls: Pulls) {
+export function createHome(context: FeedContext, pace: Pace, graph: Graph, posts: Posts, pulls: Pulls) {
   const { env, views } = context
   const findReposts = createRepostFinder(env, posts, () => pipeline)
 

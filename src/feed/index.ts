@@ -1,13 +1,13 @@
 /** The feed domain: posts, their fan-out into timelines, and the pages that readers see. */
 
 import type { Histogram } from '../core/histogram.ts'
-import type { CursorSeal } from '../core/cursor.ts'
-import { isEvent, type Domain } from '../engine/domain.ts'
-import type { EngineContext } from '../engine/context.ts'
+import { createCursorSeal } from '../core/cursor.ts'
+import { isEvent, tablesIn, type BuiltDomain, type DomainHost, type DomainSpec } from '../engine/domain.ts'
 import type { Event } from '../engine/events.ts'
 import { createPace } from '../engine/read/pace.ts'
-import { graphEvents, type Graph } from '../graph/index.ts'
+import { graphDomain, graphEvents } from '../graph/index.ts'
 import { createFeedCommands, type FeedCommands } from './commands.ts'
+import { feedContext, homeView } from './context.ts'
 import * as events from './events.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
@@ -18,15 +18,11 @@ import { createPosts, type Posts } from './posts/posts.ts'
 import { feedProjections } from './project.ts'
 import { createPulls, type Pulls } from './timelines/pulls.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
-import { createReveals } from './home/reveals.ts'
+import { createReveals, type Reveals } from './home/reveals.ts'
+import * as tables from './tables.ts'
 import { kindOf } from './tables.ts'
 import { createTimelines, type Timelines } from './timelines/timelines.ts'
 import { createWarmer, type Warmer } from './timelines/warmer.ts'
-
-export interface FeedOptions {
-  readonly seal: CursorSeal
-  readonly postCacheBytesMax: number
-}
 
 export interface Feed {
   readonly commands: FeedCommands
@@ -39,12 +35,15 @@ export interface Feed {
   readonly warmer: Warmer
   /** The sources of the home feed, with how long their reads take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
-  readonly domain: Domain
 }
 
-export function createFeed(context: EngineContext, graph: Graph, options: FeedOptions): Feed {
+const POST_CACHE_BYTES = 256 * 2 ** 20
+
+function createFeed({ context: engine, use, secret, setting }: DomainHost): BuiltDomain<Feed> {
+  const context = feedContext(engine)
   const { store } = context
-  const posts = createPosts(store, options.postCacheBytesMax)
+  const graph = use(graphDomain)
+  const posts = createPosts(store, setting('postCacheBytesMax') ?? POST_CACHE_BYTES)
   const outboxes = createOutboxes(store)
   const pace = createPace(context.env)
   const pulls = createPulls(context.env, pace, outboxes)
@@ -56,23 +55,11 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
   const commands = createFeedCommands(context, graph, posts)
   let importsDone = 0
   const imports = () => importsDone
-  const { seal } = options
+  const seal = createCursorSeal(secret)
   const parts = { context, pace, graph, pulls, timelines, home, reveals, seal, imports }
   const reads = createFeedReads({ ...parts, posts, outboxes, fanout })
 
-  function projected(event: Event): void {
-    if (isEvent(event, events.posted)) {
-      posts.created(event.id, event.body)
-      outboxes.posted(event.body.author, event.id, kindOf(event.body))
-    } else if (isEvent(event, events.deleted)) {
-      const post = posts.cached(event.body.post)
-      posts.markDeleted(event.body.post)
-      outboxes.deleted(event.body.author, event.body.post)
-      if (post === undefined || post.repostOf > 0) reveals.revealed(event.id, event.body.author)
-    } else if (isEvent(event, events.cameLate)) {
-      reveals.revealed(event.body.id, event.body.author)
-    } else if (isEvent(event, events.engaged)) posts.drop(event.body.target)
-  }
+  const projected = keepCaches(posts, outboxes, reveals)
 
   async function react(batch: readonly Event[]): Promise<void> {
     for (const event of batch)
@@ -84,11 +71,14 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     await fanout.take(batch.filter((event) => isEvent(event, events.posted)))
   }
 
-  const domain: Domain = {
-    name: 'feed',
-    events: [events.posted, events.deleted, events.engaged, events.cameLate],
+  const sources = [home.lead, ...home.sources]
+  return {
+    api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources },
+    background: [fanout.runner, timelines],
     projections: feedProjections,
-    reactors: [{ name: 'feed-home', takes: [events.posted, graphEvents.followed], holds: ['home'], react }],
+    reactors: [
+      { name: 'feed-home', takes: [events.posted, graphEvents.followed], holds: [homeView.name], react },
+    ],
     projected: (batch) => batch.forEach(projected),
     async start() {
       const [row] = await store.get([pastTable.key()])
@@ -107,15 +97,39 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
       await fanout.runner.stop()
     },
   }
-  const sources = [home.lead, ...home.sources]
-  return { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, domain }
+}
+
+/** @returns a function that brings the caches up to date with an event whose rows stand */
+const keepCaches =
+  (posts: Posts, outboxes: Outboxes, reveals: Reveals) =>
+  (event: Event): void => {
+    if (isEvent(event, events.posted)) {
+      posts.created(event.id, event.body)
+      outboxes.posted(event.body.author, event.id, kindOf(event.body))
+    } else if (isEvent(event, events.deleted)) {
+      const post = posts.cached(event.body.post)
+      posts.markDeleted(event.body.post)
+      outboxes.deleted(event.body.author, event.body.post)
+      if (post === undefined || post.repostOf > 0) reveals.revealed(event.id, event.body.author)
+    } else if (isEvent(event, events.cameLate)) {
+      reveals.revealed(event.body.id, event.body.author)
+    } else if (isEvent(event, events.engaged)) posts.drop(event.body.target)
+  }
+
+export const feedDomain: DomainSpec<Feed> = {
+  name: 'feed',
+  tags: [20, 39],
+  events: [events.posted, events.deleted, events.engaged, events.cameLate],
+  tables: tablesIn(tables, { pastTable }),
+  views: [homeView],
+  create: createFeed,
 }
 
 export * from './tables.ts'
 export type { FeedCommands, FeedReads }
 export type { NewPost } from './commands.ts'
 export type { HomePage, HomeRequest } from './home/page.ts'
-export { pastTable }
+export { homeView, pastTable }
 export type { Item } from './posts/items.ts'
 export type { Post, Posts } from './posts/posts.ts'
 export { checkContent, checkCustom } from './posts/limits.ts'

@@ -5,7 +5,7 @@
  */
 
 import { idTimeMs } from '../core/ids.ts'
-import type { EngineContext } from '../engine/context.ts'
+import type { FeedContext } from './context.ts'
 import type { Event } from '../engine/events.ts'
 import { cameLate } from './events.ts'
 import type { Posted } from './fanout/audience.ts'
@@ -13,10 +13,10 @@ import { REVEALS_TTL_MS } from './home/reveals.ts'
 import { revealsTable } from './tables.ts'
 
 /** The published horizon of the post's partition has passed the post's id. */
-export const isLate = (context: EngineContext, event: Event): boolean =>
+export const isLate = (context: FeedContext, event: Event): boolean =>
   context.isShared && !context.isReplayed(event) && event.id <= context.horizon.published[event.partition]
 
-export async function tellLate(context: EngineContext, { body: { author }, version }: Posted): Promise<void> {
+export async function tellLate(context: FeedContext, { body: { author }, version }: Posted): Promise<void> {
   const id = context.ids.next()
   const expiresAtMs = idTimeMs(id) + REVEALS_TTL_MS
   const row = revealsTable.row(revealsTable.key(id), version, { id, author })

@@ -1,7 +1,6 @@
 /** The graph domain: accounts, follows, blocks and mutes, when accounts were seen, and the push-or-pull policy. */
 
-import { isEvent, type Domain } from '../engine/domain.ts'
-import type { EngineContext } from '../engine/context.ts'
+import { isEvent, tablesIn, type BuiltDomain, type DomainHost, type DomainSpec } from '../engine/domain.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { includesSorted } from '../core/sorted.ts'
 import type { Event } from '../engine/events.ts'
@@ -15,6 +14,7 @@ import { createPolicies, type Policies } from './policy.ts'
 import { graphProjections } from './project.ts'
 import { graphReactors } from './reactors.ts'
 import { createGraphReads, type GraphReads } from './read.ts'
+import * as tables from './tables.ts'
 
 export interface Graph {
   readonly accounts: Accounts
@@ -24,10 +24,9 @@ export interface Graph {
   readonly policies: Policies
   readonly commands: GraphCommands
   readonly reads: GraphReads
-  readonly domain: Domain
 }
 
-export function createGraph(context: EngineContext): Graph {
+function createGraph({ context }: DomainHost): BuiltDomain<Graph> {
   const { store } = context
   const accounts = createAccounts(store, context.isShared)
   const circles = createCircles(store)
@@ -72,9 +71,8 @@ export function createGraph(context: EngineContext): Graph {
     } else if (isEvent(event, events.policyChanged)) policies.change(event.body.policy)
   }
 
-  const domain: Domain = {
-    name: 'graph',
-    events: Object.values(events),
+  return {
+    api: { accounts, circles, activity, marks, policies, commands, reads },
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
     reactors: graphReactors(store, activity),
@@ -88,7 +86,14 @@ export function createGraph(context: EngineContext): Graph {
     },
     stop: () => activity.stop(),
   }
-  return { accounts, circles, activity, marks, policies, commands, reads, domain }
+}
+
+export const graphDomain: DomainSpec<Graph> = {
+  name: 'graph',
+  tags: [1, 19],
+  events: Object.values(events),
+  tables: tablesIn(tables),
+  create: createGraph,
 }
 
 export * from './circle.ts'

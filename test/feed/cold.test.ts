@@ -1,5 +1,6 @@
 /** Readers whose timelines are lost get full pages or are told to ask again; no page passes for the last one. */
 
+import { homeView } from '../../src/feed/index.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,7 +129,7 @@ test('a page that is asked for again does not claim posts that a pull under way 
   const first = home()
   await isHeld
   const post = await rivulet.feed.commands.post(2, { content: 'between the two' })
-  while (rivulet.engine.horizon.claimable() < post.id) await env.yield()
+  while (rivulet.engine.view(homeView).horizon.claimable() < post.id) await env.yield()
   const second = home()
   for (let turns = 0; turns < 10; turns++) await env.yield()
   isHolding = false

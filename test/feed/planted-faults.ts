@@ -137,8 +137,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'an id comes twice after a crash',
     'engine/processes/alone.ts',
-    'await loadHighestId(store, ids, views.lanes)',
-    'await loadHighestId(store, { ...ids, observe: () => undefined }, views.lanes)',
+    'await loadHighestId(store, ids)',
+    'await loadHighestId(store, { ...ids, observe: () => undefined })',
     3,
   ),
   fault(

@@ -3,7 +3,7 @@
 import { struct, text, u32, u53 } from '../../src/core/codec.ts'
 import { idKey } from '../../src/core/keys.ts'
 import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
-import type { Domain } from '../../src/engine/domain.ts'
+import type { DomainSpec } from '../../src/engine/domain.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
 import { defineEvent } from '../../src/engine/events.ts'
 import type { SharedOptions } from '../../src/engine/processes/shared.ts'
@@ -42,6 +42,17 @@ const onRang = projection({
   },
 })
 
+const alarmsDomain: DomainSpec<undefined> = {
+  name: 'alarms',
+  tags: [220, 221],
+  events: [set, rang],
+  tables: [ringsTable],
+  create: () => ({ api: undefined, projections: [onSet, onRang] }),
+}
+
+/** For domains that need neither a secret nor settings. */
+export const NO_HOST = { secret: new Uint8Array(32), setting: () => undefined }
+
 export interface Alarms {
   readonly engine: Engine
   readonly notices: string[]
@@ -57,7 +68,6 @@ export function createAlarms(
 ): Alarms {
   const notices: string[] = []
   const fatal: unknown[] = []
-  const domain: Domain = { name: 'alarms', events: [set, rang], projections: [onSet, onRang] }
   const engine = createEngine(
     {
       ...wholePorts(ports),
@@ -68,7 +78,8 @@ export function createAlarms(
       },
       onNotice: (notice) => notices.push(notice),
     },
-    () => ({ domains: [domain], background: [] }),
+    [alarmsDomain],
+    NO_HOST,
   )
   return {
     engine,

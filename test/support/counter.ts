@@ -3,13 +3,14 @@
 import { createHash } from 'node:crypto'
 import { optional, struct, text, u32, u53 } from '../../src/core/codec.ts'
 import { idKey } from '../../src/core/keys.ts'
-import type { Domain, Reactor } from '../../src/engine/domain.ts'
+import type { DomainSpec, Reactor } from '../../src/engine/domain.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
 import { defineEvent, defineRequest, type Decision } from '../../src/engine/events.ts'
 import { decided, defineOrder, refuse } from '../../src/engine/rows/order.ts'
 import { projection } from '../../src/engine/rows/projection.ts'
 import { defineTable } from '../../src/engine/rows/tables.ts'
 import type { SharedOptions } from '../../src/engine/processes/shared.ts'
+import { NO_HOST } from './alarms.ts'
 import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
 
 const number = struct({ seq: u53 })
@@ -113,7 +114,13 @@ export function createCounter(
 ): Counter {
   const notices: string[] = []
   const fatal: unknown[] = []
-  const domain: Domain = { name: 'counter', events: [taken, told], projections: [onTaken, onTold], reactors }
+  const domain: DomainSpec<undefined> = {
+    name: 'counter',
+    tags: [210, 211],
+    events: [taken, told],
+    tables: [...counters.tables, openTable, numbersTable, toldTable],
+    create: () => ({ api: undefined, projections: [onTaken, onTold], reactors }),
+  }
   const engine = createEngine(
     {
       ...wholePorts(ports),
@@ -124,7 +131,8 @@ export function createCounter(
       },
       onNotice: (notice) => notices.push(notice),
     },
-    () => ({ domains: [domain], background: [] }),
+    [domain],
+    NO_HOST,
   )
   return {
     engine,

@@ -61,7 +61,15 @@ export async function createAloneWorld<P extends EngineProcess>(
   const random = createRandom(seed ^ 0x5bd1e995)
   const [logDisk, storeDisk] = [createLogDisk(), createMemoryDisk()]
   const { driven, fail } = createDriver(env)
-  const weakness = { delay: 0.4, duplicate: 0.05, unknown: 0.03, torn: 0.3, unavailable: 0, happened }
+  const weakness = {
+    delay: 0.4,
+    duplicate: 0.05,
+    unknown: 0.03,
+    torn: 0.3,
+    unavailable: 0,
+    unknownAppend: 0.05,
+    happened,
+  }
   let incarnation = 0
   let now = await start()
 

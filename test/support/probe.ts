@@ -2,16 +2,15 @@
 
 import { struct, u32, u53 } from '../../src/core/codec.ts'
 import { idKey } from '../../src/core/keys.ts'
-import { createCursorSeal } from '../../src/core/cursor.ts'
-import type { EngineContext } from '../../src/engine/context.ts'
-import type { Domain, Reactor } from '../../src/engine/domain.ts'
-import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { DOMAINS } from '../../src/app/domains.ts'
+import { createRivulet, type RivuletPorts } from '../../src/app/rivulet.ts'
+import type { DomainSpec, Reactor } from '../../src/engine/domain.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { defineEvent } from '../../src/engine/events.ts'
 import { projection } from '../../src/engine/rows/projection.ts'
 import { defineTable } from '../../src/engine/rows/tables.ts'
-import { createFeed, type Feed } from '../../src/feed/index.ts'
-import { createGraph, type Graph } from '../../src/graph/index.ts'
-import { wholePorts, type RivuletPorts } from '../../src/app/rivulet.ts'
+import type { Feed } from '../../src/feed/index.ts'
+import type { Graph } from '../../src/graph/index.ts'
 
 /** Log key: `key`. */
 export const probed = defineEvent(200, 'probed', struct({ key: u53, n: u32 }))
@@ -41,34 +40,24 @@ export interface Probe {
   probe(key: number, n: number): Promise<number>
 }
 
-const POST_CACHE_BYTES = 16 * 2 ** 20
-
-/** Starts an engine with the graph, the feed and this domain, which has the given reactors. */
+/** The feed and the graph, and beside them a domain with these reactors. */
 export async function startProbe(ports: RivuletPorts, reactors: readonly Reactor[]): Promise<Probe> {
   const notices: string[] = []
   const fatal: unknown[] = []
-  const built: { graph?: Graph; feed?: Feed } = {}
-  const domain: Domain = { name: 'probe', events: [probed], projections: [onProbed], reactors }
-  const build = (context: EngineContext) => {
-    const graph = createGraph(context)
-    const seal = createCursorSeal(new Uint8Array(32).fill(7))
-    const feed = createFeed(context, graph, { seal, postCacheBytesMax: POST_CACHE_BYTES })
-    Object.assign(built, { graph, feed })
-    return {
-      domains: [graph.domain, feed.domain, domain],
-      background: [feed.fanout.runner, feed.timelines],
-    }
+  const domain: DomainSpec<undefined> = {
+    name: 'probe',
+    tags: [200, 200],
+    events: [probed],
+    tables: [probesTable],
+    create: () => ({ api: undefined, projections: [onProbed], reactors }),
   }
-  const engine = createEngine(
-    {
-      ...wholePorts(ports),
-      onFatal: (error) => fatal.push(error),
-      onNotice: (text) => notices.push(text),
-    },
-    build,
-  )
-  await engine.start()
-  const { graph, feed } = built as { graph: Graph; feed: Feed }
+  const { engine, graph, feed, start } = createRivulet(ports, {
+    secret: new Uint8Array(32).fill(7),
+    onFatal: (error) => fatal.push(error),
+    onNotice: (text) => notices.push(text),
+    domains: [...DOMAINS, domain],
+  })
+  await start()
   const probe = async (key: number, n: number) => (await engine.produce(probed, key, { key, n })).id
   return { engine, graph, feed, notices, fatal, probe }
 }

@@ -20,6 +20,8 @@ export interface Weakness {
   readonly torn?: number
   /** Chance that a read of the store fails. */
   readonly unavailable: number
+  /** Chance that an append is done and reported as `outcome_unknown`. */
+  readonly unknownAppend?: number
   /** Counts the faults that really happened. */
   readonly happened: Record<string, number>
 }
@@ -117,7 +119,11 @@ export function weaken(
     epoch: log.epoch,
     partitions: log.partitions,
     partitionOf: (key) => log.partitionOf(key),
-    append: slow((records) => log.append(records)),
+    append: slow(async (records) => {
+      const positions = await log.append(records)
+      if (!chance(weakness.unknownAppend ?? 0, 'unknownAppend')) return positions
+      throw new RivuletError('outcome_unknown', 'a log that is away for a moment')
+    }),
     bounds: () => log.bounds(),
     release: (positions) => log.release(positions),
     close: () => log.close(),

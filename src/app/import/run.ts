@@ -9,7 +9,7 @@
  */
 
 import { noTimelines, saveHighestId } from '../../engine/horizon/highest-id.ts'
-import { pastTable } from '../../feed/index.ts'
+import { homeView, pastTable } from '../../feed/index.ts'
 import { graphEvents } from '../../graph/index.ts'
 import { createRivulet, type Rivulet, type RivuletPorts } from '../rivulet.ts'
 import { rowVersion, type Store } from '../../ports/store/store.ts'
@@ -48,7 +48,7 @@ export async function beginImport(
   // Written first: `after` cursors from before the import must be answered with `gap`, since the past changes.
   await store.write([...(await nextPast(store, version)), journal(false)])
   // Timelines that a process left behind lack the import, even one that breaks off: they must not be taken over.
-  await saveHighestId(store, rivulet.engine.ids, noTimelines(views.lanes))
+  await saveHighestId(store, rivulet.engine.ids, new Map([[homeView.name, noTimelines(views.lanes)]]))
   return {
     store,
     version,
@@ -58,7 +58,7 @@ export async function beginImport(
     nextNumber: () => rivulet.graph.accounts.nextNumber(),
     async finish() {
       await store.write([journal(true)])
-      await saveHighestId(store, rivulet.engine.ids, noTimelines(views.lanes))
+      await saveHighestId(store, rivulet.engine.ids, new Map([[homeView.name, noTimelines(views.lanes)]]))
       await store.checkpoint((await log.bounds()).map(({ end }) => end))
     },
   }

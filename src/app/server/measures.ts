@@ -4,6 +4,7 @@ import { idTimeMs } from '../../core/ids.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Metrics } from '../../http/metrics.ts'
 import type { RateLimits } from '../../http/limits.ts'
+import { homeView } from '../../feed/index.ts'
 import type { Rivulet } from '../rivulet.ts'
 import type { Views, ViewStats } from '../../ports/views/views.ts'
 
@@ -14,7 +15,7 @@ export function measureEngine(metrics: Metrics, rivulet: Rivulet, limits: RateLi
   measureLog(metrics, engine)
   measureFanout(metrics, rivulet)
   measureTimelines(metrics, rivulet)
-  measureViews(metrics, engine.views)
+  measureViews(metrics, engine.view(homeView).entries)
   measureOutboxes(metrics, rivulet)
   if (limits !== undefined) measureLimits(metrics, limits)
 }
@@ -23,7 +24,8 @@ export function measureEngine(metrics: Metrics, rivulet: Rivulet, limits: RateLi
 const total = (metrics: Metrics, name: string, help: string, read: () => number): void =>
   metrics.number(name, help, read, 'total')
 
-function measureBacklog(metrics: Metrics, { env, horizon, lagEvents, worker }: Engine): void {
+function measureBacklog(metrics: Metrics, { env, view, lagEvents, worker }: Engine): void {
+  const { horizon } = view(homeView)
   const lagSeconds = () => Math.max(0, env.wallMs() - idTimeMs(horizon.claimable())) / 1_000
   metrics.number(
     'rivulet_fanout_lag_events',

@@ -1,47 +1,48 @@
 /**
  * The mode in which one process does all the work: it appends, projects and reacts. Since it knows every event that is
- * under way, its horizon is exact.
+ * under way, its horizons are exact.
  */
 
-import { createIdSource } from '../../core/ids.ts'
+import { createIdSource, type IdSource } from '../../core/ids.ts'
 import { isRivuletError } from '../../core/errors.ts'
+import { createHorizonAlone, type HorizonAlone } from '../horizon/alone.ts'
 import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
-import { createHorizonAlone } from '../horizon/alone.ts'
+import type { OpenView, View } from '../view.ts'
 import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
 const CHECKPOINT_MS = 30_000
 
 export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {
   const ids = createIdSource(env.wallMs)
-  const horizon = createHorizonAlone(ids, views.lanes)
+  const own = views.map((view) => createViewAlone(view, ids))
+  /** Ids of events that are stamped, and not yet done by every reactor that holds a view. */
+  const unfinished = new Set<number>()
   let parts: ModeParts | undefined
-  let viewsSurvived = false
-  /** By lane, the horizon that an earlier process last saved: a timeline from before is intact if it is at or above. */
-  let intactFrom = new Map<number, number>()
-  const inAllLanes = (id: number) => new Map(Array.from(intactFrom.keys(), (lane) => [lane, id]))
-  const publish = () => horizon.publish((id) => views.advance(inAllLanes(id)))
 
   return {
     ids,
-    horizon,
+    views: own,
     isShared: false,
-    publish,
-    lagEvents: () => horizon.unfinished,
-    backlogEvents: () => horizon.unfinished,
+    lagEvents: () => unfinished.size,
+    backlogEvents: () => unfinished.size,
     caughtUp: () => Promise.resolve(),
     async awaitProjected(key) {
       const partition = log.partitionOf(key)
       await waiters.projected(partition, (await log.bounds())[partition].end - 1)
     },
-    survived: () => viewsSurvived,
     skipped: () => undefined,
     append: {
       refusal: () => undefined,
-      stamped: (id) => horizon.stamped(id),
+      stamped(id) {
+        unfinished.add(id)
+        for (const { horizon } of own) horizon.stamped(id)
+      },
       appended: () => undefined,
       failed(id, _key, error) {
         // An event that may be in the log after all stays unfinished until it is read from there.
-        if (!isRivuletError(error, 'outcome_unknown')) horizon.withdrawn(id)
+        if (isRivuletError(error, 'outcome_unknown')) return
+        unfinished.delete(id)
+        for (const { horizon } of own) horizon.withdrawn(id)
       },
     },
     ownership: {
@@ -51,20 +52,21 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
       owned: () => undefined,
       lost: () => undefined,
       projected: () => undefined,
-      async viewDone(_view, done) {
-        for (const { ids } of done) for (const id of ids) horizon.done(id)
-        await publish()
+      async viewDone(name, done) {
+        const view = own.find(({ spec }) => spec.name === name)
+        for (const batch of done) for (const id of batch.ids) view?.horizon.done(id)
+        await view?.publish()
+      },
+      done(batches) {
+        for (const batch of batches) for (const id of batch.ids) unfinished.delete(id)
       },
       savable: (_partition, reacted) => reacted,
-      async beforeCheckpoint() {
-        const [published] = horizon.published
-        // Until this process has published a horizon, the one that it loaded still holds.
-        await saveHighestId(store, ids, published > 0 ? inAllLanes(published) : intactFrom)
-      },
+      beforeCheckpoint: () =>
+        saveHighestId(store, ids, new Map(own.map((view) => [view.spec.name, view.intact()]))),
     },
     async prepare() {
-      intactFrom = await loadHighestId(store, ids, views.lanes)
-      viewsSurvived = await views.adopt(intactFrom)
+      const saved = await loadHighestId(store, ids)
+      for (const view of own) await view.adopt(saved(view.spec.name, view.entries.lanes))
     },
     async start(given) {
       parts = given
@@ -76,6 +78,38 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
     },
     async stop() {
       await parts?.worker.stop()
+    },
+  }
+}
+
+interface ViewAlone extends View {
+  readonly horizon: HorizonAlone
+  /** Takes over timelines of an earlier process. */
+  adopt(saved: ReadonlyMap<number, number>): Promise<void>
+  /** By lane, the horizon at or above which every intact timeline is. */
+  intact(): ReadonlyMap<number, number>
+}
+
+function createViewAlone({ spec, entries }: OpenView, ids: IdSource): ViewAlone {
+  const horizon = createHorizonAlone(ids, entries.lanes)
+  let hasSurvived = false
+  /** As an earlier process saved it. */
+  let intactFrom: ReadonlyMap<number, number> = new Map()
+  const inAllLanes = (id: number) => new Map(Array.from(intactFrom.keys(), (lane) => [lane, id]))
+  return {
+    spec,
+    entries,
+    horizon,
+    publish: () => horizon.publish((id) => entries.advance(inAllLanes(id))),
+    survived: () => hasSurvived,
+    async adopt(saved) {
+      intactFrom = saved
+      hasSurvived = await entries.adopt(saved)
+    },
+    intact() {
+      const [published] = horizon.published
+      // Until this process has published a horizon, the one that it loaded still holds.
+      return published > 0 ? inAllLanes(published) : intactFrom
     },
   }
 }

@@ -6,6 +6,7 @@
 
 import type { Event } from '../events.ts'
 import type { ToldDecision } from './decided.ts'
+import type { LaneHorizon } from './progress.ts'
 
 export interface FollowedLane {
   /** Events that wait for their owner, in log order. */
@@ -17,6 +18,8 @@ export interface FollowedLane {
   projected: number
   /** By position, decisions that the owner has told and whose events wait. */
   decisions: Map<number, ToldDecision>
+  /** Horizons of further views, told with the progress that comes next. */
+  horizons: readonly LaneHorizon[]
 }
 
 const WAITING_EVENTS_MAX = 50_000
@@ -55,6 +58,7 @@ export function createFollowedLanes(): FollowedLanes {
         blindTo: 0,
         projected: position,
         decisions: new Map(),
+        horizons: [],
       }),
     delete(partition) {
       waiting -= lanes.get(partition)?.events.length ?? 0

@@ -9,7 +9,14 @@ import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
 import type { Event, EventDecoder } from '../events.ts'
 import { createFollowedLanes, hasApplied, type FollowedLane, type FollowedLanes } from './follower-lanes.ts'
 import { isDecided, readDecision } from './decided.ts'
-import { isProgress, type LaneProgress, type Progress } from './progress.ts'
+import {
+  isAdvanced,
+  isProgress,
+  type Advanced,
+  type LaneHorizon,
+  type LaneProgress,
+  type Progress,
+} from './progress.ts'
 
 export interface FollowerOptions {
   readonly follower: LogFollower
@@ -20,7 +27,7 @@ export interface FollowerOptions {
   /** Rows of these events stand. They come in log order, partition by partition. */
   readonly apply: (partition: number, events: readonly Event[], next: number) => void
   /** Called after `apply` of everything that the record speaks of. */
-  readonly onProgress: (progress: LaneProgress) => void
+  readonly onProgress: (progress: LaneProgress, horizons: readonly LaneHorizon[]) => void
   /** The owner passed over this event; called before `apply` of later ones. */
   readonly onSkipped: (partition: number, position: number) => void
   /** Ids to come are above this one. */
@@ -121,6 +128,7 @@ function createTaking(
       const event = known(lane, values[i], partition, positions[i])
       if (event === undefined) continue
       if (isProgress(event)) await hear(partition, event.body)
+      else if (isAdvanced(event)) hearHorizons(lanes, event.body)
       else if (isDecided(event)) for (const one of event.body.decisions) lane.decisions.set(one.position, one)
       else {
         onRead(event)
@@ -129,6 +137,14 @@ function createTaking(
       }
     }
     lane.readTo = Math.max(lane.readTo, next)
+  }
+}
+
+/** Keeps horizons until the progress that comes next lets them be used. */
+function hearHorizons(lanes: FollowedLanes, { horizons }: Advanced): void {
+  for (const partition of new Set(horizons.map((one) => one.partition))) {
+    const lane = lanes.get(partition)
+    if (lane !== undefined) lane.horizons = horizons.filter((one) => one.partition === partition)
   }
 }
 
@@ -150,7 +166,7 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
     await decide(lane, ready)
     if (lanes.get(partition) !== lane) return
     options.apply(partition, ready, projected)
-    options.onProgress(progress)
+    options.onProgress(progress, lane.horizons)
   }
 
   async function decide(lane: FollowedLane, events: readonly Event[]): Promise<void> {
@@ -170,7 +186,8 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
       if (progress.partition === partition) await advance(lane, progress)
       // A record in another partition says something only once all that it speaks of has been read; the next one
       // comes soon.
-      else if (hasApplied(lane, Math.max(progress.projected, progress.needs))) options.onProgress(progress)
+      else if (hasApplied(lane, Math.max(progress.projected, progress.needs)))
+        options.onProgress(progress, lane.horizons)
     }
     options.onTime(now)
   }

@@ -4,10 +4,9 @@ import type { IdSource } from '../../core/ids.ts'
 import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
-import type { Views } from '../../ports/views/views.ts'
 import type { AppendTracker } from '../append.ts'
 import type { Event, EventDecoder } from '../events.ts'
-import type { Horizon } from '../horizon/horizon.ts'
+import type { OpenView, View } from '../view.ts'
 import type { Ownership } from '../worker/ownership.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { Waiters } from '../worker/waiters.ts'
@@ -16,7 +15,7 @@ export interface ModePorts {
   readonly env: Env
   readonly log: Log
   readonly store: Store
-  readonly views: Views
+  readonly views: readonly OpenView[]
   readonly waiters: Waiters
   readonly onFatal: (error: unknown) => void
   readonly onNotice: (text: string) => void
@@ -24,10 +23,8 @@ export interface ModePorts {
 
 export interface Mode {
   readonly ids: IdSource
-  readonly horizon: Horizon
+  readonly views: readonly View[]
   readonly isShared: boolean
-  /** Writes the horizon to the views now. */
-  publish(): Promise<void>
   /** Number of events that are accepted and not yet in the views. */
   lagEvents(): number
   /** Number of those that wait for this process. */
@@ -36,8 +33,6 @@ export interface Mode {
   caughtUp(key?: number): Promise<void>
   /** As in `EngineContext`. */
   awaitProjected(key: number): Promise<void>
-  /** Timelines of an earlier owner of the partition live on. */
-  survived(partition: number): boolean
   readonly append: AppendTracker
   readonly ownership: Ownership
   /** The projection passed over this event: it repeats a request, or it was buried. */

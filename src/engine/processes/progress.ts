@@ -5,7 +5,7 @@
  * the progress of all partitions of an owner, so that quiet ones need none of their own.
  */
 
-import { list, struct, u32, u53 } from '../../core/codec.ts'
+import { list, struct, text, u32, u53 } from '../../core/codec.ts'
 import { isRetriable } from '../../core/errors.ts'
 import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
@@ -36,13 +36,26 @@ export const progressed = defineEvent(
   }),
 )
 
+/** Horizons of views beside the first one, told right before the record of progress that lets others use them. */
+export const advanced = defineEvent(
+  ENGINE_TAGS + 4,
+  'advanced',
+  struct({ horizons: list(struct({ view: text, partition: u32, horizon: u53 })) }),
+)
+
+export type Advanced = ReturnType<typeof advanced.body.read>
+export type LaneHorizon = Advanced['horizons'][number]
+
+export const isAdvanced = (event: Event): event is Event<Advanced> => (event.type as unknown) === advanced
+
 export type LaneProgress = ReturnType<typeof lane.read>
 export type Progress = ReturnType<typeof progressed.body.read>
 
 export const isProgress = (event: Event): event is Event<Progress> => (event.type as unknown) === progressed
 
 /** Whether the record only passes between processes: it changes no row and reaches no reactor. */
-export const isOfEngine = (event: Event): boolean => isProgress(event) || isDecided(event)
+export const isOfEngine = (event: Event): boolean =>
+  isProgress(event) || isDecided(event) || isAdvanced(event)
 
 /** The id in the envelope of the engine's own records, which have none. */
 const NO_ID = 0
@@ -83,6 +96,8 @@ export interface ProgressTeller {
 }
 
 export interface TellerOptions {
+  /** Of a partition, the horizons of views beside the first. */
+  readonly horizonsOf: (partition: number) => readonly LaneHorizon[]
   readonly env: Env
   readonly log: Log
   /** Returns `undefined` when this process no longer owns the partition. */
@@ -95,7 +110,7 @@ export interface TellerOptions {
 }
 
 export function createProgressTeller(options: TellerOptions): ProgressTeller {
-  const { env, log, progressOf, decisionsOf, onTold, now } = options
+  const { env, log, progressOf, horizonsOf, decisionsOf, onTold, now } = options
   const keys = partitionKeys(log)
   const isDue = new Array<boolean>(log.partitions).fill(false)
   const underWay = new Map<number, Promise<void>>()
@@ -110,6 +125,8 @@ export function createProgressTeller(options: TellerOptions): ProgressTeller {
   ): Promise<void> {
     const key = keys[partition]
     const values = slicesOf(decisions).map((some) => encodeEvent(decided, NO_ID, key, { decisions: some }))
+    const horizons = lanes.flatMap(({ partition: of }) => horizonsOf(of))
+    if (horizons.length > 0) values.push(encodeEvent(advanced, NO_ID, key, { horizons }))
     values.push(encodeEvent(progressed, NO_ID, key, { lanes, now: now() }))
     await log.append(values.map((value) => ({ key, value })))
   }

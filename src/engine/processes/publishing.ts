@@ -8,18 +8,16 @@ import type { IdSource } from '../../core/ids.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import type { Log } from '../../ports/log/log.ts'
-import type { Views } from '../../ports/views/views.ts'
-import type { HorizonShared } from '../horizon/shared.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { Members } from './members.ts'
+import type { ViewShared } from './view-shared.ts'
 
 export interface PublishingOptions {
   readonly env: Env
   readonly log: Log
-  readonly views: Views
   readonly ids: IdSource
   readonly members: Members
-  readonly horizon: HorizonShared
+  readonly views: () => readonly ViewShared[]
   readonly everyMs: number
   readonly worker: () => Worker | undefined
   /** The horizon has been written to the views: other processes are to be told of progress in these partitions. */
@@ -35,7 +33,7 @@ export interface Publishing {
 }
 
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { env, log, views, ids, members, horizon, everyMs, onPublished, onFatal } = options
+  const { env, log, ids, members, everyMs, onPublished, onFatal } = options
   let loop: Promise<void> = Promise.resolve()
   let publishing: Promise<void> | undefined
   let isStopped = false
@@ -44,23 +42,19 @@ export function createPublishing(options: PublishingOptions): Publishing {
   async function sample(): Promise<void> {
     // A process that was frozen sees no other one alive, and no other one sees it.
     if (!members.isSure()) return
-    horizon.owns(owned())
+    for (const { horizon } of options.views()) horizon.owns(owned())
     const { low, high } = await members.lows()
     ids.observe(high)
     const ends = (await log.bounds()).map(({ end }) => end)
-    horizon.sampled({ low, ends })
+    for (const { horizon } of options.views()) horizon.sampled({ low, ends })
   }
 
   async function publishNow(): Promise<void> {
     const worker = options.worker()
     if (worker === undefined) return
-    const moved = new Map<number, number>()
-    for (const partition of worker.owned) {
-      const id = horizon.reached(partition, worker.reactedTo(partition))
-      if (id > horizon.published[partition]) moved.set(partition, id)
+    for (const view of options.views()) {
+      await view.advance(worker.owned, (partition) => worker.viewDoneTo(view.spec.name, partition))
     }
-    if (moved.size > 0) await views.advance(moved)
-    for (const [partition, id] of moved) horizon.told(partition, id)
     // Also where nothing has moved: a process whose clock is behind holds the horizon until it learns the time.
     onPublished(worker.owned)
   }

@@ -2,22 +2,18 @@
 
 import type { IdSource } from '../../core/ids.ts'
 import type { Store } from '../../ports/store/store.ts'
-import type { Views } from '../../ports/views/views.ts'
 import { loadHighestId, saveHighestId } from '../horizon/highest-id.ts'
-import { createSavePoints } from '../horizon/save-points.ts'
-import type { HorizonShared } from '../horizon/shared.ts'
 import type { Follower } from './follower.ts'
 import type { Ownership } from '../worker/ownership.ts'
 import type { LaneNews } from './lane-news.ts'
 import type { ModeParts } from './mode.ts'
 import type { ProgressTeller } from './progress.ts'
+import type { ViewShared } from './view-shared.ts'
 
 export interface SharedOwnershipOptions {
-  readonly partitions: number
   readonly store: Store
-  readonly views: Views
   readonly ids: IdSource
-  readonly horizon: HorizonShared
+  readonly views: readonly ViewShared[]
   readonly teller: ProgressTeller
   readonly news: LaneNews
   /** Others still count this process in. */
@@ -29,41 +25,23 @@ export interface SharedOwnershipOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-export interface SharedOwnership extends Ownership {
-  /** Timelines of an earlier owner of the partition live on. */
-  survived(partition: number): boolean
-}
-
 const CHECKPOINT_MS = 5_000
 
-export function createSharedOwnership(options: SharedOwnershipOptions): SharedOwnership {
-  const { store, views, ids, horizon, teller, news, startedAt, parts, follower, onFatal } = options
-  const survivors = new Set<number>()
-  const savePoints = createSavePoints(options.partitions)
-
-  /** Timelines that hold less than the owner before had published have lost entries: they are given up. */
-  async function adopt(partitions: ReadonlySet<number>): Promise<void> {
-    const saved = await loadHighestId(store, ids, options.partitions)
-    const told = (lane: number) => Math.max(saved.get(lane) ?? 0, horizon.published[lane])
-    const isAnyLeft = await views.adopt(new Map(Array.from(partitions, (lane) => [lane, told(lane)])))
-    for (const partition of partitions) {
-      if (isAnyLeft) survivors.add(partition)
-      else survivors.delete(partition)
-    }
-  }
+export function createSharedOwnership(options: SharedOwnershipOptions): Ownership {
+  const { store, ids, views, teller, news, startedAt, parts, follower, onFatal } = options
 
   return {
     checkpointMs: CHECKPOINT_MS,
-    survived: (partition) => survivors.has(partition),
     async gained(partitions) {
-      await adopt(partitions)
+      const saved = await loadHighestId(store, ids)
+      for (const view of views) await view.adopt(partitions, saved(view.spec.name, view.entries.lanes))
       await parts()?.gained(partitions)
     },
     // Events that were projected earlier and are not in this process's caches are read again, too.
     startAt: (partition, watermark) =>
       Math.min(watermark, Math.max(startedAt(partition), parts()?.appliedTo(partition) ?? 0)),
     owned(partition, from) {
-      savePoints.begin(partition, from)
+      for (const { savePoints } of views) savePoints.begin(partition, from)
       follower()?.leave(partition)
       // Writers may wait for progress that the owner before had no time to tell.
       teller.tell(partition)
@@ -79,18 +57,27 @@ export function createSharedOwnership(options: SharedOwnershipOptions): SharedOw
       news.projected(partition, taken)
       teller.tell(partition)
     },
-    async viewDone(_view, done) {
+    async viewDone(name, done) {
+      const view = views.find(({ spec }) => spec.name === name)
       for (const { partition, next, ids: own } of done) {
         const highestId = own.reduce((highest, id) => Math.max(highest, id), 0)
-        savePoints.reacted(partition, next, highestId)
+        view?.savePoints.reacted(partition, next, highestId)
       }
     },
-    savable: (partition) => savePoints.upTo(partition, horizon.published[partition]),
+    done: () => undefined,
+    savable: (partition, reacted) =>
+      views.reduce(
+        (least, { savePoints, horizon }) =>
+          Math.min(least, savePoints.upTo(partition, horizon.published[partition])),
+        reacted,
+      ),
     async beforeCheckpoint() {
       const owned = parts()?.worker.owned ?? new Set<number>()
-      const lanes = new Map(Array.from(owned, (lane) => [lane, horizon.published[lane]]))
       // A process that was frozen would take back what others have saved meanwhile.
-      if (lanes.size > 0 && options.isSure()) await saveHighestId(store, ids, lanes)
+      if (owned.size === 0 || !options.isSure()) return
+      const lanesOf = ({ horizon }: ViewShared) =>
+        new Map(Array.from(owned, (lane) => [lane, horizon.published[lane]]))
+      await saveHighestId(store, ids, new Map(views.map((view) => [view.spec.name, lanesOf(view)])))
     },
   }
 }

@@ -5,13 +5,12 @@
  */
 
 import { isRetriable, isRivuletError, RivuletError } from '../../core/errors.ts'
-import { createLeasedIds, ID_MAX, type LeasedIds } from '../../core/ids.ts'
+import { createLeasedIds, type LeasedIds } from '../../core/ids.ts'
 import { within } from '../../ports/env/deadlines.ts'
 import { retrying } from '../../ports/env/retry.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import type { AppendTracker } from '../append.ts'
 import { loadHighestId } from '../horizon/highest-id.ts'
-import { createHorizonShared, type HorizonShared } from '../horizon/shared.ts'
 import { createCatchingUp } from './catching-up.ts'
 import { createFollower, type Follower } from './follower.ts'
 import { createLaneNews, type LaneNews } from './lane-news.ts'
@@ -22,6 +21,7 @@ import { createOwnIds, type OwnIds } from './own-ids.ts'
 import { createSharedOwnership } from './shared-ownership.ts'
 import { createProgressTeller, type ProgressTeller } from './progress.ts'
 import { createPublishing, type Publishing } from './publishing.ts'
+import { createViewShared, type ViewShared } from './view-shared.ts'
 import { createWorkerWatch, type WorkerWatch } from './worker-watch.ts'
 
 export const ROLES = ['all', 'api', 'worker'] as const
@@ -45,7 +45,7 @@ const HORIZON_WITHIN_MS = 10_000
 interface Process {
   readonly ports: ModePorts
   readonly ids: LeasedIds
-  readonly horizon: HorizonShared
+  readonly views: readonly ViewShared[]
   readonly own: OwnIds
   readonly news: LaneNews
   readonly members: Members
@@ -63,16 +63,14 @@ interface Process {
 }
 
 export function createShared(ports: ModePorts, options: SharedOptions): Mode {
-  const { log, store, views, onFatal } = ports
+  const { log, store, onFatal } = ports
   const { role } = options
   const process = createProcess(ports, options)
-  const { ids, horizon, members, teller, publishing, news, catchUp } = process
+  const { ids, views, members, teller, publishing, news, catchUp } = process
   const ownership = createSharedOwnership({
-    partitions: log.partitions,
     store,
-    views,
     ids,
-    horizon,
+    views,
     teller,
     news,
     isSure: members.isSure,
@@ -84,9 +82,8 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
 
   return {
     ids,
-    horizon,
+    views,
     isShared: true,
-    publish: publishing.publish,
     async caughtUp(key) {
       if (key !== undefined && process.parts?.worker.isWhole(log.partitionOf(key)) === true) return
       await catchUp()
@@ -94,7 +91,6 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     awaitProjected: () => catchUp(),
     lagEvents: () => (process.follower?.lagEvents() ?? 0) + (process.parts?.worker.backlogEvents() ?? 0),
     backlogEvents: () => process.parts?.worker.backlogEvents() ?? 0,
-    survived: ownership.survived,
     append: createTracker(process),
     ownership,
     skipped: news.skip,
@@ -112,7 +108,9 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
     async settle() {
       // Only a sample that is taken after this, with the ends that the log has then, can pass the fence.
       const target = ids.fence()
-      while (horizon.claimable() <= target && !process.isStopped) await sleep(ports.env, SETTLE_LOOK_MS)
+      const isBehind = () => views.some(({ horizon }) => horizon.claimable() <= target)
+      while (isBehind() && !process.isStopped) await sleep(ports.env, SETTLE_LOOK_MS)
+      if (views.length === 0) await catchUp()
       await process.parts?.worker.reacted()
     },
     stop: () => stop(process, role),
@@ -139,10 +137,9 @@ async function stop(process: Process, role: Role): Promise<void> {
 }
 
 function createProcess(ports: ModePorts, options: SharedOptions): Process {
-  const { env, log, store, views, onFatal, onNotice } = ports
+  const { env, log, store, onFatal, onNotice } = ports
   const { role, gate, horizonEveryMs = HORIZON_EVERY_MS } = options
   const ids = createLeasedIds(env.wallMs)
-  const horizon = createHorizonShared(log.partitions, (key) => log.partitionOf(key))
   const news = createLaneNews(log.partitions)
   const own = createOwnIds(ids, log.partitions, (partition) => probe(process, partition))
   const worker = () => process.parts?.worker
@@ -157,25 +154,13 @@ function createProcess(ports: ModePorts, options: SharedOptions): Process {
     observe: ids.observe,
     beatMs: horizonEveryMs,
   })
-  const teller = createProgressTeller({
-    env,
-    log,
-    progressOf(partition) {
-      const projected = worker()?.owned.has(partition) === true ? worker()?.projectedTo(partition) : undefined
-      if (projected === undefined) return undefined
-      return { partition, projected, horizon: horizon.published[partition], ...news.of(partition) }
-    },
-    decisionsOf: news.decisions,
-    onTold: news.told,
-    now: ids.fence,
-  })
+  const teller = createTeller(ports, news, ids, () => process)
   const publishing = createPublishing({
     env,
     log,
-    views,
+    views: () => process.views,
     ids,
     members,
-    horizon,
     everyMs: horizonEveryMs,
     worker,
     onPublished: teller.tick,
@@ -184,7 +169,13 @@ function createProcess(ports: ModePorts, options: SharedOptions): Process {
   const process: Process = {
     ports,
     ids,
-    horizon,
+    views: ports.views.map((view) =>
+      createViewShared(view, {
+        partitions: log.partitions,
+        laneOf: (key) => log.partitionOf(key),
+        publish: publishing.publish,
+      }),
+    ),
     own,
     news,
     members,
@@ -205,6 +196,37 @@ function createProcess(ports: ModePorts, options: SharedOptions): Process {
     isStopped: false,
   }
   return process
+}
+
+/** Tells other processes of the partitions that this one owns. */
+function createTeller(
+  { env, log }: ModePorts,
+  news: LaneNews,
+  ids: LeasedIds,
+  process: () => Process,
+): ProgressTeller {
+  return createProgressTeller({
+    env,
+    log,
+    progressOf(partition) {
+      const { parts, views } = process()
+      if (parts?.worker.owned.has(partition) !== true) return undefined
+      const horizon = views[0]?.horizon.published[partition] ?? 0
+      const projected = parts.worker.projectedTo(partition)
+      return { partition, projected, horizon, ...news.of(partition) }
+    },
+    horizonsOf: (partition) =>
+      process()
+        .views.slice(1)
+        .map(({ spec, horizon }) => ({
+          view: spec.name,
+          partition,
+          horizon: horizon.published[partition],
+        })),
+    decisionsOf: news.decisions,
+    onTold: news.told,
+    now: ids.fence,
+  })
 }
 
 /** Appends a record: once it is in the log, everything that was appended before it is there, or never will be. */
@@ -244,16 +266,15 @@ function createTracker({ members, ids, own, news, ports: { log } }: Process): Ap
 
 async function prepare(process: Process): Promise<void> {
   const { env, log, store, onNotice } = process.ports
-  const { ids, members, horizon, retry } = process
+  const { ids, members, views, retry } = process
   await retry(() => members.join())
   process.nodeLease = await retry(() => holdNodeLease({ env, store, ids, holder: members.name, onNotice }))
   // Before anything is loaded: events that come later in the log are read again.
   const watermark = await retry(() => store.watermark())
   const bounds = await retry(() => log.bounds())
   process.startedAt = bounds.map(({ start }, partition) => Math.max(watermark[partition] ?? 0, start))
-  for (const [lane, id] of await retry(() => loadHighestId(store, ids, log.partitions))) {
-    if (id < ID_MAX) horizon.told(lane, id)
-  }
+  const saved = await retry(() => loadHighestId(store, ids))
+  for (const view of views) view.saved(saved(view.spec.name, log.partitions))
 }
 
 async function startFollower(process: Process): Promise<void> {
@@ -272,7 +293,11 @@ async function startFollower(process: Process): Promise<void> {
       if (!process.isStopped || !isRetriable(error)) onFatal(error)
     },
     onSkipped: (partition, position) => waiters.skip(partition, position),
-    onProgress: ({ partition, horizon: told }) => process.horizon.told(partition, told),
+    onProgress({ partition, horizon: told }, others) {
+      process.views[0]?.horizon.told(partition, told)
+      for (const { view, horizon } of others)
+        process.views.find(({ spec }) => spec.name === view)?.horizon.told(partition, horizon)
+    },
     onTime(now) {
       process.workers.heard()
       process.ids.observe(now)
@@ -301,10 +326,10 @@ async function knowOthers(process: Process): Promise<void> {
 
 /** A new deployment has no horizon until each of its partitions has an owner. */
 async function knowHorizon(process: Process): Promise<void> {
-  const { horizon } = process
   const { env } = process.ports
   const untilMs = env.monotonicMs() + HORIZON_WITHIN_MS
-  while (horizon.claimable() === 0 && !process.isStopped) {
+  const isUnknown = () => process.views.some(({ horizon }) => horizon.claimable() === 0)
+  while (isUnknown() && !process.isStopped) {
     if (env.monotonicMs() > untilMs) throw new RivuletError('unavailable', 'no horizon is known yet')
     await sleep(env, SETTLE_LOOK_MS)
   }

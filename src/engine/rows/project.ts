@@ -33,6 +33,7 @@ export interface ProjectorOptions {
 
 export function createProjector({ store, domains, onFault }: ProjectorOptions): Projector {
   const byType = rulesByType(domains)
+  const owners = new Map(domains.flatMap(({ name, tables }) => tables.map((table) => [table.name, name])))
   const rulesOf = (event: Event) => byType.get(event.type) ?? NO_RULES
 
   /** In two rounds: which rows some projections need is known only from others. */
@@ -50,6 +51,7 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
   function apply(event: Event, rows: Rows, effects: GatheredEffects, refusal: string | undefined): void {
     effects.of(event)
     for (const rule of rulesOf(event)) {
+      rows.writeAs(rule.domain)
       if (rule.decides === undefined) rule.apply(event, rows, effects)
       else event.decision = rule.decides.decide(event, rows, effects, refusal)
     }
@@ -58,7 +60,7 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
 
   return {
     async project(events, refusal) {
-      const rows = createRows(store)
+      const rows = createRows(store, owners)
       const effects = createEffects(rows)
       await load(events, rows)
       const taken: Event[] = []
@@ -84,10 +86,13 @@ export function createProjector({ store, domains, onFault }: ProjectorOptions): 
   }
 }
 
-const NO_RULES: readonly Rule<unknown>[] = []
+/** A projection, and whose it is. */
+type DomainRule = Rule<unknown> & { readonly domain: string }
 
-function rulesByType(domains: readonly Domain[]): Map<EventType<unknown>, Rule<unknown>[]> {
-  const byType = new Map<EventType<unknown>, Rule<unknown>[]>()
+const NO_RULES: readonly DomainRule[] = []
+
+function rulesByType(domains: readonly Domain[]): Map<EventType<unknown>, DomainRule[]> {
+  const byType = new Map<EventType<unknown>, DomainRule[]>()
   for (const { events } of domains) for (const type of events) byType.set(type, [])
   for (const { name, projections } of domains) {
     for (const projection of projections) {
@@ -95,7 +100,7 @@ function rulesByType(domains: readonly Domain[]): Map<EventType<unknown>, Rule<u
       if (list === undefined) {
         throw new RivuletError('internal', `${name} projects ${projection.on.name}, which no domain declares`)
       }
-      list.push(projection)
+      list.push({ ...projection, domain: name })
     }
   }
   for (const [type, rules] of byType) {

@@ -35,18 +35,24 @@ export interface Rows {
    * it is as if nothing had been decided: the events are applied again from the row as it was.
    */
   putLast<V>(table: TypedTable<any, V>, key: RowKey, version: number, value: V): boolean
+  /** From now on this domain writes; it may write tables of its own and of the engine only. */
+  writeAs(domain: string | undefined): void
   /** Runs a task and keeps its changes only if it returns; when it throws, every row is as before. */
   attempt<T>(task: () => T): T
   /** Rows that have changed, in the order in which they are to be written. */
   changes(): { readonly first: readonly RowWrite[]; readonly last: readonly RowWrite[] }
 }
 
-export function createRows(store: Store): Rows {
+/** @param owners the domains of tables; tables that it does not name are the engine's */
+export function createRows(store: Store, owners: ReadonlyMap<string, string> = new Map()): Rows {
   const slots = new Map<string, Slot>()
   /** What undoes the changes of an attempt under way. */
   let undo: (() => void)[] | undefined
+  let writer: string | undefined
 
   function write(key: RowKey, written: Pick<Slot, 'version' | 'value' | 'expiresAtMs' | 'last'>): boolean {
+    const owner = owners.get(key.table.name)
+    assert(owner === undefined || owner === writer, `${key.table.name} is written by ${owner} alone`)
     const id = name(key)
     const slot = slots.get(id)
     if (slot === undefined) {
@@ -81,6 +87,7 @@ export function createRows(store: Store): Rows {
       write(key, { version, value, expiresAtMs, last: false }),
     putLast: (_table, key, version, value) =>
       write(key, { version, value, expiresAtMs: undefined, last: true }),
+    writeAs: (domain) => void (writer = domain),
     attempt(task) {
       const steps: (() => void)[] = []
       undo = steps

@@ -16,6 +16,8 @@ export interface Ownership {
   projected(partition: number, taken: readonly Event[]): void
   /** Every reactor that holds the view has finished these batches of one partition. */
   viewDone(view: string, done: readonly Projected[]): Promise<void>
+  /** Every reactor that holds any view has finished these batches. */
+  done(batches: readonly Projected[]): void
   /** @returns up to where the partition may be saved as done, of which everything below `reacted` is done */
   savable(partition: number, reacted: number): number
   /** Writes what must be known of events below a checkpoint, which are not read again. */

@@ -55,6 +55,7 @@ export interface Reactors {
   drop(partitions: ReadonlySet<number>): void
   /** Everything below is done by all reactors that hold a view. */
   reactedTo(partition: number): number
+  viewDoneTo(view: string, partition: number): number
   /** Projected events that wait for a reactor which holds a view. */
   backlogEvents(): number
   /** By reactor that holds only the log, about how many events it is behind. */
@@ -99,6 +100,7 @@ export function createReactors(options: ReactorsOptions): Reactors {
       for (const reactor of [...holding, ...others]) reactor.drop(partitions)
     },
     reactedTo: (partition) => trail.takenTo(partition),
+    viewDoneTo: (view, partition) => viewTrails.get(view)?.takenTo(partition) ?? 0,
     backlogEvents: () => holding.reduce((most, { events }) => Math.max(most, events), 0),
     lags: () => others.map((one) => ({ reactor: one.reactor.name, events: one.lagEvents() })),
     neededFrom: (partition) =>

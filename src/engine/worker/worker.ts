@@ -36,6 +36,8 @@ export interface Worker {
   projectedTo(partition: number): number
   /** Everything below is done by all reactors that hold a view. */
   reactedTo(partition: number): number
+  /** Everything below is done by all reactors that hold this view. */
+  viewDoneTo(view: string, partition: number): number
   /** The partition is owned, and everything that an earlier owner may have projected is projected. */
   isWhole(partition: number): boolean
   /** Projected events that wait for a reactor which holds a view. */
@@ -108,6 +110,7 @@ export function createWorker(options: WorkerOptions): Worker {
     owned: partitions.owned,
     projectedTo: partitions.projectedTo,
     reactedTo: reactors.reactedTo,
+    viewDoneTo: reactors.viewDoneTo,
     isWhole: (partition) =>
       partitions.owned.has(partition) &&
       partitions.projectedTo(partition) >= partitions.replayedTo(partition),
@@ -182,6 +185,7 @@ function build(options: WorkerOptions, run: Run, consumer: () => LogConsumer | u
   })
 
   async function commit(done: readonly Projected[]): Promise<void> {
+    ownership.done(done)
     const { partition, next } = done[done.length - 1]
     if (!partitions.owned.has(partition)) return
     checkpoints.ahead(done.reduce((events, { ids }) => events + ids.length, 0))

@@ -5,7 +5,7 @@
  */
 
 import { idTimeMs } from '../../core/ids.ts'
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Graph } from '../../graph/index.ts'
 import { retrying } from '../../ports/env/retry.ts'
 import { sleep } from '../../ports/env/sleep.ts'
@@ -35,7 +35,7 @@ export interface ChunkRunner {
   stop(): Promise<void>
 }
 
-export function createChunkRunner(context: EngineContext, graph: Graph, stats: FanoutStats): ChunkRunner {
+export function createChunkRunner(context: FeedContext, graph: Graph, stats: FanoutStats): ChunkRunner {
   const { store } = context
   const open = createOpenPlans()
   const closing = createClosing(context, open, stats)
@@ -79,7 +79,7 @@ export function createChunkRunner(context: EngineContext, graph: Graph, stats: F
 
 type Closing = ReturnType<typeof createClosing>
 
-function createClosing(context: EngineContext, open: OpenPlans, stats: FanoutStats) {
+function createClosing(context: FeedContext, open: OpenPlans, stats: FanoutStats) {
   const { env, store, horizon } = context
 
   /** Nothing is left to do for the plan, now or after a restart: the horizon may pass its post. */
@@ -108,7 +108,7 @@ function createClosing(context: EngineContext, open: OpenPlans, stats: FanoutSta
 
 /** Runs turns as long as plans are open. */
 function createLoop(
-  context: EngineContext,
+  context: FeedContext,
   open: OpenPlans,
   serve: ReturnType<typeof createChunkServer>,
   { complete }: Closing,
@@ -157,7 +157,7 @@ function createLoop(
 }
 
 async function resumePlans(
-  { store, horizon, partitionOf }: EngineContext,
+  { store, horizon, partitionOf }: FeedContext,
   open: OpenPlans,
   partitions: ReadonlySet<number>,
   add: (plan: Plan) => Promise<void>,

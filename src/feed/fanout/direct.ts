@@ -4,7 +4,7 @@
  * a whole, which changes nothing that was done.
  */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { RowWrite } from '../../ports/store/store.ts'
 import type { Spread } from '../../ports/views/views.ts'
@@ -24,7 +24,7 @@ export interface Direct {
   serve(posts: readonly Outgoing[]): Promise<RowWrite[]>
 }
 
-export function createDirect(context: EngineContext, graph: Graph, stats: FanoutStats): Direct {
+export function createDirect(context: FeedContext, graph: Graph, stats: FanoutStats): Direct {
   const { env, views } = context
 
   async function serve(posts: readonly Outgoing[]): Promise<RowWrite[]> {

@@ -1,12 +1,12 @@
 /** Plans of large fan-outs. A plan is made once: later, its receipt tells by the plan's chunks what is done. */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Graph } from '../../graph/index.ts'
 import { kindOf, openPlansTable, plansTable, type Plan } from '../tables.ts'
 import { rangesOf, type Outgoing } from './audience.ts'
 
 /** @returns a function that gives the stored plan of each post, and makes and stores those that are missing */
-export function createPlans({ store }: EngineContext, { activity, policies }: Graph) {
+export function createPlans({ store }: FeedContext, { activity, policies }: Graph) {
   const newPlan = ({ event, audience, share }: Outgoing): Plan => ({
     post: event.id,
     author: event.body.author,

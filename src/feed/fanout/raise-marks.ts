@@ -1,6 +1,6 @@
 /** Raises the marks of posts that are not pushed to every follower, before the first follower is skipped. */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import { graphEvents, SHARES, type Graph, type MarkRaise } from '../../graph/index.ts'
 import type { Outgoing } from './audience.ts'
 
@@ -8,7 +8,7 @@ import type { Outgoing } from './audience.ts'
  * @returns a function that resolves once the marks are durable, and other processes are told of them: from then on,
  * readers know whom to pull
  */
-export function createMarkRaiser(context: EngineContext, { marks }: Graph) {
+export function createMarkRaiser(context: FeedContext, { marks }: Graph) {
   /**
    * Each mark is told in the partition of its post, before the horizon of that partition passes the post: whoever reads
    * the horizon there has read the mark already.

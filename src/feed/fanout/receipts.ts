@@ -1,7 +1,7 @@
 /** Receipts of posts that need no plan: pulled ones, and those of ordinary audiences. */
 
 import { idTimeMs } from '../../core/ids.ts'
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { RowWrite } from '../../ports/store/store.ts'
 import { receiptsTable, type Receipt } from '../tables.ts'
 import type { Outgoing } from './audience.ts'
@@ -35,7 +35,7 @@ export function receiptRow({ event, share }: Outgoing, counts: Counts, nowMs: nu
  * first time, and a replay would overwrite it with how the post would be served now.
  */
 export async function writeReceipts(
-  context: EngineContext,
+  context: FeedContext,
   receipts: readonly RowWrite[],
   posts: readonly Outgoing[],
 ): Promise<void> {

@@ -1,6 +1,6 @@
 /** Serves chunks of a large fan-out: reads their followers, evicts inactive ones, inserts for those of the lane. */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Graph } from '../../graph/index.ts'
 import { isDone, setDone, type OpenPlan } from '../open-plan.ts'
 import { REST_LANE, selectLane } from './lanes.ts'
@@ -11,7 +11,7 @@ import type { Turn } from './turns.ts'
 const WORK_MS = 2
 
 /** @returns a function that serves a turn; called again after a failure, it serves only the chunks that are left */
-export function createChunkServer(context: EngineContext, graph: Graph, stats: FanoutStats) {
+export function createChunkServer(context: FeedContext, graph: Graph, stats: FanoutStats) {
   const { env, views } = context
 
   async function serveChunk(of: OpenPlan, lane: number, chunk: number, numbers: Uint32Array): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { CursorSeal } from '../../core/cursor.ts'
 import type { RivuletError } from '../../core/errors.ts'
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import { runPipeline } from '../../engine/read/pipeline.ts'
 import type { Home } from '../home.ts'
 import type { Timelines } from '../timelines/timelines.ts'
@@ -12,7 +12,7 @@ import { newHomeQuery } from './query.ts'
 import { rebuildIfDue } from './rebuild.ts'
 
 export interface PageBelowParts {
-  readonly context: EngineContext
+  readonly context: FeedContext
   readonly home: Home
   readonly timelines: Timelines
   readonly seal: CursorSeal

@@ -2,7 +2,7 @@
 
 import type { CursorSeal } from '../../core/cursor.ts'
 import { RivuletError } from '../../core/errors.ts'
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Pace } from '../../engine/read/pace.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { Home } from '../home.ts'
@@ -17,7 +17,7 @@ import type { Reveals } from './reveals.ts'
 import { createSessions } from './session.ts'
 
 export interface HomeReadParts {
-  readonly context: EngineContext
+  readonly context: FeedContext
   readonly pace: Pace
   readonly graph: Graph
   readonly pulls: Pulls

@@ -1,6 +1,6 @@
 /** Backfill: after a follow, brings the followee's earlier posts into the follower's timeline. */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import { backfillsTable, withBackfilled, type Graph } from '../../graph/index.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { toEntries } from './entries.ts'
@@ -14,7 +14,7 @@ export interface Backfill {
 
 /** @returns a function that backfills one follow */
 export function createBackfill(
-  { store, views, isShared, caughtUp }: EngineContext,
+  { store, views, isShared, caughtUp }: FeedContext,
   graph: Graph,
   pulls: Pulls,
   stats: { backfills: number },

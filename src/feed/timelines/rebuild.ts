@@ -1,6 +1,6 @@
 /** Rebuild: makes a timeline anew from the outboxes of everybody that its owner follows. */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import { edgeBucket, followId, type Circle, type Graph } from '../../graph/index.ts'
 import { KIND } from '../tables.ts'
 import { saveBackfilled } from './backfill.ts'
@@ -9,12 +9,7 @@ import type { Candidate } from './pull.ts'
 import type { Pulls } from './pulls.ts'
 
 /** @returns a function that rebuilds the timeline of one owner */
-export function createRebuild(
-  context: EngineContext,
-  graph: Graph,
-  pulls: Pulls,
-  stats: { rebuilds: number },
-) {
+export function createRebuild(context: FeedContext, graph: Graph, pulls: Pulls, stats: { rebuilds: number }) {
   const { store, views } = context
 
   const pullWhole = (authors: ArrayLike<number>, limit: number) =>

@@ -5,7 +5,7 @@
  */
 
 import { createQueue } from '../../engine/queue.ts'
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import { followId, type Circle, type Graph } from '../../graph/index.ts'
 import { createBackfill, type Backfill } from './backfill.ts'
 import type { Pulls } from './pulls.ts'
@@ -35,7 +35,7 @@ const JOBS_AT_ONCE = 2
 /** With several processes, a job spends most of its time waiting until this one has caught up with the others. */
 const JOBS_AT_ONCE_SHARED = 32
 
-export function createTimelines(context: EngineContext, graph: Graph, pulls: Pulls): Timelines {
+export function createTimelines(context: FeedContext, graph: Graph, pulls: Pulls): Timelines {
   const { env, views } = context
   const stats = { backfills: 0, rebuilds: 0, failed: 0 }
 

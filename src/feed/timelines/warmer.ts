@@ -4,7 +4,7 @@
  * ends when the memory for timelines is nearly full.
  */
 
-import type { EngineContext } from '../../engine/context.ts'
+import type { FeedContext } from '../context.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { Timelines } from './timelines.ts'
 
@@ -28,7 +28,7 @@ const RETRY_MS = 1_000
 /** With fewer readers nothing is logged: they are warm before anybody has read of it. */
 const TOLD_READERS_MIN = 1_000
 
-export function createWarmer(context: EngineContext, graph: Graph, timelines: Timelines): Warmer {
+export function createWarmer(context: FeedContext, graph: Graph, timelines: Timelines): Warmer {
   const { env, views } = context
   const stats = { left: 0, warm: 0 }
   let isStopped = false

@@ -14,9 +14,10 @@ import { createAloneWorld, createSharedWorld, type EngineWorld } from '../../sup
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const AHEAD_MS_MAX = 5 * HOUR_MS
-const KEYS = 4
-const NAMES = 5
+const AHEAD_MS_MAX = 3 * HOUR_MS
+const KEYS = 3
+const NAMES = 3
+const STEPS = 40
 
 interface Replayed {
   /** By the event that set an alarm, the event with which it rang. */
@@ -76,10 +77,10 @@ async function replay(log: Log): Promise<Replayed> {
 async function runHistory(world: EngineWorld<Alarms>): Promise<void> {
   const { env, random, driven } = world
   const pick = (count: number) => Math.floor(random() * count)
-  for (let step = 0; step < 60; step++) {
+  for (let step = 0; step < STEPS; step++) {
     const asked: Promise<unknown>[] = []
     for (let i = pick(5); i >= 0; i--) {
-      const inMs = random() < 0.2 ? 0 : random() < 0.3 ? 1 + pick(100) : 1 + pick(AHEAD_MS_MAX)
+      const inMs = random() < 0.25 ? 0 : random() < 0.5 ? 1 + pick(60) : 1 + pick(AHEAD_MS_MAX)
       asked.push(world.any().set(1 + pick(KEYS), `alarm ${pick(NAMES)}`, inMs))
     }
     const all = Promise.allSettled(asked)
@@ -87,13 +88,13 @@ async function runHistory(world: EngineWorld<Alarms>): Promise<void> {
     else if (random() < 0.8) await driven(all)
     if (random() < 0.5) {
       env.advance(random() < 0.5 ? pick(MINUTE_MS) : pick(HOUR_MS))
-      await driven(sleep(env, 3_000))
+      await driven(sleep(env, 2_000))
     }
   }
   // Clocks are up to an hour apart, and time is that of the fastest.
-  for (let hours = 0; hours < 8; hours++) {
+  for (let hours = 0; hours < 6; hours++) {
     env.advance(HOUR_MS)
-    await driven(sleep(env, 5_000))
+    await driven(sleep(env, 3_000))
   }
   await world.settle()
   await world.settle()
