@@ -1,7 +1,7 @@
 /** Puts the engine and its domains together over given ports. Servers, commands and the library are built on it. */
 
 import { createEngine, type Engine } from '../engine/engine.ts'
-import type { DomainSpec } from '../engine/domain.ts'
+import type { WebDomain } from '../http/domain.ts'
 import { feedDomain, homeView, type Feed } from '../feed/index.ts'
 import { graphDomain, type Graph } from '../graph/index.ts'
 import { DOMAINS } from './domains.ts'
@@ -41,13 +41,15 @@ export interface RivuletOptions {
   /** Set when other processes work on the same log and store; without it, this process has them to itself. */
   readonly shared?: SharedOptions
   /** Other domains than those of the product, in their order; `DOMAINS` and what follows them. */
-  readonly domains?: readonly DomainSpec<any>[]
+  readonly domains?: readonly WebDomain<any>[]
 }
 
 export interface Rivulet {
   readonly engine: Engine
   readonly graph: Graph
   readonly feed: Feed
+  /** The domains that were built, in their order. */
+  readonly domains: readonly WebDomain<any>[]
   start(): Promise<void>
   /** Resolves when no work is left: everything written so far is fanned out to the views. */
   settle(): Promise<void>
@@ -86,5 +88,5 @@ export function createRivulet(ports: RivuletPorts, options: RivuletOptions): Riv
     setting: (name) => settings[name],
   })
   const [graph, feed] = [engine.use(graphDomain), engine.use(feedDomain)]
-  return { engine, graph, feed, start: engine.start, settle: engine.settle, stop: engine.stop }
+  return { engine, graph, feed, domains, start: engine.start, settle: engine.settle, stop: engine.stop }
 }

@@ -23,9 +23,9 @@ const wrong = (message: string) => new RivuletError('config_invalid', message)
 
 export function buildDomains(specs: readonly DomainSpec[], context: EngineContext, host: Host): BuiltDomains {
   assertSpecs(specs)
-  const built = new Map<DomainSpec<any>, BuiltDomain<any>>()
+  const built = new Map<string, BuiltDomain<any>>()
   function use<A>(spec: DomainSpec<A>): A {
-    const domain = built.get(spec)
+    const domain = built.get(spec.name)
     if (domain === undefined) {
       throw wrong(
         `the domain ${spec.name} is used before it is built: list it before the domains that use it`,
@@ -33,10 +33,10 @@ export function buildDomains(specs: readonly DomainSpec[], context: EngineContex
     }
     return domain.api as A
   }
-  for (const spec of specs) built.set(spec, spec.create({ ...host, context, use }))
+  for (const spec of specs) built.set(spec.name, spec.create({ ...host, context, use }))
   const domains = specs.map((spec): Domain => {
     const { name, events, tables } = spec
-    return { ...(built.get(spec) as BuiltDomain<unknown>), name, events, tables }
+    return { ...(built.get(name) as BuiltDomain<unknown>), name, events, tables }
   })
   assertReactors(domains, viewsOf(specs))
   return { domains, use }

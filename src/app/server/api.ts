@@ -4,10 +4,7 @@ import { createHmac } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createCursorSeal, type CursorSeal } from '../../core/cursor.ts'
-import { feedRoutes } from '../../feed/routes.ts'
 import { createAccountRefs } from '../../graph/index.ts'
-import { graphRoutes } from '../../graph/routes.ts'
-import { adminRoutes } from '../../graph/routes-admin.ts'
 import { createAccessLog, type AccessLog } from '../../http/access-log.ts'
 import { createAuth, serverKeyCheck, type Auth } from '../../http/auth.ts'
 import { keyGuard, type Exposure } from '../../http/exposure.ts'
@@ -83,7 +80,7 @@ const API_PREFIX = '/api/v1'
 /** Builds the API, ready to `listen`. Close `app` (and `metricsApp`) to end it. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
-  const { graph, feed, engine } = rivulet
+  const { graph, engine, domains } = rivulet
   const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
   const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
@@ -114,9 +111,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 
   if (options.isApi !== false) {
     const listSeal = accountListSeal(tokenSecret)
-    graphRoutes({ router, env, graph, refs, tokens, listSeal, postsCount: feed.reads.postsCount })
-    adminRoutes({ router, graph, refs })
-    feedRoutes({ router, env, graph, feed, refs })
+    const host = { router, env, tokens, listSeal, use: engine.use }
+    for (const domain of domains) domain.routes?.(engine.use(domain), host)
   }
   systemRoutes(app, { metrics, version, notReady })
   const metricsApp = options.metricsApart === true ? metricsServer(options, log) : undefined
@@ -126,6 +122,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   frontRoute(app, frontPage(front), frontIndex(front))
   answerRest()
   measureEngine(metrics, rivulet, limits)
+  for (const domain of domains) domain.metrics?.(engine.use(domain), metrics)
   app.addHook('onClose', () => log.flush())
   await app.ready()
   await metricsApp?.ready()
