@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import { createApi, type Api, type ApiOptions } from '../../src/app/server/api.ts'
 import { createRivulet, type Rivulet } from '../../src/index.ts'
+import type { WebDomain } from '../../src/http/domain.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { openTestPorts, type TestPorts } from '../support/ports.ts'
 import { createContract, type Contract, type OpenApi } from './contract.ts'
@@ -60,7 +61,12 @@ export interface World {
   close(): Promise<void>
 }
 
-export async function createWorld(options: Partial<ApiOptions> = {}): Promise<World> {
+export interface WorldOptions extends Partial<ApiOptions> {
+  readonly domains?: readonly WebDomain<any>[]
+}
+
+/** @param options of the API, and which domains there are */
+export async function createWorld({ domains, ...options }: WorldOptions = {}): Promise<World> {
   const env = createRealEnv()
   const logged: string[] = []
   const output = new Writable({
@@ -70,7 +76,7 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
     },
   })
   const ports = await openTestPorts(env)
-  const rivulet = options.rivulet ?? (await newRivulet(ports))
+  const rivulet = options.rivulet ?? (await newRivulet(ports, domains))
   const api = await createApi({
     rivulet,
     env,
@@ -119,11 +125,11 @@ export async function createWorld(options: Partial<ApiOptions> = {}): Promise<Wo
 const HORIZON_EVERY_MS = 50
 
 /** One process in memory; on engines, one that answers and one that fans out. */
-async function newRivulet(ports: TestPorts): Promise<Rivulet> {
+async function newRivulet(ports: TestPorts, domains: WorldOptions['domains']): Promise<Rivulet> {
   const onFatal = (error: unknown) => {
     throw error
   }
-  const options = { secret: new Uint8Array(32).fill(3), onFatal }
+  const options = { secret: new Uint8Array(32).fill(3), onFatal, ...(domains && { domains }) }
   if (ports.another === undefined) return started(createRivulet(ports, options))
   const shared = { gate: async () => 0, horizonEveryMs: HORIZON_EVERY_MS }
   const others = createRivulet(await ports.another(), { ...options, shared: { ...shared, role: 'worker' } })
