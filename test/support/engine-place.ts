@@ -6,6 +6,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { Client } from 'cassandra-driver'
+import { bookmarksDomain } from '../../examples/domain-bookmarks/index.ts'
+import { tablesIn } from '../../src/engine/domain.ts'
+import * as alarms from './alarms.ts'
+import * as counter from './counter.ts'
 import { allTables } from '../../src/app/ports/tables.ts'
 import { createRedisBus } from '../../src/ports/bus/redis.ts'
 import { connectRedis } from '../../src/ports/drivers/redis.ts'
@@ -25,6 +29,14 @@ export interface EngineAddresses {
 }
 
 const DEPLOYMENT = 'tests'
+/** With those of the example and of tests: each once. */
+const tables = [
+  ...allTables(),
+  ...bookmarksDomain.tables,
+  ...tablesIn(counter),
+  ...counter.counters.tables,
+  ...tablesIn(alarms),
+]
 const real = createRealEnv()
 const quiet = { onNotice: () => undefined }
 
@@ -47,14 +59,14 @@ const cassandraOf = ({ cassandra }: EngineAddresses, keyspace: string, env: Env 
   contactPoints: cassandra,
   localDataCenter: 'datacenter1',
   keyspace,
-  tables: allTables(),
+  tables,
   deployment: DEPLOYMENT,
   ...quiet,
 })
 
 async function empty({ cassandra }: EngineAddresses, keyspace: string): Promise<void> {
   const client = new Client({ contactPoints: [...cassandra], localDataCenter: 'datacenter1' })
-  const names = [...allTables().map(cqlName), 'rivulet_watermark']
+  const names = [...tables.map(cqlName), 'rivulet_watermark']
   await Promise.all(names.map((name) => client.execute(`TRUNCATE ${keyspace}.${name}`)))
   await client.shutdown()
 }

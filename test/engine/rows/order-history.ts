@@ -22,7 +22,7 @@ interface Expected {
 }
 
 /** What must come of a history, by the simplest program: it reads the log from its first record and decides in order. */
-async function replayed(log: Log): Promise<Expected> {
+export async function replayed(log: Log): Promise<Expected> {
   const decode = eventDecoder([taken, told, progressed, decided, redelivered])
   const follower = await log.follow()
   const decisions: Expected['decisions'] = new Map()
@@ -72,7 +72,7 @@ async function replayed(log: Log): Promise<Expected> {
   }
 }
 
-async function rowsOf(store: Store, key: number, count: number): Promise<(number | undefined)[]> {
+export async function rowsOf(store: Store, key: number, count: number): Promise<(number | undefined)[]> {
   const keys = Array.from({ length: count + 1 }, (_, i) => numbersTable.key(key, i + 1))
   return (await store.get(keys)).map((row) =>
     row === undefined ? undefined : numbersTable.decode(row).event,
