@@ -39,6 +39,8 @@ export interface Feed {
   readonly warmer: Warmer
   /** The sources of the home feed, with how long their reads take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
+  /** How many candidates each rule of the home feed has removed: a rule and its count have the same place. */
+  readonly removed: { readonly rules: readonly string[]; readonly counts: Float64Array }
   readonly domain: Domain
 }
 
@@ -108,7 +110,8 @@ export function createFeed(context: EngineContext, graph: Graph, options: FeedOp
     },
   }
   const sources = [home.lead, ...home.sources]
-  return { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, domain }
+  const removed = { rules: home.rules, counts: home.removed }
+  return { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, removed, domain }
 }
 
 export * from './tables.ts'
