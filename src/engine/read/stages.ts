@@ -93,7 +93,10 @@ export interface PipelineDefinition<Q, C extends Ranked, S extends Ranked> {
   /** Without a selector, a page keeps the order of the candidates. */
   readonly scorers?: readonly Scorer<Q, S>[]
   readonly selector?: Selector<Q, S>
-  /** How many items that passed every filter the selector chooses from; as many as the page holds where left out. */
+  /**
+   * How many items that passed every filter are gathered for the selector to choose from; the page's `limit` where left
+   * out. The last round may give some more, and the end of the list fewer.
+   */
   readonly pool?: number
   /** The candidate of an id as a source would give it; `undefined` if there is none. Only `explain` asks. */
   readonly candidateOf?: (query: Q, id: number) => Maybe<C | undefined>
@@ -114,7 +117,7 @@ export interface Pipeline<Q, C extends Ranked, S extends Ranked> extends Pipelin
 
 /** The rule that removes candidates for which `hydrate` finds no data. */
 export const MISSING = 'missing'
-/** A selector looks at all items of its pool at once. */
+/** Scorers and the selector look at all of a pool at once, while nothing else runs. */
 const POOL_MAX = 2_000
 
 export function definePipeline<Q, C extends Ranked, S extends Ranked>(

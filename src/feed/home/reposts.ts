@@ -28,44 +28,41 @@ export function createRepostFinder(
    * Looks for the reposts of each original once: from the start of this read up to `until`, the end of the window of
    * the newest repost in the round. The windows of older ones end below that.
    */
-  async function lookAbove(
-    query: HomeQuery,
-    items: readonly (Item | undefined)[],
-    until: number,
-  ): Promise<void> {
+  async function lookAbove(query: HomeQuery, reposts: readonly Item[], until: number): Promise<void> {
     const { start, lookedFor } = query.reposts
-    const hashes = new Set(
-      items.flatMap((item) => ((item?.post.repostOf ?? 0) > 0 ? [repostHash(item!.post.repostOf)] : [])),
-    )
+    const hashes = new Set(reposts.map(({ post }) => repostHash(post.repostOf)))
     for (const hash of hashes) if (lookedFor.has(hash)) hashes.delete(hash)
     if (until < start || hashes.size === 0) return
     const above = uncounted(query)
     for (let below = until + 1; below > start;) {
       const window = { below, atLeast: start, limit: 200 }
       const round = await readRound(env, pipeline(), above, window, query.failed)
-      const reposts = round.candidates.filter(
+      const alike = round.candidates.filter(
         (candidate) =>
           (candidate.kind & KIND.repost) !== 0 &&
           hashes.has(candidate.kind >>> 3) &&
           authorFilter.judge(above, candidate) === KEPT,
       )
-      remember(query, await hydrateItems(posts, reposts))
+      remember(query, (await hydrateItems(posts, alike)).filter(isRepost))
       below = round.lower
     }
     for (const hash of hashes) lookedFor.add(hash)
   }
 
   return (query: HomeQuery, items: readonly (Item | undefined)[]): Promise<void> | undefined => {
-    remember(query, items)
-    const newest = items.find((item) => item !== undefined && item.post.repostOf > 0)
-    return newest === undefined ? undefined : lookAbove(query, items, windowEnd(newest.id))
+    const reposts = items.filter(isRepost)
+    remember(query, reposts)
+    const [newest] = reposts
+    return newest === undefined ? undefined : lookAbove(query, reposts, windowEnd(newest.id))
   }
 }
 
-function remember(query: HomeQuery, items: readonly (Item | undefined)[]): void {
+const isRepost = (item: Item | undefined): item is Item => item !== undefined && item.post.repostOf > 0
+
+/** Remembers those reposts that the reader is entitled to: the others are not shown, and so hide nothing. */
+function remember(query: HomeQuery, reposts: readonly Item[]): void {
   const { byOriginal } = query.reposts
-  for (const item of items) {
-    if (item === undefined || item.post.repostOf === 0) continue
+  for (const item of reposts) {
     if (goneFilter.judge(query, item) !== KEPT || postFilter.judge(query, item) !== KEPT) continue
     const known = byOriginal.get(item.post.repostOf)
     if (known === undefined) byOriginal.set(item.post.repostOf, [item.id])
