@@ -1,29 +1,36 @@
 /**
  * The home feed as a pipeline, latest first: everything that a reader is entitled to see of the accounts they follow
  * and of themselves. The page is the same whether posts were pushed or pulled, and whether the timeline is whole,
- * evicted or being rebuilt. The stages are in `home/`.
+ * evicted or being rebuilt. The stages are in `home/`; the latest feed has neither scorers nor a selector.
  */
 
 import type { FeedContext } from './context.ts'
 import type { Pace } from '../engine/read/pace.ts'
-import { definePipeline, type Maybe } from '../engine/read/pipeline.ts'
-import type { Circle, Graph } from '../graph/index.ts'
+import { definePipeline, type Filter, type Maybe } from '../engine/read/stages.ts'
+import type { Graph } from '../graph/index.ts'
 import type { HomeQuery } from './home/query.ts'
-import { createRepostFinder, recentRepost } from './home/reposts.ts'
-import { authorRules, deleted, postRules } from './home/rules.ts'
+import { createRepostFinder } from './home/reposts.ts'
+import { authorFilter, goneFilter, postFilter } from './home/rules.ts'
+import { seenFilter } from './home/seen.ts'
 import { outboxesSource, ownPostsSource, timelineSource } from './home/sources.ts'
 import { cachedItems, hydrateItems, type Item } from './posts/items.ts'
 import type { Posts } from './posts/posts.ts'
-import { KIND } from './tables.ts'
+import { KIND, kindOf } from './tables.ts'
 import type { Candidate } from './timelines/pull.ts'
 import type { Pulls } from './timelines/pulls.ts'
+
+type Filters = readonly Filter<HomeQuery, Item>[]
+
+/** While the reader's circle stays the same, only deletes can change what an item's verdict is. */
+const SAME_CIRCLE: Filters = [goneFilter]
+const CIRCLE_CHANGED: Filters = [authorFilter, goneFilter, postFilter]
 
 export function createHome(context: FeedContext, pace: Pace, graph: Graph, posts: Posts, pulls: Pulls) {
   const { env, views } = context
   const findReposts = createRepostFinder(env, posts, () => pipeline)
 
   /** From the cache alone where it holds every post: then most pages are made without awaiting a promise. */
-  function hydrate(query: HomeQuery, candidates: readonly Candidate[]): Maybe<Item[]> {
+  function hydrate(query: HomeQuery, candidates: readonly Candidate[]): Maybe<readonly (Item | undefined)[]> {
     const ready = cachedItems(posts, candidates)
     if (ready === undefined || candidates.some(({ kind }) => (kind & KIND.repost) !== 0)) {
       return hydrateSlowly(query, candidates)
@@ -31,7 +38,7 @@ export function createHome(context: FeedContext, pace: Pace, graph: Graph, posts
     return ready
   }
 
-  async function hydrateSlowly(query: HomeQuery, candidates: readonly Candidate[]): Promise<Item[]> {
+  async function hydrateSlowly(query: HomeQuery, candidates: readonly Candidate[]) {
     const items = await hydrateItems(posts, candidates)
     if (query.isCold) await pace.turn('found')
     const finding = findReposts(query, items)
@@ -40,15 +47,19 @@ export function createHome(context: FeedContext, pace: Pace, graph: Graph, posts
   }
 
   const pipeline = definePipeline<HomeQuery, Candidate, Item>({
+    name: 'home',
     lead: timelineSource(views),
     sources: [outboxesSource(graph, pulls), ownPostsSource(pulls)],
-    early: authorRules,
+    early: [authorFilter],
     hydrate,
-    filters: [...postRules, recentRepost],
-    recheck(query, items) {
+    filters: [goneFilter, postFilter, seenFilter],
+    recheck(query) {
       const now = graph.circles.of(query.reader)
-      if (now === query.circle) return items.filter((item) => deleted.keep(query, item))
-      return recheckWith(query, items, now)
+      return now === query.circle ? SAME_CIRCLE : changedCircle(query, now)
+    },
+    async candidateOf(_query, id) {
+      const post = await posts.get(id)
+      return post === undefined ? undefined : { id, author: post.author, kind: kindOf(post) }
     },
   })
 
@@ -56,10 +67,9 @@ export function createHome(context: FeedContext, pace: Pace, graph: Graph, posts
 }
 
 /** The reader's circle changed while the page was made: the rules are applied again with the new one. */
-async function recheckWith(query: HomeQuery, items: readonly Item[], now: Maybe<Circle>): Promise<Item[]> {
+async function changedCircle(query: HomeQuery, now: Maybe<HomeQuery['circle']>): Promise<Filters> {
   query.circle = await now
-  const rules = [...authorRules, ...postRules]
-  return items.filter((item) => rules.every((rule) => rule.keep(query, item)))
+  return CIRCLE_CHANGED
 }
 
 export type Home = ReturnType<typeof createHome>

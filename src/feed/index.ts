@@ -35,6 +35,8 @@ export interface Feed {
   readonly warmer: Warmer
   /** The sources of the home feed, with how long their reads take. */
   readonly sources: readonly { readonly name: string; readonly latency: Histogram }[]
+  /** How many candidates each rule of the home feed has removed: a rule and its count have the same place. */
+  readonly removed: { readonly rules: readonly string[]; readonly counts: Float64Array }
 }
 
 const POST_CACHE_BYTES = 256 * 2 ** 20
@@ -72,8 +74,9 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
   }
 
   const sources = [home.lead, ...home.sources]
+  const removed = { rules: home.rules, counts: home.removed }
   return {
-    api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources },
+    api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, removed },
     background: [fanout.runner, timelines],
     projections: feedProjections,
     reactors: [

@@ -3,7 +3,8 @@
 import type { CursorSeal } from '../core/cursor.ts'
 import { RivuletError } from '../core/errors.ts'
 import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
-import { definePipeline, runPipeline, type Filter, type Source } from '../engine/read/pipeline.ts'
+import { runPipeline } from '../engine/read/pipeline.ts'
+import { definePipeline, KEPT, verdicts, type Filter, type Source } from '../engine/read/stages.ts'
 import { follows, isBlocked, type Circle } from '../graph/index.ts'
 import { LISTS, openList, sealList } from '../http/list-cursors.ts'
 import type { Env } from '../ports/env/env.ts'
@@ -54,6 +55,17 @@ export function createProfileReads(env: Env, posts: Posts, outboxes: Outboxes, s
   }
 }
 
+const HIDDEN = verdicts('not_visible', 'original_not_visible')
+
+const visible: Filter<ProfileQuery, Item> = {
+  rules: Object.keys(HIDDEN),
+  judge({ viewer }, { post, original }) {
+    if (!mayView(viewer, post)) return HIDDEN.not_visible
+    if (post.repostOf === 0 || (original !== undefined && mayView(viewer, original))) return KEPT
+    return HIDDEN.original_not_visible
+  },
+}
+
 function createProfile(posts: Posts, outboxes: Outboxes) {
   const outbox: Source<ProfileQuery, Candidate> = {
     name: 'outbox',
@@ -61,17 +73,13 @@ function createProfile(posts: Posts, outboxes: Outboxes) {
     read: ({ author }, { below, atLeast, limit }) =>
       pull(outboxes, { authors: [author], below, atLeast, limit }),
   }
-  const visible: Filter<ProfileQuery, Item> = {
-    name: 'visibility',
-    keep: ({ viewer }, { post, original }) =>
-      mayView(viewer, post) && (post.repostOf === 0 || (original !== undefined && mayView(viewer, original))),
-  }
   return definePipeline<ProfileQuery, Candidate, Item>({
+    name: 'profile',
     lead: outbox,
     sources: [],
     early: [],
     hydrate: (_query, candidates) => hydrateItems(posts, candidates),
     filters: [visible],
-    recheck: (query, items) => items.filter((item) => visible.keep(query, item)),
+    recheck: () => [visible],
   })
 }

@@ -4,6 +4,7 @@ import type { Circle } from '../graph/index.ts'
 import type { Fanout } from './fanout.ts'
 import type { HomePage, HomeRequest } from './home/page.ts'
 import { createHomeReads, type HomeReadParts } from './home/reads.ts'
+import { createWhy, type Why } from './home/why.ts'
 import { countPublicPosts, lookupPosts, readReceipt } from './lookups.ts'
 import type { Item } from './posts/items.ts'
 import type { Posts } from './posts/posts.ts'
@@ -17,6 +18,8 @@ export interface FeedReads {
    * timelines must be rebuilt). A repeated request continues where this one stopped.
    */
   home(reader: number, request: HomeRequest): Promise<HomePage>
+  /** Why a post is in a reader's home feed, or by which rule it is not. For operators: it tells of blocks. */
+  readonly why: Why
   /** `viewer` is `undefined` for the application itself, which may see everything. */
   profile(author: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<ListPage>
   /** The posts of these that the viewer may see, in the order asked for; hidden and unknown ones are left out. */
@@ -36,11 +39,13 @@ export interface FeedReadParts extends HomeReadParts {
 
 export function createFeedReads(parts: FeedReadParts): FeedReads {
   const { posts, outboxes, fanout, seal } = parts
-  const { env, store } = parts.context
+  const { context, graph } = parts
+  const { env, store } = context
   const home = createHomeReads(parts)
   return {
     stats: home.stats,
     home: home.read,
+    why: createWhy(context, graph, parts.home),
     profile: createProfileReads(env, posts, outboxes, seal),
     lookup: (ids, viewer) => lookupPosts(posts, ids, viewer),
     postsCount: (author) => countPublicPosts(store, author),

@@ -23,6 +23,8 @@ export interface Metrics {
   route(method: string, route: string, isLogged?: boolean): RouteStats
   /** Registers a number that is read at each scrape; a `total` only rises. */
   number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
+  /** Registers totals that are told apart by labels. */
+  totals(name: string, help: string, series: () => readonly LabelledTotal[]): void
   /** Registers histograms that are kept in milliseconds and shown in seconds, Prometheus' unit. */
   histogram(name: string, help: string, series: () => readonly LabelledHistogram[]): void
   text(): Promise<string>
@@ -31,6 +33,12 @@ export interface Metrics {
 export interface LabelledHistogram {
   readonly labels: Readonly<Record<string, string>>
   readonly histogram: Histogram
+}
+
+/** A number that only rises. */
+export interface LabelledTotal {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
 }
 
 interface Sample {
@@ -87,6 +95,9 @@ export function createMetrics(version: string): Metrics {
           this.set(read())
         },
       })
+    },
+    totals(name, help, series) {
+      register(name, help, 'counter', () => [...series()])
     },
     histogram(name, help, series) {
       register(name, help, 'histogram', () => series().flatMap((one) => samplesOf(name, one)))

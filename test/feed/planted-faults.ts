@@ -65,8 +65,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a block is not checked for what is reposted',
     'feed/home/rules.ts',
-    '(!isBlocked(circle, original.author) && !isMuted(circle, original.author))',
-    '!isMuted(circle, original.author)',
+    'if (isBlocked(circle, original.author)) return POST.original_blocked',
+    '',
     3,
   ),
   fault('a count moves twice', 'feed/project.ts', '    if (!moves) return\n', '', 1),
@@ -91,7 +91,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'if (page === null) {',
     1,
   ),
-  fault('`after` forgets what was served', 'feed/home/after.ts', '!served.has(id)', 'true', 8),
+  fault('`after` forgets what was served', 'feed/home/seen.ts', 'served.has(id)', 'false', 8),
   fault(
     'the horizon passes a fan-out under way',
     'engine/horizon/alone.ts',

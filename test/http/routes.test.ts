@@ -243,6 +243,7 @@ describe('operators', () => {
     for (const name of [
       'rivulet_visible_seconds_bucket{le="+Inf"}',
       'rivulet_feed_source_seconds_count{source="timeline"}',
+      'rivulet_feed_removed_total{rule="repost_seen"}',
       'rivulet_http_requests_total{method="POST",route="/api/v1/posts",status="201"}',
       'rivulet_fanout_inserts_total',
       'rivulet_fanout_lag_events 0',

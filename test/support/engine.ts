@@ -8,6 +8,9 @@ import { createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import { createMemoryViews } from '../../src/ports/views/memory/memory.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
+/** Seals the cursors of the engines below. */
+export const TEST_SECRET = new Uint8Array(32).fill(3)
+
 export interface TestEngine {
   readonly rivulet: Rivulet
   readonly views: Views
@@ -26,7 +29,7 @@ export async function startEngine(capacity = 800, env: Env = createRealEnv()): P
     store: createMemoryStore({ env }),
     views,
   }
-  const rivulet = createRivulet(ports, { secret: new Uint8Array(32).fill(3) })
+  const rivulet = createRivulet(ports, { secret: TEST_SECRET })
   await rivulet.start()
   return {
     rivulet,

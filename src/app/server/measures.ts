@@ -14,6 +14,7 @@ export function measureEngine(metrics: Metrics, rivulet: Rivulet, limits: RateLi
   measureBacklog(metrics, engine)
   measureLog(metrics, engine)
   measureFanout(metrics, rivulet)
+  measurePages(metrics, rivulet)
   measureTimelines(metrics, rivulet)
   measureViews(metrics, engine.view(homeView).entries)
   measureOutboxes(metrics, rivulet)
@@ -69,7 +70,7 @@ function measureLog(metrics: Metrics, { appends, worker }: Engine): void {
   )
 }
 
-function measureFanout(metrics: Metrics, { engine, feed: { fanout, sources } }: Rivulet): void {
+function measureFanout(metrics: Metrics, { engine, feed: { fanout } }: Rivulet): void {
   const { runner, stats } = fanout
   metrics.number(
     'rivulet_fanout_open_plans',
@@ -101,8 +102,16 @@ function measureFanout(metrics: Metrics, { engine, feed: { fanout, sources } }: 
     'Time from accepting a post until all its readers can see it.',
     () => [{ labels: {}, histogram: stats.visible }],
   )
+}
+
+function measurePages(metrics: Metrics, { feed: { sources, removed } }: Rivulet): void {
   metrics.histogram('rivulet_feed_source_seconds', 'Time to read one source of the home feed.', () =>
     sources.map(({ name, latency }) => ({ labels: { source: name }, histogram: latency })),
+  )
+  metrics.totals(
+    'rivulet_feed_removed_total',
+    'Candidates for home feeds that a rule removed, by the name of the rule.',
+    () => removed.rules.map((rule, at) => ({ labels: { rule }, value: removed.counts[at] })),
   )
 }
 

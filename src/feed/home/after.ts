@@ -5,14 +5,13 @@ import type { PageBelow, PageBelowParts } from './below.ts'
 import { openHome, sealHome, withServed } from './cursors.ts'
 import type { Asked, HomePage } from './page.ts'
 import { newHomeQuery } from './query.ts'
-import { rebuildIfDue } from './rebuild.ts'
 import type { Sessions } from './session.ts'
 
 export type PageAfter = (asked: Asked, after: string) => Promise<HomePage>
 
 /** @param pageBelow gives the newest page instead, with `gap`, where it cannot be told what came since */
 export function createPageAfter(
-  { context, home, timelines, seal }: Omit<PageBelowParts, 'notReady'>,
+  { context, home, seal, rebuildIfDue }: Omit<PageBelowParts, 'timelines' | 'notReady'>,
   sessions: Sessions,
   pageBelow: PageBelow,
 ): PageAfter {
@@ -26,12 +25,11 @@ export function createPageAfter(
     })
     if (sessions.pastChanged(session, circle)) return startOver()
     const now = sessions.begin(circle)
-    const query = newHomeQuery(asked, horizon.published, Infinity)
-    const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + session.served.length + 1 }
+    const query = newHomeQuery(asked, horizon.published, Infinity, new Set(session.served))
+    const window = { below: Infinity, atLeast: session.horizon + 1, limit: limit + 1 }
     const found = await runPipeline(env, home, query, window, query.failed)
-    rebuildIfDue(timelines, query)
-    const served = new Set(session.served)
-    const items = found.selected.filter(({ id }) => !served.has(id))
+    rebuildIfDue(query, found.removed)
+    const items = found.selected
     if (items.length > limit || found.isCut) return startOver()
     // After a restart the horizon may be lower for a while; the new session must not go back below the old one.
     const since = { ...now, horizon: Math.max(now.horizon, session.horizon) }

@@ -9,26 +9,28 @@ import type { Timelines } from '../timelines/timelines.ts'
 import { sealHome, withServed, type Session } from './cursors.ts'
 import type { Asked, HomePage } from './page.ts'
 import { newHomeQuery } from './query.ts'
-import { rebuildIfDue } from './rebuild.ts'
+import type { RebuildIfDue } from './rebuild.ts'
 
 export interface PageBelowParts {
   readonly context: FeedContext
   readonly home: Home
   readonly timelines: Timelines
   readonly seal: CursorSeal
+  readonly rebuildIfDue: RebuildIfDue
   readonly notReady: () => RivuletError
 }
 
 export type PageBelow = (asked: Asked, below: number, session: Session) => Promise<HomePage>
 
-export function createPageBelow({ context, home, timelines, seal, notReady }: PageBelowParts): PageBelow {
+export function createPageBelow(parts: PageBelowParts): PageBelow {
+  const { context, home, timelines, seal, rebuildIfDue, notReady } = parts
   const { env, horizon } = context
   return async (asked, below, session) => {
     const { reader, circle, limit } = asked
     const complete = below === Infinity ? session.horizon : horizon.claimable()
     const query = newHomeQuery(asked, horizon.published, below)
     const found = await runPipeline(env, home, query, { below, atLeast: 0, limit: limit + 1 }, query.failed)
-    rebuildIfDue(timelines, query)
+    rebuildIfDue(query, found.removed)
     if (circle.unbackfilled.length > 0) timelines.finish(circle)
     const isFull = found.selected.length > limit
     const items = isFull ? found.selected.slice(0, limit) : found.selected

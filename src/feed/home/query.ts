@@ -8,8 +8,10 @@ export interface HomeQuery {
   /** By lane, the horizon last written to the views when the read began: a timeline header below it has lost entries. */
   readonly published: Float64Array
   readonly reposts: RepostsSeen
-  /** Entries read from the timeline, and how many of those are dead: deleted, or by somebody not followed any more. */
-  readonly stats: { entries: number; dead: number; isTimelineLost: boolean }
+  /** Ids that earlier pages of the session served, where they are not to be given again. */
+  readonly served: ReadonlySet<number> | undefined
+  /** How many entries were read from the timeline, and whether it was found lost. */
+  readonly stats: { entries: number; isTimelineLost: boolean }
   /** Names the timeline if it could not be read, either for the page or while looking for reposts above it. */
   readonly failed: string[]
   /** When the reader asked. */
@@ -31,12 +33,14 @@ export function newHomeQuery(
   { reader, circle, sinceMs, isCold }: Pick<HomeQuery, 'reader' | 'circle' | 'sinceMs' | 'isCold'>,
   published: Float64Array,
   below: number,
+  served?: ReadonlySet<number>,
 ): HomeQuery {
   return {
     reader,
     circle,
     published,
     reposts: { byOriginal: new Map(), start: below, lookedFor: new Set() },
+    served,
     stats: newStats(),
     failed: [],
     sinceMs,
@@ -44,7 +48,7 @@ export function newHomeQuery(
   }
 }
 
-/** The same query with statistics of its own, for entries that the page itself meets and counts as well. */
+/** The same query with statistics of its own, for entries that the page itself reads and counts as well. */
 export const uncounted = (query: HomeQuery): HomeQuery => ({ ...query, stats: newStats() })
 
-const newStats = () => ({ entries: 0, dead: 0, isTimelineLost: false })
+const newStats = () => ({ entries: 0, isTimelineLost: false })

@@ -13,6 +13,7 @@ import { createPageBelow } from './below.ts'
 import { openHome } from './cursors.ts'
 import type { HomePage, HomeRequest } from './page.ts'
 import { createNotReady, createPutOff, type PutOff } from './put-off.ts'
+import { createRebuildIfDue } from './rebuild.ts'
 import type { Reveals } from './reveals.ts'
 import { createSessions } from './session.ts'
 
@@ -34,8 +35,9 @@ export function createHomeReads(parts: HomeReadParts): PutOff {
   const { env, horizon } = context
   const sessions = createSessions(horizon, reveals, imports)
   const notReady = createNotReady(env, pulls)
-  const pageBelow = createPageBelow({ context, home, timelines, seal, notReady })
-  const pageAfter = createPageAfter({ context, home, timelines, seal }, sessions, pageBelow)
+  const rebuildIfDue = createRebuildIfDue(timelines, home)
+  const pageBelow = createPageBelow({ context, home, timelines, seal, rebuildIfDue, notReady })
+  const pageAfter = createPageAfter({ context, home, seal, rebuildIfDue }, sessions, pageBelow)
 
   async function readPage(reader: number, request: HomeRequest, sinceMs: number): Promise<HomePage> {
     if (request.cursor !== undefined && request.after !== undefined) {

@@ -2,7 +2,7 @@
 
 import { Histogram, LATENCY_BOUNDS_MS } from '../../core/histogram.ts'
 import { isBehind } from '../../engine/horizon/horizon.ts'
-import type { Source } from '../../engine/read/pipeline.ts'
+import type { Source } from '../../engine/read/stages.ts'
 import { isMuted, type Graph } from '../../graph/index.ts'
 import type { Views } from '../../ports/views/views.ts'
 import type { Candidate } from '../timelines/pull.ts'

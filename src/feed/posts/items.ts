@@ -11,8 +11,11 @@ export interface Item {
   readonly original: Post | undefined
 }
 
-/** Loads what is missing in at most two batches. A candidate without a post is left out. */
-export async function hydrateItems(posts: Posts, candidates: readonly Candidate[]): Promise<Item[]> {
+/** Loads what is missing in at most two batches. Gives `undefined` in the place of a candidate without a post. */
+export async function hydrateItems(
+  posts: Posts,
+  candidates: readonly Candidate[],
+): Promise<(Item | undefined)[]> {
   const found = await loadPosts(posts, candidates)
   return itemsOf(candidates, (id) => found.get(id))
 }
@@ -35,13 +38,14 @@ async function loadPosts(posts: Posts, candidates: readonly Candidate[]): Promis
   return found
 }
 
-function itemsOf(candidates: readonly Candidate[], postOf: (id: number) => Post | undefined): Item[] {
-  const items: Item[] = []
-  for (const { id, author } of candidates) {
+function itemsOf(
+  candidates: readonly Candidate[],
+  postOf: (id: number) => Post | undefined,
+): (Item | undefined)[] {
+  return candidates.map(({ id, author }) => {
     const post = postOf(id)
     // An entry may be visible before the post's row can be read everywhere, or outlive a post that was erased.
-    if (post === undefined) continue
-    items.push({ id, author, post, original: post.repostOf > 0 ? postOf(post.repostOf) : undefined })
-  }
-  return items
+    if (post === undefined) return undefined
+    return { id, author, post, original: post.repostOf > 0 ? postOf(post.repostOf) : undefined }
+  })
 }

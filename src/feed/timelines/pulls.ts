@@ -7,7 +7,7 @@
 
 import { createAdmission } from '../../engine/read/admission.ts'
 import type { Pace, Stage } from '../../engine/read/pace.ts'
-import type { Maybe } from '../../engine/read/pipeline.ts'
+import type { Maybe } from '../../engine/read/stages.ts'
 import type { Env } from '../../ports/env/env.ts'
 import type { Outboxes } from './outboxes.ts'
 import { pull, type PullRequest, type Slice } from './pull.ts'

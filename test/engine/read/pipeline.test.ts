@@ -3,13 +3,13 @@
 import { expect, test } from 'vitest'
 import { RivuletError } from '../../../src/core/errors.ts'
 import { Histogram, LATENCY_BOUNDS_MS } from '../../../src/core/histogram.ts'
+import { runPipeline } from '../../../src/engine/read/pipeline.ts'
 import {
   definePipeline,
-  runPipeline,
   type Source,
   type SourceSlice,
   type Window,
-} from '../../../src/engine/read/pipeline.ts'
+} from '../../../src/engine/read/stages.ts'
 import { createSimulatedEnv } from '../../../src/ports/env/simulated.ts'
 
 type Item = { readonly id: number }
@@ -37,6 +37,7 @@ const among =
 function pipelineOf(lead: Read, other: Read) {
   const windows: Window[] = []
   const pipeline = definePipeline<object, Item, Item>({
+    name: 'test',
     lead: source('lead', lead),
     sources: [
       source('other', (window) => {
@@ -47,7 +48,7 @@ function pipelineOf(lead: Read, other: Read) {
     early: [],
     hydrate: (_query, candidates) => [...candidates],
     filters: [],
-    recheck: (_query, selected) => selected,
+    recheck: () => [],
   })
   return { pipeline, windows }
 }
