@@ -1,7 +1,7 @@
 /**
  * The port `views`: timelines. A timeline holds the newest entries of one owner, sorted by id, up to a capacity.
  *
- * An entry is (id, author, kind): `id` has 53 bits and is unique within a timeline, `author` is a u32 account number,
+ * An entry is (id, ref, kind): `id` has 53 bits and is unique within a timeline, `ref` is a u32 account number,
  * `kind` has 11 bits whose meaning only the domain knows.
  *
  * Several processes may write the same timelines. Each write belongs to a lane: a source, such as a partition of the
@@ -67,7 +67,7 @@ export type LaneHorizons = ReadonlyMap<number, number>
 /** One entry and the timelines it goes to. */
 export interface Spread {
   readonly id: number
-  readonly author: number
+  readonly ref: number
   readonly kind: number
   readonly owners: Uint32Array
 }
@@ -76,7 +76,7 @@ export interface Spread {
 export interface Entries {
   readonly length: number
   readonly ids: Float64Array
-  readonly authors: Uint32Array
+  readonly refs: Uint32Array
   readonly kinds: Uint16Array
 }
 

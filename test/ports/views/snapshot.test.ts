@@ -36,7 +36,7 @@ async function fill(views: MemoryViews): Promise<void> {
   for (const [i, owner] of OWNERS.entries()) {
     for (let n = 0; n < i * 8; n++) {
       const id = Math.floor(random() * 2 ** 50) + 1
-      await views.insert([{ id, author: i, kind: n, owners: Uint32Array.of(owner) }])
+      await views.insert([{ id, ref: i, kind: n, owners: Uint32Array.of(owner) }])
     }
     if (i > 0) await views.settle(owner, epochs[i], i)
   }
@@ -57,7 +57,7 @@ async function contents(views: MemoryViews) {
         floor: page.header.floor,
         horizons: [...Array.from(page.header.horizons)],
         ids: [...page.entries.ids],
-        authors: [...page.entries.authors],
+        refs: [...page.entries.refs],
         kinds: [...page.entries.kinds],
       },
     )

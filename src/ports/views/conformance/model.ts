@@ -9,7 +9,7 @@ import type { Entries, Views } from '../views.ts'
 
 export interface Entry {
   readonly id: number
-  readonly author: number
+  readonly ref: number
   readonly kind: number
 }
 
@@ -25,21 +25,21 @@ interface Timeline {
 export const toEntries = (entries: readonly Entry[]): Entries => ({
   length: entries.length,
   ids: Float64Array.from(entries, (entry) => entry.id),
-  authors: Uint32Array.from(entries, (entry) => entry.author),
+  refs: Uint32Array.from(entries, (entry) => entry.ref),
   kinds: Uint16Array.from(entries, (entry) => entry.kind),
 })
 
 export const fromEntries = (entries: Entries): Entry[] =>
   Array.from({ length: entries.length }, (_, row) => ({
     id: entries.ids[row],
-    author: entries.authors[row],
+    ref: entries.refs[row],
     kind: entries.kinds[row],
   }))
 
-/** Derives an entry from a number: as in the engine, the same id always comes with the same author. */
+/** Derives an entry from a number: as in the engine, the same id always comes with the same ref. */
 const entryOf = (n: number): Entry => ({
   id: n * 2_999_999_929,
-  author: (n * 715_827_883) >>> 0,
+  ref: (n * 715_827_883) >>> 0,
   kind: (n * 37) % 2_048,
 })
 

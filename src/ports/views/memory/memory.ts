@@ -122,7 +122,7 @@ class PackedViews implements MemoryViews {
 
   async insert(spreads: readonly Spread[]): Promise<InsertCounts> {
     this.assertOpen()
-    for (const spread of spreads) assertEntry(spread.id, spread.author, spread.kind)
+    for (const spread of spreads) assertEntry(spread.id, spread.ref, spread.kind)
     return this.spreader.spread(spreads)
   }
 
@@ -347,9 +347,9 @@ class PackedViews implements MemoryViews {
   }
 }
 
-function assertEntry(id: number, author: number, kind: number): void {
+function assertEntry(id: number, ref: number, kind: number): void {
   assert(id > 0 && id <= ID_MAX && Number.isSafeInteger(id), 'an entry has a 53-bit id')
-  assert(author >>> 0 === author, 'an author is a u32')
+  assert(ref >>> 0 === ref, 'a ref is a u32')
   assert(kind >>> 0 === kind && kind < KIND_END, 'a kind has 11 bits')
 }
 
@@ -357,7 +357,7 @@ function assertEntry(id: number, author: number, kind: number): void {
 function assertEntries(entries: Entries): void {
   let newer = ID_MAX
   for (let row = 0; row < entries.length; row++) {
-    assertEntry(entries.ids[row], entries.authors[row], entries.kinds[row])
+    assertEntry(entries.ids[row], entries.refs[row], entries.kinds[row])
     assert(entries.ids[row] <= newer, 'entries come newest first')
     newer = entries.ids[row]
   }

@@ -63,7 +63,7 @@ export class Merger {
     const id = entries.ids[from]
     this.union[row * ENTRY_WORDS] = id >>> 0
     this.union[row * ENTRY_WORDS + 1] = packHigh(id, entries.kinds[from])
-    this.union[row * ENTRY_WORDS + 2] = entries.authors[from]
+    this.union[row * ENTRY_WORDS + 2] = entries.refs[from]
   }
 }
 

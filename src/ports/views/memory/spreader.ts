@@ -125,7 +125,7 @@ export class Spreader {
     this.touchBlocks(this.locate(size))
     const { headers, sources, chunks, bases, rings } = this
     let source = -1
-    let [low, high, author] = [0, 0, 0]
+    let [low, high, ref] = [0, 0, 0]
     let [inserted, absent] = [0, 0]
     for (let i = 0; i < size; i++) {
       if (sources[i] !== source) {
@@ -133,11 +133,11 @@ export class Spreader {
         const spread = spreads[source]
         low = spread.id | 0
         high = packHigh(spread.id, spread.kind)
-        author = spread.author | 0
+        ref = spread.ref | 0
       }
       const chunk = chunks[i]
       if (chunk === 0 || headers[chunk - 1][bases[i] + STATE] === 0) absent++
-      else if (rings.insert(headers[chunk - 1], bases[i], low, high, author)) inserted++
+      else if (rings.insert(headers[chunk - 1], bases[i], low, high, ref)) inserted++
     }
     counts.inserted += inserted
     counts.absent += absent

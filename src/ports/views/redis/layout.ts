@@ -3,7 +3,7 @@
  * repeats and take the newest `capacity`, so that writers only ever append.
  *
  *   timeline   generation u32 | epoch u32 | floor f64 | trimmed f64 | entries
- *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | author u32
+ *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | ref u32
  *   group      generation u32 | horizon f64 for each lane
  *
  * Little-endian. A timeline with another generation than its group is lost, as if it were not there. So are all timelines
@@ -21,16 +21,16 @@ const HORIZONS_AT = 4
 const ID_HIGH_BITS = 21
 const TWO_32 = 2 ** 32
 
-export function writeEntry(to: Buffer, at: number, id: number, author: number, kind: number): number {
+export function writeEntry(to: Buffer, at: number, id: number, ref: number, kind: number): number {
   to.writeUInt32LE(id % TWO_32, at)
   to.writeUInt32LE(Math.floor(id / TWO_32) + kind * 2 ** ID_HIGH_BITS, at + 4)
-  return to.writeUInt32LE(author, at + 8)
+  return to.writeUInt32LE(ref, at + 8)
 }
 
-export function encodeEntries({ length, ids, authors, kinds }: Entries): Buffer {
+export function encodeEntries({ length, ids, refs, kinds }: Entries): Buffer {
   const bytes = Buffer.allocUnsafe(length * ENTRY_BYTES)
   // Oldest first, the order in which pushed entries arrive.
-  for (let i = length - 1, at = 0; i >= 0; i--) at = writeEntry(bytes, at, ids[i], authors[i], kinds[i])
+  for (let i = length - 1, at = 0; i >= 0; i--) at = writeEntry(bytes, at, ids[i], refs[i], kinds[i])
   return bytes
 }
 
@@ -109,7 +109,7 @@ function settle(words: Uint32Array): boolean {
 function moveDown(words: Uint32Array, at: number, id: number): number {
   const low = words[at]
   const high = words[at + 1]
-  const author = words[at + 2]
+  const ref = words[at + 2]
   let to = at
   for (; to > 0 && idAt(words, to - ENTRY_WORDS) > id; to -= ENTRY_WORDS) {
     words[to] = words[to - 3]
@@ -118,7 +118,7 @@ function moveDown(words: Uint32Array, at: number, id: number): number {
   }
   words[to] = low
   words[to + 1] = high
-  words[to + 2] = author
+  words[to + 2] = ref
   return to
 }
 
@@ -168,11 +168,11 @@ export function readPage(
 /** The entries from word `start` up to `end`, newest first. */
 function decodeEntries(words: Uint32Array, start: number, end: number): Entries {
   const page = pages.take((end - start) / ENTRY_WORDS)
-  const { length, ids, authors, kinds } = page
+  const { length, ids, refs, kinds } = page
   for (let i = 0, at = end - ENTRY_WORDS; i < length; i++, at -= ENTRY_WORDS) {
     ids[i] = idAt(words, at)
     kinds[i] = words[at + 1] >>> ID_HIGH_BITS
-    authors[i] = words[at + 2]
+    refs[i] = words[at + 2]
   }
   return page
 }

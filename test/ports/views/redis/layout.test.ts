@@ -10,12 +10,12 @@ const CAPACITY = 60
 
 interface Came {
   readonly id: number
-  readonly author: number
+  readonly ref: number
 }
 
 function timelineOf(came: readonly Came[]): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES + ENTRY_BYTES * came.length)
-  came.forEach(({ id, author }, i) => writeEntry(bytes, HEADER_BYTES + ENTRY_BYTES * i, id, author, 5))
+  came.forEach(({ id, ref }, i) => writeEntry(bytes, HEADER_BYTES + ENTRY_BYTES * i, id, ref, 5))
   return bytes
 }
 
@@ -24,10 +24,10 @@ function pageOf(came: readonly Came[]) {
   return readPage(Buffer.alloc(groupBytesOf(LANES)), timelineOf(came), options)
 }
 
-/** Each id with the author of its last occurrence, newest first. */
+/** Each id with the ref of its last occurrence, newest first. */
 function expected(came: readonly Came[]): Came[] {
-  const last = new Map(came.map(({ id, author }) => [id, author]))
-  const all = Array.from(last, ([id, author]) => ({ id, author }))
+  const last = new Map(came.map(({ id, ref }) => [id, ref]))
+  const all = Array.from(last, ([id, ref]) => ({ id, ref }))
   return all.toSorted((a, b) => b.id - a.id).slice(0, CAPACITY)
 }
 
@@ -37,22 +37,22 @@ const cameInOrder = (late: number) =>
     .array(fc.record({ gap: fc.integer({ min: 0, max: 3 }), delay: fc.nat(late) }), { maxLength: 100 })
     .map((entries) => {
       let id = 2 ** 40
-      const all = entries.map(({ gap, delay }, i) => ({ id: (id += gap), author: i, at: i + delay }))
-      return all.toSorted((a, b) => a.at - b.at).map(({ id, author }) => ({ id, author }))
+      const all = entries.map(({ gap, delay }, i) => ({ id: (id += gap), ref: i, at: i + delay }))
+      return all.toSorted((a, b) => a.at - b.at).map(({ id, ref }) => ({ id, ref }))
     })
 
 it.each([0, 3, 12, 100])('entries up to %i places late are shown newest first, each once', (late) => {
   fc.assert(
     fc.property(cameInOrder(late), (came) => {
-      const { ids, authors, length } = pageOf(came)!.entries
-      const shown = Array.from({ length }, (_, i) => ({ id: ids[i], author: authors[i] }))
+      const { ids, refs, length } = pageOf(came)!.entries
+      const shown = Array.from({ length }, (_, i) => ({ id: ids[i], ref: refs[i] }))
       expect(shown).toEqual(expected(came))
     }),
   )
 })
 
 it('a timeline to which somebody else has appended is lost, not read askew', () => {
-  const whole = timelineOf([{ id: 2 ** 40, author: 1 }])
+  const whole = timelineOf([{ id: 2 ** 40, ref: 1 }])
   const read = (bytes: Buffer) =>
     readPage(Buffer.alloc(groupBytesOf(LANES)), bytes, {
       capacity: CAPACITY,

@@ -22,7 +22,7 @@ viewsConformance({
 
 const idsOf = (page: ViewPage | undefined) => page && fromEntries(page.entries).map(({ id }) => id)
 const insert = (views: Views, id: number, ...owners: number[]) =>
-  views.insert([{ id, author: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
+  views.insert([{ id, ref: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
 
 const lane0 = (id: number) => new Map([[0, id]])
 const lane1 = (id: number) => new Map([[1, id]])
@@ -296,7 +296,7 @@ describe('redis views: trimming', () => {
     await whole(views, ANN)
     for (let from = 1; from <= 5_000; from += 10) {
       const ids = Array.from({ length: 10 }, (_, i) => from + i)
-      await views.insert(ids.map((id) => ({ id, author: 1, kind: 0, owners: Uint32Array.of(ANN) })))
+      await views.insert(ids.map((id) => ({ id, ref: 1, kind: 0, owners: Uint32Array.of(ANN) })))
     }
     const page = await views.range(ANN, ID_MAX, 1_000)
     expect(idsOf(page)).toEqual(Array.from({ length: 800 }, (_, i) => 5_000 - i))
@@ -307,7 +307,7 @@ describe('redis views: trimming', () => {
     const views = openWith(freshPrefix(), 100)
     const [epoch] = await views.open([ANN])
     for (let id = 1_001; id <= 1_100; id++) await insert(views, id, ANN)
-    const older = Array.from({ length: 500 }, (_, i) => ({ id: 900 - i, author: 1, kind: 0 }))
+    const older = Array.from({ length: 500 }, (_, i) => ({ id: 900 - i, ref: 1, kind: 0 }))
     await views.merge(ANN, epoch, toEntries(older))
     await views.settle(ANN, epoch, 0)
     await insert(views, 1_101, ANN)
