@@ -290,7 +290,7 @@ export class Rings {
 }
 
 /** Whether the entry at `at` has a larger id than the one given in two parts. */
-function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
+export function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
   const high = array[at + 1] & HIGH_MASK
   return high > idHigh || (high === idHigh && array[at] > idLow)
 }

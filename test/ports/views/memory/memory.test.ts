@@ -8,10 +8,13 @@ import type { Views } from '../../../../src/ports/views/views.ts'
 
 const MIB = 2 ** 20
 
-viewsConformance({
-  name: 'memory',
-  open: async ({ capacity, lanes }) => createMemoryViews({ bytesMax: 64 * MIB, capacity, lanes }),
-})
+for (const keep of ['all', 'latest'] as const) {
+  viewsConformance({
+    name: 'memory',
+    keep,
+    open: async ({ capacity, lanes }) => createMemoryViews({ bytesMax: 64 * MIB, capacity, lanes, keep }),
+  })
+}
 
 const CALL_OWNERS = 4_000
 
