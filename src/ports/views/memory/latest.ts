@@ -73,7 +73,7 @@ export class LatestRings {
       }
       const array = this.arrays[block >>> SLAB_SHIFT]
       const at = slotWord(block, --slot)
-      if (left > 0 && isAbove(array, at, low >>> 0, high & HIGH_MASK)) continue
+      if (isAbove(array, at, low >>> 0, high & HIGH_MASK)) continue
       const [lowHere, highHere, refHere] = [array[at] | 0, array[at + 1] | 0, array[at + 2] | 0]
       array[at] = low
       array[at + 1] = high

@@ -90,6 +90,13 @@ it('of the latest entries a reader shows one for each ref, before and after a tr
   )
 })
 
+it('a string that nobody has shortened for long is read as well, the latest of many refs', () => {
+  const came = Array.from({ length: 20_000 }, (_, n): Came => ({ id: n + 1, ref: (n * 7) % 9_000 }))
+  const { header, entries } = pageOf(timelineOf(came), 'latest')!
+  expect(shown(entries)).toEqual(came.slice(-CAPACITY).toReversed())
+  expect(header.floor).toBe(20_000 - CAPACITY)
+})
+
 it('a timeline to which somebody else has appended is lost, not read askew', () => {
   const whole = timelineOf([{ id: 2 ** 40, ref: 1 }])
   expect(pageOf(whole, 'all', 1)?.entries.length).toBe(1)
