@@ -182,7 +182,7 @@ function createBatches(owners: number) {
       const id = idOf(++post)
       const first = (post * 7_919) % owners
       const list = Uint32Array.from({ length: OWNERS_A_POST }, (_, i) => (first + i * 13) % owners)
-      return { id, author: post % owners, kind: 0, owners: list }
+      return { id, ref: post % owners, kind: 0, owners: list }
     })
   return { next }
 }
@@ -197,7 +197,7 @@ async function createPacked(address: string): Promise<Contestant> {
       const entries = {
         length: CAPACITY,
         ids: Float64Array.from({ length: CAPACITY }, (_, i) => idOf(CAPACITY - i)),
-        authors: new Uint32Array(CAPACITY),
+        refs: new Uint32Array(CAPACITY),
         kinds: new Uint16Array(CAPACITY),
       }
       for (let from = 0; from < owners; from += 500) {

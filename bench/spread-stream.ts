@@ -29,7 +29,7 @@ export function* batches(
       const end = graph.starts[author + 1]
       for (let from = graph.starts[author]; from < end && left > 0; from += LIMITS.chunkFollowersMax) {
         const to = Math.min(from + LIMITS.chunkFollowersMax, end, from + left)
-        batch.push({ id, author, kind: 0, owners: graph.followers.subarray(from, to) })
+        batch.push({ id, ref: author, kind: 0, owners: graph.followers.subarray(from, to) })
         owners += to - from
         left -= to - from
         if (owners < BATCH_OWNERS) continue

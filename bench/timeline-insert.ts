@@ -1,7 +1,7 @@
 /**
  * Measures inserts per second into timelines. The references are ZADD and ZREMRANGEBYRANK through pipelines to a local
  * Redis, and one plain array per account. Redis has the other core to itself and keeps bare ids as members, while ours
- * keep author and kind, too. A second column shows a client that is tuned by hand (`redis-sinks.ts`).
+ * keep ref and kind, too. A second column shows a client that is tuned by hand (`redis-sinks.ts`).
  */
 
 import { freemem } from 'node:os'
@@ -254,7 +254,7 @@ async function fillAll(views: Views, accounts: number): Promise<void> {
   const entries = {
     length: CAPACITY,
     ids: Float64Array.from({ length: CAPACITY }, (_, i) => 2 ** 50 - i * 128),
-    authors: new Uint32Array(CAPACITY),
+    refs: new Uint32Array(CAPACITY),
     kinds: new Uint16Array(CAPACITY),
   }
   for (let owner = 0; owner < accounts; owner++) {

@@ -87,7 +87,7 @@ async function measureOurs({ entries, accounts }: Case): Promise<number> {
 
 async function fill(views: Views, owners: Uint32Array, count: number): Promise<void> {
   for (let n = 0; n < count; n++) {
-    await views.insert([{ id: FIRST_ID + n * ID_STEP, author: n, kind: 0, owners }])
+    await views.insert([{ id: FIRST_ID + n * ID_STEP, ref: n, kind: 0, owners }])
   }
 }
 

@@ -23,7 +23,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a chunk is dropped',
     'feed/fanout/serve-chunks.ts',
-    'views.insert([{ id: plan.post, author: plan.author, kind: plan.kind, owners }])',
+    'views.insert([{ id: plan.post, ref: plan.author, kind: plan.kind, owners }])',
     'views.insert([])',
     10,
   ),

@@ -1,11 +1,12 @@
 /**
  * Ports at their weakest: everything that a contract does not promise fails here at random, drawn from a seed. Domain tests
- * run on these ports, so that no code relies on what an embedded adapter happens to do.
+ * run on these ports, so that no code relies on what an embedded adapter happens to do. The ports keep what the contracts
+ * do promise: the conformance suites run on them, too (test/ports/weak.test.ts).
  */
 
 import { RivuletError } from '../../src/core/errors.ts'
 import type { Env } from '../../src/ports/env/env.ts'
-import type { Log, LogBatch, LogCursor } from '../../src/ports/log/log.ts'
+import type { Log, LogBatch, LogCursor, LogRecord } from '../../src/ports/log/log.ts'
 import type { RowWrite, Store } from '../../src/ports/store/store.ts'
 import type { Views } from '../../src/ports/views/views.ts'
 
@@ -53,14 +54,30 @@ export function weaken(
     if (dead) await never
   }
 
+  /** Calls that have no answer yet: a port that is closed answers them first. */
+  const underWay = new Set<Promise<unknown>>()
+
+  function tracked<R>(call: Promise<R>): Promise<R> {
+    underWay.add(call)
+    const end = () => void underWay.delete(call)
+    call.then(end, end)
+    return call
+  }
+
   /** Delays before and after the effect, so that an answer may be outdated when the caller gets it. */
   function slow<A extends unknown[], R>(task: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
-    return async (...args) => {
+    const call = async (args: A) => {
       await pause()
       const result = await task(...args)
       await pause()
       return result
     }
+    return (...args) => tracked(call(args))
+  }
+
+  async function closeAfter(port: { close(): Promise<void> }): Promise<void> {
+    if (!dead) await Promise.allSettled(underWay)
+    await port.close()
   }
 
   const unavailable = () => new RivuletError('unavailable', 'a store that is away for a moment')
@@ -93,7 +110,7 @@ export function weaken(
     scan: slow((table, after, limit) => store.scan(table, after, limit)),
     checkpoint: slow((positions) => store.checkpoint(positions)),
     watermark: () => store.watermark(),
-    close: () => store.close(),
+    close: () => closeAfter(store),
   }
 
   const weakViews: Views = {
@@ -112,21 +129,33 @@ export function weaken(
     evict: slow((owners) => views.evict(owners)),
     adopt: (horizons) => views.adopt(horizons),
     stats: () => views.stats(),
-    close: () => views.close(),
+    close: () => closeAfter(views),
+  }
+
+  /** Per key, the delay of its last append. */
+  const turns = new Map<number, Promise<unknown>>()
+
+  /** Delays appends of different keys independently; those of one key stay in order. Takes the bytes before it returns. */
+  async function append(records: readonly LogRecord[]): Promise<readonly number[]> {
+    const taken = records.map(({ key, value }) => ({ key, value: Uint8Array.from(value) }))
+    const keys = new Set(records.map(({ key }) => key))
+    const turn = Promise.all(Array.from(keys, (key) => turns.get(key))).then(pause)
+    for (const key of keys) turns.set(key, turn)
+    await turn
+    const positions = await log.append(taken)
+    await pause()
+    if (!chance(weakness.unknownAppend ?? 0, 'unknownAppend')) return positions
+    throw new RivuletError('outcome_unknown', 'a log that is away for a moment')
   }
 
   const weakLog: Log = {
     epoch: log.epoch,
     partitions: log.partitions,
     partitionOf: (key) => log.partitionOf(key),
-    append: slow(async (records) => {
-      const positions = await log.append(records)
-      if (!chance(weakness.unknownAppend ?? 0, 'unknownAppend')) return positions
-      throw new RivuletError('outcome_unknown', 'a log that is away for a moment')
-    }),
+    append: (records) => tracked(append(records)),
     bounds: () => log.bounds(),
     release: (positions) => log.release(positions),
-    close: () => log.close(),
+    close: () => closeAfter(log),
     async consumer(group, onAssigned) {
       const listen = onAssigned && ((partitions: readonly number[]) => void (dead || onAssigned(partitions)))
       const consumer = await log.consumer(group, listen)

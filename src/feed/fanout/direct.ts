@@ -42,7 +42,7 @@ export function createDirect(context: FeedContext, graph: Graph, stats: FanoutSt
       const select = selectorOf(graph, post, own, away)
       const { id, body } = post.event
       for (const numbers of audiences[i]) {
-        spreads.push({ id, author: body.author, kind: kindOf(body), owners: select(numbers) })
+        spreads.push({ id, ref: body.author, kind: kindOf(body), owners: select(numbers) })
       }
       return own
     })

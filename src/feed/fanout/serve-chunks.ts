@@ -19,7 +19,7 @@ export function createChunkServer(context: FeedContext, graph: Graph, stats: Fan
     const { owners, inactive, reached } = selectLane(graph.activity, of, lane, numbers)
     // An evicted timeline is rebuilt when its reader returns; one that was only skipped would lack this post for good.
     if (inactive.length > 0) await views.evict(inactive)
-    const { inserted } = await views.insert([{ id: plan.post, author: plan.author, kind: plan.kind, owners }])
+    const { inserted } = await views.insert([{ id: plan.post, ref: plan.author, kind: plan.kind, owners }])
     stats.inserts += inserted
     stats.chunks++
     stats.skippedInactive += inactive.length

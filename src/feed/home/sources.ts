@@ -28,7 +28,7 @@ export const timelineSource = (views: Views): Source<HomeQuery, Candidate> => ({
     if (header.floor + 1 >= below) return nothing
     const candidates: Candidate[] = []
     for (let i = 0; i < entries.length && entries.ids[i] > header.floor; i++) {
-      candidates.push({ id: entries.ids[i], author: entries.authors[i], kind: entries.kinds[i] })
+      candidates.push({ id: entries.ids[i], author: entries.refs[i], kind: entries.kinds[i] })
     }
     query.stats.entries += candidates.length
     const reachedFloor = candidates.length < limit

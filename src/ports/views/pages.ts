@@ -11,7 +11,7 @@ const ALIGN_BYTES = 8
 
 export interface Page extends Entries {
   readonly ids: Float64Array<ArrayBuffer>
-  readonly authors: Uint32Array<ArrayBuffer>
+  readonly refs: Uint32Array<ArrayBuffer>
   readonly kinds: Uint16Array<ArrayBuffer>
 }
 
@@ -30,7 +30,7 @@ export class Pages {
     return {
       length,
       ids: new Float64Array(this.buffer, at, length),
-      authors: new Uint32Array(this.buffer, at + 8 * length, length),
+      refs: new Uint32Array(this.buffer, at + 8 * length, length),
       kinds: new Uint16Array(this.buffer, at + 12 * length, length),
     }
   }

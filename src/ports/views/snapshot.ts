@@ -3,9 +3,10 @@
  * horizon of each lane: `adopt` gives the timelines up if a horizon has risen since. It is removed as soon as it is read,
  * so that a file from before a crash is never taken for the state after it.
  *
- * All numbers are little-endian. First a head: magic, format, capacity, number of lanes and number of timelines as u32, and
- * a horizon as f64 for each lane. Then each timeline: its owner, its number of entries and whether it was in use as u32,
- * its floor as f64, and its entries, newest first, each as three u32 (slabs.ts describes them). Last, a CRC-32 of all that.
+ * All numbers are little-endian. First a head: magic, format (which says what the view keeps), capacity, number of lanes
+ * and number of timelines as u32, and a horizon as f64 for each lane. Then each timeline: its owner, its number of entries
+ * and whether it was in use as u32, its floor as f64, and its entries, newest first, each as three u32 (slabs.ts describes
+ * them). Last, a CRC-32 of all that.
  */
 
 import { existsSync } from 'node:fs'
@@ -16,6 +17,7 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../../core/errors.ts'
 import { syncFolder } from '../folder.ts'
 import { ENTRY_WORDS } from './memory/slabs.ts'
+import type { Keep } from './views.ts'
 
 /** A timeline in the file. `entries` is valid until the next timeline is read or generated. */
 export interface SavedTimeline {
@@ -26,6 +28,7 @@ export interface SavedTimeline {
 }
 
 export interface SavedHead {
+  readonly keep: Keep
   readonly capacity: number
   readonly timelines: number
   /** By lane. */
@@ -33,7 +36,8 @@ export interface SavedHead {
 }
 
 const MAGIC = 0x4c545652
-const FORMAT = 1
+const FORMATS: Readonly<Record<Keep, number>> = { all: 1, latest: 2 }
+const KEEPS = ['all', 'latest'] as const
 const HEAD_WORDS = 5
 const BUFFER_BYTES = 4 * 2 ** 20
 const CRC_BYTES = 4
@@ -61,8 +65,8 @@ async function writeDraft(draft: string, head: SavedHead, timelines: Iterable<Sa
   const file = await open(draft, 'w', OWNER_ONLY)
   try {
     const out = new Output(file)
-    const { capacity, horizons } = head
-    await out.put(bytesOf(Uint32Array.of(MAGIC, FORMAT, capacity, horizons.length, head.timelines)))
+    const { keep, capacity, horizons } = head
+    await out.put(bytesOf(Uint32Array.of(MAGIC, FORMATS[keep], capacity, horizons.length, head.timelines)))
     await out.put(bytesOf(horizons))
     for (const { owner, floor, isWarm, entries } of timelines) {
       const count = entries.length / ENTRY_WORDS
@@ -110,11 +114,13 @@ async function readFrom(
   take: (timeline: SavedTimeline) => void,
 ): Promise<'whole' | 'damaged' | undefined> {
   const words = await input.words(HEAD_WORDS)
-  if (words === undefined || words[0] !== MAGIC || words[1] !== FORMAT) return 'damaged'
-  const [, , capacity, lanes, timelines] = words
+  if (words === undefined || words[0] !== MAGIC) return 'damaged'
+  const [, format, capacity, lanes, timelines] = words
+  const keep = KEEPS.find((each) => FORMATS[each] === format)
+  if (keep === undefined) return 'damaged'
   const horizons = await input.doubles(lanes)
   if (horizons === undefined) return 'damaged'
-  if (!accept({ capacity, timelines, horizons })) return undefined
+  if (!accept({ keep, capacity, timelines, horizons })) return undefined
   for (let i = 0; i < timelines; i++) {
     const about = await input.words(3)
     const floor = await input.doubles(1)

@@ -1,21 +1,32 @@
 /**
- * The port `views`: timelines. A timeline holds the newest entries of one owner, sorted by id, up to a capacity.
+ * The port `views`: what a program has derived for each of its owners, ready to be read. A deployment has several views,
+ * each with a name (`ViewSpec`); an adapter opens one of them. A view holds a timeline for each owner: entries, sorted by
+ * id, up to a capacity.
  *
- * An entry is (id, author, kind): `id` has 53 bits and is unique within a timeline, `author` is a u32 account number,
- * `kind` has 11 bits whose meaning only the domain knows.
+ * An entry is (id, ref, kind). `id` has 53 bits, and an id always comes with the same `ref` and `kind`. `ref` is a u32
+ * number of the thing that the entry is about: the author of a post in a home feed, the conversation of a message in an
+ * inbox. `kind` has 11 bits whose meaning only the domain knows.
+ *
+ * A view keeps one of two things of what it is given. With `keep: 'all'` every id stands. With `keep: 'latest'`, of each
+ * ref only the entry with the largest id stands: inserting a larger id of a ref replaces its entry, and an id at or
+ * below the one that stands for its ref changes nothing. So an inbox has one entry for each conversation, in the order
+ * of their last messages.
  *
  * Several processes may write the same timelines. Each write belongs to a lane: a source, such as a partition of the
  * log, whose events one process at a time handles in order. A header has a horizon for each lane. A single horizon for
  * all would hide losses: entries of one process could be lost, and the horizon still rise as another process goes on.
  *
  * Promises
- * - Inserting an entry again changes nothing. Entries are kept in the order of their ids, whatever the order of
- *   insertion.
+ * - Inserting an entry again changes nothing. Entries are kept in the order of their ids. The floor and the entries above
+ *   it follow from what was inserted since `open`, by `insert` or by `merge`, in whatever order it was.
  * - A timeline without a header takes no entry: `insert` skips it.
- * - When a timeline exceeds its capacity, its lowest ids go, and its floor rises to the largest id that went.
- * - `range` returns entries together with the header of the same moment.
+ * - The capacity counts the entries that stand, with `latest` therefore refs. When a timeline exceeds its capacity, its
+ *   lowest ids go, and its floor rises to the largest id that went. Nothing else raises a floor: with `latest`, an entry
+ *   that is replaced does not.
+ * - `range` returns entries together with the header of the same moment. With `latest`, it never returns an entry that
+ *   was replaced, not even when the one that stands is not below `below`.
  * - Every entry that was inserted since `open`, and whose id is at or below its lane's horizon in the header, is in
- *   the timeline, or is at or below the floor.
+ *   the timeline, or is at or below the floor, or (with `latest`) a larger id of its ref was inserted, too.
  *
  * Does not promise
  * - Durability. A timeline may vanish at any time: `range` then returns `undefined`, which means lost, not empty. It
@@ -70,13 +81,28 @@ export interface Views {
   close(): Promise<void>
 }
 
+/** What a domain says of a view that it needs. All processes of a deployment say the same. */
+export interface ViewSpec {
+  /** Tells the views of a deployment apart. Lower-case letters, digits and hyphens, at most 32, a letter first. */
+  readonly name: string
+  /** The most entries that a timeline holds: the others are trimmed. */
+  readonly capacity: number
+  /**
+   * `all`: every id stands. `latest`: of each ref only the entry with the largest id. It never changes for a name,
+   * since timelines that kept the latest only lack the others: a view that is to keep something else gets a new name.
+   */
+  readonly keep: 'all' | 'latest'
+}
+
+export type Keep = ViewSpec['keep']
+
 /** Ids by lane. */
 export type LaneHorizons = ReadonlyMap<number, number>
 
 /** One entry and the timelines it goes to. */
 export interface Spread {
   readonly id: number
-  readonly author: number
+  readonly ref: number
   readonly kind: number
   readonly owners: Uint32Array
 }
@@ -85,7 +111,7 @@ export interface Spread {
 export interface Entries {
   readonly length: number
   readonly ids: Float64Array
-  readonly authors: Uint32Array
+  readonly refs: Uint32Array
   readonly kinds: Uint16Array
 }
 
@@ -104,7 +130,7 @@ export interface ViewPage {
 }
 
 export interface InsertCounts {
-  /** Entries that are new in their timelines; an adapter may also count entries that were there already. */
+  /** Entries that changed their timelines; an adapter may also count entries that changed nothing. */
   readonly inserted: number
   /** Owners without a header; an adapter may leave out owners whose timelines were lost. */
   readonly absent: number

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createRandom } from '../../../src/ports/env/random.ts'
 import { openMemoryViews, type MemoryViews } from '../../../src/ports/views/memory/memory.ts'
+import type { Keep } from '../../../src/ports/views/views.ts'
 
 const CAPACITY = 20
 const OWNERS = [1, 2, 3, 8_191, 8_192, 500_000, 2 ** 32 - 1]
@@ -20,11 +21,12 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const file = () => join(folder, 'timelines')
-const open = (lanes = 2, bytesMax = BYTES) =>
+const open = (lanes = 2, keep: Keep = 'all') =>
   openMemoryViews({
-    bytesMax,
+    bytesMax: BYTES,
     capacity: CAPACITY,
     lanes,
+    keep,
     file: file(),
     onNotice: (text) => notices.push(text),
   })
@@ -36,7 +38,7 @@ async function fill(views: MemoryViews): Promise<void> {
   for (const [i, owner] of OWNERS.entries()) {
     for (let n = 0; n < i * 8; n++) {
       const id = Math.floor(random() * 2 ** 50) + 1
-      await views.insert([{ id, author: i, kind: n, owners: Uint32Array.of(owner) }])
+      await views.insert([{ id, ref: i, kind: n, owners: Uint32Array.of(owner) }])
     }
     if (i > 0) await views.settle(owner, epochs[i], i)
   }
@@ -57,7 +59,7 @@ async function contents(views: MemoryViews) {
         floor: page.header.floor,
         horizons: [...Array.from(page.header.horizons)],
         ids: [...page.entries.ids],
-        authors: [...page.entries.authors],
+        refs: [...page.entries.refs],
         kinds: [...page.entries.kinds],
       },
     )
@@ -111,6 +113,40 @@ test('they are taken once', async () => {
 test('another number of lanes is another log', async () => {
   await saved()
   expect((await open(3)).stats().timelines).toBe(0)
+  expect(notices).toEqual([])
+})
+
+const REFS = 6
+
+test('a view of the latest entries is saved and goes on: what is replaced, trimmed and refused stays the same', async () => {
+  const views = await open(2, 'latest')
+  const [epoch] = await views.open([1])
+  await views.settle(1, epoch, 0)
+  const insert = (to: MemoryViews, id: number, ref: number) =>
+    to.insert([{ id, ref, kind: ref, owners: Uint32Array.of(1) }])
+  for (let id = 1; id <= 200; id++) await insert(views, id, id % REFS)
+  // Twenty refs have room: one more is trimmed.
+  for (let ref = REFS; ref <= CAPACITY; ref++) await insert(views, 300 + ref, ref)
+  const before = await contents(views)
+  expect(before[0]).toMatchObject({ floor: 195, ids: { length: CAPACITY } })
+  await views.close()
+
+  const next = await open(2, 'latest')
+  expect(await contents(next)).toEqual(before)
+  await insert(next, 199, 200 % REFS)
+  expect(await contents(next)).toEqual(before)
+  await insert(next, 400, 200 % REFS)
+  const ids = [400, ...before[0]!.ids.filter((id) => id !== 200)]
+  expect((await contents(next))[0]).toMatchObject({ floor: 195, ids })
+})
+
+test('a view that keeps something else is not taken, and nothing is said of it', async () => {
+  await saved()
+  expect((await open(2, 'latest')).stats().timelines).toBe(0)
+  const latest = await open(2, 'latest')
+  await fill(latest)
+  await latest.close()
+  expect((await open()).stats().timelines).toBe(0)
   expect(notices).toEqual([])
 })
 

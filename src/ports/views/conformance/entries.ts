@@ -27,16 +27,16 @@ export function entries(subject: Subject, countsRepeats: boolean): void {
     ).toEqual({ inserted: countsRepeats ? 6 : 4, absent: 2 })
   })
 
-  it('is exact over the whole range of ids, authors and kinds', async () => {
+  it('is exact over the whole range of ids, refs and kinds', async () => {
     const views = await subject.open(10)
     const epoch = await openOne(views, 4_294_967_295)
     const all = [
-      { id: ID_MAX, author: 4_294_967_295, kind: 2_047 },
-      { id: 2 ** 52 + 1, author: 0, kind: 1 },
-      { id: 2 ** 32, author: 2_147_483_648, kind: 1_024 },
-      { id: 2 ** 32 - 1, author: 1, kind: 0 },
-      { id: 2 ** 31, author: 2, kind: 2_047 },
-      { id: 1, author: 3, kind: 5 },
+      { id: ID_MAX, ref: 4_294_967_295, kind: 2_047 },
+      { id: 2 ** 52 + 1, ref: 0, kind: 1 },
+      { id: 2 ** 32, ref: 2_147_483_648, kind: 1_024 },
+      { id: 2 ** 32 - 1, ref: 1, kind: 0 },
+      { id: 2 ** 31, ref: 2, kind: 2_047 },
+      { id: 1, ref: 3, kind: 5 },
     ]
     await views.insert(all.slice(0, 3).map((one) => ({ ...one, owners: Uint32Array.of(4_294_967_295) })))
     await views.merge(4_294_967_295, epoch, toEntries(all.slice(3)))

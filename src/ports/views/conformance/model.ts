@@ -5,11 +5,11 @@
 
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Entries, Views } from '../views.ts'
+import type { Entries, Keep, Views } from '../views.ts'
 
 export interface Entry {
   readonly id: number
-  readonly author: number
+  readonly ref: number
   readonly kind: number
 }
 
@@ -25,23 +25,18 @@ interface Timeline {
 export const toEntries = (entries: readonly Entry[]): Entries => ({
   length: entries.length,
   ids: Float64Array.from(entries, (entry) => entry.id),
-  authors: Uint32Array.from(entries, (entry) => entry.author),
+  refs: Uint32Array.from(entries, (entry) => entry.ref),
   kinds: Uint16Array.from(entries, (entry) => entry.kind),
 })
 
 export const fromEntries = (entries: Entries): Entry[] =>
   Array.from({ length: entries.length }, (_, row) => ({
     id: entries.ids[row],
-    author: entries.authors[row],
+    ref: entries.refs[row],
     kind: entries.kinds[row],
   }))
 
-/** Derives an entry from a number: as in the engine, the same id always comes with the same author. */
-const entryOf = (n: number): Entry => ({
-  id: n * 2_999_999_929,
-  author: (n * 715_827_883) >>> 0,
-  kind: (n * 37) % 2_048,
-})
+const idOf = (n: number): number => n * 2_999_999_929
 
 const NUMBERS_MAX = 60
 const number = fc.integer({ min: 1, max: NUMBERS_MAX })
@@ -96,6 +91,8 @@ export type Command = typeof command extends fc.Arbitrary<infer T> ? T : never
 
 export const scenario = fc.record({
   capacity: fc.constantFrom(1, 2, 3, 12, 13, 14, 27, 100),
+  /** How many refs there are: with few, a view that keeps the latest replaces often, with many it trims. */
+  refs: fc.constantFrom(2, 5, 16, 30, NUMBERS_MAX),
   commands: fc.array(command, { maxLength: 150, size: 'max' }),
 })
 
@@ -106,9 +103,13 @@ export class Model {
   private readonly epochs = new Map<number, Set<number>>()
   private readonly horizons = new Array<number>(LANES).fill(0)
   private readonly views: Views
+  private readonly keep: Keep
+  private readonly refs: number
 
-  constructor(views: Views) {
+  constructor(views: Views, keep: Keep, refs: number) {
     this.views = views
+    this.keep = keep
+    this.refs = refs
   }
 
   async apply(command: Command): Promise<void> {
@@ -126,11 +127,11 @@ export class Model {
         this.lost.delete(command.owner)
         return this.views.evict([command.owner])
       case 'advance':
-        return this.advance(command.lane, entryOf(command.n).id)
+        return this.advance(command.lane, idOf(command.n))
       case 'adopt':
-        return this.adopt(command.lane, entryOf(command.n).id)
+        return this.adopt(command.lane, idOf(command.n))
       case 'range':
-        return this.compare(command.owner, entryOf(command.below).id, command.limit)
+        return this.compare(command.owner, idOf(command.below), command.limit)
     }
   }
 
@@ -159,7 +160,7 @@ export class Model {
   }
 
   private async insert(n: number, owners: readonly number[]): Promise<void> {
-    const entry = entryOf(n)
+    const entry = this.entryOf(n)
     const counts = await this.views.insert([{ ...entry, owners: Uint32Array.from(owners) }])
     const absent = owners.filter((owner) => !this.timelines.has(owner))
     expect(counts.absent).toBeLessThanOrEqual(absent.length)
@@ -169,11 +170,16 @@ export class Model {
 
   private async merge(owner: number, ns: readonly number[], stale: boolean): Promise<void> {
     const timeline = this.timelines.get(owner)
-    const entries = ns.toSorted((a, b) => b - a).map(entryOf)
+    const entries = ns.toSorted((a, b) => b - a).map((n) => this.entryOf(n))
     const epoch = (timeline?.epoch ?? 1) + (stale ? 1 : 0)
     const merged = await this.views.merge(owner, epoch, toEntries(entries))
     expect(merged).toBe(timeline !== undefined && !stale)
     if (merged) this.add(timeline, entries)
+  }
+
+  /** Derives an entry from a number: as in the engine, the same id always comes with the same ref. */
+  private entryOf(n: number): Entry {
+    return { id: idOf(n), ref: ((n % this.refs) * 715_827_883) >>> 0, kind: (n * 37) % 2_048 }
   }
 
   private add(timeline: Timeline | undefined, entries: readonly Entry[]): void {
@@ -181,13 +187,20 @@ export class Model {
     for (const entry of entries) {
       timeline.given.add(entry.id)
       // An id at or below a trimmed one may not come back: it would be in a part that is not complete.
-      if (entry.id > timeline.trimmed) timeline.entries.set(entry.id, entry)
+      if (entry.id > timeline.trimmed) this.put(timeline, entry)
     }
     const ids = [...timeline.entries.keys()].sort((a, b) => b - a)
     for (const id of ids.slice(this.views.capacity)) {
       timeline.entries.delete(id)
       timeline.trimmed = Math.max(timeline.trimmed, id)
     }
+  }
+
+  private put(timeline: Timeline, entry: Entry): void {
+    const older = this.keep === 'latest' ? standingOf(timeline, entry.ref) : undefined
+    if (older !== undefined && older.id >= entry.id) return
+    if (older !== undefined) timeline.entries.delete(older.id)
+    timeline.entries.set(entry.id, entry)
   }
 
   private async open(owner: number): Promise<void> {
@@ -202,7 +215,7 @@ export class Model {
 
   private async settle(owner: number, n: number, stale: boolean): Promise<void> {
     const timeline = this.timelines.get(owner)
-    const floor = n === 0 ? 0 : entryOf(n).id
+    const floor = idOf(n)
     // Lowering a finite floor has a test of its own: an adapter may have dropped entries below the old floor.
     if (timeline !== undefined && floor < timeline.floor && timeline.floor !== Infinity) return
     const settled = await this.views.settle(owner, (timeline?.epoch ?? 1) + (stale ? 1 : 0), floor)
@@ -226,6 +239,7 @@ export class Model {
       .slice(0, limit)
     expect(found.filter((entry) => entry.id > complete)).toEqual(expected)
     expectLeftovers(found.slice(expected.length), timeline, below)
+    if (this.keep === 'latest') expectLatest(found, timeline)
     expect(found.length).toBeLessThanOrEqual(limit)
   }
 }
@@ -239,3 +253,12 @@ function expectLeftovers(found: readonly Entry[], timeline: Timeline, below: num
     newer = entry.id
   }
 }
+
+/** Of each ref there is one entry, and none that a newer one has replaced: at or below the floor neither. */
+function expectLatest(found: readonly Entry[], timeline: Timeline): void {
+  expect(new Set(found.map(({ ref }) => ref)).size).toBe(found.length)
+  for (const entry of found) expect(standingOf(timeline, entry.ref)?.id ?? entry.id).toBe(entry.id)
+}
+
+const standingOf = (timeline: Timeline, ref: number): Entry | undefined =>
+  [...timeline.entries.values()].find((entry) => entry.ref === ref)

@@ -30,7 +30,8 @@ export const openOne = async (views: Views, owner: number): Promise<number> => (
 export const insert = (views: Views, owner: number, ...ids: number[]): Promise<unknown> =>
   views.insert(ids.map((id) => ({ ...entry(id), owners: Uint32Array.of(owner) })))
 
-export const entry = (id: number, kind = 0): Entry => ({ id, author: id % 1_000, kind })
+/** Ids below 2^32 have a ref each, unless a case gives another one. */
+export const entry = (id: number, ref = id >>> 0): Entry => ({ id, ref, kind: id % 2_048 })
 export const entriesOf = (...ids: number[]) => toEntries(ids.map((id) => entry(id)))
 export const idsOf = (page: ViewPage | undefined) => page && fromEntries(page.entries).map(({ id }) => id)
 export const byLane = (...horizons: [lane: number, id: number][]): LaneHorizons => new Map(horizons)

@@ -26,6 +26,7 @@ import {
   floorOf,
   lowerFloor,
 } from './headers.ts'
+import { LatestRings } from './latest.ts'
 import { Merger } from './merger.ts'
 import { Pages } from '../pages.ts'
 import { Reader } from './reader.ts'
@@ -33,7 +34,16 @@ import { Rings, blocksMax } from './rings.ts'
 import { BLOCK_BYTES, ENTRY_WORDS, Slabs } from './slabs.ts'
 import { readSnapshot, writeSnapshot, type SavedHead, type SavedTimeline } from '../snapshot.ts'
 import { Spreader } from './spreader.ts'
-import type { Entries, InsertCounts, LaneHorizons, Spread, ViewPage, ViewStats, Views } from '../views.ts'
+import type {
+  Entries,
+  InsertCounts,
+  Keep,
+  LaneHorizons,
+  Spread,
+  ViewPage,
+  ViewStats,
+  Views,
+} from '../views.ts'
 
 const KIND_END = 1 << (32 - HIGH_BITS)
 /** Headers may take up to half of the budget, and a 32nd of it is reserved for them: so neither they nor blocks starve. */
@@ -47,6 +57,8 @@ export interface MemoryViewsOptions {
   readonly capacity?: number
   /** Default: 1. */
   readonly lanes?: number
+  /** Default: `all`. */
+  readonly keep?: Keep
 }
 
 /** The smallest budget with which the timelines can work at all. */
@@ -58,8 +70,8 @@ export interface MemoryViews extends Views {
 }
 
 export function createMemoryViews(options: MemoryViewsOptions): MemoryViews {
-  const { bytesMax, capacity = LIMITS.timelineEntriesMax, lanes = 1 } = options
-  return new PackedViews(bytesMax, capacity, lanes)
+  const { bytesMax, capacity = LIMITS.timelineEntriesMax, lanes = 1, keep = 'all' } = options
+  return new PackedViews({ bytesMax, capacity, lanes, keep })
 }
 
 export interface KeptViewsOptions extends MemoryViewsOptions {
@@ -69,7 +81,10 @@ export interface KeptViewsOptions extends MemoryViewsOptions {
   readonly onNotice: (text: string) => void
 }
 
-/** Opens the timelines that the last process saved if it ended cleanly. `adopt` gives them up if they lack entries. */
+/**
+ * Opens the timelines that the last process saved if it ended cleanly. `adopt` gives them up if they lack entries.
+ * Timelines with another capacity, other lanes or another `keep` are not taken.
+ */
 export async function openMemoryViews({
   file,
   onNotice,
@@ -84,6 +99,7 @@ export async function openMemoryViews({
 class PackedViews implements MemoryViews {
   readonly capacity: number
   readonly lanes: number
+  private readonly keep: Keep
   private readonly bytesMax: number
   private readonly headers = new Headers()
   private readonly slabs = new Slabs()
@@ -100,7 +116,7 @@ class PackedViews implements MemoryViews {
   private closed = false
   onClose: () => Promise<void> = async () => undefined
 
-  constructor(bytesMax: number, capacity: number, lanes: number) {
+  constructor({ bytesMax, capacity, lanes, keep }: Required<MemoryViewsOptions>) {
     if (!(capacity >= 1 && capacity <= COUNT_MASK && Number.isInteger(capacity))) {
       throw new RivuletError('config_invalid', `the capacity of a timeline must be 1 to ${COUNT_MASK}`)
     }
@@ -113,16 +129,18 @@ class PackedViews implements MemoryViews {
     this.bytesMax = bytesMax
     this.capacity = capacity
     this.lanes = lanes
+    this.keep = keep
     this.horizons = new Float64Array(lanes)
     this.rings = new Rings(this.slabs, capacity, (words, base) => this.makeRoom(words, base))
     this.reader = new Reader(this.slabs.slabs, new Pages())
-    this.merger = new Merger(this.rings, capacity)
-    this.spreader = new Spreader(this.headers, this.slabs, this.rings, capacity)
+    this.merger = new Merger(this.rings, capacity, keep)
+    const latest = keep === 'latest' ? new LatestRings(this.rings, this.slabs) : undefined
+    this.spreader = new Spreader(this.headers, this.slabs, this.rings, latest, capacity)
   }
 
   async insert(spreads: readonly Spread[]): Promise<InsertCounts> {
     this.assertOpen()
-    for (const spread of spreads) assertEntry(spread.id, spread.author, spread.kind)
+    for (const spread of spreads) assertEntry(spread.id, spread.ref, spread.kind)
     return this.spreader.spread(spreads)
   }
 
@@ -217,11 +235,11 @@ class PackedViews implements MemoryViews {
   }
 
   async save(file: string, onNotice: (text: string) => void): Promise<void> {
-    const { capacity, horizons } = this
+    const { capacity, keep, horizons } = this
     let timelines = 0
     for (const _ of this.settled()) timelines++
     try {
-      await writeSnapshot(file, { capacity, timelines, horizons }, this.settled())
+      await writeSnapshot(file, { keep, capacity, timelines, horizons }, this.settled())
     } catch (error) {
       onNotice(
         `timelines could not be saved for the next start (${(error as Error).message}); they will be rebuilt`,
@@ -230,8 +248,8 @@ class PackedViews implements MemoryViews {
   }
 
   async load(file: string, onNotice: (text: string) => void): Promise<void> {
-    const accept = ({ capacity, horizons }: SavedHead) => {
-      if (capacity !== this.capacity || horizons.length !== this.lanes) return false
+    const accept = ({ keep, capacity, horizons }: SavedHead) => {
+      if (keep !== this.keep || capacity !== this.capacity || horizons.length !== this.lanes) return false
       this.horizons = horizons
       return true
     }
@@ -347,9 +365,9 @@ class PackedViews implements MemoryViews {
   }
 }
 
-function assertEntry(id: number, author: number, kind: number): void {
+function assertEntry(id: number, ref: number, kind: number): void {
   assert(id > 0 && id <= ID_MAX && Number.isSafeInteger(id), 'an entry has a 53-bit id')
-  assert(author >>> 0 === author, 'an author is a u32')
+  assert(ref >>> 0 === ref, 'a ref is a u32')
   assert(kind >>> 0 === kind && kind < KIND_END, 'a kind has 11 bits')
 }
 
@@ -357,7 +375,7 @@ function assertEntry(id: number, author: number, kind: number): void {
 function assertEntries(entries: Entries): void {
   let newer = ID_MAX
   for (let row = 0; row < entries.length; row++) {
-    assertEntry(entries.ids[row], entries.authors[row], entries.kinds[row])
+    assertEntry(entries.ids[row], entries.refs[row], entries.kinds[row])
     assert(entries.ids[row] <= newer, 'entries come newest first')
     newer = entries.ids[row]
   }

@@ -6,23 +6,27 @@
 import { HIGH_BITS, HIGH_MASK, TWO_32, raiseTrimmed } from './headers.ts'
 import type { Rings } from './rings.ts'
 import { ENTRY_WORDS } from './slabs.ts'
-import type { Entries } from '../views.ts'
+import { RefSet } from '../ref-set.ts'
+import type { Entries, Keep } from '../views.ts'
 
 export class Merger {
   private readonly rings: Rings
   private readonly capacity: number
   private readonly present: Uint32Array
   private readonly union: Uint32Array
+  /** The refs that `union` holds already, where only the newest entry of a ref is kept. */
+  private readonly taken: RefSet | undefined
 
-  constructor(rings: Rings, capacity: number) {
+  constructor(rings: Rings, capacity: number, keep: Keep) {
     this.rings = rings
     this.capacity = capacity
     this.present = new Uint32Array(capacity * ENTRY_WORDS)
     this.union = new Uint32Array(capacity * ENTRY_WORDS)
+    this.taken = keep === 'latest' ? new RefSet(capacity + 1) : undefined
   }
 
   get bytes(): number {
-    return this.present.byteLength + this.union.byteLength
+    return this.present.byteLength + this.union.byteLength + (this.taken?.bytes ?? 0)
   }
 
   merge(words: Uint32Array, base: number, entries: Entries): void {
@@ -36,19 +40,26 @@ export class Merger {
 
   /** Fills `union`, newest first; entries without room count as trimmed. @returns how many it holds */
   private unite(words: Uint32Array, base: number, count: number, entries: Entries): number {
+    const { taken } = this
     let [fromPresent, fromNew, kept] = [0, 0, 0]
+    taken?.begin(this.capacity + 1)
     for (;;) {
       const presentId = fromPresent < count ? idOf(this.present, fromPresent) : -1
       const newId = fromNew < entries.length ? entries.ids[fromNew] : -1
       const id = Math.max(presentId, newId)
       if (id < 0) return kept
-      if (kept === this.capacity) {
-        raiseTrimmed(words, base, id)
-        return kept
+      const isPresent = id === presentId
+      const ref = isPresent ? refOf(this.present, fromPresent) : entries.refs[fromNew]
+      // A ref that is taken already has a newer entry, which replaces this one.
+      if (taken === undefined || taken.add(ref)) {
+        if (kept === this.capacity) {
+          raiseTrimmed(words, base, id)
+          return kept
+        }
+        if (isPresent) this.keepPresent(kept++, fromPresent)
+        else this.keepNew(kept++, entries, fromNew)
       }
-      if (id === presentId) this.keepPresent(kept, fromPresent++)
-      else this.keepNew(kept, entries, fromNew)
-      kept++
+      if (isPresent) fromPresent++
       while (fromNew < entries.length && entries.ids[fromNew] === id) fromNew++
     }
   }
@@ -63,11 +74,13 @@ export class Merger {
     const id = entries.ids[from]
     this.union[row * ENTRY_WORDS] = id >>> 0
     this.union[row * ENTRY_WORDS + 1] = packHigh(id, entries.kinds[from])
-    this.union[row * ENTRY_WORDS + 2] = entries.authors[from]
+    this.union[row * ENTRY_WORDS + 2] = entries.refs[from]
   }
 }
 
 export const packHigh = (id: number, kind: number): number => Math.floor(id / TWO_32) | (kind << HIGH_BITS)
+
+const refOf = (packed: Uint32Array, row: number): number => packed[row * ENTRY_WORDS + 2]
 
 const idOf = (packed: Uint32Array, row: number): number =>
   (packed[row * ENTRY_WORDS + 1] & HIGH_MASK) * TWO_32 + packed[row * ENTRY_WORDS]

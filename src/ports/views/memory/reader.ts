@@ -51,7 +51,7 @@ export class Reader {
       for (const end = row + inBlock; row < end; row++) {
         page.ids[row] = (array[at + 1] & HIGH_MASK) * TWO_32 + array[at]
         page.kinds[row] = array[at + 1] >>> HIGH_BITS
-        page.authors[row] = array[at + 2]
+        page.refs[row] = array[at + 2]
         at -= ENTRY_WORDS
       }
       this.nextBlock(inBlock)

@@ -4,7 +4,7 @@
  * newest block to older ones (for reads) and from the oldest to newer ones (for trims).
  *
  * A timeline is addressed by its header: the `words` of a chunk, and `base` in it. An entry is passed as its packed words
- * `low`, `high` (the kind is above its 21 bits) and `author`, each as an int32 with the same bits: V8 allocates an object
+ * `low`, `high` (the kind is above its 21 bits) and `ref`, each as an int32 with the same bits: V8 allocates an object
  * whenever a number above 2^31 is passed to a call.
  */
 
@@ -59,7 +59,7 @@ export class Rings {
   }
 
   /** True when the entry is new and stays. Its first lines, for an entry that is the newest, are the hottest of all. */
-  insert(words: Uint32Array, base: number, low: number, high: number, author: number): boolean {
+  insert(words: Uint32Array, base: number, low: number, high: number, ref: number): boolean {
     const state = words[base + STATE] | 0
     const block = words[base + NEWEST] | 0
     const end = (state >>> END_SHIFT) & SLOT_MASK
@@ -69,23 +69,23 @@ export class Rings {
     const idHigh = high & HIGH_MASK
     const lastHigh = array[at - ENTRY_WORDS + 1] & HIGH_MASK
     if (idHigh < lastHigh || (idHigh === lastHigh && low >>> 0 <= array[at - ENTRY_WORDS])) {
-      return this.insertBelow(words, base, low, high, author)
+      return this.insertBelow(words, base, low, high, ref)
     }
     const isFull = (state & COUNT_MASK) === this.capacity
     if (end === BLOCK_ENTRIES || (isFull && ((state >>> START_SHIFT) & SLOT_MASK) === LAST_SLOT)) {
-      this.append(words, base, low, high, author)
+      this.append(words, base, low, high, ref)
       return true
     }
     array[at] = low
     array[at + 1] = high
-    array[at + 2] = author
+    array[at + 2] = ref
     words[base + STATE] = state + (isFull ? ENTRY_REPLACED : ENTRY_ADDED)
     if (!isFull) this.entries++
     return true
   }
 
   /** The entry must be newer than all others. */
-  append(words: Uint32Array, base: number, low: number, high: number, author: number): void {
+  append(words: Uint32Array, base: number, low: number, high: number, ref: number): void {
     if ((words[base + STATE] & COUNT_MASK) === this.capacity) this.trimOldest(words, base)
     if (((words[base + STATE] >>> END_SHIFT) & SLOT_MASK) === BLOCK_ENTRIES) this.addBlock(words, base)
     const state = words[base + STATE] | 0
@@ -94,7 +94,7 @@ export class Rings {
     const at = slotWord(block, (state >>> END_SHIFT) & SLOT_MASK)
     array[at] = low
     array[at + 1] = high
-    array[at + 2] = author
+    array[at + 2] = ref
     words[base + STATE] = state + ENTRY_ADDED
     this.entries++
   }
@@ -194,7 +194,7 @@ export class Rings {
   }
 
   /** Inserts an entry that is not the newest: the newer ones, nearly always few, move up by one. */
-  private insertBelow(words: Uint32Array, base: number, low: number, high: number, author: number): boolean {
+  private insertBelow(words: Uint32Array, base: number, low: number, high: number, ref: number): boolean {
     const depth = this.depthOf(words, base, low >>> 0, high & HIGH_MASK)
     if (depth === FOUND) return false
     const count = words[base + STATE] & COUNT_MASK
@@ -205,8 +205,8 @@ export class Rings {
       }
       this.trimOldest(words, base)
     }
-    this.append(words, base, low, high, author)
-    this.sink(words, base, depth, low, high, author)
+    this.append(words, base, low, high, ref)
+    this.sink(words, base, depth, low, high, ref)
     return true
   }
 
@@ -246,7 +246,7 @@ export class Rings {
     depth: number,
     low: number,
     high: number,
-    author: number,
+    ref: number,
   ): void {
     let block = words[base + NEWEST]
     let newer = BLOCK_NONE
@@ -270,7 +270,7 @@ export class Rings {
     }
     array[at] = low
     array[at + 1] = high
-    array[at + 2] = author
+    array[at + 2] = ref
   }
 
   private link(block: number): number {
@@ -290,7 +290,7 @@ export class Rings {
 }
 
 /** Whether the entry at `at` has a larger id than the one given in two parts. */
-function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
+export function isAbove(array: Uint32Array, at: number, idLow: number, idHigh: number): boolean {
   const high = array[at + 1] & HIGH_MASK
   return high > idHigh || (high === idHigh && array[at] > idLow)
 }

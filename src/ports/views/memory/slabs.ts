@@ -1,6 +1,6 @@
 /**
  * Block memory of the in-memory timelines. A block is 40 words: 13 entries of three words (id low; id high in 21 bits with
- * the kind above it; author) and a link. Blocks live in a few large typed arrays, so that to the garbage collector a
+ * the kind above it; ref) and a link. Blocks live in a few large typed arrays, so that to the garbage collector a
  * million timelines are a thousand objects. A freed block is the next one taken.
  */
 

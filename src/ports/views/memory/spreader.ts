@@ -18,6 +18,7 @@ import {
   coldOf,
   baseOf,
 } from './headers.ts'
+import type { LatestRings } from './latest.ts'
 import { packHigh } from './merger.ts'
 import { type Rings, slotWord } from './rings.ts'
 import { BLOCK_ENTRIES, SLAB_SHIFT, type Slabs } from './slabs.ts'
@@ -34,6 +35,7 @@ export class Spreader {
   private readonly headers: readonly Uint32Array[]
   private readonly arrays: readonly Uint32Array[]
   private readonly rings: Rings
+  private readonly latest: LatestRings | undefined
   private readonly capacity: number
   /** For each owner of a group: the index of its spread, its chunk + 1 (0: none), and the base of its header. */
   private readonly sources = new Int32Array(GROUP_OWNERS)
@@ -43,11 +45,19 @@ export class Spreader {
   private readonly slabs = new Int32Array(2 * GROUP_OWNERS)
   private readonly words = new Int32Array(2 * GROUP_OWNERS)
 
-  constructor(headers: Headers, slabs: Slabs, rings: Rings, capacity: number) {
+  /** @param latest given if only the newest entry of each ref is kept */
+  constructor(
+    headers: Headers,
+    slabs: Slabs,
+    rings: Rings,
+    latest: LatestRings | undefined,
+    capacity: number,
+  ) {
     this.directory = headers.directory
     this.headers = headers.words
     this.arrays = slabs.slabs
     this.rings = rings
+    this.latest = latest
     this.capacity = capacity
   }
 
@@ -123,9 +133,10 @@ export class Spreader {
   private insert(spreads: readonly Spread[], size: number, counts: Counts): void {
     this.touchHeaders(size)
     this.touchBlocks(this.locate(size))
+    if (this.latest !== undefined) return this.insertLatest(this.latest, spreads, size, counts)
     const { headers, sources, chunks, bases, rings } = this
     let source = -1
-    let [low, high, author] = [0, 0, 0]
+    let [low, high, ref] = [0, 0, 0]
     let [inserted, absent] = [0, 0]
     for (let i = 0; i < size; i++) {
       if (sources[i] !== source) {
@@ -133,14 +144,26 @@ export class Spreader {
         const spread = spreads[source]
         low = spread.id | 0
         high = packHigh(spread.id, spread.kind)
-        author = spread.author | 0
+        ref = spread.ref | 0
       }
       const chunk = chunks[i]
       if (chunk === 0 || headers[chunk - 1][bases[i] + STATE] === 0) absent++
-      else if (rings.insert(headers[chunk - 1], bases[i], low, high, author)) inserted++
+      else if (rings.insert(headers[chunk - 1], bases[i], low, high, ref)) inserted++
     }
     counts.inserted += inserted
     counts.absent += absent
+  }
+
+  /** Apart from `insert`, whose call of `Rings.insert` the compiler inlines only while no other class is called there. */
+  private insertLatest(latest: LatestRings, spreads: readonly Spread[], size: number, counts: Counts): void {
+    const { headers, sources, chunks, bases } = this
+    for (let i = 0; i < size; i++) {
+      const { id, ref, kind } = spreads[sources[i]]
+      const chunk = chunks[i]
+      if (chunk === 0 || headers[chunk - 1][bases[i] + STATE] === 0) counts.absent++
+      else if (latest.insert(headers[chunk - 1], bases[i], id | 0, packHigh(id, kind), ref | 0))
+        counts.inserted++
+    }
   }
 }
 

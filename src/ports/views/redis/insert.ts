@@ -44,7 +44,7 @@ export function createInsertBatch(groups: number): InsertBatch {
     draft.bytes = larger
   }
 
-  function begin(group: number, { id, author, kind }: Spread): Draft {
+  function begin(group: number, { id, ref, kind }: Spread): Draft {
     const draft = (drafts[group] ??= {
       bytes: Buffer.allocUnsafe(FIRST_BYTES),
       used: 0,
@@ -53,7 +53,7 @@ export function createInsertBatch(groups: number): InsertBatch {
       spread: 0,
     })
     room(draft, ENTRY_BYTES + COUNT_BYTES)
-    draft.countAt = writeEntry(draft.bytes, draft.used, id, author, kind)
+    draft.countAt = writeEntry(draft.bytes, draft.used, id, ref, kind)
     draft.bytes.writeUInt32LE(0, draft.countAt)
     draft.used = draft.countAt + COUNT_BYTES
     draft.spread = spreads

@@ -1,9 +1,10 @@
 /**
  * A timeline as one Redis string: a header, and entries in the order of their arrival. Readers sort the entries, drop
- * repeats and take the newest `capacity`, so that writers only ever append.
+ * repeats (with `keep: 'latest'` also all but the newest entry of each ref) and take the newest `capacity`, so that
+ * writers only ever append.
  *
  *   timeline   generation u32 | epoch u32 | floor f64 | trimmed f64 | entries
- *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | author u32
+ *   entry      id, low 32 bits | id, high 21 bits, and kind, 11 bits | ref u32
  *   group      generation u32 | horizon f64 for each lane
  *
  * Little-endian. A timeline with another generation than its group is lost, as if it were not there. So are all timelines
@@ -11,7 +12,8 @@
  */
 
 import { Pages } from '../pages.ts'
-import type { Entries, ViewPage } from '../views.ts'
+import { RefSet } from '../ref-set.ts'
+import type { Entries, Keep, ViewPage } from '../views.ts'
 
 export const ENTRY_BYTES = 12
 export const HEADER_BYTES = 24
@@ -21,16 +23,16 @@ const HORIZONS_AT = 4
 const ID_HIGH_BITS = 21
 const TWO_32 = 2 ** 32
 
-export function writeEntry(to: Buffer, at: number, id: number, author: number, kind: number): number {
+export function writeEntry(to: Buffer, at: number, id: number, ref: number, kind: number): number {
   to.writeUInt32LE(id % TWO_32, at)
   to.writeUInt32LE(Math.floor(id / TWO_32) + kind * 2 ** ID_HIGH_BITS, at + 4)
-  return to.writeUInt32LE(author, at + 8)
+  return to.writeUInt32LE(ref, at + 8)
 }
 
-export function encodeEntries({ length, ids, authors, kinds }: Entries): Buffer {
+export function encodeEntries({ length, ids, refs, kinds }: Entries): Buffer {
   const bytes = Buffer.allocUnsafe(length * ENTRY_BYTES)
   // Oldest first, the order in which pushed entries arrive.
-  for (let i = length - 1, at = 0; i >= 0; i--) at = writeEntry(bytes, at, ids[i], authors[i], kinds[i])
+  for (let i = length - 1, at = 0; i >= 0; i--) at = writeEntry(bytes, at, ids[i], refs[i], kinds[i])
   return bytes
 }
 
@@ -63,13 +65,15 @@ const ID_HIGH_MASK = 2 ** ID_HIGH_BITS - 1
 let scratch = new Uint32Array(4_096)
 const pages = new Pages()
 
-function wordsOf(timeline: Buffer): Uint32Array {
+/** The entries that stand, sorted, the oldest first. */
+function wordsOf(timeline: Buffer, keep: Keep): Uint32Array {
   const length = Math.floor((timeline.length - HEADER_BYTES) / ENTRY_BYTES) * ENTRY_WORDS
   if (length > scratch.length) scratch = new Uint32Array(2 * length)
   const bytes = new Uint8Array(scratch.buffer)
   bytes.set(timeline.subarray(HEADER_BYTES, HEADER_BYTES + 4 * length))
   const words = scratch.subarray(0, length)
-  return settle(words) ? words : sorted(words)
+  const ordered = settle(words) ? words : sorted(words)
+  return keep === 'latest' ? latestOf(ordered) : ordered
 }
 
 const idAt = (words: Uint32Array, at: number): number => (words[at + 1] & ID_HIGH_MASK) * TWO_32 + words[at]
@@ -109,7 +113,7 @@ function settle(words: Uint32Array): boolean {
 function moveDown(words: Uint32Array, at: number, id: number): number {
   const low = words[at]
   const high = words[at + 1]
-  const author = words[at + 2]
+  const ref = words[at + 2]
   let to = at
   for (; to > 0 && idAt(words, to - ENTRY_WORDS) > id; to -= ENTRY_WORDS) {
     words[to] = words[to - 3]
@@ -118,7 +122,7 @@ function moveDown(words: Uint32Array, at: number, id: number): number {
   }
   words[to] = low
   words[to + 1] = high
-  words[to + 2] = author
+  words[to + 2] = ref
   return to
 }
 
@@ -135,7 +139,24 @@ function sorted(words: Uint32Array): Uint32Array {
   return ordered
 }
 
+const taken = new RefSet(1_024)
+
+/** Moves the newest entry of each ref to the end of the words, and leaves out the others. */
+function latestOf(words: Uint32Array): Uint32Array {
+  taken.begin(words.length / ENTRY_WORDS)
+  let to = words.length
+  for (let at = words.length - ENTRY_WORDS; at >= 0; at -= ENTRY_WORDS) {
+    if (!taken.add(words[at + 2])) continue
+    to -= ENTRY_WORDS
+    words[to] = words[at]
+    words[to + 1] = words[at + 1]
+    words[to + 2] = words[at + 2]
+  }
+  return words.subarray(to)
+}
+
 export interface PageRequest {
+  readonly keep: Keep
   readonly capacity: number
   readonly lanes: number
   /** Exclusive. */
@@ -147,14 +168,14 @@ export interface PageRequest {
 export function readPage(
   group: Buffer | null,
   timeline: Buffer | null,
-  { capacity, lanes, below, limit }: PageRequest,
+  { keep, capacity, lanes, below, limit }: PageRequest,
 ): ViewPage | undefined {
   if (group === null || group.length !== groupBytesOf(lanes)) return undefined
   if (timeline === null || timeline.length < HEADER_BYTES) return undefined
   // A program that is not ours has written here.
   if ((timeline.length - HEADER_BYTES) % ENTRY_BYTES !== 0) return undefined
   if (timeline.readUInt32LE(0) !== group.readUInt32LE(0)) return undefined
-  const words = wordsOf(timeline)
+  const words = wordsOf(timeline, keep)
   const first = Math.max(0, words.length - capacity * ENTRY_WORDS)
   const cut = first === 0 ? 0 : idAt(words, first - ENTRY_WORDS)
   const floor = Math.max(timeline.readDoubleLE(FLOOR_AT), timeline.readDoubleLE(TRIMMED_AT), cut)
@@ -168,19 +189,22 @@ export function readPage(
 /** The entries from word `start` up to `end`, newest first. */
 function decodeEntries(words: Uint32Array, start: number, end: number): Entries {
   const page = pages.take((end - start) / ENTRY_WORDS)
-  const { length, ids, authors, kinds } = page
+  const { length, ids, refs, kinds } = page
   for (let i = 0, at = end - ENTRY_WORDS; i < length; i++, at -= ENTRY_WORDS) {
     ids[i] = idAt(words, at)
     kinds[i] = words[at + 1] >>> ID_HIGH_BITS
-    authors[i] = words[at + 2]
+    refs[i] = words[at + 2]
   }
   return page
 }
 
-/** The bytes of a shortened timeline from `trimmed` on: the new `trimmed`, and the newest entries. */
-export function compact(timeline: Buffer, keep: number): Buffer {
-  const words = wordsOf(timeline)
-  const first = Math.max(0, words.length - keep * ENTRY_WORDS)
+/**
+ * The bytes of a shortened timeline from `trimmed` on: the new `trimmed`, and the newest entries that stand. Entries that
+ * were replaced go without a trace: only those without room raise `trimmed`.
+ */
+export function compact(timeline: Buffer, keep: Keep, entriesMax: number): Buffer {
+  const words = wordsOf(timeline, keep)
+  const first = Math.max(0, words.length - entriesMax * ENTRY_WORDS)
   const cut = first === 0 ? 0 : idAt(words, first - ENTRY_WORDS)
   const kept = words.subarray(first)
   const bytes = Buffer.allocUnsafe(8 + kept.byteLength)
@@ -190,8 +214,8 @@ export function compact(timeline: Buffer, keep: number): Buffer {
 }
 
 export interface TrimBounds {
-  /** How many entries a trim leaves. */
-  readonly keep: number
+  /** How many entries a trim leaves at most. */
+  readonly left: number
   /** With how many entries a timeline is trimmed. */
   readonly full: number
 }
@@ -212,8 +236,8 @@ export function trimBoundsOf(capacity: number): TrimBounds {
   for (let base = 64; ; base *= 2) {
     for (const quarter of [5, 6, 7, 8]) {
       const full = Math.floor(slots((base / 4) * quarter)) - FULL_MARGIN
-      const keep = Math.max(capacity, Math.ceil((full + FULL_MARGIN) / (1 + SPARE_SHARE_MAX)))
-      if (full - keep >= Math.max(capacity / 20, FULL_MARGIN)) return { keep, full }
+      const left = Math.max(capacity, Math.ceil((full + FULL_MARGIN) / (1 + SPARE_SHARE_MAX)))
+      if (full - left >= Math.max(capacity / 20, FULL_MARGIN)) return { left, full }
     }
   }
 }

@@ -10,13 +10,13 @@ import type { Redis } from '../../drivers/redis.ts'
 import { createGroup, type Group, type GroupStats } from './group.ts'
 import { createHorizons } from './horizons.ts'
 import { createInsertBatch } from './insert.ts'
-import { createKeys, GROUPS, groupOf } from './keys.ts'
+import { createKeys, GROUPS, groupOf, HOME } from './keys.ts'
 import { createLanes } from './lanes.ts'
 import { groupBytesOf, readPage } from './layout.ts'
 import { INSERT } from './scripts.ts'
 import { createTimelines } from './timelines.ts'
 import { createTrimmer } from './trimmer.ts'
-import type { Views } from '../views.ts'
+import type { Keep, Views } from '../views.ts'
 
 export { GROUPS } from './keys.ts'
 
@@ -25,6 +25,10 @@ export interface RedisViewsOptions {
   readonly redis: Redis
   /** Begins every key of this deployment. */
   readonly prefix: string
+  /** Of the view (`ViewSpec`). Views with different names live beside each other. Default: `home`. */
+  readonly name?: string
+  /** Default: `all`. */
+  readonly keep?: Keep
   readonly capacity: number
   readonly lanes: number
   /** Receives sentences for the operator. */
@@ -36,16 +40,16 @@ export interface RedisViews extends Views {
 }
 
 export function createRedisViews(options: RedisViewsOptions): RedisViews {
-  const { env, redis, capacity, lanes: laneCount, onNotice = () => undefined } = options
+  const { env, redis, capacity, keep = 'all', lanes: laneCount, onNotice = () => undefined } = options
   const stats: GroupStats = { replays: 0, resets: 0, lost: 0 }
   const writer = Buffer.from(env.randomBytes(9)).toString('base64url')
-  const keys = createKeys(options.prefix)
+  const keys = createKeys(options.prefix, options.name ?? HOME)
   const lanes = createLanes(laneCount)
   const bytes = groupBytesOf(laneCount)
   const groups: readonly Group[] = keys.groups.map((name) =>
     createGroup({ env, redis, name, bytes, writer, lanes, stats, onNotice }),
   )
-  const trimmer = createTrimmer(redis, keys, capacity)
+  const trimmer = createTrimmer(redis, keys, capacity, keep)
   const horizons = createHorizons({ redis, names: keys.groups, groupBytes: bytes, groups, lanes })
   const timelines = createTimelines(env, groups, trimmer)
   const fullBytes = String(trimmer.fullBytes)
@@ -84,7 +88,7 @@ export function createRedisViews(options: RedisViewsOptions): RedisViews {
       if (isClosed) throw viewsClosed()
       const group = keys.groups[groupOf(owner)]
       const found = (await redis.send(group, ['MGET', group, keys.timeline(owner)])) as (Buffer | null)[]
-      return readPage(found[0], found[1], { capacity, lanes: laneCount, below, limit })
+      return readPage(found[0], found[1], { keep, capacity, lanes: laneCount, below, limit })
     },
     open: whileOpen(timelines.open),
     merge: whileOpen(timelines.merge),

@@ -8,10 +8,13 @@ import type { Views } from '../../../../src/ports/views/views.ts'
 
 const MIB = 2 ** 20
 
-viewsConformance({
-  name: 'memory',
-  open: async ({ capacity, lanes }) => createMemoryViews({ bytesMax: 64 * MIB, capacity, lanes }),
-})
+for (const keep of ['all', 'latest'] as const) {
+  viewsConformance({
+    name: 'memory',
+    keep,
+    open: async ({ capacity, lanes }) => createMemoryViews({ bytesMax: 64 * MIB, capacity, lanes, keep }),
+  })
+}
 
 const CALL_OWNERS = 4_000
 
@@ -20,7 +23,7 @@ async function fill(views: Views, owners: Uint32Array, count: number, firstId = 
   for (let n = 0; n < count; n++) {
     for (let at = 0; at < owners.length; at += CALL_OWNERS) {
       const part = owners.subarray(at, at + CALL_OWNERS)
-      await views.insert([{ id: firstId + n, author: 1, kind: 0, owners: part }])
+      await views.insert([{ id: firstId + n, ref: 1, kind: 0, owners: part }])
     }
   }
 }
@@ -38,7 +41,7 @@ describe('memory views: the cap of 800', () => {
     const [epoch] = await views.open([1])
     await views.settle(1, epoch, 0)
     for (let id = 1; id <= 2_500; id++) {
-      await views.insert([{ id, author: id, kind: id % 2_048, owners: Uint32Array.of(1) }])
+      await views.insert([{ id, ref: id, kind: id % 2_048, owners: Uint32Array.of(1) }])
       const page = await views.range(1, ID_MAX, 1)
       expect(page!.header.floor).toBe(Math.max(0, id - LIMITS.timelineEntriesMax))
       expect(page!.entries.ids[0]).toBe(id)
@@ -54,7 +57,7 @@ describe('memory views: the cap of 800', () => {
     const views = createMemoryViews({ bytesMax: 8 * MIB })
     await views.open([1])
     for (let n = 0; n < 3_000; n++) {
-      await views.insert([{ id: ((n * 1_237) % 3_001) + 1, author: 1, kind: 0, owners: Uint32Array.of(1) }])
+      await views.insert([{ id: ((n * 1_237) % 3_001) + 1, ref: 1, kind: 0, owners: Uint32Array.of(1) }])
     }
     const given = Array.from({ length: 3_000 }, (_, n) => ((n * 1_237) % 3_001) + 1).sort((a, b) => b - a)
     expect([...(await views.range(1, ID_MAX, 1_000))!.entries.ids]).toEqual(given.slice(0, 800))
@@ -125,7 +128,7 @@ describe('memory views: the budget', () => {
 
   it('never evicts the timeline it inserts into or merges into', async () => {
     const views = createMemoryViews({ bytesMax: memoryViewsBytesMin(), capacity: LIMITS.timelineEntriesMax })
-    const full = toEntries(Array.from({ length: 800 }, (_, i) => ({ id: 800 - i, author: 1, kind: 0 })))
+    const full = toEntries(Array.from({ length: 800 }, (_, i) => ({ id: 800 - i, ref: 1, kind: 0 })))
     for (let owner = 0; owner < 2_000; owner++) {
       const [epoch] = await views.open([owner])
       expect(await views.merge(owner, epoch, full)).toBe(true)
@@ -139,7 +142,7 @@ describe('memory views: the budget', () => {
     for (let n = 0; n < 3_000; n++) {
       const owner = (n * 1_431_655_765) >>> 0
       await views.open([owner])
-      await views.insert([{ id: n + 1, author: 1, kind: 0, owners: Uint32Array.of(owner) }])
+      await views.insert([{ id: n + 1, ref: 1, kind: 0, owners: Uint32Array.of(owner) }])
       expect((await views.range(owner, ID_MAX, 1))!.entries.length).toBe(1)
     }
     expect(views.stats().bytes).toBeLessThanOrEqual(memoryViewsBytesMin())
@@ -172,10 +175,10 @@ describe('memory views: blocks', () => {
     const cycle = async () => {
       const owners = await opened(views, 0, 1_000)
       await fill(views, owners, 130)
-      const merged = toEntries(Array.from({ length: 90 }, (_, i) => ({ id: 5_000 - i, author: 2, kind: 3 })))
+      const merged = toEntries(Array.from({ length: 90 }, (_, i) => ({ id: 5_000 - i, ref: 2, kind: 3 })))
       const epochs = await views.open([...owners.subarray(0, 500)])
       for (const [i, epoch] of epochs.entries()) await views.merge(i, epoch, merged)
-      await views.insert([{ id: 4_000, author: 2, kind: 3, owners }])
+      await views.insert([{ id: 4_000, ref: 2, kind: 3, owners }])
       expect(views.stats().entries).toBe(500 * 91 + 500 * 100)
       await views.evict(owners)
       expect(views.stats()).toMatchObject({ timelines: 0, entries: 0, evictedTotal: 0 })
@@ -192,11 +195,11 @@ describe('memory views: misuse', () => {
     const views = createMemoryViews({ bytesMax: 8 * MIB })
     const [epoch] = await views.open([1])
     const owners = Uint32Array.of(1)
-    const good = { id: 5, author: 1, kind: 0, owners }
-    for (const bad of [{ id: 0 }, { id: 1.5 }, { id: 2 ** 53 }, { kind: 2_048 }, { author: -1 }]) {
+    const good = { id: 5, ref: 1, kind: 0, owners }
+    for (const bad of [{ id: 0 }, { id: 1.5 }, { id: 2 ** 53 }, { kind: 2_048 }, { ref: -1 }]) {
       await expect(views.insert([good, { ...good, ...bad }])).rejects.toThrow('invariant')
     }
-    const unsorted = toEntries([1, 2].map((id) => ({ id, author: 1, kind: 0 })))
+    const unsorted = toEntries([1, 2].map((id) => ({ id, ref: 1, kind: 0 })))
     await expect(views.merge(1, epoch, unsorted)).rejects.toThrow('newest first')
     expect((await views.range(1, ID_MAX, 10))!.entries.length).toBe(0)
   })

@@ -43,7 +43,7 @@ function startLoad(prefix: string) {
     await Promise.all(epochs.map((epoch, owner) => views.settle(owner, epoch, 0)))
     while (!isEnding) {
       const startMs = performance.now()
-      await views.insert([{ id: last + 1, author: 1, kind: 0, owners: OWNERS }])
+      await views.insert([{ id: last + 1, ref: 1, kind: 0, owners: OWNERS }])
       await views.advance(new Map([[LANE, last + 1]]))
       last++
       longestMs = Math.max(longestMs, performance.now() - startMs)

@@ -4,25 +4,28 @@ import type { Redis } from '../../../../src/ports/drivers/redis.ts'
 import { createRealEnv } from '../../../../src/ports/env/real.ts'
 import { fromEntries, toEntries } from '../../../../src/ports/views/conformance/model.ts'
 import { viewsConformance } from '../../../../src/ports/views/conformance.ts'
-import { createRedisViews, GROUPS } from '../../../../src/ports/views/redis/redis.ts'
+import { createRedisViews, GROUPS, type RedisViewsOptions } from '../../../../src/ports/views/redis/redis.ts'
 import type { ViewPage, Views } from '../../../../src/ports/views/views.ts'
 import { freshPrefix, useRedis } from '../../../support/redis.ts'
 
 const env = createRealEnv()
 const engines = useRedis()
-const openWith = (prefix: string, capacity = 800, lanes = 2) =>
-  createRedisViews({ env, redis: engines.redis, prefix, capacity, lanes })
+const openWith = (prefix: string, capacity = 800, lanes = 2, spec: Partial<RedisViewsOptions> = {}) =>
+  createRedisViews({ env, redis: engines.redis, prefix, capacity, lanes, ...spec })
 
-viewsConformance({
-  name: 'redis',
-  open: async ({ capacity, lanes }) => openWith(freshPrefix(), capacity, lanes),
-  countsRepeats: true,
-  runs: 60,
-})
+for (const spec of [{ keep: 'all' }, { keep: 'latest', name: 'inbox' }] as const) {
+  viewsConformance({
+    name: 'redis',
+    keep: spec.keep,
+    open: async ({ capacity, lanes }) => openWith(freshPrefix(), capacity, lanes, spec),
+    countsRepeats: true,
+    runs: 60,
+  })
+}
 
 const idsOf = (page: ViewPage | undefined) => page && fromEntries(page.entries).map(({ id }) => id)
 const insert = (views: Views, id: number, ...owners: number[]) =>
-  views.insert([{ id, author: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
+  views.insert([{ id, ref: id % 1_000, kind: id % 2_048, owners: Uint32Array.from(owners) }])
 
 const lane0 = (id: number) => new Map([[0, id]])
 const lane1 = (id: number) => new Map([[1, id]])
@@ -296,7 +299,7 @@ describe('redis views: trimming', () => {
     await whole(views, ANN)
     for (let from = 1; from <= 5_000; from += 10) {
       const ids = Array.from({ length: 10 }, (_, i) => from + i)
-      await views.insert(ids.map((id) => ({ id, author: 1, kind: 0, owners: Uint32Array.of(ANN) })))
+      await views.insert(ids.map((id) => ({ id, ref: 1, kind: 0, owners: Uint32Array.of(ANN) })))
     }
     const page = await views.range(ANN, ID_MAX, 1_000)
     expect(idsOf(page)).toEqual(Array.from({ length: 800 }, (_, i) => 5_000 - i))
@@ -307,12 +310,92 @@ describe('redis views: trimming', () => {
     const views = openWith(freshPrefix(), 100)
     const [epoch] = await views.open([ANN])
     for (let id = 1_001; id <= 1_100; id++) await insert(views, id, ANN)
-    const older = Array.from({ length: 500 }, (_, i) => ({ id: 900 - i, author: 1, kind: 0 }))
+    const older = Array.from({ length: 500 }, (_, i) => ({ id: 900 - i, ref: 1, kind: 0 }))
     await views.merge(ANN, epoch, toEntries(older))
     await views.settle(ANN, epoch, 0)
     await insert(views, 1_101, ANN)
     const page = await views.range(ANN, ID_MAX, 1_000)
     expect(idsOf(page)).toEqual(Array.from({ length: 100 }, (_, i) => 1_101 - i))
     expect(page?.header.floor).toBe(1_001)
+  })
+})
+
+describe('redis views: the latest of each ref', () => {
+  const inbox = { name: 'inbox', keep: 'latest' } as const
+  const REFS = 7
+
+  it('keeps strings short while refs are replaced, by several clients, and the floor where it was', async () => {
+    const prefix = freshPrefix()
+    const views = [openWith(prefix, 100, 2, inbox), openWith(prefix, 100, 2, inbox)]
+    await whole(views[0], ANN)
+    let longest = 0
+    for (let from = 1; from <= 5_000; from += 10) {
+      const ids = Array.from({ length: 10 }, (_, i) => from + i)
+      const spreads = ids.map((id) => ({ id, ref: id % REFS, kind: 0, owners: Uint32Array.of(ANN) }))
+      await views[from % 2].insert(spreads)
+      const key = `${prefix}v:inbox:{${ANN % GROUPS}}:${ANN}`
+      longest = Math.max(longest, Number(await engines.redis.send(key, ['STRLEN', key])))
+    }
+    // 12 bytes an entry: a few batches may come while a timeline of 100 to 200 entries is being shortened.
+    expect(longest).toBeLessThan(12 * 400)
+    for (const view of views) {
+      const page = await view.range(ANN, ID_MAX, 1_000)
+      expect(idsOf(page)).toEqual(Array.from({ length: REFS }, (_, i) => 5_000 - i))
+      expect(page?.header.floor).toBe(0)
+      await view.close()
+    }
+  })
+
+  it('keeps its refs over many others that are trimmed, when they come back', async () => {
+    const views = openWith(freshPrefix(), 50, 2, inbox)
+    await whole(views, ANN)
+    for (let id = 1; id <= 2_000; id++) {
+      await views.insert([{ id, ref: id % 2 === 0 ? id : 1, kind: 0, owners: Uint32Array.of(ANN) }])
+    }
+    const page = await views.range(ANN, ID_MAX, 1_000)
+    // Ref 1 stands with 1,999; the other 49 places are those of the largest even ids.
+    const others = Array.from({ length: 48 }, (_, i) => 1_998 - 2 * i)
+    expect(idsOf(page)).toEqual([2_000, 1_999, ...others])
+    expect(page?.header.floor).toBe(1_902)
+    await views.close()
+  })
+})
+
+describe('redis views: names', () => {
+  it('lets several views live beside each other, each with its own timelines, horizons and losses', async () => {
+    const prefix = freshPrefix()
+    const home = openWith(prefix, 100, 2, { name: 'home' })
+    const inbox = openWith(prefix, 100, 2, { name: 'inbox', keep: 'latest' })
+    const mentions = openWith(prefix, 100, 2, { name: 'mentions' })
+    for (const views of [home, inbox, mentions]) await whole(views, ANN)
+    for (const id of [10, 20]) {
+      for (const views of [home, inbox]) {
+        await views.insert([{ id, ref: 1, kind: 0, owners: Uint32Array.of(ANN) }])
+      }
+    }
+    await home.advance(lane0(20))
+    await inbox.advance(lane0(15))
+    expect(idsOf(await home.range(ANN, ID_MAX, 10))).toEqual([20, 10])
+    expect(idsOf(await inbox.range(ANN, ID_MAX, 10))).toEqual([20])
+    expect(idsOf(await mentions.range(ANN, ID_MAX, 10))).toEqual([])
+    expect(Array.from((await inbox.range(ANN, ID_MAX, 10))!.header.horizons)).toEqual([15, 0])
+
+    const next = openWith(prefix, 100, 2, { name: 'inbox', keep: 'latest' })
+    expect(await next.adopt(lane0(16))).toBe(false)
+    expect(await inbox.range(ANN, ID_MAX, 10)).toBeUndefined()
+    expect(idsOf(await home.range(ANN, ID_MAX, 10))).toEqual([20, 10])
+    await home.evict([ANN])
+    expect(idsOf(await mentions.range(ANN, ID_MAX, 10))).toEqual([])
+    for (const views of [home, inbox, mentions, next]) await views.close()
+  })
+
+  it('finds the timelines of a deployment from before views had names under the name home', async () => {
+    const prefix = freshPrefix()
+    const [unnamed, home] = [openWith(prefix), openWith(prefix, 800, 2, { name: 'home' })]
+    await whole(unnamed, ANN)
+    await insert(unnamed, 10, ANN)
+    expect(idsOf(await home.range(ANN, ID_MAX, 10))).toEqual([10])
+    const key = `${prefix}v:{${ANN % GROUPS}}:${ANN}`
+    expect(await engines.redis.send(key, ['EXISTS', key])).toBe(1)
   })
 })
