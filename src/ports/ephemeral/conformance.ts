@@ -125,6 +125,17 @@ function rates(suite: EphemeralSuite, openKeys: OpenKeys): void {
     }
   })
 
+  it('takes the tokens of a costly hit together, or none of them', async () => {
+    const ephemeral = await openKeys()
+    const windowMs = 3_600_000
+    expect(await ephemeral.hit('key', 10, windowMs, 7)).toMatchObject({ allowed: true, remaining: 3 })
+    const refused = await ephemeral.hit('key', 10, windowMs, 4)
+    expect(refused).toMatchObject({ allowed: false, remaining: 3 })
+    expectNear(refused.retryAfterMs, windowMs / 10, suite.slackMs)
+    expect(await ephemeral.hit('key', 10, windowMs, 3)).toMatchObject({ allowed: true, remaining: 0 })
+    await expect(ephemeral.hit('key', 10, windowMs, 11)).rejects.toMatchObject({ code: 'internal' })
+  })
+
   it('refills to the limit and not beyond', async () => {
     const ephemeral = await openKeys()
     for (let n = 0; n < 4; n++) await ephemeral.hit('key', 4, TTL_MS)
