@@ -93,6 +93,7 @@ export function createGraph(context: EngineContext): Graph {
 
 export * from './circle.ts'
 export * from './policy.ts'
+export * from './schemas.ts'
 export * from './tables.ts'
 export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
 export { displayNameFault, externalIdFault } from './commands/profile.ts'

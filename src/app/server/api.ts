@@ -5,7 +5,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createCursorSeal, type CursorSeal } from '../../core/cursor.ts'
 import { feedRoutes } from '../../feed/routes.ts'
-import { createAccountRefs } from '../../graph/index.ts'
+import {
+  ACCOUNT_REF_CHARS_MAX,
+  ActingAccount,
+  createAccountRefs,
+  type AccountRefs,
+} from '../../graph/index.ts'
 import { graphRoutes } from '../../graph/routes.ts'
 import { adminRoutes } from '../../graph/routes-admin.ts'
 import { createAccessLog, type AccessLog } from '../../http/access-log.ts'
@@ -20,8 +25,10 @@ import { metricsRoute } from '../../http/metrics-route.ts'
 import { describeApi, serveDocs, serveOpenApi } from '../../http/openapi.ts'
 import { createOperations, type Operations } from '../../http/operations.ts'
 import { createOutbound, type Outbound } from '../../http/outbound.ts'
-import { createRouter, type Router } from '../../http/route.ts'
+import type { CallRouter, Router } from '../../http/route.ts'
+import { createRouter } from '../../http/router.ts'
 import { createServer } from '../../http/server.ts'
+import { createStreams, type Streams } from '../../http/streams.ts'
 import { systemRoutes } from '../../http/system.ts'
 import { createTokens, type Tokens } from '../../http/tokens.ts'
 import type { Rivulet } from '../rivulet.ts'
@@ -73,6 +80,8 @@ export interface Api {
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
+  /** Streams of events that clients have open. */
+  readonly streams: Streams
   readonly auth: Auth
   /** The same routes for calls within this process; none unless `isApi`. */
   readonly operations: Operations
@@ -83,10 +92,16 @@ const API_PREFIX = '/api/v1'
 /** Builds the API, ready to `listen`. Close `app` (and `metricsApp`) to end it. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { rivulet, env, ephemeral, tokenSecret, version, notReady } = options
-  const { graph, feed, engine } = rivulet
+  const { graph, engine } = rivulet
   const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
-  const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
+  const app = createServer({
+    env,
+    log,
+    metrics,
+    corsOrigins: options.corsOrigins,
+    paramCharsMax: ACCOUNT_REF_CHARS_MAX,
+  })
   const answerRest = answerOtherMethods(app)
   const isServerKey = serverKeyCheck(options.serverKey)
   const guardOf = (exposure: Exposure) => (exposure === 'key' ? keyGuard(isServerKey) : undefined)
@@ -106,18 +121,27 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, options.claims ?? ephemeral)
   const outbound = createOutbound()
+  const streams = createStreams({ env, outbound, log })
+  // A server waits for answers under way, and those of streams have no end.
+  app.addHook('preClose', async () => streams.drain())
   const operations = createOperations(API_PREFIX, idempotent)
   const router = both(
-    createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound }),
+    createRouter({
+      app,
+      prefix: API_PREFIX,
+      auth,
+      limits,
+      idempotent,
+      metrics,
+      outbound,
+      streams,
+      log,
+      actingSchema: ActingAccount,
+    }),
     operations.router,
   )
 
-  if (options.isApi !== false) {
-    const listSeal = accountListSeal(tokenSecret)
-    graphRoutes({ router, env, graph, refs, tokens, listSeal, postsCount: feed.reads.postsCount })
-    adminRoutes({ router, graph, refs })
-    feedRoutes({ router, env, graph, feed, refs })
-  }
+  if (options.isApi !== false) domainRoutes(options, router, refs, tokens)
   systemRoutes(app, { metrics, version, notReady })
   const metricsApp = options.metricsApart === true ? metricsServer(options, log) : undefined
   if (metricsFor !== 'off') metricsRoute(metricsApp ?? app, metrics, guardOf(metricsFor))
@@ -134,17 +158,31 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     'Bytes of answers that clients have not taken yet.',
     () => outbound.waitingBytes,
   )
-  return { app, metricsApp, tokens, metrics, outbound, auth, operations }
+  return { app, metricsApp, tokens, metrics, outbound, streams, auth, operations }
 }
 
-const both = (one: Router, other: Router): Router => ({
+function domainRoutes(
+  { rivulet: { graph, feed }, env, tokenSecret }: ApiOptions,
+  router: Router,
+  refs: AccountRefs,
+  tokens: Tokens,
+): void {
+  const listSeal = accountListSeal(tokenSecret)
+  graphRoutes({ router, env, graph, refs, tokens, listSeal, postsCount: feed.reads.postsCount })
+  adminRoutes({ router, graph, refs })
+  feedRoutes({ router, env, graph, feed, refs })
+}
+
+/** Raw routes and streams are for HTTP alone: within the process, programs call the domains' own functions. */
+const both = (served: Router, called: CallRouter): Router => ({
+  ...served,
   read(route) {
-    one.read(route)
-    other.read(route)
+    served.read(route)
+    called.read(route)
   },
   write(route) {
-    one.write(route)
-    other.write(route)
+    served.write(route)
+    called.write(route)
   },
 })
 

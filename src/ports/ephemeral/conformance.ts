@@ -30,6 +30,7 @@ export function ephemeralConformance(suite: EphemeralSuite): void {
     })
     values(suite, openKeys)
     rates(suite, openKeys)
+    costs(suite, openKeys)
     memberships(suite, openKeys)
   })
 }
@@ -90,6 +91,19 @@ function values(suite: EphemeralSuite, openKeys: OpenKeys): void {
   })
 }
 
+function costs(suite: EphemeralSuite, openKeys: OpenKeys): void {
+  it('takes the tokens of a costly hit together, or none of them', async () => {
+    const ephemeral = await openKeys()
+    const windowMs = 3_600_000
+    expect(await ephemeral.hit('key', 10, windowMs, 7)).toMatchObject({ allowed: true, remaining: 3 })
+    const refused = await ephemeral.hit('key', 10, windowMs, 4)
+    expect(refused).toMatchObject({ allowed: false, remaining: 3 })
+    expectNear(refused.retryAfterMs, windowMs / 10, suite.slackMs)
+    expect(await ephemeral.hit('key', 10, windowMs, 3)).toMatchObject({ allowed: true, remaining: 0 })
+    await expect(ephemeral.hit('key', 10, windowMs, 11)).rejects.toMatchObject({ code: 'internal' })
+  })
+}
+
 function rates(suite: EphemeralSuite, openKeys: OpenKeys): void {
   it('allows a full bucket at once, then tells when to come back', async () => {
     const ephemeral = await openKeys()
@@ -123,17 +137,6 @@ function rates(suite: EphemeralSuite, openKeys: OpenKeys): void {
       await suite.sleep(refused.retryAfterMs + suite.slackMs)
       expect((await ephemeral.hit('key', 10, windowMs)).allowed).toBe(true)
     }
-  })
-
-  it('takes the tokens of a costly hit together, or none of them', async () => {
-    const ephemeral = await openKeys()
-    const windowMs = 3_600_000
-    expect(await ephemeral.hit('key', 10, windowMs, 7)).toMatchObject({ allowed: true, remaining: 3 })
-    const refused = await ephemeral.hit('key', 10, windowMs, 4)
-    expect(refused).toMatchObject({ allowed: false, remaining: 3 })
-    expectNear(refused.retryAfterMs, windowMs / 10, suite.slackMs)
-    expect(await ephemeral.hit('key', 10, windowMs, 3)).toMatchObject({ allowed: true, remaining: 0 })
-    await expect(ephemeral.hit('key', 10, windowMs, 11)).rejects.toMatchObject({ code: 'internal' })
   })
 
   it('refills to the limit and not beyond', async () => {
