@@ -60,7 +60,7 @@ export interface IdempotentRequests {
 
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
 
-export function createIdempotentRequests(store: Store, claims: Claims): IdempotentRequests {
+export function createIdempotentRequests(store: Pick<Store, 'get'>, claims: Claims): IdempotentRequests {
   async function remembered(once: Idempotency): Promise<number | undefined> {
     const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
     if (row === undefined) return undefined
