@@ -31,10 +31,16 @@ export interface RouteHead {
   readonly perMinute?: number
 }
 
+/** An answer that is not JSON, with schemas by media type. */
+export interface OtherAnswer {
+  readonly description: string
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+}
+
 /** The answers of a route. */
 export interface Answers {
-  /** Schemas by status; a string names a shared one. A schema with `content` is for other types than JSON. */
-  readonly answers: Readonly<Record<number, string | TSchema>>
+  /** Schemas by status; a string names a shared one. `Type.Null()` stands for an answer without a body. */
+  readonly answers: Readonly<Record<number, string | TSchema | OtherAnswer>>
   /** Headers that an answer may have, by names in lower case, and what each says. */
   readonly headers?: Readonly<Record<string, string>>
 }

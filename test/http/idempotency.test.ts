@@ -124,6 +124,29 @@ describe('a repeated write', () => {
   })
 })
 
+it('a write that comes another way is known as a repeat by the same account, operation and body', async () => {
+  const key = newKey()
+  const body = { content: 'Over HTTP.' }
+  const first = await send('POST', '/posts', alice.token, key, body)
+  const requests = createIdempotentRequests(
+    world.rivulet.engine.store,
+    createMemoryEphemeral({ env: createRealEnv() }),
+  )
+  const keyed = { scope: alice.number, key, operation: 'POST /api/v1/posts', body }
+  const attempt: Attempt<string> = { run: async () => 'run', replay: async (eventId) => String(eventId) }
+  const again = { answer: first.json.id, replayed: true }
+  expect(await requests.attempt(onceOf(keyed), attempt)).toEqual(again)
+  const other = { ...keyed, body: { content: 'On a socket.' } }
+  await expect(requests.attempt(onceOf(other), attempt)).rejects.toMatchObject({
+    code: 'idempotency_key_reused',
+  })
+  expect(await requests.attempt(onceOf({ ...keyed, scope: bob.number }), attempt)).toEqual({
+    answer: 'run',
+    replayed: false,
+  })
+  expect(onceOf({ ...keyed, key: undefined })).toBeUndefined()
+})
+
 describe('an answer that was lost', () => {
   it('after the event was written is given to the next try', async () => {
     const key = newKey()
