@@ -232,6 +232,7 @@ export class OpenStream implements EventStream {
     this.stats.open++
     // Node sends the head with the first bytes of the body.
     this.put(Buffer.from(HEARTBEAT))
+    this.hasSent = false
     this.beat = this.parts.env.timer(this.bounds.heartbeatMs, this.onBeat)
     this.watch.begun(this)
   }

@@ -20,11 +20,6 @@ export interface Bucket {
   readonly perMinute: number
 }
 
-/** Whether a request is allowed, and what its caller is told of the bucket. */
-export interface Admission extends HitResult {
-  readonly perMinute: number
-}
-
 export interface RateLimits {
   readonly buckets: Readonly<Record<RequestKind, Bucket>>
   /**
@@ -32,7 +27,7 @@ export interface RateLimits {
    * @param who the number of an account, or the network of a caller without one (client-network.ts)
    * @returns `undefined` if it could not be counted, and is let through
    */
-  admit(who: number | string, bucket: Bucket, cost?: number): Promise<Admission | undefined>
+  admit(who: number | string, bucket: Bucket, cost?: number): Promise<HitResult | undefined>
   /** `uncounted` requests were let through because the counters could not be reached; `limited` ones were refused. */
   readonly stats: { uncounted: number; limited: number }
 }
@@ -46,16 +41,20 @@ export function createRateLimits(ephemeral: Pick<Ephemeral, 'hit'>, rates: Rates
     },
     stats,
     async admit(who, { name, perMinute }, cost = 1) {
-      let hit: HitResult
       try {
-        hit = await ephemeral.hit(`rate:${name}:${who}`, perMinute, RATE_WINDOW_MS, Math.min(cost, perMinute))
+        const hit = await ephemeral.hit(
+          `rate:${name}:${who}`,
+          perMinute,
+          RATE_WINDOW_MS,
+          Math.min(cost, perMinute),
+        )
+        if (!hit.allowed) stats.limited++
+        return hit
       } catch {
         // A limit protects the service from one caller; losing it must not take the service from all.
         stats.uncounted++
         return undefined
       }
-      if (!hit.allowed) stats.limited++
-      return { ...hit, perMinute }
     },
   }
 }

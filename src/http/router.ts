@@ -13,7 +13,8 @@ import { networkOf } from './client-network.ts'
 import { takeJson, takeRaw } from './content.ts'
 import { setEventHeaders } from './event-stream.ts'
 import { IDEMPOTENCY_HEADER, onceOf, type IdempotentRequests, type KeyedRequest } from './idempotency.ts'
-import type { Admission, Bucket, RateLimits, RequestKind } from './limits.ts'
+import type { HitResult } from '../ports/ephemeral/ephemeral.ts'
+import type { Bucket, RateLimits, RequestKind } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outbound } from './outbound.ts'
 import { rawSchema, routeSchema, streamSchema } from './route-schema.ts'
@@ -163,7 +164,7 @@ function gate(parts: RouterParts, route: RouteHead, method: string, kind: Reques
   const stats = metrics.route(method, prefix + route.path)
   const bucket = perMinute === undefined ? limits?.buckets[kind] : { name, perMinute }
 
-  function admit(caller: Caller, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
+  function admit(caller: Caller, request: FastifyRequest): Promise<HitResult | undefined> | undefined {
     request.caller = caller
     checkAccess(caller, access)
     if (outbound.isFull)
@@ -173,7 +174,7 @@ function gate(parts: RouterParts, route: RouteHead, method: string, kind: Reques
       )
     const who = access === 'public' ? networkOf(request.raw.socket.remoteAddress) : caller.account?.number
     if (limits === undefined || bucket === undefined || who === undefined) return undefined
-    return limits.admit(who, bucket).then((admission) => tell(reply, bucket, admission))
+    return limits.admit(who, bucket)
   }
 
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
@@ -182,31 +183,36 @@ function gate(parts: RouterParts, route: RouteHead, method: string, kind: Reques
     if (known === undefined) {
       auth
         .identify(request)
-        .then((caller) => admit(caller, request, reply))
-        .then(() => done(), done)
+        .then((caller) => admit(caller, request))
+        .then((hit) => done(told(reply, bucket, hit)), done)
       return
     }
     try {
-      const admitted = admit(known, request, reply)
+      const admitted = admit(known, request)
       if (admitted === undefined) done()
-      else admitted.then(() => done(), done)
+      else admitted.then((hit) => done(told(reply, bucket, hit)), done)
     } catch (error) {
       done(error as Error)
     }
   }
 }
 
-/** Sets the headers of a rate limit; throws `rate_limited`. */
-function tell(reply: FastifyReply, { name, perMinute }: Bucket, admission: Admission | undefined): void {
-  if (admission === undefined) return
+/** Sets the headers of a rate limit. @returns `rate_limited` for a request that is refused */
+function told(
+  reply: FastifyReply,
+  bucket: Bucket | undefined,
+  hit: HitResult | undefined,
+): RivuletError | undefined {
+  if (bucket === undefined || hit === undefined) return undefined
+  const { name, perMinute } = bucket
   reply.header('ratelimit-limit', String(perMinute))
-  reply.header('ratelimit-remaining', String(admission.remaining))
-  reply.header('ratelimit-reset', String(Math.ceil(admission.resetMs / 1_000)))
-  if (admission.allowed) return
+  reply.header('ratelimit-remaining', String(hit.remaining))
+  reply.header('ratelimit-reset', String(Math.ceil(hit.resetMs / 1_000)))
+  if (hit.allowed) return undefined
   const what = name === 'read' || name === 'write' ? `${name}s` : `requests to ${name}`
-  throw new RivuletError(
+  return new RivuletError(
     'rate_limited',
     `a caller may send at most ${perMinute} ${what} a minute; wait as long as Retry-After says`,
-    { retryAfterMs: admission.retryAfterMs },
+    { retryAfterMs: hit.retryAfterMs },
   )
 }
