@@ -38,6 +38,7 @@ export const describeRivulet = (version: string): OpenApiOptions => ({
   title: 'Rivulet',
   version,
   description: DESCRIPTION,
+  tokens: 'A token from `POST /api/v1/tokens`.',
   tags: [
     { name: 'feed', description: 'The home feed of a reader.' },
     { name: 'posts', description: 'Create, read and delete posts.' },

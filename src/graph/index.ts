@@ -98,6 +98,7 @@ export const graphDomain: DomainSpec<Graph> = {
 
 export * from './circle.ts'
 export * from './policy.ts'
+export * from './schemas.ts'
 export * from './tables.ts'
 export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
 export { displayNameFault, externalIdFault } from './commands/profile.ts'

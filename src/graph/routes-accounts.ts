@@ -3,12 +3,12 @@
 import { afterAccepted } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import { created, ok, type Router } from '../http/route.ts'
-import { AccountRef, ExternalRef } from '../http/schemas.ts'
 import { taken } from './commands/accounts.ts'
 import type { Relationship } from './commands/relationship.ts'
 import type { Graph } from './index.ts'
 import { EXTERNAL_PREFIX, externalIdIn, type AccountRefs } from './refs.ts'
 import { NewAccountBody, ProfileBody, accountBody } from './render.ts'
+import { AccountRef, ExternalRef } from './schemas.ts'
 import type { Account } from './tables.ts'
 
 export interface AccountRouteParts {

@@ -3,11 +3,11 @@
 import type { ErrorCode } from '../core/errors.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { ok, type Router } from '../http/route.ts'
-import { AccountRef } from '../http/schemas.ts'
 import type { Relationship } from './commands/relationship.ts'
 import type { Graph } from './index.ts'
 import type { AccountRefs } from './refs.ts'
 import { relationshipBody } from './render.ts'
+import { AccountRef } from './schemas.ts'
 
 export interface EdgeRouteParts {
   readonly router: Router

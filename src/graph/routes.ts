@@ -5,13 +5,15 @@ import type { CursorSeal } from '../core/cursor.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
-import { LISTS, openList, sealList } from '../http/list-cursors.ts'
+import { openList, sealList } from '../http/list-cursors.ts'
 import { created, ok, type Answer } from '../http/route.ts'
-import { AccountRef, Cursor, Limit } from '../http/schemas.ts'
+import { Cursor, Limit } from '../http/schemas.ts'
 import type { Tokens } from '../http/tokens.ts'
+import { LISTS } from './lists.ts'
 import { accountRoutes, type AccountRouteParts } from './routes-accounts.ts'
 import { edgeRoutes } from './routes-edges.ts'
 import { TokenBody, authorBody, isoTime } from './render.ts'
+import { AccountRef } from './schemas.ts'
 
 export interface GraphRouteParts extends AccountRouteParts {
   readonly env: Env

@@ -19,7 +19,7 @@ export interface Actor {
 }
 
 export interface Caller {
-  /** The account for which the request acts; `undefined` when the application acts for itself. */
+  /** The account for which the request acts; `undefined` when the application acts for itself, and in public routes. */
   readonly account: Actor | undefined
   /** The caller showed the server key. */
   readonly application: boolean
@@ -27,9 +27,11 @@ export interface Caller {
 
 /**
  * Who may call a route. `server`: only the application itself; `account`: an account, or the application acting for
- * one; `authenticated`: any of them.
+ * one; `authenticated`: any of them; `public`: everybody. The token or key of a public request is not looked at.
  */
-export type Access = 'server' | 'account' | 'authenticated'
+export type Access = 'server' | 'account' | 'authenticated' | 'public'
+/** The access of routes whose caller is known. */
+export type CallerAccess = Exclude<Access, 'public'>
 
 export interface AuthOptions {
   readonly env: Env
@@ -58,6 +60,8 @@ export interface Auth {
 
 const KNOWN_MAX = 50_000
 const APPLICATION: Caller = { account: undefined, application: true }
+/** The caller of a public route, whoever it is. */
+export const NOBODY: Caller = { account: undefined, application: false }
 export const ACTING_HEADER = 'rivulet-account'
 const ACTING_PATH = `header.${ACTING_HEADER}`
 

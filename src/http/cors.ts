@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ACTING_HEADER } from './auth.ts'
 import { IDEMPOTENCY_HEADER } from './idempotency.ts'
 
-const ALLOWED_HEADERS = `authorization, content-type, x-request-id, ${IDEMPOTENCY_HEADER}, ${ACTING_HEADER}`
+const ALLOWED_HEADERS = `authorization, content-type, x-request-id, last-event-id, ${IDEMPOTENCY_HEADER}, ${ACTING_HEADER}`
 const EXPOSED_HEADERS =
   'allow, x-request-id, retry-after, idempotency-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset'
 const PREFLIGHT_LIFE_SECONDS = '600'

@@ -5,10 +5,12 @@
  *
  * While a request is under way, its claim holds back others with the same key. If the outcome is unknown, the claim
  * stays until it expires: the event may be in the log already, and its row still to come.
+ *
+ * Takes plain values, so that a write is known as a repeat whether it comes over HTTP, over a socket or from within the
+ * process.
  */
 
 import { createHash } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
 import { RivuletError, isRefusal } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
@@ -16,7 +18,6 @@ import type { Idempotency } from '../engine/events.ts'
 import { idempotencyTable } from '../engine/rows/idempotency.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
 import type { Store } from '../ports/store/store.ts'
-import { pathOf } from './access-log.ts'
 import { canonicalJson } from './json.ts'
 
 /**
@@ -43,15 +44,23 @@ export interface Outcome<T> {
 }
 
 /** The parts of a request by which a repeat is told from another request. */
-export type KeyedRequest = Pick<FastifyRequest, 'method' | 'url' | 'headers' | 'body' | 'caller'>
+export interface KeyedRequest {
+  /** The number of the account whose keys these are; 0 for the application itself. */
+  readonly scope: number
+  readonly key: string | undefined
+  /** Method and path, without the query: `POST /api/v1/posts`. */
+  readonly operation: string
+  readonly body: unknown
+}
 
 export interface IdempotentRequests {
-  attempt<T>(request: KeyedRequest, attempt: Attempt<T>): Promise<Outcome<T>>
+  /** @param once `undefined` for a request without a key, which is executed every time */
+  attempt<T>(once: Idempotency | undefined, attempt: Attempt<T>): Promise<Outcome<T>>
 }
 
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
 
-export function createIdempotentRequests(store: Store, claims: Claims): IdempotentRequests {
+export function createIdempotentRequests(store: Pick<Store, 'get'>, claims: Claims): IdempotentRequests {
   async function remembered(once: Idempotency): Promise<number | undefined> {
     const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
     if (row === undefined) return undefined
@@ -87,8 +96,7 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   }
 
   return {
-    async attempt(request, attempt) {
-      const once = onceOf(request)
+    async attempt(once, attempt) {
       if (once === undefined) return { answer: await attempt.run(undefined), replayed: false }
       const claim = `once:${once.scope}:${once.key}`
       if (await claims.putIfAbsent(claim, '', CLAIM_TTL_MS)) return firstTry(once, claim, attempt)
@@ -105,15 +113,15 @@ export function createIdempotentRequests(store: Store, claims: Claims): Idempote
   }
 }
 
-function onceOf(request: KeyedRequest): Idempotency | undefined {
-  const key = request.headers[IDEMPOTENCY_HEADER]
+/** @returns what identifies a request with a key; throws `invalid_request` for a key of another form */
+export function onceOf({ scope, key, operation, body }: KeyedRequest): Idempotency | undefined {
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !KEY.test(key)) {
     const message = `must have 1 to ${LIMITS.idempotencyKeyLengthMax} visible ASCII characters`
     throw invalid(`header.${IDEMPOTENCY_HEADER}`, message)
   }
   const hash = createHash('sha256')
-    .update(`${request.method} ${pathOf(request)}\n${canonicalJson(request.body)}`)
+    .update(`${operation}\n${canonicalJson(body)}`)
     .digest('base64url')
-  return { scope: request.caller?.account?.number ?? 0, key, hash }
+  return { scope, key, hash }
 }

@@ -1,7 +1,8 @@
 /**
  * Handles the requests of a connection one after the other. With pipelining, a client sends further requests before it
  * has its answers, and Node emits all that one read of the socket held. Answers must leave in order anyway; to make
- * them all at once would only hold them in memory, as many as the client likes.
+ * them all at once would only hold them in memory, as many as the client likes. An answer without an end (a stream) is
+ * told when a request comes behind it, so that it can end and does not hold that request back.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
@@ -17,7 +18,11 @@ interface Line {
   /** The response that is being made, or was made last. */
   current: ServerResponse
   isClosed: boolean
+  /** To be called when something comes behind the current request. */
+  onBehind: (() => void) | undefined
 }
+
+const lines = new WeakMap<Duplex, Line>()
 
 export interface InOrder {
   readonly listener: RequestListener
@@ -35,10 +40,9 @@ export function createInOrder(
   handle: RequestListener,
   onTooMany: (socket: Duplex) => void,
 ): InOrder {
-  const lines = new WeakMap<Duplex, Line>()
-
   function begin(line: Line, request: IncomingMessage, response: ServerResponse): void {
     line.current = response
+    line.onBehind = undefined
     response.once('close', () => {
       // Other connections get a turn between two requests of this one.
       if (line.waiting.length > 0) void env.yield().then(() => next(line, request.socket))
@@ -58,7 +62,7 @@ export function createInOrder(
     const { socket } = request
     const line = lines.get(socket)
     if (line === undefined) {
-      const opened: Line = { waiting: [], current: response, isClosed: false }
+      const opened: Line = { waiting: [], current: response, isClosed: false, onBehind: undefined }
       lines.set(socket, opened)
       return begin(opened, request, response)
     }
@@ -69,6 +73,7 @@ export function createInOrder(
     line.waiting.push([request, response])
     // Stops reading: further requests stay with the client until these are answered.
     socket.pause()
+    line.onBehind?.()
   }
 
   return {
@@ -86,10 +91,22 @@ export function createInOrder(
       // A last request that is incomplete is the one that is refused: it will not be answered.
       if (waiting.at(-1)?.[0].complete === false) waiting.pop()
       const last = waiting.at(-1)?.[1] ?? current
-      if (isAwaited(last)) last.once('close', end)
-      else end()
+      if (!isAwaited(last)) return end()
+      last.once('close', end)
+      line.onBehind?.()
     },
   }
+}
+
+/**
+ * Calls `task` when another request of the connection waits for the current one to be answered, or the connection is
+ * to be refused once it is; at once if that is so already.
+ */
+export function onRequestBehind(socket: Duplex, task: () => void): void {
+  const line = lines.get(socket)
+  if (line === undefined) return
+  if (line.waiting.length > 0 || line.isClosed) return task()
+  line.onBehind = task
 }
 
 /** Whether an answer is still to come: the request is complete, or waits behind others (without a socket so far). */

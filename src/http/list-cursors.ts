@@ -1,10 +1,11 @@
-/** Cursors of lists: where a page ended, bound to the list, to whose list it is and to who reads it. */
+/**
+ * Cursors of lists: where a page ended, bound to the list, to whose list it is and to who reads it. Every list of every
+ * domain has a number of its own, from 1 to 255, which its domain keeps in `lists.ts`. Cursors that clients hold contain
+ * it: never give the number of a list to another one.
+ */
 
 import { struct, u32, u53, u8 } from '../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
-
-/** A kind of list is a number in its cursors: never give one to another list. */
-export const LISTS = { home: 1, profile: 2, followers: 3, following: 4 } as const
 
 export interface ListCursor {
   readonly list: number

@@ -10,7 +10,7 @@ const ASKED = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[]
 /**
  * Collects the addresses of all routes that are added from now on.
  * @returns adds the other methods to those addresses, to be called after the last route. They become routes of their
- * own, because else `GET /posts/lookup` would be taken for the post named "lookup"
+ * own, because else GET at `/things/lookup`, which takes POST only, would be taken for the thing named "lookup"
  */
 export function answerOtherMethods(app: FastifyInstance): () => void {
   const urls = new Set<string>()

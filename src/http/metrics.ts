@@ -17,10 +17,22 @@ export interface RouteStats {
   readonly isLogged: boolean
 }
 
+/** The streams of one route. */
+export interface StreamStats {
+  readonly route: string
+  open: number
+  /** Events sent. */
+  events: number
+  /** How often streams ended, by the reason. */
+  readonly ended: Map<string, number>
+}
+
 export interface Metrics {
   readonly registry: Registry
   /** Counters of a route; call once per route. */
   route(method: string, route: string, isLogged?: boolean): RouteStats
+  /** Counters of the streams of a route; call once per route. */
+  stream(route: string): StreamStats
   /** Registers a number that is read at each scrape; a `total` only rises. */
   number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
   /** Registers totals that are told apart by labels. */
@@ -47,6 +59,13 @@ interface Sample {
   readonly value: number
 }
 
+type Register = (
+  name: string,
+  help: string,
+  type: 'histogram' | 'counter' | 'gauge',
+  samples: () => Sample[],
+) => void
+
 /** Default gauges with names of counters; other default metrics give the same numbers by type. */
 const MISNAMED = [
   'nodejs_active_handles_total',
@@ -59,14 +78,10 @@ export function createMetrics(version: string): Metrics {
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
   const routes: RouteStats[] = []
+  const streams: StreamStats[] = []
 
   /** Registers a metric whose samples are made at each scrape: of a metric, the registry calls only `get`. */
-  function register(
-    name: string,
-    help: string,
-    type: 'histogram' | 'counter' | 'gauge',
-    samples: () => Sample[],
-  ): void {
+  const register: Register = (name, help, type, samples) => {
     const metric = {
       name,
       help,
@@ -83,6 +98,12 @@ export function createMetrics(version: string): Metrics {
       const latency = new Histogram(LATENCY_BOUNDS_MS)
       const stats: RouteStats = { method, route, latency, byStatus: new Map(), isLogged }
       routes.push(stats)
+      return stats
+    },
+    stream(route) {
+      if (streams.length === 0) measureStreams(register, streams)
+      const stats: StreamStats = { route, open: 0, events: 0, ended: new Map() }
+      streams.push(stats)
       return stats
     },
     number(name, help, read, kind = 'gauge') {
@@ -119,6 +140,24 @@ export function createMetrics(version: string): Metrics {
     () => [{ labels: { version, node: process.version }, value: 1 }],
   )
   return metrics
+}
+
+function measureStreams(register: Register, streams: readonly StreamStats[]): void {
+  register('rivulet_http_open_streams', 'Event streams that are open, by route.', 'gauge', () =>
+    streams.map(({ route, open }) => ({ labels: { route }, value: open })),
+  )
+  register('rivulet_http_stream_events_total', 'Events sent on streams, by route.', 'counter', () =>
+    streams.map(({ route, events }) => ({ labels: { route }, value: events })),
+  )
+  register(
+    'rivulet_http_streams_ended_total',
+    'Event streams that ended, by route and reason.',
+    'counter',
+    () =>
+      streams.flatMap(({ route, ended }) =>
+        [...ended].map(([end, value]) => ({ labels: { route, end }, value })),
+      ),
+  )
 }
 
 const statusSamples = ({ method, route, byStatus }: RouteStats): Sample[] =>

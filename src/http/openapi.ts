@@ -16,6 +16,8 @@ export interface OpenApiOptions {
   readonly title: string
   readonly version: string
   readonly description: string
+  /** Where bearer tokens of accounts come from. */
+  readonly tokens: string
   readonly tags: readonly { readonly name: string; readonly description: string }[]
   /** Shared schemas, by the names by which routes refer to them. */
   readonly schemas: Readonly<Record<string, object>>
@@ -30,7 +32,7 @@ export interface OpenApiPage {
 
 /** Call before the first route. */
 export async function describeApi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
-  const { title, version, description, tags, schemas } = options
+  const { title, version, description, tokens, tags, schemas } = options
   for (const [name, schema] of Object.entries({ Problem: ProblemSchema, ...schemas }))
     app.addSchema({ ...schema, $id: name })
   await app.register(swagger, {
@@ -46,7 +48,7 @@ export async function describeApi(app: FastifyInstance, options: OpenApiOptions)
             type: 'http',
             scheme: 'bearer',
             bearerFormat: 'JWT',
-            description: 'A token from `POST /api/v1/tokens`.',
+            description: tokens,
           },
           server: {
             type: 'http',

@@ -9,17 +9,17 @@ import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import { checkAccess, type Caller } from './auth.ts'
 import { giveBack } from './bytes.ts'
-import { IDEMPOTENCY_HEADER, type IdempotentRequests, type KeyedRequest } from './idempotency.ts'
+import { onceOf, type IdempotentRequests } from './idempotency.ts'
 import { parseJson } from './json.ts'
-import { asRivuletError, BODY_TOO_LARGE } from './problems.ts'
+import { asRivuletError, bodyTooLarge } from './problems.ts'
 import {
   callReader,
   type Answer,
+  type CallRouter,
   type Maybe,
-  type RawCall,
   type ReadRoute,
-  type Router,
   type RouteSpec,
+  type UncheckedCall,
   type WriteRoute,
 } from './route.ts'
 
@@ -37,13 +37,19 @@ export interface Asked {
 
 export interface Operations {
   /** Domains define their routes on it. */
-  readonly router: Router
+  readonly router: CallRouter
   readonly routes: ReadonlyMap<string, RouteSpec<TObject, TObject>>
   /** @returns the parsed JSON of HTTP's answer; throws a `RivuletError` where HTTP answers with a problem */
   call(name: string, asked: Asked): Promise<unknown>
 }
 
-type Run = (request: RawCall & KeyedRequest) => Maybe<Answer>
+interface AskedCall extends UncheckedCall {
+  readonly key: string | undefined
+  /** Method and path, as over HTTP: a repeat over HTTP is then known as a repeat. */
+  readonly operation: string
+}
+
+type Run = (request: AskedCall) => Maybe<Answer>
 
 export function createOperations(prefix: string, idempotent: IdempotentRequests): Operations {
   const routes = new Map<string, RouteSpec<TObject, TObject>>()
@@ -59,7 +65,9 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
     const callOf = callReader(route)
     return async (request) => {
       const call = callOf(request)
-      const { answer } = await idempotent.attempt(request, {
+      const { key, operation, body, caller } = request
+      const once = onceOf({ scope: caller?.account?.number ?? 0, key, operation, body })
+      const { answer } = await idempotent.attempt(once, {
         run: (once) => route.run(call, once),
         replay: (eventId) => route.replay(call, eventId),
       })
@@ -90,6 +98,7 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
     const caller = await asked.caller()
     checkAccess(caller, route.access)
     const { body } = await run({ ...request, caller })
+    if (body === undefined) return undefined
     if (!Buffer.isBuffer(body)) return JSON.parse(JSON.stringify(body)) as unknown
     try {
       return JSON.parse(body.toString()) as unknown
@@ -111,18 +120,16 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
   }
 }
 
-/** The call as a request, with the address that it has over HTTP: a repeat over HTTP is then known as a repeat. */
 function requestOf(
   prefix: string,
   route: RouteSpec<TObject, TObject>,
   asked: Asked,
-): Omit<RawCall & KeyedRequest, 'caller'> {
+): Omit<AskedCall, 'caller'> {
   const { params = {}, query, idempotencyKey } = asked
   const path = route.path.replace(/:(\w+)/g, (_part, name: string) => encoded(params[name], `params.${name}`))
   return {
-    method: route.method,
-    url: prefix + path,
-    headers: idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: idempotencyKey },
+    key: idempotencyKey,
+    operation: `${route.method} ${prefix}${path}`,
     params,
     query: Object.fromEntries(
       Object.entries((query ?? {}) as object).filter(([, value]) => value !== undefined),
@@ -150,7 +157,7 @@ function bodyOf(body: unknown): unknown {
   }
   const bytes = Buffer.from(text ?? '')
   if (bytes.length > LIMITS.bodyBytesMax) {
-    throw new RivuletError('payload_too_large', BODY_TOO_LARGE)
+    throw bodyTooLarge(LIMITS.bodyBytesMax)
   }
   return parseJson(bytes)
 }

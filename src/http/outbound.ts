@@ -13,6 +13,11 @@ const WAITING_BYTES_MAX = 256 * 2 ** 20
 export interface Outbound {
   /** To be called once an answer with a body of this many bytes was written to its socket. */
   sent(response: ServerResponse, bytes: number): void
+  /**
+   * For an answer whose bytes are written little by little.
+   * @returns adds to the bytes that wait in its socket, or takes from them
+   */
+  holder(socket: Socket): (bytes: number) => void
   readonly isFull: boolean
   readonly waitingBytes: number
   /** Resolves when no answer waits. */
@@ -38,16 +43,23 @@ export function createOutbound(): Outbound {
     waiting.delete(socket)
   }
 
+  function watch(socket: Socket): void {
+    if (socket.destroyed || waiting.has(socket)) return
+    waiting.set(socket, 0)
+    socket.once('close', () => forget(socket))
+  }
+
   return {
     sent(response, bytes) {
       const { socket } = response.req
       if (response.writableFinished || socket.destroyed) return
-      if (!waiting.has(socket)) {
-        waiting.set(socket, 0)
-        socket.once('close', () => forget(socket))
-      }
+      watch(socket)
       add(socket, bytes)
       response.once('finish', () => add(socket, -bytes))
+    },
+    holder(socket) {
+      watch(socket)
+      return (bytes) => add(socket, bytes)
     },
     get isFull() {
       return waitingBytes > WAITING_BYTES_MAX

@@ -1,6 +1,6 @@
 /**
  * Errors as problem details (RFC 9457). Codes are stable. The cause of a server failure is logged, and never sent to
- * the client. Cases that clients must not be able to tell apart (a hidden post and an unknown one) get the same bytes
+ * the client. Cases that clients must not be able to tell apart (what is hidden from them and what does not exist) get the same bytes
  * except for the request id.
  */
 
@@ -63,7 +63,7 @@ export function sendProblem(reply: FastifyReply, error: RivuletError): FastifyRe
 
 export function errorHandler(log: AccessLog) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const known = asRivuletError(error)
+    const known = asRivuletError(error, request.routeOptions.bodyLimit)
     if (known.status >= 500) log.failed(request, known, error)
     if (known.code === 'unauthorized') reply.header('www-authenticate', challengeOf(request))
     // With this header, the connection is cut while the client still sends. Without it, Node reads and drops the rest.
@@ -78,11 +78,15 @@ const challengeOf = (request: FastifyRequest): string =>
     : 'Bearer realm="rivulet", error="invalid_token"'
 
 /** Errors of Fastify under Rivulet's codes; an unexpected error becomes `internal`. */
-export function asRivuletError(error: FastifyError | Error): RivuletError {
+export function asRivuletError(
+  error: FastifyError | Error,
+  bodyBytesMax: number = LIMITS.bodyBytesMax,
+): RivuletError {
   if (isRivuletError(error)) return error
   const status = 'statusCode' in error && error.statusCode !== undefined ? error.statusCode : 500
   if (status >= 500) return new RivuletError('internal', 'internal', { cause: error })
   const code = CODE_OF_STATUS.get(status) ?? 'invalid_request'
+  if (code === 'payload_too_large') return bodyTooLarge(bodyBytesMax, error)
   const message =
     REFUSALS[code] ?? ('code' in error && error.code === 'FST_ERR_BAD_URL' ? BAD_ADDRESS : error.message)
   return new RivuletError(code, message, { cause: error })
@@ -94,10 +98,13 @@ const CODE_OF_STATUS = new Map<number, ErrorCode>(
   ),
 )
 
-export const BODY_TOO_LARGE = `the body is too large: at most ${LIMITS.bodyBytesMax} bytes are allowed`
+export const bodyTooLarge = (bytesMax: number, cause?: unknown): RivuletError =>
+  new RivuletError('payload_too_large', `the body is too large: at most ${bytesMax} bytes are allowed`, {
+    cause,
+  })
+
 const BAD_ADDRESS = 'the address is not percent-encoded UTF-8'
 const REFUSALS: Partial<Record<ErrorCode, string>> = {
-  payload_too_large: BODY_TOO_LARGE,
   unsupported_media_type: 'a body must be application/json',
   uri_too_long: 'the address is too long',
   request_timeout: 'the request did not arrive in time',

@@ -1,36 +1,22 @@
 /**
- * Routes as data: who may call, the input, the answers. Every request passes the same steps: caller → access → rate
- * limit → body → handler → answer. The OpenAPI document is generated from the same data.
+ * Routes as data: who may call, the input, the answers. Domains define theirs on a `Router`; router.ts serves them over
+ * HTTP, operations.ts within the process, and route-schema.ts describes them in the OpenAPI document.
  */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Static, TObject, TSchema } from 'typebox'
-import Type from 'typebox'
-import { RivuletError, type ErrorCode } from '../core/errors.ts'
+import type { FastifyRequest } from 'fastify'
+import Type, { type Static, type TObject, type TSchema } from 'typebox'
+import type { ErrorCode } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
-import { judgeContent } from './content.ts'
-import { ACTING_HEADER, checkAccess, type Access, type Auth, type Caller } from './auth.ts'
-import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN, type IdempotentRequests } from './idempotency.ts'
-import type { RateLimits, RequestKind } from './limits.ts'
-import type { Metrics, RouteStats } from './metrics.ts'
-import type { Outbound } from './outbound.ts'
-import { ACCOUNT_HEADER_PATTERN, EXAMPLE_ID, problemResponses, type ProblemKinds } from './schemas.ts'
-import { validatorOf, type Validator } from './validation.ts'
+import type { Access, Caller, CallerAccess } from './auth.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller | undefined
-    stats: RouteStats | undefined
-    /** The body of the answer, until it has been sent. */
-    sent: Buffer | undefined
-  }
-}
+import type { EventStream } from './event-stream.ts'
+import { validatorOf, type Validator } from './validation.ts'
 
 export type Maybe<T> = T | Promise<T>
 
-export interface RouteSpec<B extends TObject, Q extends TObject> {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+/** What all kinds of routes have. */
+export interface RouteHead {
   /** Below the prefix of the API; `:name` is a parameter. */
   readonly path: string
   /** The operation's name in the document, in generated clients and in the library. */
@@ -40,11 +26,29 @@ export interface RouteSpec<B extends TObject, Q extends TObject> {
   readonly tag: string
   readonly access: Access
   readonly params?: Readonly<Record<string, TSchema>>
+  readonly problems?: readonly ErrorCode[]
+  /** Requests that a caller may send to this route per minute. Without it, they count with the caller's others. */
+  readonly perMinute?: number
+}
+
+/** An answer that is not JSON, with schemas by media type. */
+export interface OtherAnswer {
+  readonly description: string
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+}
+
+/** The answers of a route. */
+export interface Answers {
+  /** Schemas by status; a string names a shared one. `Type.Null()` stands for an answer without a body. */
+  readonly answers: Readonly<Record<number, string | TSchema | OtherAnswer>>
+  /** Headers that an answer may have, by names in lower case, and what each says. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface RouteSpec<B extends TObject, Q extends TObject> extends RouteHead, Answers {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Q
   readonly body?: B
-  /** Schemas by status; a string names a shared one. */
-  readonly answers: Readonly<Record<number, string | TSchema>>
-  readonly problems?: readonly ErrorCode[]
 }
 
 export interface Call<B, Q> {
@@ -54,133 +58,89 @@ export interface Call<B, Q> {
   readonly body: B
 }
 
-/** The body is an object, or JSON that is encoded already. */
 export interface Answer {
   readonly status: number
-  readonly body: object | Buffer
+  /** An object that is sent as JSON, or bytes: JSON, or what the header `content-type` says. */
+  readonly body?: object | Buffer
+  /** Only headers that the route declares. A call within the process does not get them. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface ReadRoute<B extends TObject, Q extends TObject> extends RouteSpec<B, Q> {
   answer(call: Call<Static<B>, Static<Q>>): Maybe<Answer>
 }
 
+/** Has a known caller, because idempotency keys belong to callers. */
 export interface WriteRoute<B extends TObject, Q extends TObject> extends RouteSpec<B, Q> {
+  readonly access: CallerAccess
   run(call: Call<Static<B>, Static<Q>>, once: Idempotency | undefined): Promise<Answer>
-  /** Makes the answer again of a request that became this event. */
+  /** Makes the answer again, with its headers, of a request that became this event. */
   replay(call: Call<Static<B>, Static<Q>>, eventId: number): Promise<Answer>
 }
 
-export interface Router {
+/** A route whose handler gets the exact bytes of the body: for callbacks with a signature over them. */
+export interface RawRoute extends RouteHead, Answers {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Accepted types of a body, without parameters, such as `application/json`; `any` accepts all, and none. */
+  readonly types: readonly string[] | 'any'
+  readonly bodyBytesMax: number
+  /** Headers of the request that the handler gets, by names in lower case. */
+  readonly takes: readonly string[]
+  answer(call: RawCall): Maybe<Answer>
+}
+
+export interface RawCall {
+  readonly caller: Caller
+  readonly params: Readonly<Record<string, string>>
+  /** Path and query as they were sent, percent-encoded. */
+  readonly target: string
+  /** The headers that the route takes, if they were sent. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Buffer
+}
+
+/** A route that answers with events as they happen (server-sent events). */
+export interface StreamRoute<Q extends TObject> extends RouteHead {
+  readonly access: CallerAccess
+  readonly query?: Q
+  /** Names of events, and what their data is. */
+  readonly events: Readonly<Record<string, string>>
+  /**
+   * Begins to send events. The stream opens with the first event, or when this returns; an error that is thrown before
+   * refuses the request. The stream stays open afterwards; `stream.signal` tells when it has ended.
+   */
+  open(call: Call<never, Static<Q>>, stream: EventStream): Maybe<void>
+}
+
+/** Takes the routes that can be called within the process, too. */
+export interface CallRouter {
   read<B extends TObject, Q extends TObject>(route: ReadRoute<B, Q>): void
   write<B extends TObject, Q extends TObject>(route: WriteRoute<B, Q>): void
 }
 
-export interface RouterParts {
-  readonly app: FastifyInstance
-  readonly prefix: string
-  readonly auth: Auth
-  readonly limits: RateLimits | undefined
-  readonly idempotent: IdempotentRequests
-  readonly metrics: Metrics
-  readonly outbound: Outbound
+export interface Router extends CallRouter {
+  raw(route: RawRoute): void
+  stream<Q extends TObject>(route: StreamRoute<Q>): void
 }
 
-type Handle<B, Q> = (call: Call<B, Q>, request: FastifyRequest, reply: FastifyReply) => Maybe<Answer>
+export const ok = (body: object | Buffer, headers?: Answer['headers']): Answer => answerOf(200, body, headers)
+export const created = (body: object | Buffer, headers?: Answer['headers']): Answer =>
+  answerOf(201, body, headers)
 
-export const ok = (body: object | Buffer): Answer => ({ status: 200, body })
-export const created = (body: object | Buffer): Answer => ({ status: 201, body })
-
-const JSON_TYPE = 'application/json; charset=utf-8'
-
-export function createRouter(parts: RouterParts): Router {
-  function define<B extends TObject, Q extends TObject>(
-    spec: RouteSpec<B, Q>,
-    kind: RequestKind,
-    handle: Handle<Static<B>, Static<Q>>,
-  ): void {
-    const url = parts.prefix + spec.path
-    const callOf = callReader(spec)
-    parts.app.route({
-      method: spec.method,
-      url,
-      schema: schemaOf(spec, kind),
-      onRequest: gate(parts, spec.access, kind, parts.metrics.route(spec.method, url)),
-      ...(spec.method === 'GET' ? {} : { preParsing: judgeContent }),
-      handler(request, reply) {
-        const answer = handle(callOf(request), request, reply)
-        if (!(answer instanceof Promise)) return send(parts, reply, answer)
-        answer.then(
-          (ready) => send(parts, reply, ready),
-          (error: unknown) => void reply.send(error),
-        )
-      },
-    })
-  }
-
-  return {
-    read: (route) => define(route, 'read', (call) => route.answer(call)),
-    write: (route) =>
-      define(route, 'write', async (call, request, reply) => {
-        const { answer, replayed } = await parts.idempotent.attempt(request, {
-          run: (once) => route.run(call, once),
-          replay: (eventId) => route.replay(call, eventId),
-        })
-        if (replayed) reply.header('idempotency-replayed', 'true')
-        return answer
-      }),
-  }
-}
-
-function send({ outbound }: RouterParts, reply: FastifyReply, { status, body }: Answer): void {
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
-  reply.request.sent = bytes
-  void reply.code(status).header('content-type', JSON_TYPE).send(bytes)
-  outbound.sent(reply.raw, bytes.length)
-}
-
-/**
- * Identifies the caller and checks access and rate limit. Runs before the body is read, so that nobody uploads half a
- * megabyte only to learn that the token is missing.
- */
-function gate({ auth, limits, outbound }: RouterParts, access: Access, kind: RequestKind, stats: RouteStats) {
-  function admit(caller: Caller, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
-    request.caller = caller
-    checkAccess(caller, access)
-    if (outbound.isFull)
-      throw new RivuletError(
-        'overloaded',
-        'too many answers wait for clients that read slowly; try again later',
-      )
-    if (limits !== undefined && caller.account !== undefined) return limits.admit(caller.account, kind, reply)
-  }
-  return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
-    request.stats = stats
-    const known = auth.known(request)
-    if (known === undefined) {
-      auth
-        .identify(request)
-        .then((caller) => admit(caller, request, reply))
-        .then(() => done(), done)
-      return
-    }
-    try {
-      const admitted = admit(known, request, reply)
-      if (admitted === undefined) done()
-      else admitted.then(() => done(), done)
-    } catch (error) {
-      done(error as Error)
-    }
-  }
-}
+const answerOf = (status: number, body: object | Buffer, headers: Answer['headers']): Answer =>
+  headers === undefined ? { status, body } : { status, body, headers }
 
 /** The parts of a request, not validated yet. */
-export type RawCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
+export type UncheckedCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
 
 /** @returns validates a request and gives its typed parts; throws `invalid_request` */
-export function callReader<B extends TObject, Q extends TObject>({ query, body }: RouteSpec<B, Q>) {
+export function callReader<B extends TObject, Q extends TObject>({
+  query,
+  body,
+}: Pick<RouteSpec<B, Q>, 'query' | 'body'>) {
   const queryOf = validatorOf(query ?? NO_QUERY, 'query') as Validator<Static<Q>>
   const bodyOf: Validator<Static<B>> = body === undefined ? noBody : validatorOf(body, 'body')
-  return (request: RawCall): Call<Static<B>, Static<Q>> => ({
+  return (request: UncheckedCall): Call<Static<B>, Static<Q>> => ({
     caller: request.caller as Caller,
     params: request.params as Readonly<Record<string, string>>,
     query: queryOf(request.query),
@@ -195,55 +155,4 @@ function noBody(body: unknown): never {
     body === undefined || (typeof body === 'object' && body !== null && Object.keys(body).length === 0)
   if (!isEmpty) throw invalid('', 'must be empty: this route takes no body')
   return undefined as never
-}
-
-const ACTING = Type.Optional(
-  Type.String({
-    description:
-      `With the server key: the account to act for, as \`${EXAMPLE_ID}\` or \`ext:nova\`, percent-encoded as in an ` +
-      'address.',
-    pattern: ACCOUNT_HEADER_PATTERN,
-  }),
-)
-const ONCE = Type.Optional(
-  Type.String({
-    description: 'Makes the write safe to repeat for 24 hours: visible ASCII characters, new for each write.',
-    pattern: IDEMPOTENCY_KEY_PATTERN,
-    maxLength: 255,
-  }),
-)
-
-function schemaOf<B extends TObject, Q extends TObject>(spec: RouteSpec<B, Q>, kind: RequestKind): object {
-  const { access, params, query, body, answers } = spec
-  const kinds: ProblemKinds = {
-    callers: true,
-    params: params !== undefined,
-    body: spec.method !== 'GET',
-    writes: kind === 'write',
-  }
-  const headers = {
-    ...(access === 'server' ? {} : { [ACTING_HEADER]: ACTING }),
-    ...(kind === 'write' ? { [IDEMPOTENCY_HEADER]: ONCE } : {}),
-  }
-  const successes = Object.entries(answers).map(([status, schema]) => [
-    status,
-    typeof schema === 'string'
-      ? { description: schema, $ref: `${schema}#` }
-      : { description: 'Done.', ...schema },
-  ])
-  return {
-    operationId: spec.name,
-    summary: spec.summary,
-    ...(spec.description === undefined ? {} : { description: spec.description }),
-    tags: [spec.tag],
-    security: access === 'server' ? [{ server: [] }] : [{ account: [] }, { server: [] }],
-    ...(params === undefined ? {} : { params: Type.Object({ ...params }) }),
-    ...(query === undefined ? {} : { querystring: query }),
-    ...(Object.keys(headers).length === 0 ? {} : { headers: Type.Object(headers) }),
-    ...(body === undefined ? {} : { body }),
-    response: {
-      ...Object.fromEntries(successes),
-      ...problemResponses(spec.problems ?? [], kinds),
-    },
-  }
 }

@@ -5,12 +5,8 @@ import { CURSOR_FORM } from '../core/cursor.ts'
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts'
 import { ID_PATTERN } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { EXTERNAL_ID_PATTERN } from '../core/names.ts'
 import { invisibleRanges } from '../core/text.ts'
 import { READ_BY_HAND } from './validation.ts'
-
-const inside = (pattern: string) => pattern.slice(1, -1)
-const EXTERNAL_REF = `ext:${inside(EXTERNAL_ID_PATTERN)}`
 
 /** The id in all examples; its time is 2026-01-01T12:00:00Z. */
 export const EXAMPLE_ID = '4550515752960192'
@@ -22,25 +18,6 @@ export const Id = (description: string) =>
     examples: [EXAMPLE_ID],
     [READ_BY_HAND]: true,
   })
-export const AccountRef = (description: string) =>
-  Type.String({
-    description: `${description}: its id, or \`ext:\` and its external id`,
-    pattern: `^(?:${inside(ID_PATTERN)}|${EXTERNAL_REF})$`,
-    examples: ['ext:nova'],
-    [READ_BY_HAND]: true,
-  })
-export const ExternalRef = (description: string) =>
-  Type.String({
-    description,
-    pattern: `^${EXTERNAL_REF}$`,
-    examples: ['ext:user-17'],
-    [READ_BY_HAND]: true,
-  })
-
-const ENCODED = '%[0-9A-Fa-f]{2}'
-/** An account in a header, percent-encoded. Whether the decoded text is an external id, no pattern can say. */
-export const ACCOUNT_HEADER_PATTERN = `^(?:${inside(ID_PATTERN)}|ext(?::|%3[Aa])(?:[!-$&-~]|${ENCODED})(?:[ -$&-~]|${ENCODED})*)$`
-
 /** Text without NUL. */
 export const TEXT_PATTERN = '^[^\\u0000]*$'
 const INVISIBLE = invisibleRanges()
@@ -103,6 +80,7 @@ const OF_CALLERS: readonly ErrorCode[] = [
   'overloaded',
   'unavailable',
 ]
+const OF_PUBLIC: readonly ErrorCode[] = ['rate_limited', 'overloaded']
 const OF_PARAMS: readonly ErrorCode[] = ['uri_too_long']
 const OF_BODIES: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type', 'request_timeout']
 const OF_WRITES: readonly ErrorCode[] = [
@@ -115,6 +93,8 @@ const OF_WRITES: readonly ErrorCode[] = [
 export interface ProblemKinds {
   /** Needs a token or the server key. */
   readonly callers?: boolean
+  /** Takes requests of everybody. */
+  readonly public?: boolean
   /** Has parameters in its address. */
   readonly params?: boolean
   readonly body?: boolean
@@ -124,9 +104,11 @@ export interface ProblemKinds {
 /** The problem answers of a route, by status: each names the codes it may carry. */
 export function problemResponses(codes: readonly ErrorCode[], kinds: ProblemKinds): Record<number, object> {
   const { callers = false, params = false, body = false, writes = false } = kinds
+  const isPublic = kinds.public === true
   const all = [
     ...COMMON,
     ...(callers ? OF_CALLERS : []),
+    ...(isPublic ? OF_PUBLIC : []),
     ...(params ? OF_PARAMS : []),
     ...(body ? OF_BODIES : []),
     ...(writes ? OF_WRITES : []),

@@ -5,13 +5,27 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { notFound } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
-import type { AccessLog } from './access-log.ts'
+import { recordServed, type AccessLog } from './access-log.ts'
+import type { Caller } from './auth.ts'
 import { giveBack } from './bytes.ts'
-import { acceptJsonOnly } from './content.ts'
+import { acceptBodies } from './content.ts'
 import { corsHook } from './cors.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, RouteStats } from './metrics.ts'
 import { asRivuletError, errorHandler, sendProblem } from './problems.ts'
 import { openWire, receive, refuseConnection } from './wire.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | undefined
+    stats: RouteStats | undefined
+    /** The body of the answer, until it has been sent. */
+    sent: Buffer | undefined
+    /** Headers that a raw route takes, as they were sent. */
+    taken: Readonly<Record<string, string | undefined>> | undefined
+    /** Counted and logged before its answer ends: a stream. */
+    isRecorded: boolean
+  }
+}
 
 const HTTP_LIMITS = {
   headersTimeoutMs: 10_000,
@@ -25,8 +39,6 @@ const HTTP_LIMITS = {
   keepAliveTimeoutMs: 72_000,
   timeoutCheckIntervalMs: 2_000,
   headerBytesMax: 16_384,
-  /** An external id of 128 characters, each up to 4 bytes, each byte percent-encoded. */
-  paramCharsMax: LIMITS.externalIdCodePointsMax * 4 * 3 + 'ext:'.length,
   connectionsMax: 20_000,
 } as const
 
@@ -36,7 +48,12 @@ export interface ServerOptions {
   /** Without it, requests are not counted. */
   readonly metrics?: Metrics
   readonly corsOrigins: readonly string[]
+  /** Longer parameters in an address are refused. By default, parameters may be as long as any id. */
+  readonly paramCharsMax?: number
 }
+
+/** Decimal digits of 2^53. */
+const ID_CHARS_MAX = 16
 
 /** For JSON answers; HTML pages set a policy of their own. */
 const SECURITY_HEADERS = {
@@ -45,12 +62,18 @@ const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const
 
-export function createServer({ env, log, metrics, corsOrigins }: ServerOptions): FastifyInstance {
+export function createServer({
+  env,
+  log,
+  metrics,
+  corsOrigins,
+  paramCharsMax = ID_CHARS_MAX,
+}: ServerOptions): FastifyInstance {
   const record = recorder(log, metrics)
   const app: FastifyInstance = Fastify({
     bodyLimit: LIMITS.bodyBytesMax,
     serverFactory: (handle) => openServer(env, handle),
-    routerOptions: { maxParamLength: HTTP_LIMITS.paramCharsMax },
+    routerOptions: { maxParamLength: paramCharsMax },
     genReqId: requestIds(env),
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseConnection(app.server, error, socket),
@@ -64,6 +87,8 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   app.decorateRequest('caller', undefined)
   app.decorateRequest('stats', undefined)
   app.decorateRequest('sent', undefined)
+  app.decorateRequest('taken', undefined)
+  app.decorateRequest('isRecorded', false)
   // The schemas are for the document; route.ts validates requests, with messages of its own.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -71,11 +96,11 @@ export function createServer({ env, log, metrics, corsOrigins }: ServerOptions):
   app.setNotFoundHandler(() => {
     throw notFound()
   })
-  acceptJsonOnly(app)
+  acceptBodies(app)
   if (corsOrigins.length > 0) app.addHook('onRequest', corsHook(corsOrigins))
   app.addHook('onRequest', welcome)
   app.addHook('onResponse', (request, reply, done) => {
-    record(request, reply)
+    if (!request.isRecorded) record(request, reply)
     // The memory of an answer that broke off is not used again: the socket may still hold it.
     if (request.sent !== undefined && reply.raw.writableFinished) giveBack(request.sent)
     request.sent = undefined
@@ -128,11 +153,6 @@ function requestIds(env: Env): (request: IncomingMessage) => string {
 function recorder(log: AccessLog, metrics: Metrics | undefined) {
   const other = metrics?.route('other', 'other')
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    const stats = request.stats ?? other
-    const elapsedMs = reply.elapsedTime
-    if (stats === undefined) return log.served(request, reply, 'other', elapsedMs)
-    stats.latency.observe(elapsedMs)
-    stats.byStatus.set(reply.statusCode, (stats.byStatus.get(reply.statusCode) ?? 0) + 1)
-    if (stats.isLogged) log.served(request, reply, stats.route, elapsedMs)
+    recordServed(log, request.stats ?? other, request, reply)
   }
 }

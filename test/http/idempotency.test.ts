@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { RivuletError } from '../../src/core/errors.ts'
-import { createIdempotentRequests, type Attempt } from '../../src/http/idempotency.ts'
+import { createIdempotentRequests, onceOf, type Attempt } from '../../src/http/idempotency.ts'
 import { createWorld, SERVER_KEY, type Person, type World } from './world.ts'
 
 let world: World
@@ -124,6 +124,29 @@ describe('a repeated write', () => {
   })
 })
 
+it('a write that comes another way is known as a repeat by the same account, operation and body', async () => {
+  const key = newKey()
+  const body = { content: 'Over HTTP.' }
+  const first = await send('POST', '/posts', alice.token, key, body)
+  const requests = createIdempotentRequests(
+    world.rivulet.engine.store,
+    createMemoryEphemeral({ env: createRealEnv() }),
+  )
+  const keyed = { scope: alice.number, key, operation: 'POST /api/v1/posts', body }
+  const attempt: Attempt<string> = { run: async () => 'run', replay: async (eventId) => String(eventId) }
+  const again = { answer: first.json.id, replayed: true }
+  expect(await requests.attempt(onceOf(keyed), attempt)).toEqual(again)
+  const other = { ...keyed, body: { content: 'On a socket.' } }
+  await expect(requests.attempt(onceOf(other), attempt)).rejects.toMatchObject({
+    code: 'idempotency_key_reused',
+  })
+  expect(await requests.attempt(onceOf({ ...keyed, scope: bob.number }), attempt)).toEqual({
+    answer: 'run',
+    replayed: false,
+  })
+  expect(onceOf({ ...keyed, key: undefined })).toBeUndefined()
+})
+
 describe('an answer that was lost', () => {
   it('after the event was written is given to the next try', async () => {
     const key = newKey()
@@ -188,13 +211,7 @@ describe('a key', () => {
 })
 
 describe('an outcome that is unknown', () => {
-  const request = {
-    headers: { 'idempotency-key': 'u' },
-    method: 'POST',
-    url: '/x',
-    body: {},
-    caller: undefined,
-  }
+  const once = onceOf({ scope: 0, key: 'u', operation: 'POST /x', body: {} })
   const attemptWith = (error: unknown): Attempt<string> => ({
     run: () => Promise.reject(error),
     replay: async () => 'replayed',
@@ -203,7 +220,7 @@ describe('an outcome that is unknown', () => {
   it('holds back a repeat until the row is there; one that was refused does not', async () => {
     const store = world.rivulet.engine.store
     const requests = createIdempotentRequests(store, createMemoryEphemeral({ env: createRealEnv() }))
-    const attempt = (error: unknown) => requests.attempt(request as never, attemptWith(error))
+    const attempt = (error: unknown) => requests.attempt(once, attemptWith(error))
     await expect(attempt(new RivuletError('overloaded', 'x'))).rejects.toMatchObject({ code: 'overloaded' })
     await expect(attempt(new RivuletError('unavailable', 'x'))).rejects.toMatchObject({ code: 'unavailable' })
     await expect(attempt(new RivuletError('not_found', 'x'))).rejects.toMatchObject({ code: 'not_found' })
@@ -218,8 +235,8 @@ describe('an outcome that is unknown', () => {
       take: () => Promise.reject(new RivuletError('unavailable', 'no answer')),
     })
     const requests = createIdempotentRequests(world.rivulet.engine.store, lost)
-    const once = { ...request, headers: { 'idempotency-key': 'claim-lost' } }
+    const other = onceOf({ scope: 0, key: 'claim-lost', operation: 'POST /x', body: {} })
     const made = { run: async () => 'made', replay: async () => 'replayed' }
-    await expect(requests.attempt(once as never, made)).resolves.toMatchObject({ answer: 'made' })
+    await expect(requests.attempt(other, made)).resolves.toMatchObject({ answer: 'made' })
   })
 })

@@ -1,6 +1,7 @@
 /** Rate limits, CORS and readiness, which depend on the options of a server. */
 
 import { expect, it } from 'vitest'
+import { createRateLimits } from '../../src/http/limits.ts'
 import { createMemoryEphemeral } from '../../src/ports/ephemeral/memory.ts'
 import { createRealEnv } from '../../src/ports/env/real.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
@@ -45,6 +46,31 @@ it('counts reads and writes of an account apart, says how many are left, and ref
     expect(acting.status).toBe(429)
     clock.advance(60_000)
     expect((await write(alice.token)).status).toBe(200)
+  })
+})
+
+it('counts what comes another way in the same buckets, by its cost', async () => {
+  const clock = createSimulatedEnv({ seed: 1, startMs: 0 })
+  const ephemeral = createMemoryEphemeral({ env: clock })
+  const rates = { read: 40, write: 20 }
+  const world = await createWorld({ rateLimit: 'on', ephemeral, rates })
+  await within(world, async () => {
+    const alice = await world.person('alice')
+    const limits = createRateLimits(ephemeral, rates)
+    expect(await limits.admit(alice.number, limits.buckets.read, 30)).toMatchObject({
+      allowed: true,
+      remaining: 10,
+    })
+    const reply = await world.call('GET', '/api/v1/feed', { as: alice.token })
+    expect(reply.headers.get('ratelimit-remaining')).toBe('9')
+    expect(await limits.admit(alice.number, limits.buckets.read, 10)).toMatchObject({
+      allowed: false,
+      remaining: 9,
+      retryAfterMs: 1_500,
+    })
+    // More than a whole bucket costs a whole bucket.
+    expect(await limits.admit('elsewhere', limits.buckets.read, 1_000)).toMatchObject({ remaining: 0 })
+    expect(limits.stats).toEqual({ limited: 1, uncounted: 0 })
   })
 })
 

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createCursorSeal, type CursorSeal } from '../../core/cursor.ts'
-import { createAccountRefs } from '../../graph/index.ts'
+import { ACCOUNT_REF_CHARS_MAX, ActingAccount, createAccountRefs } from '../../graph/index.ts'
 import { createAccessLog, type AccessLog } from '../../http/access-log.ts'
 import { createAuth, serverKeyCheck, type Auth } from '../../http/auth.ts'
 import { keyGuard, type Exposure } from '../../http/exposure.ts'
@@ -17,8 +17,10 @@ import { metricsRoute } from '../../http/metrics-route.ts'
 import { describeApi, serveDocs, serveOpenApi } from '../../http/openapi.ts'
 import { createOperations, type Operations } from '../../http/operations.ts'
 import { createOutbound, type Outbound } from '../../http/outbound.ts'
-import { createRouter, type Router } from '../../http/route.ts'
+import type { CallRouter, Router } from '../../http/route.ts'
+import { createRouter } from '../../http/router.ts'
 import { createServer } from '../../http/server.ts'
+import { createStreams, type Streams } from '../../http/streams.ts'
 import { systemRoutes } from '../../http/system.ts'
 import { createTokens, type Tokens } from '../../http/tokens.ts'
 import type { Rivulet } from '../rivulet.ts'
@@ -70,6 +72,8 @@ export interface Api {
   readonly tokens: Tokens
   readonly metrics: Metrics
   readonly outbound: Outbound
+  /** Streams of events that clients have open. */
+  readonly streams: Streams
   readonly auth: Auth
   /** The same routes for calls within this process; none unless `isApi`. */
   readonly operations: Operations
@@ -83,7 +87,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const { graph, engine, domains } = rivulet
   const metrics = createMetrics(version)
   const log = createAccessLog(options.logger)
-  const app = createServer({ env, log, metrics, corsOrigins: options.corsOrigins })
+  const { corsOrigins } = options
+  const app = createServer({ env, log, metrics, corsOrigins, paramCharsMax: ACCOUNT_REF_CHARS_MAX })
   const answerRest = answerOtherMethods(app)
   const isServerKey = serverKeyCheck(options.serverKey)
   const guardOf = (exposure: Exposure) => (exposure === 'key' ? keyGuard(isServerKey) : undefined)
@@ -103,17 +108,27 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const limits = options.rateLimit === 'on' ? createRateLimits(ephemeral, options.rates) : undefined
   const idempotent = createIdempotentRequests(engine.store, options.claims ?? ephemeral)
   const outbound = createOutbound()
+  const streams = createStreams({ env, outbound, log })
+  // A server waits for answers under way, and those of streams have no end.
+  app.addHook('preClose', async () => streams.drain())
   const operations = createOperations(API_PREFIX, idempotent)
   const router = both(
-    createRouter({ app, prefix: API_PREFIX, auth, limits, idempotent, metrics, outbound }),
+    createRouter({
+      app,
+      prefix: API_PREFIX,
+      auth,
+      limits,
+      idempotent,
+      metrics,
+      outbound,
+      streams,
+      log,
+      actingSchema: ActingAccount,
+    }),
     operations.router,
   )
 
-  if (options.isApi !== false) {
-    const listSeal = accountListSeal(tokenSecret)
-    const host = { router, env, tokens, listSeal, use: engine.use }
-    for (const domain of domains) domain.routes?.(engine.use(domain), host)
-  }
+  if (options.isApi !== false) domainRoutes(options, router, tokens)
   systemRoutes(app, { metrics, version, notReady })
   const metricsApp = options.metricsApart === true ? metricsServer(options, log) : undefined
   if (metricsFor !== 'off') metricsRoute(metricsApp ?? app, metrics, guardOf(metricsFor))
@@ -131,17 +146,28 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     'Bytes of answers that clients have not taken yet.',
     () => outbound.waitingBytes,
   )
-  return { app, metricsApp, tokens, metrics, outbound, auth, operations }
+  return { app, metricsApp, tokens, metrics, outbound, streams, auth, operations }
 }
 
-const both = (one: Router, other: Router): Router => ({
+function domainRoutes(
+  { rivulet: { engine, domains }, env, tokenSecret }: ApiOptions,
+  router: Router,
+  tokens: Tokens,
+): void {
+  const host = { router, env, tokens, listSeal: accountListSeal(tokenSecret), use: engine.use }
+  for (const domain of domains) domain.routes?.(engine.use(domain), host)
+}
+
+/** Raw routes and streams are for HTTP alone: within the process, programs call the domains' own functions. */
+const both = (served: Router, called: CallRouter): Router => ({
+  ...served,
   read(route) {
-    one.read(route)
-    other.read(route)
+    served.read(route)
+    called.read(route)
   },
   write(route) {
-    one.write(route)
-    other.write(route)
+    served.write(route)
+    called.write(route)
   },
 })
 

@@ -6,6 +6,7 @@ import { createRivulet, type Rivulet } from '../rivulet.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryEphemeral } from '../../ports/ephemeral/memory.ts'
 import type { Outbound } from '../../http/outbound.ts'
+import type { Streams } from '../../http/streams.ts'
 import { createApi, type Api } from './api.ts'
 import { createClaims } from './claims.ts'
 import { createClosers } from '../closers.ts'
@@ -162,7 +163,7 @@ async function openApi(
   const isApi = config.role !== 'worker'
   const { notes } = ports
   const { serverKey } = keys
-  const { app, metricsApp, outbound, metrics, auth, operations } = await createApi({
+  const { app, metricsApp, outbound, streams, metrics, auth, operations } = await createApi({
     rivulet,
     env,
     ephemeral: ports.ephemeral,
@@ -189,16 +190,21 @@ async function openApi(
   if (metricsApp !== undefined) closers.add({ close: async () => metricsApp.close() })
   async function drain(): Promise<void> {
     isGoing = true
-    await drainServer(env, app, outbound)
+    await drainServer(env, app, outbound, streams)
   }
   return { app, metricsApp, auth, operations, drain }
 }
 
 /**
- * Stops taking requests; those under way have a limited time, then their connections are cut. A connection that was
+ * Ends streams, and stops taking requests; those under way have a limited time, then their connections are cut. A connection that was
  * busy is closed as soon as it is idle, because the server would wait for one that is kept alive.
  */
-async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): Promise<void> {
+async function drainServer(
+  env: Env,
+  app: FastifyInstance,
+  outbound: Outbound,
+  streams: Streams,
+): Promise<void> {
   let sweep: { cancel(): void } | undefined
   function closeIdle(): void {
     app.server.closeIdleConnections()
@@ -210,6 +216,7 @@ async function drainServer(env: Env, app: FastifyInstance, outbound: Outbound): 
     app.server.closeAllConnections()
     cutAll()
   })
+  streams.drain()
   // Node counts a connection as idle once its answer is written, read or not, so wait for unread answers first.
   await Promise.race([outbound.idle(), isCut])
   closeIdle()

@@ -3,7 +3,7 @@
 import { bool, list, struct, u32, u53, u8 } from '../../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../../core/cursor.ts'
 import { LIMITS } from '../../core/limits.ts'
-import { LISTS } from '../../http/list-cursors.ts'
+import { LISTS } from '../lists.ts'
 
 /** What the first page of a reading session knew: all that `after` needs to tell what came since. */
 export interface Session {

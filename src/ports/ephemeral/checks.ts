@@ -8,8 +8,9 @@ export function assertTtl(ttlMs: number): void {
   assert(ttlMs > 0 && ttlMs < Infinity, 'a lifetime is positive and finite')
 }
 
-export function assertRate(limit: number, windowMs: number): void {
+export function assertRate(limit: number, windowMs: number, cost: number): void {
   assert(limit >= 1 && windowMs > 0, 'a rate limit allows at least one hit in a positive time')
+  assert(cost >= 1 && cost <= limit, 'a hit costs at least one token and at most all of a bucket')
 }
 
 export function checkValue(value: string): void {

@@ -30,6 +30,7 @@ export function ephemeralConformance(suite: EphemeralSuite): void {
     })
     values(suite, openKeys)
     rates(suite, openKeys)
+    costs(suite, openKeys)
     memberships(suite, openKeys)
   })
 }
@@ -87,6 +88,19 @@ function values(suite: EphemeralSuite, openKeys: OpenKeys): void {
     expect(await ephemeral.take('same')).toBe('value')
     expect(await ephemeral.members('same', 5)).toEqual(['member'])
     expect((await ephemeral.hit('same', 5, LONG_MS)).remaining).toBe(3)
+  })
+}
+
+function costs(suite: EphemeralSuite, openKeys: OpenKeys): void {
+  it('takes the tokens of a costly hit together, or none of them', async () => {
+    const ephemeral = await openKeys()
+    const windowMs = 3_600_000
+    expect(await ephemeral.hit('key', 10, windowMs, 7)).toMatchObject({ allowed: true, remaining: 3 })
+    const refused = await ephemeral.hit('key', 10, windowMs, 4)
+    expect(refused).toMatchObject({ allowed: false, remaining: 3 })
+    expectNear(refused.retryAfterMs, windowMs / 10, suite.slackMs)
+    expect(await ephemeral.hit('key', 10, windowMs, 3)).toMatchObject({ allowed: true, remaining: 0 })
+    await expect(ephemeral.hit('key', 10, windowMs, 11)).rejects.toMatchObject({ code: 'internal' })
   })
 }
 

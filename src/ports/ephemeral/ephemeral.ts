@@ -15,8 +15,11 @@ export interface Ephemeral {
   get(key: string): Promise<string | undefined>
   /** Reads and removes a value in one step. */
   take(key: string): Promise<string | undefined>
-  /** Takes a token from the key's bucket: `limit` tokens, refilled evenly over `windowMs`. */
-  hit(key: string, limit: number, windowMs: number): Promise<HitResult>
+  /**
+   * Takes `cost` tokens, one by default, from the key's bucket: `limit` tokens, refilled evenly over `windowMs`. A hit
+   * for which too few are left takes none. `cost` is at most `limit`.
+   */
+  hit(key: string, limit: number, windowMs: number, cost?: number): Promise<HitResult>
   /** Adds `member` to the set at `key` for `ttlMs`; a repeated call begins the time anew. */
   join(key: string, member: string, ttlMs: number): Promise<void>
   leave(key: string, member: string): Promise<void>
@@ -29,7 +32,7 @@ export interface HitResult {
   readonly allowed: boolean
   /** Tokens left. */
   readonly remaining: number
-  /** Until another hit is allowed; 0 when one is allowed now. */
+  /** Until another hit of this cost is allowed; 0 when one is allowed now. */
   readonly retryAfterMs: number
   /** Until the bucket is full again. */
   readonly resetMs: number

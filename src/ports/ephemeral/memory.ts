@@ -64,10 +64,10 @@ class MemoryEphemeral implements Ephemeral {
     return value?.text
   }
 
-  async hit(key: string, limit: number, windowMs: number): Promise<HitResult> {
+  async hit(key: string, limit: number, windowMs: number, cost = 1): Promise<HitResult> {
     const nowMs = this.now()
-    assertRate(limit, windowMs)
-    return this.buckets.hit(key, limit, windowMs, nowMs)
+    assertRate(limit, windowMs, cost)
+    return this.buckets.hit(key, limit, windowMs, cost, nowMs)
   }
 
   async join(key: string, member: string, ttlMs: number): Promise<void> {

@@ -20,18 +20,18 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
 /**
- * Takes a token from a bucket, which is stored as the moment at which it is full again (buckets.ts). Returns whether it
+ * Takes tokens from a bucket, which is stored as the moment at which it is full again (buckets.ts). Returns whether it
  * was allowed, and the time until then in milliseconds, with fractions, since a token may take less than one.
  */
 const HIT = defineScript(`
-local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local limit, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local token = window / limit
+local price = window / limit * cost
 local full = tonumber(redis.call('GET', KEYS[1]) or now)
 local owed = math.min(math.max(full - now, 0), window)
-if owed + token > window + 0.001 then return {0, tostring(owed)} end
-owed = owed + token
+if owed + price > window + 0.001 then return {0, tostring(owed)} end
+owed = owed + price
 redis.call('SET', KEYS[1], string.format('%.3f', now + owed), 'PX', math.max(1, math.ceil(owed)))
 return {1, tostring(owed)}`)
 
@@ -64,11 +64,11 @@ export function createRedisEphemeral({ redis, prefix }: RedisEphemeralOptions): 
     },
     get: async (name) => textOf(await send(keyOf('value', name), 'GET')),
     take: async (name) => textOf(await send(keyOf('value', name), 'GETDEL')),
-    async hit(name, limit, windowMs): Promise<HitResult> {
+    async hit(name, limit, windowMs, cost = 1): Promise<HitResult> {
       const key = keyOf('bucket', name)
-      assertRate(limit, windowMs)
-      const [allowed, owed] = (await redis.run(HIT, key, [String(limit), String(windowMs)])) as Reply[]
-      return hitResult(allowed === 1, Number(String(owed)), windowMs / limit, windowMs)
+      assertRate(limit, windowMs, cost)
+      const [allowed, owed] = (await redis.run(HIT, key, [limit, windowMs, cost].map(String))) as Reply[]
+      return hitResult(allowed === 1, Number(String(owed)), windowMs, limit, cost)
     },
     async join(name, member, ttlMs) {
       const key = keyOf('set', name)
