@@ -22,8 +22,8 @@ export interface RivuletPorts {
   readonly store: Store
   /** The timelines. */
   readonly views: Views
-  /** Opens views of other domains; in memory where it is left out. */
-  readonly openView?: (spec: ViewSpec) => Views
+  /** Views of other domains, by name; one that is left out is in memory. */
+  readonly otherViews?: ReadonlyMap<string, Views>
   /** In memory where it is left out, as for a process that is alone. */
   readonly bus?: Bus
   /** In memory where it is left out, as for a process that is alone. */
@@ -63,15 +63,15 @@ const OTHER_VIEW_BYTES = 64 * 2 ** 20
 export const wholePorts = (ports: RivuletPorts) => ({
   ...ports,
   openView: (spec: ViewSpec) =>
-    spec.name === homeView.name ? ports.views : (ports.openView ?? memoryView(ports.views.lanes))(spec),
+    spec.name === homeView.name
+      ? ports.views
+      : (ports.otherViews?.get(spec.name) ?? memoryView(ports.views.lanes, spec)),
   bus: ports.bus ?? createMemoryBus({ env: ports.env }),
   ephemeral: ports.ephemeral ?? createMemoryEphemeral({ env: ports.env }),
 })
 
-const memoryView =
-  (lanes: number) =>
-  ({ capacity }: ViewSpec): Views =>
-    createMemoryViews({ bytesMax: OTHER_VIEW_BYTES, capacity, lanes })
+const memoryView = (lanes: number, { capacity, keep }: ViewSpec): Views =>
+  createMemoryViews({ bytesMax: OTHER_VIEW_BYTES, capacity, lanes, keep })
 
 export function createRivulet(ports: RivuletPorts, options: RivuletOptions): Rivulet {
   const {

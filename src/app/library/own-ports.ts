@@ -9,6 +9,7 @@ import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { createMemoryViews } from '../../ports/views/memory/memory.ts'
 import type { Views } from '../../ports/views/views.ts'
+import { otherSpecs } from '../ports/other-views.ts'
 import { createStoreNotes } from '../ports/notes.ts'
 import type { OpenPorts } from '../ports/parts.ts'
 import { assertSamePast } from '../ports/same-past.ts'
@@ -40,6 +41,12 @@ export async function completed(own: OwnPorts, env: Env, { timelinesMib }: Confi
     log,
     store,
     views: own.views ?? createMemoryViews({ bytesMax: timelinesMib * MIB, lanes: log.partitions }),
+    otherViews: new Map(
+      otherSpecs({}).map(({ name, capacity, keep }) => [
+        name,
+        createMemoryViews({ bytesMax: timelinesMib * MIB, lanes: log.partitions, capacity, keep }),
+      ]),
+    ),
     ephemeral: own.ephemeral ?? createMemoryEphemeral({ env }),
     bus: own.bus ?? createMemoryBus({ env }),
     notes,

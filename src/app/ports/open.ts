@@ -7,11 +7,14 @@ import { RivuletError } from '../../core/errors.ts'
 import { createMemoryBus } from '../../ports/bus/memory.ts'
 import { createMemoryEphemeral } from '../../ports/ephemeral/memory.ts'
 import { createMemoryViews, openMemoryViews } from '../../ports/views/memory/memory.ts'
+import type { ViewSpec, Views } from '../../ports/views/views.ts'
+import { homeView } from '../../feed/index.ts'
 import { createClosers } from '../closers.ts'
 import { IMPORTED_FILE } from './data-folder.ts'
 import { movesTable } from './half-moved.ts'
 import type { Notes } from './notes.ts'
 import { openFolder } from './folder.ts'
+import { otherSpecs } from './other-views.ts'
 import type { Durable, MigrateOptions, OpenPorts, OpenPortsOptions, Volatile } from './parts.ts'
 import { MIB } from '../config/settings.ts'
 
@@ -25,9 +28,11 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
     await assertNotMoved(durable.notes)
     await assertNotHalf(durable)
     const { close: __, ...volatile } = closers.add(await openVolatile(options, durable))
-    const views = durable.guard?.(volatile.views) ?? volatile.views
+    const guarded = (views: Views): Views => durable.guard?.(views) ?? views
+    const views = guarded(volatile.views)
+    const otherViews = new Map([...volatile.otherViews].map(([name, one]) => [name, guarded(one)]))
     const figures = [...durable.figures, ...volatile.figures]
-    return { env: options.env, ...durable, ...volatile, views, figures, close: closers.close }
+    return { env: options.env, ...durable, ...volatile, views, otherViews, figures, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
@@ -95,21 +100,30 @@ async function openVolatile(
   )
 }
 
+/** Of the memory for timelines, each view of another domain gets as much again. */
+const OTHER_VIEW_SHARE = 1 / 4
+
 async function openMemory(
-  { env, config, onNotice, keepsTimelines = false }: OpenPortsOptions,
+  options: OpenPortsOptions,
   lanes: number,
-  file: string | undefined,
+  timelinesFile: string | undefined,
 ): Promise<Volatile> {
+  const { env, config, onNotice, keepsTimelines = false } = options
   const closers = createClosers()
-  const memory = { bytesMax: config.timelinesMib * MIB, lanes }
-  const views = closers.add(
-    keepsTimelines && file !== undefined
-      ? await openMemoryViews({ ...memory, file, onNotice })
-      : createMemoryViews(memory),
-  )
+  async function open({ name, capacity, keep }: ViewSpec): Promise<Views> {
+    const isHome = name === homeView.name
+    const bytesMax = config.timelinesMib * MIB * (isHome ? 1 : OTHER_VIEW_SHARE)
+    const memory = { bytesMax, lanes, capacity, keep }
+    if (!keepsTimelines || timelinesFile === undefined) return createMemoryViews(memory)
+    const file = isHome ? timelinesFile : `${timelinesFile}.${name}`
+    return openMemoryViews({ ...memory, file, onNotice })
+  }
+  const views = closers.add(await open(homeView))
+  const otherViews = new Map<string, Views>()
+  for (const spec of otherSpecs(options)) otherViews.set(spec.name, closers.add(await open(spec)))
   const ephemeral = closers.add(createMemoryEphemeral({ env }))
   const bus = closers.add(createMemoryBus({ env }))
-  return { views, ephemeral, bus, figures: [], close: closers.close }
+  return { views, otherViews, ephemeral, bus, figures: [], close: closers.close }
 }
 
 const DRIVERS = {

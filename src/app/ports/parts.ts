@@ -5,7 +5,7 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Ephemeral } from '../../ports/ephemeral/ephemeral.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
-import type { Views } from '../../ports/views/views.ts'
+import type { ViewSpec, Views } from '../../ports/views/views.ts'
 import type { Notes } from './notes.ts'
 import type { Config } from '../config/settings.ts'
 
@@ -38,7 +38,10 @@ export interface Durable {
 
 /** The ports whose content may be lost, and is then made again. */
 export interface Volatile {
+  /** The timelines of the home feed. */
   readonly views: Views
+  /** The views of other domains, by name. */
+  readonly otherViews: ReadonlyMap<string, Views>
   readonly ephemeral: Ephemeral
   readonly bus: Bus
   readonly figures: readonly Figure[]
@@ -64,6 +67,8 @@ export interface OpenPortsOptions {
   readonly waitsForLease?: boolean
   /** Others may serve the same deployment at the same time. */
   readonly isShared?: boolean
+  /** The views to open; those of the product's domains unless others are given. */
+  readonly viewSpecs?: readonly ViewSpec[]
   /** Takes over the timelines of the previous process, and leaves them to the next; for a process that serves. */
   readonly keepsTimelines?: boolean
 }

@@ -1,14 +1,16 @@
 /** Opens timelines, short-lived keys and signals on Redis or Valkey. */
 
 import { isRivuletError, RivuletError } from '../../core/errors.ts'
-import { LIMITS } from '../../core/limits.ts'
 import { createRedisBus } from '../../ports/bus/redis.ts'
 import { connectRedis, type Redis } from '../../ports/drivers/redis.ts'
 import { createRedisEphemeral } from '../../ports/ephemeral/redis.ts'
 import { createRedisViews, type RedisViews } from '../../ports/views/redis/redis.ts'
+import type { ViewSpec } from '../../ports/views/views.ts'
+import { homeView } from '../../feed/index.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createClosers } from '../closers.ts'
 import { naming, tlsOf } from './security.ts'
+import { otherSpecs } from './other-views.ts'
 import type { Figure, OpenPortsOptions, Volatile } from './parts.ts'
 
 const CLAIM_EVERY_MS = 5_000
@@ -21,9 +23,10 @@ export interface RedisPlace {
 }
 
 export async function openRedis(
-  { env, config, onNotice }: OpenPortsOptions,
+  options: OpenPortsOptions,
   { nodes, deployment, lanes }: RedisPlace,
 ): Promise<Volatile> {
+  const { env, config, onNotice } = options
   const { redisUsername: username, redisPassword: password, redisPrefix } = config
   const closers = createClosers()
   const tls = tlsOf(config, 'redis')
@@ -40,12 +43,13 @@ export async function openRedis(
     throw error
   })
   closers.add(keepClaim(claiming, env, onNotice))
-  const views = closers.add(
-    createRedisViews({ env, redis, prefix, capacity: LIMITS.timelineEntriesMax, lanes, onNotice }),
-  )
+  const open = (spec: ViewSpec) =>
+    closers.add(createRedisViews({ env, redis, prefix, lanes, onNotice, ...spec }))
+  const views = open(homeView)
+  const otherViews = new Map(otherSpecs(options).map((spec) => [spec.name, open(spec)]))
   const ephemeral = closers.add(createRedisEphemeral({ redis, prefix }))
   const bus = closers.add(createRedisBus({ redis, prefix }))
-  return { views, ephemeral, bus, figures: figuresOf(views), close: closers.close }
+  return { views, otherViews, ephemeral, bus, figures: figuresOf(views), close: closers.close }
 }
 
 const figuresOf = ({ groups }: RedisViews): Figure[] => [

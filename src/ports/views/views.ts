@@ -32,15 +32,6 @@
  * - Durability. A timeline may vanish at any time: `range` then returns `undefined`, which means lost, not empty. It
  *   may also lose its newest entries: the horizons of their lanes are then below them, and readers can tell.
  */
-/** One of several views, each with a name of its own. */
-export interface ViewSpec {
-  readonly name: string
-  /** Entries an owner. */
-  readonly capacity: number
-  /** `all`: every id once, as timelines need it. `latest`: of each ref only the newest id, as inboxes need it. */
-  readonly keep: 'all' | 'latest'
-}
-
 export interface Views {
   readonly capacity: number
   /** How many lanes there are. They are numbered from 0; all processes that write here count the same. */
