@@ -5,19 +5,19 @@ import { createCursorSeal } from '../core/cursor.ts'
 import { isEvent, tablesIn, type BuiltDomain, type DomainHost, type DomainSpec } from '../engine/domain.ts'
 import type { Event } from '../engine/events.ts'
 import { createPace } from '../engine/read/pace.ts'
-import { graphDomain, graphEvents } from '../graph/index.ts'
+import { graphDomain } from '../graph/index.ts'
 import { createFeedCommands, type FeedCommands } from './commands.ts'
 import { feedContext, homeView } from './context.ts'
 import * as events from './events.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
-import { isLate, tellLate } from './late.ts'
 import { pastTable } from './past.ts'
 import { createOutboxes, type Outboxes } from './timelines/outboxes.ts'
 import { createPosts, type Posts } from './posts/posts.ts'
 import { feedProjections } from './project.ts'
 import { createPulls, type Pulls } from './timelines/pulls.ts'
 import { createFeedReads, type FeedReads } from './read.ts'
+import { homeReactor } from './reactor.ts'
 import { createReveals, type Reveals } from './home/reveals.ts'
 import * as tables from './tables.ts'
 import { kindOf } from './tables.ts'
@@ -63,25 +63,13 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
 
   const projected = keepCaches(posts, outboxes, reveals)
 
-  async function react(batch: readonly Event[]): Promise<void> {
-    for (const event of batch)
-      if (isEvent(event, events.posted) && isLate(context, event)) await tellLate(context, event)
-    for (const event of batch) {
-      if (!isEvent(event, graphEvents.followed)) continue
-      timelines.backfill({ ...event.body, followId: event.id })
-    }
-    await fanout.take(batch.filter((event) => isEvent(event, events.posted)))
-  }
-
   const sources = [home.lead, ...home.sources]
   const removed = { rules: home.rules, counts: home.removed }
   return {
     api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, removed },
     background: [fanout.runner, timelines],
     projections: feedProjections,
-    reactors: [
-      { name: 'feed-home', takes: [events.posted, graphEvents.followed], holds: [homeView.name], react },
-    ],
+    reactors: [homeReactor(context, graph, timelines, fanout)],
     projected: (batch) => batch.forEach(projected),
     async start() {
       const [row] = await store.get([pastTable.key()])

@@ -3,7 +3,7 @@
  * and text are made at each scrape.
  */
 
-import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client'
+import { collectDefaultMetrics, Registry, type Metric } from 'prom-client'
 import { Histogram, LATENCY_BOUNDS_MS } from '../core/histogram.ts'
 
 /** Latencies and statuses of the requests of one route. */
@@ -37,6 +37,8 @@ export interface Metrics {
   number(name: string, help: string, read: () => number, kind?: 'gauge' | 'total'): void
   /** Registers totals that are told apart by labels. */
   totals(name: string, help: string, series: () => readonly LabelledTotal[]): void
+  /** Registers a number that may fall, with a series for each set of labels. */
+  gauges(name: string, help: string, series: () => readonly LabelledTotal[]): void
   /** Registers histograms that are kept in milliseconds and shown in seconds, Prometheus' unit. */
   histogram(name: string, help: string, series: () => readonly LabelledHistogram[]): void
   text(): Promise<string>
@@ -107,18 +109,14 @@ export function createMetrics(version: string): Metrics {
       return stats
     },
     number(name, help, read, kind = 'gauge') {
-      if (kind === 'total') return register(name, help, 'counter', () => [{ labels: {}, value: read() }])
-      new Gauge({
-        name,
-        help,
-        registers: [registry],
-        collect() {
-          this.set(read())
-        },
-      })
+      const type = kind === 'total' ? 'counter' : 'gauge'
+      register(name, help, type, () => [{ labels: {}, value: read() }])
     },
     totals(name, help, series) {
       register(name, help, 'counter', () => [...series()])
+    },
+    gauges(name, help, series) {
+      register(name, help, 'gauge', () => [...series()])
     },
     histogram(name, help, series) {
       register(name, help, 'histogram', () => series().flatMap((one) => samplesOf(name, one)))

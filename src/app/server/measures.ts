@@ -13,6 +13,7 @@ export function measureEngine(metrics: Metrics, rivulet: Rivulet, limits: RateLi
   const { engine } = rivulet
   measureBacklog(metrics, engine)
   measureLog(metrics, engine)
+  measureReactors(metrics, engine)
   measureFanout(metrics, rivulet)
   measurePages(metrics, rivulet)
   measureTimelines(metrics, rivulet)
@@ -70,6 +71,25 @@ function measureLog(metrics: Metrics, { appends, worker }: Engine): void {
   )
 }
 
+function measureReactors(metrics: Metrics, { worker, timers }: Engine): void {
+  metrics.gauges(
+    'rivulet_reactor_lag_events',
+    'About how many events a reactor that does not hold up others is behind; the log is kept for it.',
+    () => worker.reactors.lags().map(({ reactor, events }) => ({ labels: { reactor }, value: events })),
+  )
+  metrics.number(
+    'rivulet_timers_waiting',
+    'Timers in memory: those that are due next, or are being fired.',
+    timers.waiting,
+  )
+  total(metrics, 'rivulet_timers_fired_total', 'Events that timers have appended.', () => timers.fired)
+  metrics.histogram(
+    'rivulet_timers_late_seconds',
+    'Time from when a timer was due until its event was appended.',
+    () => [{ labels: {}, histogram: timers.late }],
+  )
+}
+
 function measureFanout(metrics: Metrics, { engine, feed: { fanout } }: Rivulet): void {
   const { runner, stats } = fanout
   metrics.number(
@@ -80,7 +100,7 @@ function measureFanout(metrics: Metrics, { engine, feed: { fanout } }: Rivulet):
   total(
     metrics,
     'rivulet_dead_letters_total',
-    'Records of the log that could not be applied and were put aside as dead letters.',
+    'Records that could not be applied, and events that a reactor failed on: put aside as dead letters.',
     () => engine.deadLetters.stats.buried,
   )
   total(metrics, 'rivulet_fanout_posts_total', 'Posts fanned out.', () => stats.posts)
