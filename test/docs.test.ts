@@ -151,3 +151,21 @@ test('links lead somewhere', () => {
   )
   expect(broken).toEqual([])
 })
+
+/** Parts of a block of code that begins with the name of its file; between them, the block leaves something out. */
+function quotesIn(block: string): { readonly file: string; readonly parts: readonly string[] } | undefined {
+  const [, file, code] = /^\/\/ (\S+\.ts)\n(.*)$/s.exec(block) ?? []
+  return file === undefined ? undefined : { file, parts: code.split(/^ *\/\/ …\n/m) }
+}
+
+test('quoted code is as the file has it', () => {
+  const differing = wrong(({ text }) =>
+    [...text.matchAll(/^```ts\n(.*?)^```/gms)]
+      .flatMap(([, block]) => quotesIn(block) ?? [])
+      .flatMap(({ file, parts }) => {
+        const source = readFileSync(path.join(ROOT, file), 'utf8')
+        return parts.filter((part) => !source.includes(part)).map((part) => `${file}: ${part}`)
+      }),
+  )
+  expect(differing).toEqual([])
+})
