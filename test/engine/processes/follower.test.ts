@@ -10,7 +10,7 @@ import {
   type Event,
 } from '../../../src/engine/events.ts'
 import { createFollower } from '../../../src/engine/processes/follower.ts'
-import { progressed, type LaneProgress } from '../../../src/engine/processes/progress.ts'
+import { advanced, progressed, type LaneProgress } from '../../../src/engine/processes/progress.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
 
@@ -47,6 +47,7 @@ async function createWorld() {
     applied,
     told,
     state,
+    append,
     happen: (n: number) => append(encodeEvent(happened, n, 0, { n })),
     notice: (n: number) => append(encodeEvent(noticed, n, 0, { n })),
     progress: (projected: number) =>
@@ -116,5 +117,24 @@ test('beyond a bound, waiting events are dropped, and caches are read again once
   expect(told).toHaveLength(1)
   expect(applied.length).toBeLessThan(50_100)
   expect(follower.hasApplied(0, last + 1)).toBe(true)
+  await follower.stop()
+})
+
+test('after a record of a newer version, nothing is applied until its owner is past it, and caches are read again', async () => {
+  const { happen, progress, applied, state, quiet, follower, append } = await createWorld()
+  const first = await happen(1)
+  const unknown = await append(encodeEvent(advanced, 0, 0, { horizons: [] }))
+  await progress(first + 1)
+  await quiet()
+  expect(applied).toEqual([])
+  expect(follower.hasApplied(0, first + 1)).toBe(false)
+  const second = await happen(2)
+  await progress(unknown + 1)
+  await quiet()
+  expect(state.forgotten).toBe(1)
+  await progress(second + 1)
+  await quiet()
+  expect(applied).toEqual([2])
+  expect(follower.hasApplied(0, second + 1)).toBe(true)
   await follower.stop()
 })
