@@ -306,6 +306,19 @@ describe('bounds', () => {
     expect([await open(), await ends()]).toEqual([4, { replaced: 1 }])
   })
 
+  it('do not count streams of an account that have ended', async () => {
+    await start({ bounds: { perAccountMax: 2 } })
+    await domain.listen('/events/a')
+    await domain.listen('/events/b')
+    opened[0].end()
+    const third = await domain.listen('/events/c')
+    expect([await open(), await ends()]).toEqual([2, { done: 1 }])
+    await domain.listen('/events/d')
+    await waitFor(() => expect(opened[1].signal.aborted).toBe(true))
+    expect(third.hasEnded).toBe(false)
+    expect([await open(), await ends()]).toEqual([2, { done: 1, replaced: 1 }])
+  })
+
   it('refuse a stream when too many are open, and take one again later', async () => {
     await start({ bounds: { streamsMax: 2 } })
     await domain.listen('/events/a', tokenOf(1))
