@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import Type from 'typebox'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { drainServer } from '../../src/app/server/drain.ts'
 import { notFound } from '../../src/core/errors.ts'
 import type { EventStream } from '../../src/http/event-stream.ts'
 import type { OpenApi } from './contract.ts'
@@ -306,6 +307,19 @@ describe('bounds', () => {
     expect([await open(), await ends()]).toEqual([4, { replaced: 1 }])
   })
 
+  it('do not count streams of an account that have ended', async () => {
+    await start({ bounds: { perAccountMax: 2 } })
+    await domain.listen('/events/a')
+    await domain.listen('/events/b')
+    opened[0].end()
+    const third = await domain.listen('/events/c')
+    expect([await open(), await ends()]).toEqual([2, { done: 1 }])
+    await domain.listen('/events/d')
+    await waitFor(() => expect(opened[1].signal.aborted).toBe(true))
+    expect(third.hasEnded).toBe(false)
+    expect([await open(), await ends()]).toEqual([2, { done: 1, replaced: 1 }])
+  })
+
   it('refuse a stream when too many are open, and take one again later', async () => {
     await start({ bounds: { streamsMax: 2 } })
     await domain.listen('/events/a', tokenOf(1))
@@ -376,6 +390,22 @@ describe('a server that stops', () => {
     expect(await long.closed()).toMatch(/HTTP\/1.1 200[^]*retry: \d+\n\n\r\n0\r\n\r\n$/)
     await closed
   })
+})
+
+it('streams end before a server waits for answers under way, and one that nobody reads is cut in the end', async () => {
+  await start()
+  const [stalled, reading] = [await domain.listen('/events/a'), await domain.listen('/events/b')]
+  await stalled.sees('data: a')
+  stalled.stall()
+  for (const data = 'x'.repeat(8_000); opened[0].send({ data });) await setImmediate()
+  let isDrained = false
+  const { clock, app, outbound, streams } = domain
+  const drained = drainServer(clock, app, outbound, streams).then(() => (isDrained = true))
+  await reading.ended()
+  expect(reading.text).toMatch(/data: b\n\nretry: \d+\n\n$/)
+  expect([await open(), await ends(), isDrained]).toEqual([0, { drained: 2 }, false])
+  clock.advance(10_000)
+  await drained
 })
 
 describe('requests behind a stream on its connection', () => {
