@@ -1,5 +1,7 @@
 /** Streams of server-sent events: how they begin, what bounds them, and every way in which they end. */
 
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import Type from 'typebox'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -191,6 +193,23 @@ describe('a client', () => {
     await setImmediate()
     expect(opened[0].send({ data: 'x' })).toBe(false)
     expect([await open(), lines('a stream ended')]).toEqual([0, []])
+  })
+
+  it('that goes away before its token is verified leaves nothing behind', async () => {
+    let release = () => {}
+    const verifying = new Promise<void>((resolve) => (release = resolve))
+    await start({ verifying, bounds: { streamsMax: 1 } })
+    let hasLeft: Promise<unknown> | undefined
+    domain.app.server.once('request', (_asked, answer: ServerResponse) => (hasLeft = once(answer, 'close')))
+    const client = domain.dial(request('GET', '/events/a', AS_ONE))
+    await waitFor(() => expect(hasLeft).toBeDefined())
+    client.socket.resetAndDestroy()
+    await hasLeft
+    release()
+    for (let turns = 0; turns < 5; turns++) await setImmediate()
+    expect([opened, lines('a stream ended')]).toEqual([[], []])
+    await (await domain.listen('/events/b')).sees('data: b')
+    expect(await open()).toBe(1)
   })
 
   it('that closes its sending side gets what was sent, and an end', async () => {
@@ -486,12 +505,20 @@ describe('a route that fails', () => {
     { retryMs: -1 },
     { retryMs: 1.5 },
   ])('because of the event %j ends the stream, without that event', async (event) => {
-    await start()
+    await start({}, (topic, stream) => {
+      opened.push(stream)
+      if (topic === 'first') stream.send(event)
+    })
+    const first = await domain.listen('/events/first')
+    await first.ended()
+    expect(first.text).toMatch(/^:\n\nretry: \d+\n\n$/)
+    opened = []
     const client = await domain.listen('/events/quiet')
     await client.sees(':')
     expect(opened[0].send(event)).toBe(false)
     await client.ended()
     expect(client.text).toMatch(/^:\n\nretry: \d+\n\n$/)
-    expect(await ends()).toEqual({ failed: 1 })
+    expect(await ends()).toEqual({ failed: 2 })
+    expect(lines('a request failed')).toHaveLength(2)
   })
 })
