@@ -12,9 +12,11 @@ import { feedRead } from './feed-read.ts'
 import { followersRead } from './followers-read.ts'
 import { growth } from './growth.ts'
 import { importEdges } from './import.ts'
+import { reactors } from './reactors.ts'
 import { redisTimeline } from './redis-timeline.ts'
 import { timelineInsert } from './timeline-insert.ts'
 import { timelineMemory } from './timeline-memory.ts'
+import { timers } from './timers.ts'
 import { visible } from './visible.ts'
 
 const BENCHES: readonly Bench[] = [
@@ -27,6 +29,8 @@ const BENCHES: readonly Bench[] = [
   followersRead,
   visible,
   growth,
+  timers,
+  reactors,
   coldStart,
   redisTimeline,
   enginesPath,

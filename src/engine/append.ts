@@ -28,7 +28,7 @@ export interface Appender {
    */
   append<B>(type: EventType<B>, key: number, body: B | ((id: number) => B), once?: Idempotency): Appended
   /** The same for a record that the caller encodes once it has an id. */
-  appendRecord(key: number, encode: (id: number) => Buffer): Appended
+  appendRecord(type: EventType<any>, key: number, encode: (id: number) => Buffer): Appended
   readonly stats: AppendStats
 }
 
@@ -36,7 +36,7 @@ export interface Appender {
 export interface AppendTracker {
   /** Why nothing may be appended now, if so. */
   refusal(): string | undefined
-  stamped(id: number, key: number): void
+  stamped(id: number, key: number, type: EventType<any>): void
   /** @param isNotice other processes need to have read it before a horizon that is told later */
   appended(id: number, key: number, position: number, isNotice: boolean): void
   failed(id: number, key: number, error: unknown): void
@@ -70,20 +70,20 @@ export function createAppender({ env, log, ids, tracker }: AppenderOptions): App
     }
   }
 
-  function stamp(key: number, encode: (id: number) => Buffer, isNotice: boolean): Appended {
+  function stamp(type: EventType<any>, key: number, encode: (id: number) => Buffer): Appended {
     const refusal = tracker.refusal()
     if (refusal !== undefined) throw new RivuletError('unavailable', refusal, { retryAfterMs: 1_000 })
     // No await between the id and the append: within a process, ids rise with positions.
     const id = ids.next()
     const value = encode(id)
-    tracker.stamped(id, key)
-    return { id, appended: write(id, key, value, isNotice) }
+    tracker.stamped(id, key, type)
+    return { id, appended: write(id, key, value, type.isNotice === true) }
   }
 
   return {
     stats,
     append: (type, key, body, once) =>
-      stamp(key, (id) => encodeEvent(type, id, key, bodyFor(body, id), once), type.isNotice === true),
-    appendRecord: (key, encode) => stamp(key, encode, false),
+      stamp(type, key, (id) => encodeEvent(type, id, key, bodyFor(body, id), once)),
+    appendRecord: stamp,
   }
 }

@@ -38,7 +38,7 @@ export interface EngineContext {
   /** The partition of the log that holds the events of a key. */
   partitionOf(key: number): number
   /** Number of events that are accepted and not yet in the views, over all processes as far as this one knows. */
-  lagEvents(): number
+  lagEvents(domain?: string): number
   /** Number of those that wait for this process. */
   backlogEvents(): number
   /** The event stood in the log when this process took over its partition: an earlier owner may have reacted to it. */

@@ -43,6 +43,8 @@ export interface DomainParts {
   readonly reactors?: readonly Reactor[]
   /** Background work that `settle` waits for. */
   readonly background?: readonly { idle(): Promise<void> }[]
+  /** Types that `projected` takes, also of other domains; without it, those of the domain's own events. */
+  readonly caches?: readonly EventType<any>[]
   /** Rows of these events are in the store. Brings the domain's caches up to date before any writer gets its answer. */
   projected?(events: readonly Event[]): void
   start?(): Promise<void>

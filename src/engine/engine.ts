@@ -29,7 +29,7 @@ import type { View } from './view.ts'
 import { createWaiters, type Waiters } from './worker/waiters.ts'
 import { createWorker, type Worker } from './worker/worker.ts'
 
-/** Above this many events on their way to the views, new writes are refused rather than queued without end. */
+/** Above this many events of a domain on their way to the views, its new writes are refused, not queued without end. */
 const LAG_EVENTS_MAX = 100_000
 
 export interface EngineOptions {
@@ -72,7 +72,8 @@ export function createEngine(options: EngineOptions, specs: readonly DomainSpec[
   assertSpecs(specs)
   const views = viewsOf(specs).map((spec) => ({ spec, entries: openView(spec) }))
   const waiters = createWaiters(env, log.partitions)
-  const ports = { env, log, store, views, waiters, onFatal, onNotice }
+  const domainOf = domainsByType(specs)
+  const ports = { env, log, store, views, waiters, domainOf, onFatal, onNotice }
   const mode = shared === undefined ? createAlone(ports) : createShared(ports, shared)
   const appender = createAppender({ env, log, ids: mode.ids, tracker: mode.append })
   const life = { isStopping: false }
@@ -80,7 +81,7 @@ export function createEngine(options: EngineOptions, specs: readonly DomainSpec[
   const context: EngineContext = {
     ...{ env, store, bus, ephemeral, onFatal, onNotice, isReplayed },
     ...contextOf(mode, appender, log),
-    produce: createProduce({ mode, appender, waiters, log, life, projector: () => projector }),
+    produce: createProduce({ mode, appender, waiters, log, life, domainOf, projector: () => projector }),
     view: (spec) => viewOf(mode, spec),
   }
   const { domains, use } = buildDomains(specs, context, host)
@@ -158,11 +159,14 @@ function createFlow(
       // Whoever listens is right without a signal, only later.
       for (const { topic, message } of signals) bus.publish(topic, message).catch(ignore)
     },
-    appendDerived: async (derived) => {
-      await Promise.all(derived.map(({ type, key, body }) => appender.append(type, key, body).appended))
-    },
+    appendDerived: async ({ type, key, body }) => appender.append(type, key, body).appended,
   })
   return { caches, decode, projector, deadLetters, onRead, timers, worker }
+}
+
+function domainsByType(specs: readonly DomainSpec[]): (type: EventType<any>) => string {
+  const names = new Map(specs.flatMap(({ name, events }) => events.map((type) => [type, name] as const)))
+  return (type) => names.get(type) ?? 'engine'
 }
 
 const tellFault =
@@ -197,17 +201,19 @@ interface ProduceOptions {
   readonly appender: Appender
   readonly waiters: Waiters
   readonly log: Log
+  readonly domainOf: (type: EventType<any>) => string
   readonly projector: () => Projector
   readonly life: { readonly isStopping: boolean }
 }
 
-function createProduce({ mode, appender, waiters, log, projector, life }: ProduceOptions): Produce {
+function createProduce(options: ProduceOptions): Produce {
+  const { mode, appender, waiters, log, domainOf, projector, life } = options
   const retryAfterMs = 1_000
   return async (type, key, body, once) => {
     if (life.isStopping) {
       throw new RivuletError('shutting_down', 'the server is going away; try another one', { retryAfterMs })
     }
-    if (mode.lagEvents() >= LAG_EVENTS_MAX) {
+    if (mode.lagEvents(domainOf(type)) >= LAG_EVENTS_MAX) {
       throw new RivuletError('overloaded', 'fan-out is too far behind to take more writes', { retryAfterMs })
     }
     const { id, appended } = appender.append(type, key, body, once)
@@ -234,10 +240,15 @@ function createProduce({ mode, appender, waiters, log, projector, life }: Produc
   }
 }
 
+/** Types of events by which a domain keeps its caches. */
+const cachedBy = ({ projected, caches, events }: Domain): readonly EventType<any>[] =>
+  projected === undefined ? [] : (caches ?? events)
+
 /** Keeps the domains' caches as new as the rows. */
 function createCaches(partitions: number, domains: readonly Domain[], waiters: Waiters) {
   /** By partition, what caches have been brought up to date with. It outlives the ownership of a partition. */
   const applied = new Array<number>(partitions).fill(0)
+  const needed = new Set(domains.flatMap(cachedBy))
   return {
     appliedTo: (partition: number) => applied[partition],
     apply(partition: number, events: readonly Event[], next: number): void {
@@ -249,9 +260,10 @@ function createCaches(partitions: number, domains: readonly Domain[], waiters: W
         if (decision !== undefined) waiters.decided(partition, position, decision)
       waiters.release(partition, next)
     },
-    async forget(): Promise<void> {
-      for (const domain of domains) await domain.forget?.()
+    async forget(which: ReadonlySet<string> | 'all'): Promise<void> {
+      for (const domain of domains) if (which === 'all' || which.has(domain.name)) await domain.forget?.()
     },
+    isNeeded: (type: EventType<any>): boolean => needed.has(type) || type.decision !== undefined,
     async gained(partitions: ReadonlySet<number>): Promise<void> {
       for (const domain of domains) await domain.gained?.(partitions)
     },

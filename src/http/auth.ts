@@ -39,7 +39,7 @@ export interface AuthOptions {
   readonly serverKey: string
   /** The account behind a decimal id. */
   readonly accountById: (id: number) => Promise<Actor | undefined>
-  /** The account behind `<id>` or `ext:<external id>`; for other text it throws an error that names `path`. */
+  /** The account that `Rivulet-Account` names; throws an error that names `path` for text that is no reference. */
   readonly accountByRef: (ref: string, path: string) => Promise<Actor | undefined>
 }
 
@@ -53,7 +53,7 @@ export interface Auth {
   identify(request: FastifyRequest): Promise<Caller>
   /**
    * The application as the caller, for calls within this process that need no key: for itself, or acting for the
-   * account `<id>` or `ext:<external id>`.
+   * account that a reference names, as in `Rivulet-Account`.
    */
   application(acting: string | undefined): Promise<Caller>
 }

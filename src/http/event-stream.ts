@@ -119,13 +119,18 @@ export class OpenStream implements EventStream {
     this.stats = stats
     this.watch = watch
     const { env, outbound } = parts
-    const { socket } = request.raw
     const lastEventId = request.headers['last-event-id']
     this.lastEventId = typeof lastEventId === 'string' ? lastEventId : undefined
-    this.hold = outbound.holder(socket)
+    this.hold = outbound.holder(request.raw.socket)
     this.bornMs = env.monotonicMs()
     this.lifeMs = bounds.lifeMs * (0.9 + 0.1 * env.random())
-    reply.raw.once('close', this.onGone)
+  }
+
+  /** Watches the connection, from now on. The client may have gone already, while its token was verified. */
+  attend(): void {
+    const { socket } = this.request.raw
+    if (this.isGone) return this.finish('gone')
+    this.reply.raw.once('close', this.onGone)
     // A client that closes its sending side gets what was sent, and an end: nothing tells it from one that went away.
     if (socket.readableEnded) this.due = 'gone'
     else socket.once('end', this.onGone)
@@ -142,6 +147,7 @@ export class OpenStream implements EventStream {
     try {
       text = eventText(event)
     } catch (error) {
+      this.begin()
       this.finish('failed', error)
       return false
     }
@@ -185,21 +191,20 @@ export class OpenStream implements EventStream {
    */
   finish(end: StreamEnd, cause?: unknown): void {
     if (this.endedAs !== undefined) return
-    const isGone = this.reply.raw.closed || this.reply.raw.destroyed
-    if (!this.hasBegun && end !== 'failed' && !isGone) {
+    if (!this.hasBegun && end !== 'failed' && !this.isGone) {
       this.due ??= end
       return
     }
     this.endedAs = end
     this.beat?.cancel()
     this.request.raw.socket.off('end', this.onGone)
-    if (this.hasBegun) this.leave(end, isGone, cause)
+    if (this.hasBegun) this.leave(end, cause)
     this.watch.ended(this)
     this.wake()
     this.ending.abort()
   }
 
-  private leave(end: StreamEnd, isGone: boolean, cause: unknown): void {
+  private leave(end: StreamEnd, cause: unknown): void {
     const { log, env } = this.parts
     const { retryMs } = this.bounds
     this.stats.ended.set(end, (this.stats.ended.get(end) ?? 0) + 1)
@@ -212,7 +217,7 @@ export class OpenStream implements EventStream {
       events: this.events,
       waiting_bytes: this.waitingBytes,
     })
-    if (isGone) return
+    if (this.isGone) return
     if (end === 'slow') return void this.reply.raw.destroy()
     if (COME_BACK.has(end))
       this.put(Buffer.from(eventText({ retryMs: Math.round(retryMs * (1 + 4 * env.random())) })))
@@ -260,6 +265,10 @@ export class OpenStream implements EventStream {
       this.hold(-bytes.length)
       if (this.hasRoom) this.wake()
     })
+  }
+
+  private get isGone(): boolean {
+    return this.reply.raw.closed || this.reply.raw.destroyed
   }
 
   private get hasRoom(): boolean {

@@ -39,7 +39,7 @@ export interface Operations {
   /** Domains define their routes on it. */
   readonly router: CallRouter
   readonly routes: ReadonlyMap<string, RouteSpec<TObject, TObject>>
-  /** @returns the parsed JSON of HTTP's answer; throws a `RivuletError` where HTTP answers with a problem */
+  /** @returns the parsed JSON of HTTP's answer, or the text of one of another type; throws a `RivuletError` where HTTP answers with a problem */
   call(name: string, asked: Asked): Promise<unknown>
 }
 
@@ -97,11 +97,12 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
     const request = requestOf(prefix, route, asked)
     const caller = await asked.caller()
     checkAccess(caller, route.access)
-    const { body } = await run({ ...request, caller })
+    const { body, headers } = await run({ ...request, caller })
     if (body === undefined) return undefined
     if (!Buffer.isBuffer(body)) return JSON.parse(JSON.stringify(body)) as unknown
     try {
-      return JSON.parse(body.toString()) as unknown
+      const text = body.toString()
+      return headers?.['content-type'] === undefined ? (JSON.parse(text) as unknown) : text
     } finally {
       giveBack(body)
     }

@@ -115,6 +115,7 @@ function serveStream<Q extends TObject>(parts: RouterParts, route: StreamRoute<Q
   async function open(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const call = callOf(request)
     const stream = parts.streams.create(request, reply, stats)
+    if (stream.signal.aborted) return
     try {
       await route.open(call, stream)
     } catch (error) {

@@ -68,6 +68,7 @@ export function createStreams(parts: StreamParts, options: Partial<StreamsOption
       const watch = watchOf(request.caller?.account?.number)
       const stream = new OpenStream(parts, bounds, request, reply, stats, watch)
       all.add(stream)
+      stream.attend()
       return stream
     },
     drain() {

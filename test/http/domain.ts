@@ -54,11 +54,13 @@ export interface DomainOptions {
   readonly rates?: Rates
   readonly bounds?: Partial<StreamsOptions>
   readonly corsOrigins?: readonly string[]
+  /** Tokens are verified once this resolves. */
+  readonly verifying?: Promise<void>
 }
 
 export async function createDomain(
   define: (router: Router, domain: Pick<Domain, 'remember'>) => void,
-  { rates, bounds, corsOrigins = [] }: DomainOptions = {},
+  { rates, bounds, corsOrigins = [], verifying }: DomainOptions = {},
 ): Promise<Domain> {
   const env = createRealEnv()
   const clock = createSimulatedEnv({ seed: 1, startMs: 1_700_000_000_000 })
@@ -86,7 +88,7 @@ export async function createDomain(
     prefix: '/api/v1',
     auth: createAuth({
       env,
-      tokens,
+      tokens: { ...tokens, verify: (token) => Promise.resolve(verifying).then(() => tokens.verify(token)) },
       serverKey: KEY,
       accountById,
       accountByRef: (ref) => accountById(Number(ref)),

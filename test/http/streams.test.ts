@@ -1,8 +1,11 @@
 /** Streams of server-sent events: how they begin, what bounds them, and every way in which they end. */
 
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import Type from 'typebox'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { drainServer } from '../../src/app/server/drain.ts'
 import { notFound } from '../../src/core/errors.ts'
 import type { EventStream } from '../../src/http/event-stream.ts'
 import type { OpenApi } from './contract.ts'
@@ -192,6 +195,23 @@ describe('a client', () => {
     expect([await open(), lines('a stream ended')]).toEqual([0, []])
   })
 
+  it('that goes away before its token is verified leaves nothing behind', async () => {
+    let release = () => {}
+    const verifying = new Promise<void>((resolve) => (release = resolve))
+    await start({ verifying, bounds: { streamsMax: 1 } })
+    let hasLeft: Promise<unknown> | undefined
+    domain.app.server.once('request', (_asked, answer: ServerResponse) => (hasLeft = once(answer, 'close')))
+    const client = domain.dial(request('GET', '/events/a', AS_ONE))
+    await waitFor(() => expect(hasLeft).toBeDefined())
+    client.socket.resetAndDestroy()
+    await hasLeft
+    release()
+    for (let turns = 0; turns < 5; turns++) await setImmediate()
+    expect([opened, lines('a stream ended')]).toEqual([[], []])
+    await (await domain.listen('/events/b')).sees('data: b')
+    expect(await open()).toBe(1)
+  })
+
   it('that closes its sending side gets what was sent, and an end', async () => {
     await start()
     const text = await domain.dial(request('GET', '/events/a', AS_ONE), true).closed()
@@ -306,6 +326,19 @@ describe('bounds', () => {
     expect([await open(), await ends()]).toEqual([4, { replaced: 1 }])
   })
 
+  it('do not count streams of an account that have ended', async () => {
+    await start({ bounds: { perAccountMax: 2 } })
+    await domain.listen('/events/a')
+    await domain.listen('/events/b')
+    opened[0].end()
+    const third = await domain.listen('/events/c')
+    expect([await open(), await ends()]).toEqual([2, { done: 1 }])
+    await domain.listen('/events/d')
+    await waitFor(() => expect(opened[1].signal.aborted).toBe(true))
+    expect(third.hasEnded).toBe(false)
+    expect([await open(), await ends()]).toEqual([2, { done: 1, replaced: 1 }])
+  })
+
   it('refuse a stream when too many are open, and take one again later', async () => {
     await start({ bounds: { streamsMax: 2 } })
     await domain.listen('/events/a', tokenOf(1))
@@ -376,6 +409,22 @@ describe('a server that stops', () => {
     expect(await long.closed()).toMatch(/HTTP\/1.1 200[^]*retry: \d+\n\n\r\n0\r\n\r\n$/)
     await closed
   })
+})
+
+it('streams end before a server waits for answers under way, and one that nobody reads is cut in the end', async () => {
+  await start()
+  const [stalled, reading] = [await domain.listen('/events/a'), await domain.listen('/events/b')]
+  await stalled.sees('data: a')
+  stalled.stall()
+  for (const data = 'x'.repeat(8_000); opened[0].send({ data });) await setImmediate()
+  let isDrained = false
+  const { clock, app, outbound, streams } = domain
+  const drained = drainServer(clock, app, outbound, streams).then(() => (isDrained = true))
+  await reading.ended()
+  expect(reading.text).toMatch(/data: b\n\nretry: \d+\n\n$/)
+  expect([await open(), await ends(), isDrained]).toEqual([0, { drained: 2 }, false])
+  clock.advance(10_000)
+  await drained
 })
 
 describe('requests behind a stream on its connection', () => {
@@ -456,12 +505,20 @@ describe('a route that fails', () => {
     { retryMs: -1 },
     { retryMs: 1.5 },
   ])('because of the event %j ends the stream, without that event', async (event) => {
-    await start()
+    await start({}, (topic, stream) => {
+      opened.push(stream)
+      if (topic === 'first') stream.send(event)
+    })
+    const first = await domain.listen('/events/first')
+    await first.ended()
+    expect(first.text).toMatch(/^:\n\nretry: \d+\n\n$/)
+    opened = []
     const client = await domain.listen('/events/quiet')
     await client.sees(':')
     expect(opened[0].send(event)).toBe(false)
     await client.ended()
     expect(client.text).toMatch(/^:\n\nretry: \d+\n\n$/)
-    expect(await ends()).toEqual({ failed: 1 })
+    expect(await ends()).toEqual({ failed: 2 })
+    expect(lines('a request failed')).toHaveLength(2)
   })
 })

@@ -97,20 +97,22 @@ function* inPieces(page: readonly ScannedRow[]): Generator<readonly ScannedRow[]
 
 function createJournal({ from: _, to, source, tables }: Copy) {
   let version = 0
+  const order = tables.map(({ name }) => name).join(' ')
   return {
     async read(): Promise<Place | undefined> {
       const [row] = await to.get([movesTable.key()])
       if (row === undefined) return undefined
       version = row.version
-      const { table: name, partition, sort, rows, from } = movesTable.decode(row)
+      const { table: name, partition, sort, rows, from, order: before } = movesTable.decode(row)
       const table = tables.find((one) => one.name === name)
-      if (from !== source || table === undefined) return undefined
+      // Another version copied in another order: tables before this one may be missing. Copying again changes nothing.
+      if (from !== source || before !== order || table === undefined) return undefined
       return { table: name, rows, after: partition === '' ? undefined : { table, partition, sort } }
     },
     async write({ table, after, rows }: Place): Promise<void> {
       const place = { partition: after?.partition ?? '', sort: after?.sort ?? '' }
       version++
-      const value = { from: source, table, ...place, rows, done: false }
+      const value = { from: source, table, ...place, rows, done: false, order }
       await to.write([movesTable.row(movesTable.key(), version, value)])
     },
   }

@@ -16,5 +16,7 @@ export const movesTable = defineTable({
     rows: u53,
     /** All rows are copied and compared. */
     done: bool,
+    /** The names of the tables in the order in which they are copied. Version 0.1.0 did not write it. */
+    order: text,
   }),
 })

@@ -5,10 +5,9 @@ import { RivuletError } from '../../core/errors.ts'
 import { createRivulet, type Rivulet } from '../rivulet.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { createMemoryEphemeral } from '../../ports/ephemeral/memory.ts'
-import type { Outbound } from '../../http/outbound.ts'
-import type { Streams } from '../../http/streams.ts'
 import { createApi, type Api } from './api.ts'
 import { createClaims } from './claims.ts'
+import { drainServer } from './drain.ts'
 import { createClosers } from '../closers.ts'
 import { demoView } from '../demo/view.ts'
 import { unfinishedImports } from '../import/run.ts'
@@ -63,8 +62,6 @@ export function urlOf(host: string, port: number): string {
 }
 
 const HOUR_MS = 3_600_000
-const DRAIN_MS = 10_000
-const SWEEP_MS = 50
 
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { env, config, logger, onFatal } = options
@@ -193,37 +190,6 @@ async function openApi(
     await drainServer(env, app, outbound, streams)
   }
   return { app, metricsApp, auth, operations, drain }
-}
-
-/**
- * Ends streams, and stops taking requests; those under way have a limited time, then their connections are cut. A connection that was
- * busy is closed as soon as it is idle, because the server would wait for one that is kept alive.
- */
-async function drainServer(
-  env: Env,
-  app: FastifyInstance,
-  outbound: Outbound,
-  streams: Streams,
-): Promise<void> {
-  let sweep: { cancel(): void } | undefined
-  function closeIdle(): void {
-    app.server.closeIdleConnections()
-    sweep = env.timer(SWEEP_MS, closeIdle)
-  }
-  let cutAll = () => {}
-  const isCut = new Promise<void>((resolve) => (cutAll = resolve))
-  const cut = env.timer(DRAIN_MS, () => {
-    app.server.closeAllConnections()
-    cutAll()
-  })
-  streams.drain()
-  // Node counts a connection as idle once its answer is written, read or not, so wait for unread answers first.
-  await Promise.race([outbound.idle(), isCut])
-  closeIdle()
-  await app.close().finally(() => {
-    cut.cancel()
-    sweep?.cancel()
-  })
 }
 
 /** After a partial import, feeds are right, but counts of followers may be too high. */

@@ -12,19 +12,18 @@ import type { Mode, ModeParts, ModePorts } from './mode.ts'
 
 const CHECKPOINT_MS = 30_000
 
-export function createAlone({ env, log, store, views, waiters }: ModePorts): Mode {
+export function createAlone({ env, log, store, views, waiters, domainOf }: ModePorts): Mode {
   const ids = createIdSource(env.wallMs)
   const own = views.map((view) => createViewAlone(view, ids))
-  /** Ids of events that are stamped, and not yet done by every reactor that holds a view. */
-  const unfinished = new Set<number>()
+  const unfinished = createUnfinished()
   let parts: ModeParts | undefined
 
   return {
     ids,
     views: own,
     isShared: false,
-    lagEvents: () => unfinished.size,
-    backlogEvents: () => unfinished.size,
+    lagEvents: unfinished.count,
+    backlogEvents: unfinished.count,
     caughtUp: () => Promise.resolve(),
     async awaitProjected(key) {
       const partition = log.partitionOf(key)
@@ -33,8 +32,8 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
     skipped: () => undefined,
     append: {
       refusal: () => undefined,
-      stamped(id) {
-        unfinished.add(id)
+      stamped(id, _key, type) {
+        unfinished.add(id, domainOf(type))
         for (const { horizon } of own) horizon.stamped(id)
       },
       appended: () => undefined,
@@ -79,6 +78,26 @@ export function createAlone({ env, log, store, views, waiters }: ModePorts): Mod
     async stop() {
       await parts?.worker.stop()
     },
+  }
+}
+
+/** Ids of events that are stamped, and not yet done by every reactor that holds a view. */
+function createUnfinished() {
+  const domains = new Map<number, string>()
+  const counts = new Map<string, number>()
+  return {
+    add(id: number, domain: string): void {
+      domains.set(id, domain)
+      counts.set(domain, (counts.get(domain) ?? 0) + 1)
+    },
+    delete(id: number): void {
+      const domain = domains.get(id)
+      if (domain === undefined) return
+      domains.delete(id)
+      counts.set(domain, (counts.get(domain) ?? 0) - 1)
+    },
+    /** Of a domain, or of all. */
+    count: (domain?: string): number => (domain === undefined ? domains.size : (counts.get(domain) ?? 0)),
   }
 }
 

@@ -6,7 +6,7 @@
 import { isRivuletError } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
-import type { Event, EventDecoder } from '../events.ts'
+import type { Event, EventDecoder, EventType } from '../events.ts'
 import { createFollowedLanes, hasApplied, type FollowedLane, type FollowedLanes } from './follower-lanes.ts'
 import { isDecided, readDecision } from './decided.ts'
 import {
@@ -35,7 +35,10 @@ export interface FollowerOptions {
   /** Notes on each event what was decided on it, where the owner has not told. */
   readonly recall: (events: readonly Event[]) => Promise<void>
   /** Some events were let go: caches may be out of date. */
-  readonly forget: () => Promise<void>
+  readonly forget: (domains: ReadonlySet<string> | 'all') => Promise<void>
+  readonly domainOf: (type: EventType<any>) => string
+  /** A cache of this process needs events of this type, or somebody here may wait for what is decided on them. */
+  readonly isNeeded: (type: EventType<any>) => boolean
   readonly onFatal: (error: unknown) => void
 }
 
@@ -46,14 +49,14 @@ export interface Follower {
   leave(partition: number): void
   /** Everything of the partition below `position` has been read, and nothing of it waits for its owner. */
   hasApplied(partition: number, position: number): boolean
-  /** Events that wait for their owners; about as many positions where some were let go. */
-  lagEvents(): number
+  /** Events that wait for their owners, of a domain or of all; about as many positions where some were let go. */
+  lagEvents(domain?: string): number
   stop(): Promise<void>
 }
 
 export function createFollower(options: FollowerOptions): Follower {
   const { follower, onFatal } = options
-  const lanes = createFollowedLanes()
+  const lanes = createFollowedLanes(options.domainOf)
   const hear = createHearing(options, lanes)
   const take = createTaking(options, lanes, hear)
   let loop: Promise<void> = Promise.resolve()
@@ -91,9 +94,21 @@ export function createFollower(options: FollowerOptions): Follower {
   }
 }
 
+/** No cache needs the event: only its place matters. */
+function passBy(lane: FollowedLane, position: number): void {
+  lane.unheldFrom = Math.min(lane.unheldFrom, position)
+  lane.unheldLast = position
+}
+
+/** Nobody here knows what is missing below this position. */
+function miss(lane: FollowedLane, blindTo: number): void {
+  lane.blindTo = blindTo
+  lane.forgotten = 'all'
+}
+
 /** Takes in a batch of records. */
 function createTaking(
-  { decode, epoch, onRead, apply }: FollowerOptions,
+  { decode, epoch, onRead, apply, isNeeded }: FollowerOptions,
   lanes: FollowedLanes,
   hear: (partition: number, progress: Progress) => Promise<void>,
 ) {
@@ -110,7 +125,7 @@ function createTaking(
     try {
       return decode(value, epoch, partition, position)
     } catch (error) {
-      if (isRivuletError(error, 'data_newer_format')) lane.blindTo = position + 1
+      if (isRivuletError(error, 'data_newer_format')) miss(lane, position + 1)
       else if (!isRivuletError(error, 'data_corrupt')) throw error
       return undefined
     }
@@ -121,7 +136,7 @@ function createTaking(
     { partition, from, positions, values, next }: LogBatch,
   ): Promise<void> => {
     // Retention has removed records before they were read here.
-    if (from > lane.readTo) lane.blindTo = from
+    if (from > lane.readTo) miss(lane, from)
     for (let i = 0; i < values.length; i++) {
       // The partition was left meanwhile, and perhaps taken up again from somewhere else.
       if (lanes.get(partition) !== lane) return
@@ -133,7 +148,8 @@ function createTaking(
       else {
         onRead(event)
         if (event.type.isNotice === true) apply(partition, [event], 0)
-        else lanes.keep(lane, event)
+        else if (isNeeded(event.type)) lanes.keep(lane, event)
+        else passBy(lane, event.position)
       }
     }
     lane.readTo = Math.max(lane.readTo, next)
@@ -153,6 +169,8 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
   async function advance(lane: FollowedLane, progress: LaneProgress): Promise<void> {
     const { partition, projected } = progress
     lane.projected = Math.max(lane.projected, projected)
+    if (lane.unheldLast < projected) lane.unheldFrom = Infinity
+    else if (lane.unheldFrom < projected) lane.unheldFrom = projected
     const ready = lanes
       .takeBelow(lane, projected)
       .filter(({ position }) => !progress.skipped.includes(position))
@@ -161,7 +179,9 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
       // Until its owner is past what is missing here, nothing can be said of the partition.
       if (projected < lane.blindTo) return
       lane.blindTo = 0
-      await options.forget()
+      const { forgotten } = lane
+      lane.forgotten = new Set()
+      await options.forget(forgotten)
     }
     await decide(lane, ready)
     if (lanes.get(partition) !== lane) return

@@ -5,7 +5,7 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import type { Store } from '../../ports/store/store.ts'
 import type { AppendTracker } from '../append.ts'
-import type { Event, EventDecoder } from '../events.ts'
+import type { Event, EventDecoder, EventType } from '../events.ts'
 import type { OpenView, View } from '../view.ts'
 import type { Ownership } from '../worker/ownership.ts'
 import type { Worker } from '../worker/worker.ts'
@@ -17,6 +17,7 @@ export interface ModePorts {
   readonly store: Store
   readonly views: readonly OpenView[]
   readonly waiters: Waiters
+  readonly domainOf: (type: EventType<any>) => string
   readonly onFatal: (error: unknown) => void
   readonly onNotice: (text: string) => void
 }
@@ -25,8 +26,8 @@ export interface Mode {
   readonly ids: IdSource
   readonly views: readonly View[]
   readonly isShared: boolean
-  /** Number of events that are accepted and not yet in the views. */
-  lagEvents(): number
+  /** Number of events, of a domain or of all, that are accepted and not yet in the views. */
+  lagEvents(domain?: string): number
   /** Number of those that wait for this process. */
   backlogEvents(): number
   /** As in `EngineContext`. */
@@ -55,7 +56,8 @@ export interface ModeParts {
   /** Caches of this process hold everything of the partition that was projected below this position. */
   readonly appliedTo: (partition: number) => number
   /** Drops whatever is cached, or reads it again. */
-  readonly forget: () => Promise<void>
+  readonly forget: (domains: ReadonlySet<string> | 'all') => Promise<void>
+  readonly isNeeded: (type: EventType<any>) => boolean
   /** This process owns these partitions from now on. */
   readonly gained: (partitions: ReadonlySet<number>) => Promise<void>
 }

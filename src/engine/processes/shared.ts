@@ -89,7 +89,8 @@ export function createShared(ports: ModePorts, options: SharedOptions): Mode {
       await catchUp()
     },
     awaitProjected: () => catchUp(),
-    lagEvents: () => (process.follower?.lagEvents() ?? 0) + (process.parts?.worker.backlogEvents() ?? 0),
+    lagEvents: (domain) =>
+      (process.follower?.lagEvents(domain) ?? 0) + (process.parts?.worker.backlogEvents() ?? 0),
     backlogEvents: () => process.parts?.worker.backlogEvents() ?? 0,
     append: createTracker(process),
     ownership,
@@ -279,14 +280,16 @@ async function prepare(process: Process): Promise<void> {
 
 async function startFollower(process: Process): Promise<void> {
   const { log, waiters, onFatal } = process.ports
-  const { decode, onRead, apply, forget, recall } = process.parts as ModeParts
+  const { decode, onRead, apply, forget, recall, isNeeded } = process.parts as ModeParts
   const follower = createFollower({
     follower: await log.follow(),
     epoch: log.epoch,
     decode,
     onRead,
     apply,
-    forget: () => process.retry(forget),
+    forget: (domains) => process.retry(() => forget(domains)),
+    domainOf: process.ports.domainOf,
+    isNeeded,
     recall: (events) => process.retry(() => recall(events)),
     onFatal(error) {
       // While the process ends, an engine that is away is no failure.

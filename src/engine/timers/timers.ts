@@ -155,7 +155,9 @@ function createFiring(
     }
     const decoded: unknown = decode(type.body, body)
     try {
-      const { appended } = appender.appendRecord(key, (id) => encodeFired(type, id, key, decoded, timer))
+      const { appended } = appender.appendRecord(type, key, (id) =>
+        encodeFired(type, id, key, decoded, timer),
+      )
       stats.fired++
       stats.late.observe(Math.max(0, env.wallMs() - timer.dueMs))
       // It is appended a second time where the outcome is unknown: one of the two has an effect.

@@ -21,7 +21,7 @@ export interface IntakeOptions {
   readonly decode: EventDecoder
   readonly projector: Projector
   readonly deadLetters: DeadLetters
-  readonly appendDerived: (derived: readonly Derived[]) => Promise<void>
+  readonly appendDerived: (derived: Derived) => Promise<unknown>
   /** Rows of the events stand: timers are watched for, signals go out. */
   readonly onFollowing: (following: Following) => void
   /** Called with each event as it is read. */
@@ -59,9 +59,9 @@ export function createIntake(
   /** Rejects if one of them, at least, cannot be projected. */
   async function projectAll(events: readonly Event[], refusal?: string): Promise<TakenIn> {
     const { taken, ...following } = await retry(() => projector.project(events, refusal))
-    const { derived, scheduled, signals } = following
-    if (scheduled.length > 0 || signals.length > 0) onFollowing(following)
-    if (derived.length > 0) await retry(() => appendDerived(derived))
+    if (following.scheduled.length + following.signals.length > 0) onFollowing(following)
+    // Each is tried again by itself: of very many, one may fail at every attempt.
+    await Promise.all(following.derived.map((one) => retry(() => appendDerived(one))))
     if (taken.length === events.length) return { taken: events, skipped: [] }
     return { taken, skipped: events.filter((event) => !taken.includes(event)) }
   }

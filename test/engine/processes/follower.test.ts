@@ -16,17 +16,21 @@ import { createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
 
 const happened = defineEvent(1, 'happened', struct({ n: u32 }))
 const noticed = defineNotice(2, 'noticed', struct({ n: u32 }))
+/** Of another domain. */
+const flooded = defineEvent(3, 'flooded', struct({ n: u32 }))
+/** No cache needs it. */
+const passing = defineEvent(4, 'passing', struct({ n: u32 }))
 
 async function createWorld() {
   const env = createRealEnv()
   const log = createMemoryLog({ env, partitions: 1 })
   const applied: number[] = []
   const told: LaneProgress[] = []
-  const state = { forgotten: 0 }
+  const state = { forgotten: 0, domains: [] as unknown[] }
   const follower = createFollower({
     follower: await log.follow(),
     epoch: 1,
-    decode: eventDecoder([happened, noticed, progressed]),
+    decode: eventDecoder([happened, noticed, flooded, passing, progressed]),
     onRead: () => undefined,
     apply: (_partition, events) =>
       void applied.push(...events.map(({ body }: Event) => (body as { n: number }).n)),
@@ -34,7 +38,12 @@ async function createWorld() {
     onTime: () => undefined,
     onSkipped: () => undefined,
     recall: () => Promise.resolve(),
-    forget: async () => void state.forgotten++,
+    forget: async (domains) => {
+      state.forgotten++
+      state.domains.push(domains === 'all' ? domains : [...domains])
+    },
+    domainOf: (type) => (type === flooded ? 'flood' : 'other'),
+    isNeeded: (type) => type !== passing,
     onFatal: (error) => {
       throw error
     },
@@ -49,6 +58,8 @@ async function createWorld() {
     state,
     append,
     happen: (n: number) => append(encodeEvent(happened, n, 0, { n })),
+    flood: (n: number) => append(encodeEvent(flooded, n, 0, { n })),
+    pass: (n: number) => append(encodeEvent(passing, n, 0, { n })),
     notice: (n: number) => append(encodeEvent(noticed, n, 0, { n })),
     progress: (projected: number) =>
       append(
@@ -136,5 +147,41 @@ test('after a record of a newer version, nothing is applied until its owner is p
   await quiet()
   expect(applied).toEqual([2])
   expect(follower.hasApplied(0, second + 1)).toBe(true)
+  await follower.stop()
+})
+
+test('the flood of one domain lets go of its own events: caches of the others are not read again', async () => {
+  const { happen, flood, progress, applied, state, quiet, follower } = await createWorld()
+  await happen(1)
+  let last = 0
+  for (let n = 0; n < 50_100; n += 100) {
+    const positions = await Promise.all(Array.from({ length: 100 }, (_, i) => flood(1_000 + n + i)))
+    last = positions[99]
+  }
+  const own = await happen(2)
+  await quiet()
+  expect(follower.lagEvents('other')).toBe(2)
+  await progress(last + 1)
+  await progress(own + 1)
+  await quiet()
+  expect(state.domains).toEqual([['flood']])
+  expect(applied.filter((n) => n < 1_000)).toEqual([1, 2])
+  await follower.stop()
+})
+
+test('an event that no cache needs is not held, and its place is waited for all the same', async () => {
+  const { pass, progress, applied, quiet, follower } = await createWorld()
+  const [first, second] = [await pass(1), await pass(2)]
+  await quiet()
+  expect(follower.lagEvents()).toBe(0)
+  expect(follower.hasApplied(0, second + 1)).toBe(false)
+  await progress(first + 1)
+  await quiet()
+  expect(follower.hasApplied(0, first + 1)).toBe(true)
+  expect(follower.hasApplied(0, second + 1)).toBe(false)
+  await progress(second + 1)
+  await quiet()
+  expect(follower.hasApplied(0, second + 1)).toBe(true)
+  expect(applied).toEqual([])
   await follower.stop()
 })
