@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { wholePorts } from '../src/app/rivulet.ts'
 import type { DomainSpec } from '../src/engine/domain.ts'
 import { createEngine, type Engine } from '../src/engine/engine.ts'
+import { keepProcess } from '../src/ports/env/keep.ts'
 import { createRealEnv } from '../src/ports/env/real.ts'
 import { openSegmentLog } from '../src/ports/log/segments/segments.ts'
 import { openLevelStore } from '../src/ports/store/leveldb/leveldb.ts'
@@ -20,6 +21,8 @@ const VIEWS_BYTES = 64 * 2 ** 20
 
 export async function openBareEngine(...domains: readonly DomainSpec<any>[]): Promise<BareEngine> {
   const env = createRealEnv()
+  // Nothing listens here: between two steps, only timers of the engine may be left, and they keep no process alive.
+  const kept = keepProcess()
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-bench-'))
   const onFatal = (error: unknown) => {
     throw error
@@ -37,6 +40,7 @@ export async function openBareEngine(...domains: readonly DomainSpec<any>[]): Pr
       await engine.stop()
       await Promise.all([log.close(), store.close(), views.close()])
       rmSync(folder, { recursive: true, force: true })
+      kept.release()
     },
   }
 }

@@ -40,13 +40,17 @@ const entryOf = (timer: Scheduled): Entry => ({
 
 /** Keeps them in the order of their sort keys. */
 function insertInto(entries: Entry[], entry: Entry): void {
-  let at = entries.length
-  while (at > 0 && entries[at - 1].sort > entry.sort) at--
-  const before = entries[at - 1]
+  let [low, high] = [0, entries.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (entries[middle].sort < entry.sort) low = middle + 1
+    else high = middle
+  }
+  const same = entries[low]
   // The same place: the timer was scheduled again for the same moment.
-  if (before?.sort === entry.sort) {
-    if (before.scheduledBy < entry.scheduledBy) entries[at - 1] = entry
-  } else entries.splice(at, 0, entry)
+  if (same?.sort === entry.sort) {
+    if (same.scheduledBy < entry.scheduledBy) entries[low] = entry
+  } else entries.splice(low, 0, entry)
 }
 
 export function createTimerWindow(partition: number, fromHour: number): TimerWindow {
