@@ -6,8 +6,7 @@ import * as rows from './rows.ts'
 
 const { Id, Limit, Nullable, Time, idTimeMs, isoTime, ok, pagesOf } = kit
 const { bookmarksTable, countsTable, orderTable, marked } = rows
-const YEAR_MS = 366 * 86_400_000
-const PAGE = 20
+const [YEAR_MS, PAGE] = [366 * 86_400_000, 20]
 
 type Bookmarks = ReturnType<typeof createBookmarks>['api']
 

@@ -9,7 +9,7 @@ const mark = struct({ by: u32, post: u53, author: u32, on: bool, remindAtMs: u53
 export const marked = defineEvent(40, 'marked', mark)
 /** Key: who keeps the post. Appended by a timer. */
 export const reminded = defineEvent(41, 'reminded', struct({ by: u32, post: u53 }))
-/** Key: the post's author, so that a count has one writer. `cause`: the id of `marked`. Others may react to it. */
+/** Key: the post's author, so that a count has one writer. `cause`: the version of `marked`. Others may react. */
 export const counted = defineEvent(
   42,
   'bookmark_counted',
@@ -59,8 +59,9 @@ const onMarked = projection({
     const since = before?.on === true ? before.id : id
     rows.put(bookmarksTable, key, version, { on, id: since, remindAtMs, reminded: false })
     rows.put(orderTable, orderTable.key(by, since), version, { post, on })
-    effects.schedule(`remind:${post}`, remindAtMs, reminded, { by, post })
-    effects.derive(counted, author, { post, by, cause: id, on })
+    const dueMs = remindAtMs && Math.max(remindAtMs, kit.idTimeMs(id))
+    effects.schedule(`remind:${post}`, dueMs, reminded, { by, post })
+    effects.derive(counted, author, { post, by, cause: version, on })
   },
 })
 

@@ -112,9 +112,6 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new RivuletError('internal', BROKEN_INVARIANT + message)
 }
 
-export const isBrokenInvariant = (error: unknown): boolean =>
-  isRivuletError(error, 'internal') && error.message.startsWith(BROKEN_INVARIANT)
-
 /** The same error for what does not exist and for what this caller may not see, so that nobody can tell them apart. */
 export const notFound = (): RivuletError =>
   new RivuletError('not_found', 'this does not exist, or you may not see it')

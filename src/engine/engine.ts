@@ -17,8 +17,7 @@ import { assertSpecs, buildDomains, viewsOf, type Host } from './domains.ts'
 import { eventDecoder, type Event, type EventType } from './events.ts'
 import { createAlone } from './processes/alone.ts'
 import type { Mode } from './processes/mode.ts'
-import { decided } from './processes/decided.ts'
-import { advanced, progressed } from './processes/progress.ts'
+import { progressed } from './processes/progress.ts'
 import { createShared, type SharedOptions } from './processes/shared.ts'
 import { createProjector, type Projector } from './rows/project.ts'
 import { fired, withTimers } from './timers/fired.ts'
@@ -133,7 +132,7 @@ function createFlow(
 ) {
   const types = domains.flatMap(({ events }) => events)
   const caches = createCaches(log.partitions, domains, waiters)
-  const decode = withTimers(eventDecoder([progressed, advanced, decided, redelivered, fired, ...types]))
+  const decode = withTimers(eventDecoder([progressed, redelivered, fired, ...types]))
   const projector = createProjector({ store, domains, onFault: tellFault(onNotice) })
   const deadLetters = createDeadLetters({ env, store, epoch: log.epoch, onNotice })
   const onRead = (event: Event) => mode.ids.observe(event.id)
@@ -216,6 +215,7 @@ function createProduce(options: ProduceOptions): Produce {
     if (mode.lagEvents(domainOf(type)) >= LAG_EVENTS_MAX) {
       throw new RivuletError('overloaded', 'fan-out is too far behind to take more writes', { retryAfterMs })
     }
+    assert(once === undefined || type.decision === undefined, `${type.name} recognises repeats by its order`)
     const { id, appended } = appender.append(type, key, body, once)
     const position = await appended
     const partition = log.partitionOf(key)

@@ -3,10 +3,10 @@
  * processes apply the events.
  */
 
-import { bool, bytes, decode, encode, list, optional, struct, text, u53, u8 } from '../../core/codec.ts'
-import { defineEvent, ENGINE_TAGS, type Decision, type Event } from '../events.ts'
+import { bool, bytes, decode, encode, optional, struct, text, u53, u8 } from '../../core/codec.ts'
+import type { Decision, Event } from '../events.ts'
 
-const told = struct({
+export const toldDecision = struct({
   position: u53,
   /** An index of `OUTCOMES`. */
   outcome: u8,
@@ -18,15 +18,10 @@ const told = struct({
   value: bytes,
 })
 
-export type ToldDecision = ReturnType<typeof told.read>
+export type ToldDecision = ReturnType<typeof toldDecision.read>
 
 const OUTCOMES = ['made', 'repeated', 'refused'] as const
 const NOTHING = new Uint8Array(0)
-
-export const decided = defineEvent(ENGINE_TAGS + 2, 'decided', struct({ decisions: list(told) }))
-
-export const isDecided = (event: Event): event is Event<{ readonly decisions: readonly ToldDecision[] }> =>
-  (event.type as unknown) === decided
 
 /** Of an event that is projected and has a decision. */
 export function tellDecision({ position, type, decision }: Event): ToldDecision | undefined {

@@ -6,7 +6,6 @@
 
 import type { Event, EventType } from '../events.ts'
 import type { ToldDecision } from './decided.ts'
-import type { LaneHorizon } from './progress.ts'
 
 export interface FollowedLane {
   /** Events that wait for their owner, in log order. */
@@ -24,8 +23,6 @@ export interface FollowedLane {
   projected: number
   /** By position, decisions that the owner has told and whose events wait. */
   decisions: Map<number, ToldDecision>
-  /** Horizons of further views, told with the progress that comes next. */
-  horizons: readonly LaneHorizon[]
 }
 
 const WAITING_EVENTS_MAX = 50_000
@@ -36,6 +33,8 @@ export interface FollowedLanes {
   begin(partition: number, position: number): void
   delete(partition: number): void
   keep(lane: FollowedLane, event: Event): void
+  /** Removes the events at these positions, which have no effect. */
+  remove(lane: FollowedLane, positions: readonly number[]): void
   /** Removes the events below `projected` from those that wait. */
   takeBelow(lane: FollowedLane, projected: number): Event[]
   /** Events that wait, of a domain or of all; about as many positions where some were let go. */
@@ -74,6 +73,12 @@ export function createFollowedLanes(domainOf: (type: EventType<any>) => string):
       waiting.add(domainOf(event.type), 1)
       if (waiting.total() > WAITING_EVENTS_MAX) letGo()
     },
+    remove(lane, positions) {
+      if (positions.length === 0) return
+      const isGone = ({ position }: Event) => positions.includes(position)
+      removed(lane.events.filter(isGone))
+      lane.events = lane.events.filter((event) => !isGone(event))
+    },
     takeBelow(lane, projected) {
       let count = 0
       while (count < lane.events.length && lane.events[count].position < projected) count++
@@ -101,7 +106,6 @@ const newLane = (position: number): FollowedLane => ({
   forgotten: new Set(),
   projected: position,
   decisions: new Map(),
-  horizons: [],
 })
 
 /** How many events of each domain wait. */

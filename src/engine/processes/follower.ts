@@ -8,15 +8,8 @@ import { LIMITS } from '../../core/limits.ts'
 import type { LogBatch, LogFollower } from '../../ports/log/log.ts'
 import type { Event, EventDecoder, EventType } from '../events.ts'
 import { createFollowedLanes, hasApplied, type FollowedLane, type FollowedLanes } from './follower-lanes.ts'
-import { isDecided, readDecision } from './decided.ts'
-import {
-  isAdvanced,
-  isProgress,
-  type Advanced,
-  type LaneHorizon,
-  type LaneProgress,
-  type Progress,
-} from './progress.ts'
+import { readDecision } from './decided.ts'
+import { isProgress, type LaneHorizon, type LaneProgress, type Progress } from './progress.ts'
 
 export interface FollowerOptions {
   readonly follower: LogFollower
@@ -143,8 +136,6 @@ function createTaking(
       const event = known(lane, values[i], partition, positions[i])
       if (event === undefined) continue
       if (isProgress(event)) await hear(partition, event.body)
-      else if (isAdvanced(event)) hearHorizons(lanes, event.body)
-      else if (isDecided(event)) for (const one of event.body.decisions) lane.decisions.set(one.position, one)
       else {
         onRead(event)
         if (event.type.isNotice === true) apply(partition, [event], 0)
@@ -156,37 +147,33 @@ function createTaking(
   }
 }
 
-/** Keeps horizons until the progress that comes next lets them be used. */
-function hearHorizons(lanes: FollowedLanes, { horizons }: Advanced): void {
-  for (const partition of new Set(horizons.map((one) => one.partition))) {
-    const lane = lanes.get(partition)
-    if (lane !== undefined) lane.horizons = horizons.filter((one) => one.partition === partition)
-  }
-}
-
 /** Takes in a record of progress that stands in this partition; it may speak of others, too. */
 function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
-  async function advance(lane: FollowedLane, progress: LaneProgress): Promise<void> {
+  async function advance(
+    lane: FollowedLane,
+    progress: LaneProgress,
+    horizons: readonly LaneHorizon[],
+  ): Promise<void> {
     const { partition, projected } = progress
     lane.projected = Math.max(lane.projected, projected)
     if (lane.unheldLast < projected) lane.unheldFrom = Infinity
     else if (lane.unheldFrom < projected) lane.unheldFrom = projected
-    const ready = lanes
-      .takeBelow(lane, projected)
-      .filter(({ position }) => !progress.skipped.includes(position))
     for (const position of progress.skipped) options.onSkipped(partition, position)
+    lanes.remove(lane, progress.skipped)
+    // Until its owner is past what is missing here, nothing can be said of the partition.
+    if (projected < lane.blindTo) return
+    const ready = lanes.takeBelow(lane, projected)
     if (lane.blindTo > 0) {
-      // Until its owner is past what is missing here, nothing can be said of the partition.
-      if (projected < lane.blindTo) return
       lane.blindTo = 0
       const { forgotten } = lane
       lane.forgotten = new Set()
       await options.forget(forgotten)
     }
     await decide(lane, ready)
+    for (const position of lane.decisions.keys()) if (position < projected) lane.decisions.delete(position)
     if (lanes.get(partition) !== lane) return
     options.apply(partition, ready, projected)
-    options.onProgress(progress, lane.horizons)
+    options.onProgress(progress, horizons)
   }
 
   async function decide(lane: FollowedLane, events: readonly Event[]): Promise<void> {
@@ -195,19 +182,22 @@ function createHearing(options: FollowerOptions, lanes: FollowedLanes) {
       const told = lane.decisions.get(event.position)
       if (told !== undefined) event.decision = readDecision(event, told)
     }
-    lane.decisions.clear()
     if (due.some(({ decision }) => decision === undefined)) await options.recall(due)
   }
 
-  return async (partition: number, { lanes: told, now }: Progress): Promise<void> => {
+  return async (partition: number, progress: Progress): Promise<void> => {
+    const { lanes: told, now, horizons, decisions } = progress
+    const here = lanes.get(partition)
+    for (const decision of decisions) here?.decisions.set(decision.position, decision)
     for (const progress of told) {
       const lane = lanes.get(progress.partition)
       if (lane === undefined) continue
-      if (progress.partition === partition) await advance(lane, progress)
+      const own = horizons.filter((one) => one.partition === progress.partition)
+      if (progress.partition === partition) await advance(lane, progress, own)
       // A record in another partition says something only once all that it speaks of has been read; the next one
       // comes soon.
       else if (hasApplied(lane, Math.max(progress.projected, progress.needs)))
-        options.onProgress(progress, lane.horizons)
+        options.onProgress(progress, own)
     }
     options.onTime(now)
   }

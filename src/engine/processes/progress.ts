@@ -11,7 +11,7 @@ import type { Env } from '../../ports/env/env.ts'
 import type { Log } from '../../ports/log/log.ts'
 import { sleep } from '../../ports/env/sleep.ts'
 import { defineEvent, encodeEvent, ENGINE_TAGS, type Event } from '../events.ts'
-import { decided, isDecided, type ToldDecision } from './decided.ts'
+import { toldDecision, type ToldDecision } from './decided.ts'
 import { partitionKeys } from './partition-keys.ts'
 
 const lane = struct({
@@ -26,6 +26,9 @@ const lane = struct({
   skipped: list(u53),
 })
 
+const laneHorizon = struct({ view: text, partition: u32, horizon: u53 })
+export type LaneHorizon = ReturnType<typeof laneHorizon.read>
+
 export const progressed = defineEvent(
   ENGINE_TAGS,
   'progressed',
@@ -33,29 +36,18 @@ export const progressed = defineEvent(
     lanes: list(lane),
     /** All processes stamp later ids above this one: otherwise a process whose clock is slow would hold the horizon up. */
     now: u53,
+    // Fields from here on are not in records of version 0.1.0, whose processes pass over them.
+    /** Horizons of views beside the first one, of the partitions in `lanes`. */
+    horizons: list(laneHorizon),
+    /** Of this partition, decisions on events below the position that the next record with lanes tells. */
+    decisions: list(toldDecision),
   }),
 )
-
-/** Horizons of views beside the first one, told right before the record of progress that lets others use them. */
-export const advanced = defineEvent(
-  ENGINE_TAGS + 4,
-  'advanced',
-  struct({ horizons: list(struct({ view: text, partition: u32, horizon: u53 })) }),
-)
-
-export type Advanced = ReturnType<typeof advanced.body.read>
-export type LaneHorizon = Advanced['horizons'][number]
-
-export const isAdvanced = (event: Event): event is Event<Advanced> => (event.type as unknown) === advanced
 
 export type LaneProgress = ReturnType<typeof lane.read>
 export type Progress = ReturnType<typeof progressed.body.read>
 
 export const isProgress = (event: Event): event is Event<Progress> => (event.type as unknown) === progressed
-
-/** Whether the record only passes between processes: it changes no row and reaches no reactor. */
-export const isOfEngine = (event: Event): boolean =>
-  isProgress(event) || isDecided(event) || isAdvanced(event)
 
 /** The id in the envelope of the engine's own records, which have none. */
 const NO_ID = 0
@@ -124,10 +116,11 @@ export function createProgressTeller(options: TellerOptions): ProgressTeller {
     decisions: readonly ToldDecision[] = [],
   ): Promise<void> {
     const key = keys[partition]
-    const values = slicesOf(decisions).map((some) => encodeEvent(decided, NO_ID, key, { decisions: some }))
+    const values = slicesOf(decisions).map((some) =>
+      encodeEvent(progressed, NO_ID, key, { lanes: [], now: now(), horizons: [], decisions: some }),
+    )
     const horizons = lanes.flatMap(({ partition: of }) => horizonsOf(of))
-    if (horizons.length > 0) values.push(encodeEvent(advanced, NO_ID, key, { horizons }))
-    values.push(encodeEvent(progressed, NO_ID, key, { lanes, now: now() }))
+    values.push(encodeEvent(progressed, NO_ID, key, { lanes, now: now(), horizons, decisions: [] }))
     await log.append(values.map((value) => ({ key, value })))
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { bool, optional, struct, text, u32, u53 } from '../../core/codec.ts'
-import { isBrokenInvariant, isRivuletError, type ErrorCode } from '../../core/errors.ts'
+import { isRivuletError, type ErrorCode } from '../../core/errors.ts'
 import { idKey, u32Key } from '../../core/keys.ts'
 import type { Env } from '../../ports/env/env.ts'
 import { rowVersion, type Store } from '../../ports/store/store.ts'
@@ -52,14 +52,21 @@ export interface DeadLetters {
   readonly stats: { buried: number }
 }
 
-const OF_THE_EVENT: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'payload_too_large'])
+/** Errors of this process, its disk or its deployment: they would meet every event. */
+const OF_THE_PROCESS: ReadonlySet<ErrorCode> = new Set([
+  'config_invalid',
+  'data_locked',
+  'data_newer_format',
+  'data_corrupt',
+  'disk_error',
+])
 
 /**
  * Whether the error comes from the event itself, and not from this process or an engine: then it does not help to try
  * again, here or in another process.
  */
 export const isPoison = (error: unknown): boolean =>
-  !isRivuletError(error) || OF_THE_EVENT.has(error.code) || isBrokenInvariant(error)
+  !isRivuletError(error) || (!error.retriable && !OF_THE_PROCESS.has(error.code))
 
 export interface DeadLetterOptions {
   readonly env: Env

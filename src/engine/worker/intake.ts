@@ -10,7 +10,7 @@ import type { Log, LogBatch } from '../../ports/log/log.ts'
 import { isPoison, type Buried, type DeadLetters } from './dead-letters.ts'
 import type { Reactor } from '../domain.ts'
 import type { Event, EventDecoder } from '../events.ts'
-import { isOfEngine } from '../processes/progress.ts'
+import { isProgress } from '../processes/progress.ts'
 import type { Derived, Following } from '../rows/effects.ts'
 import type { Projector } from '../rows/project.ts'
 import { isRedelivered, type Redelivered } from './redelivery.ts'
@@ -145,7 +145,7 @@ function createBatchDecoder(
       try {
         const event = decode(value, log.epoch, batch.partition, position)
         if (isRedelivered(event)) assertDeliverable(event)
-        if (!isOfEngine(event)) events.push(event)
+        if (!isProgress(event)) events.push(event)
       } catch (error) {
         if (!isRivuletError(error, 'data_corrupt')) throw error
         await bury(batch, { position, key: undefined }, error)

@@ -7,7 +7,7 @@ import { isRivuletError } from '../../core/errors.ts'
 import type { Log, LogBatch } from '../../ports/log/log.ts'
 import type { RowKey, Store } from '../../ports/store/store.ts'
 import type { Event, EventDecoder } from '../events.ts'
-import { isOfEngine } from '../processes/progress.ts'
+import { isProgress } from '../processes/progress.ts'
 import { isRepeat, requestKey } from '../rows/idempotency.ts'
 import { deadLettersTable } from './dead-letters.ts'
 
@@ -26,7 +26,7 @@ export function createReread({ log, store, decode, retry }: RereadOptions): Rere
   function known(value: Uint8Array, partition: number, position: number): Event | undefined {
     try {
       const event = decode(value, log.epoch, partition, position)
-      return isOfEngine(event) ? undefined : event
+      return isProgress(event) ? undefined : event
     } catch (error) {
       if (isRivuletError(error, 'data_corrupt')) return undefined
       throw error

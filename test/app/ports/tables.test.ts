@@ -12,8 +12,9 @@ test('every table that a source defines is listed', () => {
     .filter((name) => name.endsWith('.ts') && !name.includes('conformance'))
     .flatMap((name) => {
       const text = readFileSync(path.join(SRC, name), 'utf8')
-      return [...text.matchAll(/(?:defineTable|defineOrder)\(\{\s*name: '([^']+)'/g)].map(
-        ([, table]) => table,
+      const named = [...text.matchAll(/(defineTable|defineOrder)\(\{\s*name: '([^']+)'/g)]
+      return named.flatMap(([, what, table]) =>
+        what === 'defineTable' ? [table] : [`${table}_heads`, `${table}_outcomes`],
       )
     })
   expect(defined.length).toBeGreaterThan(20)

@@ -1,7 +1,7 @@
 /** Verdicts are counted by rule, batch stages keep length and order, scorers and a selector choose, explain agrees. */
 
 import { describe, expect, test } from 'vitest'
-import { isBrokenInvariant } from '../../../src/core/errors.ts'
+import { isRivuletError } from '../../../src/core/errors.ts'
 import { Histogram, LATENCY_BOUNDS_MS } from '../../../src/core/histogram.ts'
 import { explain } from '../../../src/engine/read/explain.ts'
 import { runPipeline } from '../../../src/engine/read/pipeline.ts'
@@ -75,7 +75,7 @@ const idsOf = (items: readonly Item[]) => items.map(({ id }) => id)
 const brokenBy = (run: Promise<unknown>) =>
   run.then(
     () => undefined,
-    (error: unknown) => (isBrokenInvariant(error) ? (error as Error).message : error),
+    (error: unknown) => (isRivuletError(error, 'internal') ? error.message : error),
   )
 
 describe('verdicts', () => {

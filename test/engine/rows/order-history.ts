@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { idTimeMs } from '../../../src/core/ids.ts'
 import { isEvent } from '../../../src/engine/domain.ts'
 import { eventDecoder, type Decision, type Event } from '../../../src/engine/events.ts'
-import { decided } from '../../../src/engine/processes/decided.ts'
 import { progressed } from '../../../src/engine/processes/progress.ts'
 import { redelivered } from '../../../src/engine/worker/redelivery.ts'
 import type { Log } from '../../../src/ports/log/log.ts'
@@ -23,7 +22,7 @@ interface Expected {
 
 /** What must come of a history, by the simplest program: it reads the log from its first record and decides in order. */
 export async function replayed(log: Log): Promise<Expected> {
-  const decode = eventDecoder([taken, told, progressed, decided, redelivered])
+  const decode = eventDecoder([taken, told, progressed, redelivered])
   const follower = await log.follow()
   const decisions: Expected['decisions'] = new Map()
   const numbers: Expected['numbers'] = new Map()

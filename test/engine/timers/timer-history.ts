@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { idTimeMs } from '../../../src/core/ids.ts'
 import { isEvent } from '../../../src/engine/domain.ts'
 import { eventDecoder, type Event } from '../../../src/engine/events.ts'
-import { decided } from '../../../src/engine/processes/decided.ts'
 import { progressed } from '../../../src/engine/processes/progress.ts'
 import { fired, withTimers } from '../../../src/engine/timers/fired.ts'
 import { sleep } from '../../../src/ports/env/sleep.ts'
@@ -28,7 +27,7 @@ interface Replayed {
 }
 
 async function* events(log: Log): AsyncGenerator<Event> {
-  const decode = withTimers(eventDecoder([set, rang, progressed, decided, fired]))
+  const decode = withTimers(eventDecoder([set, rang, progressed, fired]))
   const follower = await log.follow()
   for (const [partition, { start, end }] of (await log.bounds()).entries()) {
     await follower.seek(partition, start)
