@@ -18,7 +18,7 @@ export interface FanoutDefinition<B, F> {
   /** An event that it does not concern goes to nobody, and has no receipt. */
   concerns?(event: Event<B>): boolean
   readonly audience: Audience
-  readonly lanes: Lanes<B, F>
+  readonly lanes: Lanes<NoInfer<B>, F>
   readonly tables: FanoutTables<F>
   /** The view that it fills: its horizon stays below an event until all members are served. */
   readonly view?: ViewSpec | undefined
