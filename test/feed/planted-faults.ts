@@ -97,7 +97,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/horizon/alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
-    3,
+    4,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',

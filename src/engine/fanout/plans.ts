@@ -1,6 +1,9 @@
-/** Plans of large fan-outs. A plan is made once: later, its receipt tells by the plan's chunks what is done. */
+/**
+ * Plans of large fan-outs. A plan is made once: later, its receipt tells by the plan's chunks what is done. Before its
+ * first chunk is served, the plan and its row in the list of open plans both stand, so that a restart finds it there.
+ */
 
-import type { Store } from '../../ports/store/store.ts'
+import type { RowWrite, Store } from '../../ports/store/store.ts'
 import { rangesOf } from './audience.ts'
 import type { FanoutDefinition } from './definition.ts'
 import type { Outgoing } from './lanes.ts'
@@ -22,18 +25,24 @@ export function createPlans<B, F>(
     frozen: lanes.freeze(),
   })
 
+  /** Both rows of a plan that is new; of one that was made before, the row that a crash kept from being written. */
+  function rowsOf(plan: Plan<F>, isNew: boolean, hasOpenRow: boolean): RowWrite[] {
+    const { id, version } = plan
+    const open = openPlans.row(openPlans.key(id), version, { id, open: true })
+    if (isNew) return [plans.row(plans.key(id), version, plan), open]
+    return hasOpenRow ? [] : [open]
+  }
+
   return async (outgoing: readonly Outgoing<B>[]): Promise<Plan<F>[]> => {
     if (outgoing.length === 0) return []
-    const known = await store.get(outgoing.map(({ event }) => plans.key(event.id)))
+    const known = await store.get(outgoing.flatMap(({ event: { id } }) => [plans.key(id), openPlans.key(id)]))
+    const rows: RowWrite[] = []
     const all = outgoing.map((of, i) => {
-      const row = known[i]
-      return row === undefined ? newPlan(of) : plans.decode(row)
+      const [row, openRow] = [known[2 * i], known[2 * i + 1]]
+      const plan = row === undefined ? newPlan(of) : plans.decode(row)
+      rows.push(...rowsOf(plan, row === undefined, openRow !== undefined))
+      return plan
     })
-    const fresh = all.filter((_, i) => known[i] === undefined)
-    const rows = fresh.flatMap((plan) => [
-      plans.row(plans.key(plan.id), plan.version, plan),
-      openPlans.row(openPlans.key(plan.id), plan.version, { id: plan.id, open: true }),
-    ])
     if (rows.length > 0) await store.write(rows)
     return all
   }

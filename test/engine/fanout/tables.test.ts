@@ -1,8 +1,7 @@
 /** Rows of fan-out are a format on disk. */
 
 import { expect, test } from 'vitest'
-import { struct, u32 } from '../../../src/core/codec.ts'
-import { encode } from '../../../src/core/codec.ts'
+import { encode, struct, u32 } from '../../../src/core/codec.ts'
 import { defineFanoutTables, NUMBER_KEYS } from '../../../src/engine/fanout/tables.ts'
 import { openPlansTable, plansTable, receiptsTable } from '../../../src/feed/index.ts'
 import { graphEvents, marksTable, tiersTable } from '../../../src/graph/index.ts'
@@ -15,11 +14,25 @@ const stored = ({ table, partition, sort, value }: RowWrite): string =>
 
 test('rows of the home feed are those of version 0.1.0', () => {
   const receipt = {
-    ...{ id: ID, key: 9, tier: 0, share: 3, planned: 12, done: 11, skipped: 1, lanes: [2, 4, 5] },
-    ...{ doneAtMs: 1_800_000_000_000, doneChunks: [5, 1], fingerprint: 77 },
+    id: ID,
+    key: 9,
+    tier: 0,
+    share: 3,
+    planned: 12,
+    done: 11,
+    skipped: 1,
+    lanes: [2, 4, 5],
+    doneAtMs: 1_800_000_000_000,
+    doneChunks: [5, 1],
+    fingerprint: 77,
   }
   const plan = {
-    ...{ id: ID, key: 9, kind: 6, share: 8, chunks: [{ bucket: 1, from: 2, to: 2 ** 32 }], version: 99 },
+    id: ID,
+    key: 9,
+    kind: 6,
+    share: 8,
+    chunks: [{ bucket: 1, from: 2, to: 2 ** 32 }],
+    version: 99,
     frozen: { activeFromMinute: 30, inactiveBeforeMinute: 20 },
   }
   const marks = Float64Array.of(0, 0, 0, 12, 0, 0, 0, 0)
