@@ -124,7 +124,7 @@ async function runOurs(
   counts: Counts,
 ): Promise<number> {
   const { feed, settle } = world.rivulet
-  const before = feed.fanout.stats.inserts
+  const before = feed.fanout.stats.served
   const startMs = performance.now()
   let left = posts
   await Promise.all(
@@ -134,7 +134,7 @@ async function runOurs(
   )
   await settle()
   counts.postsPerS = posts / seconds(startMs)
-  return (feed.fanout.stats.inserts - before) / seconds(startMs)
+  return (feed.fanout.stats.served - before) / seconds(startMs)
 }
 
 /** The reference: a simple worker that appends durably, reads the followers, and writes to Redis. */
@@ -147,11 +147,10 @@ async function runRedis(world: EngineWorld, sink: Sink, posts: number, next: () 
   for (let done = 0; done < posts; done += BATCH_POSTS) {
     const authors = Array.from({ length: BATCH_POSTS }, next)
     await log.append(authors.map((key) => ({ key, value })))
-    for (const [i, buckets] of (await graph.reads.audiences(authors)).entries()) {
+    for (const [i, parts] of (await graph.followers.partsOf(authors)).entries()) {
       const id = engine.ids.next()
-      for (const { bucket, head } of buckets) {
-        const numbers =
-          head.leafStarts.length === 0 ? head.numbers : await wholeBucket(world, authors[i], bucket)
+      for (const { bucket, members, starts } of parts) {
+        const numbers = starts.length === 0 ? members : await wholeBucket(world, authors[i], bucket)
         for (const follower of numbers) {
           inserts++
           const wait = sink.insert(follower, id)
@@ -166,7 +165,7 @@ async function runRedis(world: EngineWorld, sink: Sink, posts: number, next: () 
   return rate
 }
 
-async function wholeBucket(world: EngineWorld, followee: number, bucket: number): Promise<Uint32Array> {
-  const [numbers] = await world.rivulet.graph.reads.followersIn([{ followee, bucket, from: 0, to: Infinity }])
+async function wholeBucket(world: EngineWorld, key: number, bucket: number): Promise<Uint32Array> {
+  const [numbers] = await world.rivulet.graph.followers.membersIn([{ key, bucket, from: 0, to: Infinity }])
   return numbers
 }

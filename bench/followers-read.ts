@@ -6,6 +6,7 @@
 import { idKey } from '../src/core/keys.ts'
 import { defineTable } from '../src/engine/rows/tables.ts'
 import { struct, u8 } from '../src/core/codec.ts'
+import { rangesOf } from '../src/engine/fanout/audience.ts'
 import { rowVersion } from '../src/ports/store/store.ts'
 import { numberOf, openEngineWorld, type EngineWorld } from './engine-world.ts'
 import type { Graph } from './graph.ts'
@@ -76,17 +77,15 @@ async function writeEdges({ store }: EngineWorld): Promise<void> {
 
 async function readPacked({ rivulet }: EngineWorld): Promise<number> {
   const startMs = performance.now()
-  const followee = numberOf(0)
+  const key = numberOf(0)
   let count = 0
-  const [audience] = await rivulet.graph.reads.audiences([followee])
-  for (const { bucket, head } of audience) {
-    const starts = [...head.leafStarts, Infinity]
-    const chunks = starts.slice(0, -1).map((from, i) => ({ followee, bucket, from, to: starts[i + 1] }))
+  const [audience] = await rivulet.graph.followers.partsOf([key])
+  for (const part of audience) {
+    const chunks = rangesOf(part).map((range) => ({ key, ...range }))
     for (let at = 0; at < chunks.length; at += 64) {
-      for (const numbers of await rivulet.graph.reads.followersIn(chunks.slice(at, at + 64)))
+      for (const numbers of await rivulet.graph.followers.membersIn(chunks.slice(at, at + 64)))
         count += numbers.length
     }
-    count += head.numbers.length
   }
   if (count !== FOLLOWERS) throw new Error(`read ${count} followers`)
   return performance.now() - startMs

@@ -55,11 +55,11 @@ async function measure(accounts: number, quick: boolean) {
     await post(world, order, posts / 4)
     const pauses = monitorEventLoopDelay({ resolution: 2 })
     pauses.enable()
-    const before = world.rivulet.feed.fanout.stats.inserts
+    const before = world.rivulet.feed.fanout.stats.served
     const startMs = performance.now()
     await post(world, order, posts)
     const insertsPerS =
-      ((world.rivulet.feed.fanout.stats.inserts - before) / (performance.now() - startMs)) * 1_000
+      ((world.rivulet.feed.fanout.stats.served - before) / (performance.now() - startMs)) * 1_000
     const latenciesMs = await read(world, readers, quick ? 4_000 : 40_000)
     pauses.disable()
     const at = (share: number) => latenciesMs[Math.floor((latenciesMs.length - 1) * share)]

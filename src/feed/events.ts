@@ -3,12 +3,14 @@
  * quotes (26), reactions (27, 28), mentions (29), media (30).
  */
 
-import { bool, struct, u32, u53, u8 } from '../core/codec.ts'
-import { defineEvent, defineNotice } from '../engine/events.ts'
+import { bool, struct, u32, u53, u8, type Struct } from '../core/codec.ts'
+import { defineEvent, defineNotice, type Event } from '../engine/events.ts'
 import { postFields } from './tables.ts'
 
 /** Key: the author. The event's id becomes the post's id. */
 export const posted = defineEvent(20, 'posted', struct(postFields))
+export type PostBody = Struct<typeof postFields>
+export type Posted = Event<PostBody>
 
 /** Key: the author. */
 export const deleted = defineEvent(21, 'deleted', struct({ post: u53, author: u32 }))

@@ -69,7 +69,7 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
     api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, removed },
     background: [fanout.runner, timelines],
     projections: feedProjections,
-    reactors: [homeReactor(context, graph, timelines, fanout)],
+    reactors: [homeReactor(context, timelines, fanout)],
     projected: (batch) => batch.forEach(projected),
     async start() {
       const [row] = await store.get([pastTable.key()])

@@ -7,8 +7,7 @@
 import { idTimeMs } from '../core/ids.ts'
 import type { FeedContext } from './context.ts'
 import type { Event } from '../engine/events.ts'
-import { cameLate } from './events.ts'
-import type { Posted } from './fanout/audience.ts'
+import { cameLate, type Posted } from './events.ts'
 import { REVEALS_TTL_MS } from './home/reveals.ts'
 import { revealsTable } from './tables.ts'
 

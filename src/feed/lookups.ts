@@ -1,12 +1,11 @@
-/** Reads of single things: posts by id, an author's count of posts, a post's receipt. */
+/** Reads of single things: posts by id, an author's count of posts. */
 
 import type { Circle } from '../graph/index.ts'
 import type { Store } from '../ports/store/store.ts'
-import type { ChunkRunner } from './fanout/chunks.ts'
 import type { Item } from './posts/items.ts'
 import type { Posts } from './posts/posts.ts'
 import { mayView } from './profile.ts'
-import { postTotalsTable, receiptsTable, type Receipt } from './tables.ts'
+import { postTotalsTable } from './tables.ts'
 
 export async function lookupPosts(
   posts: Posts,
@@ -30,16 +29,4 @@ export async function countPublicPosts(store: Store, author: number): Promise<nu
   if (row === undefined) return 0
   const { posts, hidden } = postTotalsTable.decode(row)
   return posts - hidden
-}
-
-/** From the fan-out under way in this process, else as it is stored. */
-export async function readReceipt(
-  store: Store,
-  runner: ChunkRunner,
-  post: number,
-): Promise<Receipt | undefined> {
-  const open = runner.receipt(post)
-  if (open !== undefined) return open
-  const [row] = await store.get([receiptsTable.key(post)])
-  return row === undefined ? undefined : receiptsTable.decode(row)
 }

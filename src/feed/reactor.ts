@@ -1,21 +1,14 @@
 /** What follows from posts and follows once their rows stand: fan-out into timelines, and backfill of followers. */
 
 import { isEvent, type Reactor } from '../engine/domain.ts'
-import { graphEvents, type Graph } from '../graph/index.ts'
+import { graphEvents } from '../graph/index.ts'
 import { homeView, type FeedContext } from './context.ts'
 import { posted } from './events.ts'
-import { createMarkRaiser } from './fanout/raise-marks.ts'
 import type { Fanout } from './fanout.ts'
 import { isLate, tellLate } from './late.ts'
 import type { Timelines } from './timelines/timelines.ts'
 
-export function homeReactor(
-  context: FeedContext,
-  graph: Graph,
-  timelines: Timelines,
-  fanout: Fanout,
-): Reactor {
-  const raiseMarks = createMarkRaiser(context, graph)
+export function homeReactor(context: FeedContext, timelines: Timelines, fanout: Fanout): Reactor {
   return {
     name: 'feed-home',
     takes: [posted, graphEvents.followed],
@@ -29,9 +22,7 @@ export function homeReactor(
       }
       await fanout.take(batch.filter((event) => isEvent(event, posted)))
     },
-    /** Timelines lack the post: from now on readers pull it from its author. */
-    async buried(event) {
-      if (isEvent(event, posted)) await raiseMarks([{ event, audience: [], share: 0 }])
-    },
+    // Timelines lack the post: from now on readers pull it from its author.
+    buried: fanout.buried,
   }
 }

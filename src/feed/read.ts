@@ -1,15 +1,15 @@
 /** Reads of the feed: pages of the home feed and of profiles, single posts, receipts. */
 
+import type { Receipt } from '../engine/fanout/tables.ts'
 import type { Circle } from '../graph/index.ts'
 import type { Fanout } from './fanout.ts'
 import type { HomePage, HomeRequest } from './home/page.ts'
 import { createHomeReads, type HomeReadParts } from './home/reads.ts'
 import { createWhy, type Why } from './home/why.ts'
-import { countPublicPosts, lookupPosts, readReceipt } from './lookups.ts'
+import { countPublicPosts, lookupPosts } from './lookups.ts'
 import type { Item } from './posts/items.ts'
 import type { Posts } from './posts/posts.ts'
 import { createProfileReads, type ListPage } from './profile.ts'
-import type { Receipt } from './tables.ts'
 import type { Outboxes } from './timelines/outboxes.ts'
 
 export interface FeedReads {
@@ -49,6 +49,6 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     profile: createProfileReads(env, posts, outboxes, seal),
     lookup: (ids, viewer) => lookupPosts(posts, ids, viewer),
     postsCount: (author) => countPublicPosts(store, author),
-    receipt: (post) => readReceipt(store, fanout.runner, post),
+    receipt: fanout.receipt,
   }
 }

@@ -10,7 +10,8 @@ import { stitch } from '../http/bytes.ts'
 import type { HomePage } from './home/page.ts'
 import type { Item } from './posts/items.ts'
 import type { Post } from './posts/posts.ts'
-import { LANES, VISIBILITIES, VISIBILITY, type Receipt } from './tables.ts'
+import type { Receipt } from '../engine/fanout/tables.ts'
+import { LANES, VISIBILITIES, VISIBILITY } from './tables.ts'
 
 type Accounts = Graph['accounts']
 type Account = NonNullable<ReturnType<Accounts['cached']>>
@@ -175,7 +176,7 @@ export function receiptBody(post: Post, receipt: Receipt | undefined, tier: 'pus
     tier: receipt === undefined ? tierOf(post, tier) : receipt.tier === 0 ? 'push' : 'pull',
     planned: receipt?.planned ?? 0,
     done: receipt?.done ?? 0,
-    skipped_inactive: receipt?.skippedInactive ?? 0,
+    skipped_inactive: receipt?.skipped ?? 0,
     lanes: Object.fromEntries(LANES.map((lane, at) => [lane, receipt?.lanes[at] ?? 0])),
     accepted_at: isoTime(acceptedAtMs),
     done_at: doneAtMs === undefined ? null : isoTime(doneAtMs),

@@ -1,7 +1,8 @@
-/** The rows of the feed: posts, outboxes, counts, receipts and plans of fan-out; and the kind of an entry. */
+/** The rows of the feed: posts, outboxes, counts, and those of its fan-out; and the kind of an entry. */
 
-import { bool, list, optional, struct, text, u32, u53, u8, type Struct } from '../core/codec.ts'
+import { bool, optional, struct, text, u32, u53, u8, type Struct } from '../core/codec.ts'
 import { idKey, idKeyDesc, u32Key } from '../core/keys.ts'
+import { defineFanoutTables, NUMBER_KEYS } from '../engine/fanout/tables.ts'
 import { defineTable } from '../engine/rows/tables.ts'
 
 export const VISIBILITIES = ['public', 'followers', 'self'] as const
@@ -59,57 +60,17 @@ export const postTotalsTable = defineTable({
   value: struct({ posts: u32, hidden: u32 }),
 })
 
-/** Lanes of a large fan-out, in the order in which they run. */
+/** Lanes of a large fan-out, in the order in which they run. Receipts count by them. */
 export const LANES = ['close', 'active', 'rest'] as const
 
-/** How far a post's fan-out has come: counts, and the set of done chunks. The plan says which followers a chunk has. */
-export const receiptsTable = defineTable({
-  name: 'receipts',
-  partition: (post: number) => idKey(post),
-  value: struct({
-    post: u53,
-    author: u32,
-    tier: u8,
-    share: u8,
-    planned: u32,
-    done: u32,
-    skippedInactive: u32,
-    lanes: list(u32),
-    /** 0 while the fan-out is under way. */
-    doneAtMs: u53,
-    /** One bit for each (lane, chunk). */
-    doneChunks: list(u32),
-    /** Of the plan whose chunks they are. */
-    fingerprint: u32,
-  }),
-})
-
-/** The chunks of a large fan-out: fixed key ranges of follower numbers, so that progress is a set of chunks. */
-export const plansTable = defineTable({
-  name: 'plans',
-  partition: (post: number) => idKey(post),
-  value: struct({
-    post: u53,
-    author: u32,
-    kind: u32,
-    share: u8,
-    chunks: list(struct({ bucket: u32, from: u32, to: u53 })),
-    version: u53,
-    /**
-     * A reader last seen in `activeFromMinute` or later is active, one last seen before `inactiveBeforeMinute` is
-     * inactive. Both are fixed when the plan is made, so that nobody falls between two lanes while it runs.
-     */
-    activeFromMinute: u32,
-    inactiveBeforeMinute: u32,
-  }),
-})
-/** Large fan-outs that are not finished: after a restart they go on. */
-export const openPlansTable = defineTable({
-  name: 'open_plans',
-  partition: (_post: number) => 'open',
-  sort: (post: number) => idKey(post),
-  value: struct({ post: u53, open: bool }),
-})
+/**
+ * A reader last seen in `activeFromMinute` or later is active, one last seen before `inactiveBeforeMinute` is inactive.
+ * Both are fixed when the plan is made, so that nobody falls between two lanes while it runs.
+ */
+const minutes = struct({ activeFromMinute: u32, inactiveBeforeMinute: u32 })
+export const fanoutTables = defineFanoutTables('', NUMBER_KEYS, minutes)
+export const { receipts: receiptsTable, plans: plansTable, openPlans: openPlansTable } = fanoutTables
+export type Minutes = Struct<{ activeFromMinute: typeof u32; inactiveBeforeMinute: typeof u32 }>
 
 /** Changes below a horizon that pages already claimed: deleted reposts and late posts (see `home/reveals.ts`). */
 export const revealsTable = defineTable({
@@ -137,9 +98,6 @@ export const newPostRow = (id: number, body: Struct<typeof postFields>): PostRow
   clientRef: body.clientRef,
   deleted: false,
 })
-
-export type Receipt = ReturnType<typeof receiptsTable.decode>
-export type Plan = ReturnType<typeof plansTable.decode>
 
 /**
  * The kind of a timeline entry, 11 bits: what a read must know of a post before it has loaded it. Bit 0: a reply;

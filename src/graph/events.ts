@@ -51,12 +51,12 @@ export const tokenMinted = defineEvent(11, 'token_minted', struct({ number: u32 
 
 /**
  * Key: one of the authors. Marks that are stored already, told to other processes: their readers know the marks before
- * the horizon passes the posts.
+ * the horizon passes the posts. In `raises`, `key` is the author and `id` the post.
  */
 export const marksRaised = defineNotice(
   12,
   'marks_raised',
-  struct({ raises: list(struct({ author: u32, share: u8, postId: u53 })) }),
+  struct({ raises: list(struct({ key: u32, share: u8, id: u53 })) }),
 )
 /** Key: the followee. Its follower has blocked it, or lifted the block, by the event `id`. */
 export const barred = defineEvent(14, 'barred', struct({ follower: u32, followee: u32, on: bool, id: u53 }))

@@ -4,16 +4,18 @@ import { isEvent, tablesIn, type BuiltDomain, type DomainHost, type DomainSpec }
 import { idTimeMs } from '../core/ids.ts'
 import { includesSorted } from '../core/sorted.ts'
 import type { Event } from '../engine/events.ts'
+import type { Audience } from '../engine/fanout/audience.ts'
+import { createMarks, type Marks } from '../engine/fanout/marks.ts'
 import { createAccounts, type Accounts } from './accounts.ts'
 import { createActivity, minuteOf, type Activity } from './activity.ts'
 import { createCircles, followId, withFollow, withMute, type Circle, type Circles } from './circle.ts'
 import { createGraphCommands, type GraphCommands } from './commands.ts'
 import * as events from './events.ts'
-import { createMarks, type MarkRaise, type Marks } from './marks.ts'
 import { createPolicies, type Policies } from './policy.ts'
 import { graphProjections } from './project.ts'
 import { graphReactors } from './reactors.ts'
 import { createGraphReads, type GraphReads } from './read.ts'
+import { createFollowerAudience } from './read/audiences.ts'
 import * as tables from './tables.ts'
 
 export interface Graph {
@@ -24,6 +26,8 @@ export interface Graph {
   readonly policies: Policies
   readonly commands: GraphCommands
   readonly reads: GraphReads
+  /** The followers of accounts. */
+  readonly followers: Audience
 }
 
 function createGraph({ context }: DomainHost): BuiltDomain<Graph> {
@@ -31,9 +35,10 @@ function createGraph({ context }: DomainHost): BuiltDomain<Graph> {
   const accounts = createAccounts(store, context.isShared)
   const circles = createCircles(store)
   const activity = createActivity(context)
-  const marks = createMarks(store)
+  const marks = createMarks(store, tables.marksTable)
   const policies = createPolicies()
   const reads = createGraphReads(store, accounts, circles)
+  const followers = createFollowerAudience(store)
   const commands = createGraphCommands(context, accounts, circles, policies, reads)
 
   function projected(event: Event): void {
@@ -72,17 +77,17 @@ function createGraph({ context }: DomainHost): BuiltDomain<Graph> {
   }
 
   return {
-    api: { accounts, circles, activity, marks, policies, commands, reads },
+    api: { accounts, circles, activity, marks, policies, commands, reads, followers },
     projections: graphProjections,
     projected: (batch) => batch.forEach(projected),
     reactors: graphReactors(store, activity),
     async start() {
-      await Promise.all([activity.load(), marks.load(store), policies.load(store)])
+      await Promise.all([activity.load(), marks.load(), policies.load(store)])
     },
     async forget() {
       circles.clear()
       accounts.clear()
-      await Promise.all([marks.load(store), policies.load(store)])
+      await Promise.all([marks.load(), policies.load(store)])
     },
     stop: () => activity.stop(),
   }
@@ -100,11 +105,11 @@ export * from './circle.ts'
 export * from './policy.ts'
 export * from './schemas.ts'
 export * from './tables.ts'
-export type { Accounts, Activity, GraphCommands, GraphReads, MarkRaise, Marks }
+export type { Accounts, Activity, GraphCommands, GraphReads }
 export { displayNameFault, externalIdFault } from './commands/profile.ts'
 export type { Profile } from './commands/profile.ts'
 export type { Relationship } from './commands/relationship.ts'
-export type { AudienceBucket, FollowerRange, NumberPage } from './read.ts'
+export type { NumberPage } from './read.ts'
 export * as graphEvents from './events.ts'
 export * from './followers.ts'
 export { createAccountRefs, type AccountRefs } from './refs.ts'

@@ -1,17 +1,11 @@
 /**
- * Push or pull, decided by data that operators change at run time: a threshold on followers, an override for an
- * account, and a share in eighths for moving an author gradually. A post is pushed along those edges (follower,
- * author) whose bucket 0 to 7 lies below the share; the other followers pull it.
+ * Push or pull for authors, decided by data that operators change at run time: a threshold on followers, and for an
+ * account an override and a share (`engine/fanout/policy.ts`).
  */
 
-import { scanAll } from '../engine/rows/scan.ts'
+import { createTiers, type Tiers } from '../engine/fanout/policy.ts'
 import type { Store } from '../ports/store/store.ts'
 import { policyTable, tiersTable } from './tables.ts'
-
-export const SHARES = 8
-export type Tier = 'push' | 'pull'
-export type TierOverride = Tier | 'auto'
-export const OVERRIDES: readonly TierOverride[] = ['auto', 'push', 'pull']
 
 export interface Policy {
   /** The posts of an author with at least so many followers are pulled. */
@@ -40,20 +34,12 @@ const inForce = (set: Policy): Policy => ({
   active_hours: Math.min(set.active_hours, set.inactive_days * HOURS_A_DAY),
 })
 
-export interface AccountTier {
-  readonly override: TierOverride
-  /** To how many eighths of the edges posts are pushed while the tier is push. */
-  readonly share: number
-}
-
-const AUTO: AccountTier = { override: 'auto', share: SHARES }
-
 export interface Policies {
   readonly current: Policy
   /** @param json the settings that change */
   change(json: string): void
-  tierOf(number: number): AccountTier
-  setTier(number: number, override: number, share: number): void
+  readonly tierOf: Tiers['of']
+  readonly setTier: Tiers['set']
   /** To how many eighths of an author's edges a post is pushed; 0 means that all followers pull it. */
   shareOf(number: number, followers: number): number
   load(store: Store): Promise<void>
@@ -63,11 +49,7 @@ export function createPolicies(): Policies {
   /** `set` is the policy as operators set it, `current` the one in force. */
   let set = POLICY_DEFAULTS
   let current = inForce(set)
-  const tiers = new Map<number, AccountTier>()
-  const setTier = (number: number, override: number, share: number) => {
-    if (override === 0 && share === SHARES) tiers.delete(number)
-    else tiers.set(number, { override: OVERRIDES[override], share })
-  }
+  const tiers = createTiers(tiersTable)
   return {
     get current() {
       return current
@@ -76,25 +58,16 @@ export function createPolicies(): Policies {
       set = { ...set, ...(JSON.parse(json) as Partial<Policy>) }
       current = inForce(set)
     },
-    tierOf: (number) => tiers.get(number) ?? AUTO,
-    setTier,
-    shareOf(number, followers) {
-      const { override, share } = tiers.get(number) ?? AUTO
-      if (override === 'pull') return 0
-      if (override === 'auto' && followers >= current.push_threshold_followers) return 0
-      return share
-    },
+    tierOf: tiers.of,
+    setTier: tiers.set,
+    shareOf: (number, followers) => tiers.shareOf(number, followers, current.push_threshold_followers),
     async load(store) {
       const [row] = await store.get([policyTable.key()])
       if (row !== undefined) {
         set = { ...POLICY_DEFAULTS, ...(JSON.parse(policyTable.decode(row).policy) as Partial<Policy>) }
         current = inForce(set)
       }
-      for await (const tier of scanAll(store, tiersTable)) setTier(tier.number, tier.override, tier.share)
+      await tiers.load(store)
     },
   }
 }
-
-/** Bucket 0 … 7 of an edge, which never changes: a share of n eighths includes the buckets below n. */
-export const edgeBucket = (follower: number, followee: number): number =>
-  Math.imul(follower ^ Math.imul(followee, 0x9e3779b1), 0x85ebca6b) >>> 29

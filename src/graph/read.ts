@@ -1,10 +1,8 @@
-/** Reads of the graph: pages of followers and followees, exact counts, accounts by name, audiences for fan-out. */
+/** Reads of the graph: pages of followers and followees, exact counts, accounts by name. */
 
 import type { Store } from '../ports/store/store.ts'
 import type { Accounts } from './accounts.ts'
 import type { Circles } from './circle.ts'
-import { readAudiences, readFollowersIn, type AudienceBucket } from './read/audiences.ts'
-import type { FollowerRange } from './read/leaves.ts'
 import { followersPage, pageOf, type NumberPage } from './read/pages.ts'
 import {
   externalIdsTable,
@@ -14,7 +12,7 @@ import {
   type FollowerTotals,
 } from './tables.ts'
 
-export type { AudienceBucket, FollowerRange, NumberPage }
+export type { NumberPage }
 
 export interface GraphReads {
   byExternalId(externalId: string): Promise<Account | undefined>
@@ -28,10 +26,6 @@ export interface GraphReads {
   /** In the order of account numbers, above `after`. */
   followers(number: number, after: number, limit: number): Promise<NumberPage>
   following(number: number, after: number, limit: number): Promise<NumberPage>
-  /** Heads of all buckets of several audiences; two round trips at most. */
-  audiences(followees: readonly number[]): Promise<readonly (readonly AudienceBucket[])[]>
-  /** Followers in key ranges: one sorted array for each, even if rows split since the ranges were named. */
-  followersIn(ranges: readonly FollowerRange[]): Promise<readonly Uint32Array[]>
 }
 
 export function createGraphReads(store: Store, accounts: Accounts, circles: Circles): GraphReads {
@@ -46,8 +40,6 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
   }
 
   return {
-    audiences: (followees) => readAudiences(store, followees),
-    followersIn: (ranges) => readFollowersIn(store, ranges),
     async byExternalId(externalId) {
       const account = await byName(externalIdsTable, externalId)
       // A claim whose creator failed may hold an id that an account with another name took over.

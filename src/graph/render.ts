@@ -3,11 +3,12 @@
 import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { OVERRIDES, SHARES } from '../engine/fanout/policy.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
 import { Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands/relationship.ts'
-import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
+import { POLICY_DEFAULTS } from './policy.ts'
 import type { Account } from './tables.ts'
 import { AccountRef } from './schemas.ts'
 

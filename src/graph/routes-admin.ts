@@ -2,10 +2,11 @@
 
 import { RivuletError } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
+import { SHARES } from '../engine/fanout/policy.ts'
 import { ok, type Router } from '../http/route.ts'
 import type { Graph } from './index.ts'
 import type { AccountRefs } from './refs.ts'
-import { SHARES, type Policy } from './policy.ts'
+import type { Policy } from './policy.ts'
 import { PolicyBody, TierBody } from './render.ts'
 import { AccountRef } from './schemas.ts'
 

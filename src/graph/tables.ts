@@ -1,8 +1,9 @@
 /** The rows of the graph. Partition and sort keys are base 36 (core/keys.ts). */
 
-import { bool, f64Array, optional, struct, text, u32, u32Array, u53, u8, type Codec } from '../core/codec.ts'
+import { bool, f64Array, optional, struct, text, u32, u32Array, u53, type Codec } from '../core/codec.ts'
 import { LIMITS } from '../core/limits.ts'
 import { idKey, u32Key } from '../core/keys.ts'
+import { defineMarksTable, defineTiersTable, NUMBER_KEYS } from '../engine/fanout/tables.ts'
 import { defineTable } from '../engine/rows/tables.ts'
 
 export const accountsTable = defineTable({
@@ -137,22 +138,13 @@ export const followBarsTable = defineTable({
   value: struct({ on: bool, id: u53 }),
 })
 
-export const tiersTable = defineTable({
-  name: 'tiers',
-  partition: (number: number) => u32Key(number),
-  value: struct({ number: u32, override: u8, share: u8 }),
-})
+/** Push or pull, and the marks of authors, by account number (`engine/fanout/`). */
+export const tiersTable = defineTiersTable('', NUMBER_KEYS)
+export const marksTable = defineMarksTable('', NUMBER_KEYS)
 export const policyTable = defineTable({
   name: 'policy',
   partition: () => 'policy',
   value: struct({ policy: text }),
-})
-
-/** For n = 0 … 7: the author's newest post that was not pushed to edges beyond a share of n eighths. */
-export const marksTable = defineTable({
-  name: 'marks',
-  partition: (number: number) => u32Key(number),
-  value: struct({ number: u32, marks: f64Array }),
 })
 
 /** The minute in which each of 1,024 accounts was last seen; 0 when nothing is known. */

@@ -22,23 +22,23 @@ const fault = (name: string, file: string, find: string, replace: string, seed: 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   fault(
     'a chunk is dropped',
-    'feed/fanout/serve-chunks.ts',
-    'views.insert([{ id: plan.post, ref: plan.author, kind: plan.kind, owners }])',
-    'views.insert([])',
+    'engine/fanout/serve-chunks.ts',
+    'definition.serve([{ id: plan.id, ref: plan.key, kind: plan.kind, owners }])',
+    'definition.serve([])',
     10,
   ),
   fault(
     'a post is skipped without its mark',
-    'feed/fanout/raise-marks.ts',
+    'engine/fanout/raise-marks.ts',
     'share < SHARES ?',
     'share < 0 ?',
     10,
   ),
   fault(
     'a mark is raised after the skip',
-    'feed/fanout.ts',
-    'await raiseMarks(posts)',
-    'void (async () => { for (let i = 0; i < 200; i++) await env.yield(); await raiseMarks(posts) })().catch(() => {})',
+    'engine/fanout/fanout.ts',
+    'await raiseMarks?.(outgoing)',
+    'void (async () => { for (let i = 0; i < 200; i++) await env.yield(); await raiseMarks?.(outgoing) })().catch(() => {})',
     4,
   ),
   fault(
@@ -97,12 +97,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/horizon/alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
-    20,
+    4,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',
-    'feed/fanout/direct.ts',
-    'await views.evict(away.slice(at, at + VIEWS_A_TURN))',
+    'engine/fanout/direct.ts',
+    'await definition.skip?.(skipped.slice(at, at + MEMBERS_A_TURN))',
     'void 0',
     8,
   ),
@@ -129,7 +129,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ),
   fault(
     'an edge beyond the share is neither pushed nor pulled',
-    'graph/marks.ts',
+    'engine/fanout/marks.ts',
     'share <= bucket',
     'share < bucket',
     15,
@@ -161,7 +161,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
 export const PLANTED_SHARED_FAULTS: readonly PlantedFault[] = [
   fault(
     'marks are not told to other processes',
-    'feed/fanout/raise-marks.ts',
+    'engine/fanout/raise-marks.ts',
     'if (context.isShared) await tellOthers(raises)',
     '',
     2,

@@ -1,14 +1,14 @@
 /** Follower rows that change while fan-out reads them. */
 
 import { expect, test } from 'vitest'
-import { createGraphReads } from '../../src/graph/read.ts'
+import { createFollowerAudience } from '../../src/graph/read/audiences.ts'
 import { followerHeadsTable, followerLeavesTable, packFollowers } from '../../src/graph/index.ts'
 import { createSimulatedEnv } from '../../src/ports/env/simulated.ts'
 import { createMemoryDisk, createMemoryStore } from '../../src/ports/store/memory/memory.ts'
 import type { RowWrite, Store } from '../../src/ports/store/store.ts'
 
 const AUTHOR = 7
-const WHOLE = [{ followee: AUTHOR, bucket: 0, from: 0, to: 2 ** 32 }]
+const WHOLE = [{ key: AUTHOR, bucket: 0, from: 0, to: 2 ** 32 }]
 
 function rowsOf(count: number, version: number): RowWrite[] {
   const { head, leaves } = packFollowers(Uint32Array.from({ length: count }, (_, i) => i + 10))
@@ -35,7 +35,6 @@ test('a head that becomes a directory between two reads loses nobody', async () 
       return pages
     },
   }
-  const reads = createGraphReads(growing, undefined as never, undefined as never)
-  const [numbers] = await reads.followersIn(WHOLE)
+  const [numbers] = await createFollowerAudience(growing).membersIn(WHOLE)
   expect(numbers.length).toBe(1_001)
 })

@@ -103,20 +103,15 @@ function measureFanout(metrics: Metrics, { engine, feed: { fanout } }: Rivulet):
     'Records that could not be applied, and events that a reactor failed on: put aside as dead letters.',
     () => engine.deadLetters.stats.buried,
   )
-  total(metrics, 'rivulet_fanout_posts_total', 'Posts fanned out.', () => stats.posts)
-  total(metrics, 'rivulet_fanout_inserts_total', 'Timeline entries written.', () => stats.inserts)
+  total(metrics, 'rivulet_fanout_posts_total', 'Posts fanned out.', () => stats.events)
+  total(metrics, 'rivulet_fanout_inserts_total', 'Timeline entries written.', () => stats.served)
   total(
     metrics,
     'rivulet_fanout_chunks_total',
     'Chunks of audiences, of at most 1,000 followers each, that were fanned out.',
     () => stats.chunks,
   )
-  total(
-    metrics,
-    'rivulet_fanout_skipped_total',
-    'Followers skipped as inactive.',
-    () => stats.skippedInactive,
-  )
+  total(metrics, 'rivulet_fanout_skipped_total', 'Followers skipped as inactive.', () => stats.skipped)
   metrics.histogram(
     'rivulet_visible_seconds',
     'Time from accepting a post until all its readers can see it.',

@@ -5,16 +5,42 @@
  */
 
 import { includesSorted, lowerBound } from '../../core/sorted.ts'
-import { SHARES, edgeBucket, firstOf, type Activity, type Circle } from '../../graph/index.ts'
-import { LANES, type Plan } from '../tables.ts'
+import type { MemberRange } from '../../engine/fanout/audience.ts'
+import type { Lanes, Selected } from '../../engine/fanout/lanes.ts'
+import { SHARES, edgeBucket } from '../../engine/fanout/policy.ts'
+import type { Plan } from '../../engine/fanout/tables.ts'
+import { firstOf, type Activity, type Circle, type Graph } from '../../graph/index.ts'
+import type { PostBody } from '../events.ts'
+import { LANES, type Minutes } from '../tables.ts'
+import { selectorOf } from './select.ts'
 
 export const CLOSE_LANE = LANES.indexOf('close')
-const ACTIVE_LANE = LANES.indexOf('active')
+export const ACTIVE_LANE = LANES.indexOf('active')
 export const REST_LANE = LANES.indexOf('rest')
 
+export function followerLanes({ activity, circles, policies }: Graph): Lanes<PostBody, Minutes> {
+  const freeze = (): Minutes => ({
+    activeFromMinute: activity.minuteAgo(policies.current.active_hours * 3_600_000),
+    inactiveBeforeMinute: activity.minuteAgo(policies.current.inactive_days * 86_400_000),
+  })
+  return {
+    names: LANES,
+    freeze,
+    pick: (of, counts, skipped) => selectorOf(activity, freeze(), of, counts, skipped),
+    async begin(plan, resumed) {
+      const friends = await circles.of(plan.key)
+      const ofPlan = { plan, friends, resumed, begunMinute: activity.minuteAgo(0) }
+      return {
+        mayHold: (lane, chunk) => lane !== CLOSE_LANE || holdsFriend(friends, chunk),
+        select: (lane, numbers) => selectLane(activity, ofPlan, lane, numbers),
+      }
+    },
+  }
+}
+
 /** What decides about the lane of a follower. */
-export interface Audience {
-  readonly plan: Plan
+export interface OfPlan {
+  readonly plan: Plan<Minutes>
   /** The author's circle when the fan-out began. */
   readonly friends: Circle
   /** An earlier process began it, whose `friends` may have been others. */
@@ -23,52 +49,44 @@ export interface Audience {
   readonly begunMinute: number
 }
 
-interface Selection {
-  /** To insert for. */
-  readonly owners: Uint32Array
-  /** To evict and skip; only the last lane gives any. */
-  readonly inactive: readonly number[]
-  /** How many followers of this lane have the post after it; after the last lane, how many of all lanes. */
-  readonly reached: number
-}
-
 /**
- * Picks from the followers of a chunk those that a lane serves. The first two lanes serve their own. The last one makes
- * sure of everybody: it leaves out only followers that an earlier lane of this very process has certainly served.
+ * Picks from the followers of a chunk those that a lane serves; the last lane skips those that are inactive. The first
+ * two lanes serve their own. The last one makes sure of everybody: it leaves out only followers that an earlier lane of
+ * this very process has certainly served.
  */
 export function selectLane(
   activity: Activity,
-  { plan, friends, resumed, begunMinute }: Audience,
+  { plan, friends, resumed, begunMinute }: OfPlan,
   lane: number,
   numbers: Uint32Array,
-): Selection {
+): Selected {
+  const { key, share, frozen } = plan
   const owners = new Uint32Array(numbers.length)
-  const inactive: number[] = []
+  const skipped: number[] = []
   let kept = 0
   let reached = 0
   for (let i = 0; i < numbers.length; i++) {
     const number = numbers[i]
-    if (plan.share < SHARES && edgeBucket(number, plan.author) >= plan.share) continue
+    if (share < SHARES && edgeBucket(number, key) >= share) continue
     const minute = activity.minuteOf(number)
-    if (minute > 0 && minute < plan.inactiveBeforeMinute) {
-      if (lane === REST_LANE) inactive.push(number)
+    if (minute > 0 && minute < frozen.inactiveBeforeMinute) {
+      if (lane === REST_LANE) skipped.push(number)
       continue
     }
-    const own = laneOf(number, minute, plan, friends)
+    const own = laneOf(number, minute, frozen, friends)
     if (lane === REST_LANE || own === lane) reached++
     if (own === lane || (lane === REST_LANE && (resumed || minute >= begunMinute))) owners[kept++] = number
   }
-  return { owners: owners.subarray(0, kept), inactive, reached }
+  return { owners: owners.subarray(0, kept), skipped, reached }
 }
 
-function laneOf(number: number, minute: number, plan: Plan, friends: Circle): number {
+function laneOf(number: number, minute: number, { activeFromMinute }: Minutes, friends: Circle): number {
   if (includesSorted(friends.following, number)) return CLOSE_LANE
-  return minute === 0 || minute >= plan.activeFromMinute ? ACTIVE_LANE : REST_LANE
+  return minute === 0 || minute >= activeFromMinute ? ACTIVE_LANE : REST_LANE
 }
 
 /** Whether a chunk may hold a close follower. Most do not, and the first lane passes those without reading them. */
-export function holdsFriend({ plan, friends }: Audience, chunk: number): boolean {
-  const { bucket, from, to } = plan.chunks[chunk]
+export function holdsFriend(friends: Circle, { bucket, from, to }: MemberRange): boolean {
   const next = lowerBound(friends.following, Math.max(from, firstOf(bucket)))
   return friends.following[next] < Math.min(to, firstOf(bucket + 1))
 }

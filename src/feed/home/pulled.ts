@@ -1,6 +1,7 @@
 /** Which followees a page must pull although the reader has a timeline. */
 
-import { edgeBucket, type Circle, type Graph } from '../../graph/index.ts'
+import { edgeBucket } from '../../engine/fanout/policy.ts'
+import { type Circle, type Graph } from '../../graph/index.ts'
 
 /**
  * @returns a function that lists the followees to pull for ids from `atLeast` on: those with a mark that excludes

@@ -1,7 +1,8 @@
 /** Rebuild: makes a timeline anew from the outboxes of everybody that its owner follows. */
 
 import type { FeedContext } from '../context.ts'
-import { edgeBucket, followId, type Circle, type Graph } from '../../graph/index.ts'
+import { edgeBucket } from '../../engine/fanout/policy.ts'
+import { followId, type Circle, type Graph } from '../../graph/index.ts'
 import { KIND } from '../tables.ts'
 import { saveBackfilled } from './backfill.ts'
 import { toEntries } from './entries.ts'

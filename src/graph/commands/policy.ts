@@ -2,8 +2,9 @@
 
 import type { EngineContext } from '../../engine/context.ts'
 import type { Idempotency } from '../../engine/events.ts'
+import { OVERRIDES, SHARES, type TierOverride } from '../../engine/fanout/policy.ts'
 import { policyChanged, tierSet } from '../events.ts'
-import { OVERRIDES, SHARES, type Policies, type Policy, type TierOverride } from '../policy.ts'
+import type { Policies, Policy } from '../policy.ts'
 
 export interface PolicyCommands {
   setTier(number: number, tier: TierOverride, share?: number, once?: Idempotency): Promise<void>

@@ -1,30 +1,39 @@
 /** Followers of many accounts at once, for fan-out: heads first, then the numbers of key ranges. */
 
 import { lowerBound } from '../../core/sorted.ts'
-import type { Store } from '../../ports/store/store.ts'
+import type { Audience, AudiencePart, KeyedRange } from '../../engine/fanout/audience.ts'
+import type { Row, Store } from '../../ports/store/store.ts'
 import { isDirectory } from '../followers.ts'
-import { followerHeadsTable, followerTotalsTable, type FollowerHead } from '../tables.ts'
-import { readLeaves, type FollowerRange } from './leaves.ts'
+import { followerHeadsTable, followerTotalsTable } from '../tables.ts'
+import { readLeaves } from './leaves.ts'
 
-/** One bucket of an audience: its head holds the follower numbers, or says in which key ranges leaves hold them. */
-export interface AudienceBucket {
-  readonly bucket: number
-  readonly head: FollowerHead
+/** The key of an audience is the followee. Members of a range come sorted. */
+export const createFollowerAudience = (store: Store): Audience => ({
+  partsOf: (followees) => readParts(store, followees),
+  membersIn: (ranges) => readFollowersIn(store, ranges),
+})
+
+function partOf(bucket: number, row: Row): AudiencePart {
+  const { count, numbers, leafStarts } = followerHeadsTable.decode(row)
+  return { bucket, size: count, members: numbers, starts: leafStarts }
 }
 
-/** Nearly every audience lies in the first bucket alone, so that head is read together with the totals. */
-export async function readAudiences(
+/**
+ * Nearly every audience lies in the first bucket alone, so that head is read together with the totals: two round trips
+ * at most.
+ */
+async function readParts(
   store: Store,
   followees: readonly number[],
-): Promise<readonly (readonly AudienceBucket[])[]> {
+): Promise<readonly (readonly AudiencePart[])[]> {
   const rows = await store.get(
     followees.flatMap((followee) => [followerTotalsTable.key(followee), followerHeadsTable.key(followee, 0)]),
   )
-  const audiences = followees.map((): AudienceBucket[] => [])
+  const audiences = followees.map((): AudiencePart[] => [])
   const elsewhere: { at: number; bucket: number }[] = []
   followees.forEach((_, at) => {
     const [total, head] = [rows[2 * at], rows[2 * at + 1]]
-    if (head !== undefined) audiences[at].push({ bucket: 0, head: followerHeadsTable.decode(head) })
+    if (head !== undefined) audiences[at].push(partOf(0, head))
     if (total === undefined) return
     for (const bucket of followerTotalsTable.decode(total).buckets)
       if (bucket > 0) elsewhere.push({ at, bucket })
@@ -35,21 +44,18 @@ export async function readAudiences(
   )
   elsewhere.forEach(({ at, bucket }, i) => {
     const row = heads[i]
-    if (row !== undefined) audiences[at].push({ bucket, head: followerHeadsTable.decode(row) })
+    if (row !== undefined) audiences[at].push(partOf(bucket, row))
   })
   return audiences
 }
 
 /** One sorted array for each range, whatever became of the rows since the ranges were named. */
-export async function readFollowersIn(
-  store: Store,
-  ranges: readonly FollowerRange[],
-): Promise<readonly Uint32Array[]> {
+async function readFollowersIn(store: Store, ranges: readonly KeyedRange[]): Promise<readonly Uint32Array[]> {
   const found = await readLeaves(store, ranges)
   const bare = ranges.map((_, i) => i).filter((i) => found[i].length === 0)
   if (bare.length === 0) return found
   // A range without leaves: the head may hold the numbers itself.
-  const rows = await store.get(bare.map((i) => followerHeadsTable.key(ranges[i].followee, ranges[i].bucket)))
+  const rows = await store.get(bare.map((i) => followerHeadsTable.key(ranges[i].key, ranges[i].bucket)))
   const grown: number[] = []
   bare.forEach((i, at) => {
     const row = rows[at]

@@ -1,17 +1,9 @@
 /** Reads follower numbers by key range from leaf rows (see `followers.ts`). */
 
 import { parseKey, u32Key } from '../../core/keys.ts'
+import type { KeyedRange } from '../../engine/fanout/audience.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { followerLeavesTable } from '../tables.ts'
-
-/** A key range of one account's followers, within one bucket. */
-export interface FollowerRange {
-  readonly followee: number
-  readonly bucket: number
-  readonly from: number
-  /** Exclusive; `Infinity` for the end of the bucket. */
-  readonly to: number
-}
 
 const LEAVES_A_RANGE_MAX = 1_000
 /** Leaves may split while a fan-out is under way: a run of 64 leaves room for that below the limit of a range. */
@@ -21,12 +13,12 @@ const LEAVES_A_RUN_MAX = 64
  * The numbers that leaves hold in each range, sorted. Ranges that follow one another in a bucket are read as one
  * run: the store opens one range, and not one for each leaf.
  */
-export async function readLeaves(store: Store, ranges: readonly FollowerRange[]): Promise<Uint32Array[]> {
+export async function readLeaves(store: Store, ranges: readonly KeyedRange[]): Promise<Uint32Array[]> {
   const runs = runsOf(ranges)
   const pages = await store.range(
     runs.map(({ first, to }) => ({
       table: followerLeavesTable,
-      partition: followerLeavesTable.key(first.followee, first.bucket, 0).partition,
+      partition: followerLeavesTable.key(first.key, first.bucket, 0).partition,
       from: u32Key(first.from),
       ...(to === Infinity ? {} : { to: u32Key(to) }),
       limit: LEAVES_A_RANGE_MAX,
@@ -46,18 +38,17 @@ export async function readLeaves(store: Store, ranges: readonly FollowerRange[])
 
 /** Some ranges that follow one another: `length` of them, from index `at` on. */
 interface Run {
-  readonly first: FollowerRange
+  readonly first: KeyedRange
   readonly at: number
   length: number
   to: number
 }
 
-function runsOf(ranges: readonly FollowerRange[]): Run[] {
+function runsOf(ranges: readonly KeyedRange[]): Run[] {
   const runs: Run[] = []
   ranges.forEach((range, at) => {
     const run = runs[runs.length - 1]
-    const follows =
-      run?.to === range.from && run.first.followee === range.followee && run.first.bucket === range.bucket
+    const follows = run?.to === range.from && run.first.key === range.key && run.first.bucket === range.bucket
     if (follows && run.length < LEAVES_A_RUN_MAX) {
       run.length++
       run.to = range.to

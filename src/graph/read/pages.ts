@@ -1,10 +1,10 @@
 /** Pages of account numbers: in their order, above a given number. */
 
 import { lowerBound } from '../../core/sorted.ts'
+import type { AudiencePart } from '../../engine/fanout/audience.ts'
 import type { Store } from '../../ports/store/store.ts'
-import { isDirectory } from '../followers.ts'
 import { bucketOf } from '../tables.ts'
-import { readAudiences, type AudienceBucket } from './audiences.ts'
+import { createFollowerAudience } from './audiences.ts'
 import { readLeaves } from './leaves.ts'
 
 export interface NumberPage {
@@ -22,28 +22,28 @@ export async function followersPage(
   after: number,
   limit: number,
 ): Promise<NumberPage> {
-  const [buckets] = await readAudiences(store, [followee])
+  const [parts] = await createFollowerAudience(store).partsOf([followee])
   const numbers: number[] = []
-  for (const bucket of buckets) {
-    if (bucket.bucket < bucketOf(after) || numbers.length > limit) continue
-    numbers.push(...(await readBucket(store, followee, bucket, after, limit + 1 - numbers.length)))
+  for (const part of parts) {
+    if (part.bucket < bucketOf(after) || numbers.length > limit) continue
+    numbers.push(...(await readPart(store, followee, part, after, limit + 1 - numbers.length)))
   }
   return cut(numbers, limit)
 }
 
-async function readBucket(
+async function readPart(
   store: Store,
-  followee: number,
-  { bucket, head }: AudienceBucket,
+  key: number,
+  { bucket, members, starts }: AudiencePart,
   after: number,
   limit: number,
 ): Promise<number[]> {
-  if (!isDirectory(head)) return slice(head.numbers, after, limit)
+  if (starts.length === 0) return slice(members, after, limit)
   const numbers: number[] = []
-  let at = Math.max(0, lowerBound(head.leafStarts, after + 1) - 1)
-  while (numbers.length < limit && at < head.leafStarts.length) {
-    const to = head.leafStarts[at + 1] ?? Infinity
-    const [leaf] = await readLeaves(store, [{ followee, bucket, from: head.leafStarts[at], to }])
+  let at = Math.max(0, lowerBound(starts, after + 1) - 1)
+  while (numbers.length < limit && at < starts.length) {
+    const to = starts[at + 1] ?? Infinity
+    const [leaf] = await readLeaves(store, [{ key, bucket, from: starts[at], to }])
     numbers.push(...slice(leaf, after, limit - numbers.length))
     at++
   }

@@ -132,7 +132,7 @@ test('the engine goes on where the import ended', async () => {
       expect(page.items.map(({ id }) => id)).toEqual([post.id])
     }
     const receipt = await feed.reads.receipt(post.id)
-    expect(receipt).toMatchObject({ skippedInactive: 0, done: await graph.reads.followersCount(u0) })
+    expect(receipt).toMatchObject({ skipped: 0, done: await graph.reads.followersCount(u0) })
   })
   expect(await complaints(data)).toEqual([])
 })

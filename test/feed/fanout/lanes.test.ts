@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from '../../../src/feed/fanout/lanes.ts'
-import { LANES, type Plan } from '../../../src/feed/tables.ts'
+import type { Plan } from '../../../src/engine/fanout/tables.ts'
+import { LANES, type Minutes } from '../../../src/feed/tables.ts'
 import type { Activity, Circle } from '../../../src/graph/index.ts'
 
 const ACTIVE_FROM = 100
@@ -34,24 +35,25 @@ test('every follower is served or inactive; one who is not seen meanwhile is ser
         const bounds = [0, 1_000, 2_500, 2 ** 32]
         const chunks = bounds.slice(1).map((to, i) => ({ bucket: 0, from: bounds[i], to }))
         const plan = {
-          author: 9,
+          key: 9,
           share: 8,
           chunks,
-          activeFromMinute: ACTIVE_FROM,
-          inactiveBeforeMinute: INACTIVE_BEFORE,
-        } as unknown as Plan
-        const audience = { plan, friends: { following } as Circle, resumed, begunMinute: BEGUN }
+          frozen: { activeFromMinute: ACTIVE_FROM, inactiveBeforeMinute: INACTIVE_BEFORE },
+        } as unknown as Plan<Minutes>
+        const friends = { following } as Circle
+        const ofPlan = { plan, friends, resumed, begunMinute: BEGUN }
         const served = new Map<number, number>()
         const evicted = new Set<number>()
         for (let lane = 0; lane < LANES.length; lane++) {
           for (const { number, seenBefore } of readers) if (seenBefore === lane) minutes.set(number, BEGUN)
-          for (const [i, { from, to }] of chunks.entries()) {
-            if (lane === CLOSE_LANE && !holdsFriend(audience, i)) continue
+          for (const chunk of chunks) {
+            const { from, to } = chunk
+            if (lane === CLOSE_LANE && !holdsFriend(friends, chunk)) continue
             const inChunk = numbers.filter((number) => number >= from && number < to)
-            const { owners, inactive, reached } = selectLane(minutesOnly(minutes), audience, lane, inChunk)
+            const { owners, skipped, reached } = selectLane(minutesOnly(minutes), ofPlan, lane, inChunk)
             for (const owner of owners) served.set(owner, (served.get(owner) ?? 0) + 1)
-            for (const owner of inactive) evicted.add(owner)
-            if (lane === REST_LANE) expect(reached + inactive.length).toBe(inChunk.length)
+            for (const owner of skipped) evicted.add(owner)
+            if (lane === REST_LANE) expect(reached + skipped.length).toBe(inChunk.length)
           }
         }
         for (const { number, minute, seenBefore } of readers) {

@@ -1,9 +1,11 @@
 /** A large fan-out under way: its plan, its receipt, and the set of (lane, chunk) that are done. */
 
-import type { Audience } from './fanout/lanes.ts'
-import { LANES, type Plan, type Receipt } from './tables.ts'
+import type { LaneSelection } from './lanes.ts'
+import type { Plan, Receipt } from './tables.ts'
 
-export interface OpenPlan extends Audience {
+export interface OpenPlan<F = unknown> {
+  readonly plan: Plan<F>
+  readonly selection: LaneSelection
   readonly receipt: Receipt & { lanes: number[]; doneChunks: number[] }
   /** By lane, the next chunk to look at. */
   readonly next: number[]
@@ -14,41 +16,43 @@ export interface OpenPlan extends Audience {
 
 /**
  * @param saved the receipt with which an earlier process left this plan
- * @param planned how many followers the author has, where there is no such receipt
+ * @param planned how many members the audience has, where there is no such receipt
  */
-export function openPlan(
-  { plan, friends, begunMinute }: Omit<Audience, 'resumed'>,
+export function openPlan<F>(
+  plan: Plan<F>,
+  selection: LaneSelection,
+  lanes: number,
   saved: Receipt | undefined,
   planned: number,
-): OpenPlan {
-  const words = Math.ceil((LANES.length * plan.chunks.length) / 32)
+): OpenPlan<F> {
+  const words = Math.ceil((lanes * plan.chunks.length) / 32)
   return {
     plan,
-    friends,
-    resumed: saved !== undefined,
-    begunMinute,
+    selection,
     receipt: {
-      post: plan.post,
-      author: plan.author,
+      id: plan.id,
+      key: plan.key,
       tier: 0,
       share: plan.share,
       planned: saved?.planned ?? planned,
       done: saved?.done ?? 0,
-      skippedInactive: saved?.skippedInactive ?? 0,
-      lanes: [...(saved?.lanes ?? LANES.map(() => 0))],
+      skipped: saved?.skipped ?? 0,
+      lanes: [...(saved?.lanes ?? zeros(lanes))],
       doneAtMs: 0,
       doneChunks: Array.from({ length: words }, (_, i) => saved?.doneChunks[i] ?? 0),
       fingerprint: fingerprintOf(plan),
     },
-    next: LANES.map(() => 0),
+    next: zeros(lanes),
     chunksDone: 0,
     unsaved: 0,
   }
 }
 
+const zeros = (length: number): number[] => Array.from({ length }, () => 0)
+
 /** Differs between plans with different chunks, so that a saved set of chunks is not taken for that of another plan. */
-export function fingerprintOf({ chunks, post }: Plan): number {
-  let hash = post | 0
+export function fingerprintOf({ chunks, id }: Plan): number {
+  let hash = id | 0
   for (const { bucket, from } of chunks) hash = Math.imul(hash ^ from ^ (bucket << 20), 0x01000193)
   return hash >>> 0
 }
@@ -68,4 +72,9 @@ export function setDone(of: OpenPlan, lane: number, chunk: number): void {
   of.unsaved++
 }
 
-export const isComplete = (of: OpenPlan): boolean => of.chunksDone >= LANES.length * of.plan.chunks.length
+/** `next` has one number for each lane. */
+export const isComplete = (of: OpenPlan): boolean => of.chunksDone >= of.next.length * of.plan.chunks.length
+
+/** Members that the lanes before the last one have served. */
+export const servedBefore = (lanes: readonly number[]): number =>
+  lanes.reduce((sum, count) => sum + count, -lanes[lanes.length - 1])
