@@ -4,7 +4,7 @@ import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
-import { Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
+import { Cursor, Id, Limit, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands/relationship.ts'
 import { OVERRIDES, POLICY_DEFAULTS, SHARES } from './policy.ts'
@@ -54,6 +54,11 @@ export const AccountPageSchema = Type.Object(
   { ...closed, title: 'AccountPage' },
 )
 
+export const AccountListQuery = Type.Object(
+  { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
+  closed,
+)
+
 const profile = {
   handle: Type.Optional(
     Type.String({
@@ -84,6 +89,12 @@ const profile = {
   ),
 }
 export const ProfileBody = Type.Object(profile, { ...closed, examples: [{ display_name: 'Ada' }] })
+/** A change of one's own profile, which must change something. */
+export const ProfileChange = Type.Object(profile, {
+  ...closed,
+  minProperties: 1,
+  examples: [{ bio: 'I count.' }],
+})
 export const NewAccountBody = Type.Object(
   {
     ...profile,

@@ -1,14 +1,16 @@
-/** Accounts over HTTP: create, change, read. */
+/** Accounts over HTTP: create, change, read, and what an account asks of and changes about itself. */
 
-import { afterAccepted } from '../core/errors.ts'
+import { afterAccepted, notFound } from '../core/errors.ts'
+import { isHandle } from '../core/names.ts'
 import { invalid } from '../core/text.ts'
+import type { Caller } from '../http/auth.ts'
 import { created, ok, type Router } from '../http/route.ts'
 import { taken } from './commands/accounts.ts'
 import type { Relationship } from './commands/relationship.ts'
 import type { Graph } from './index.ts'
 import { EXTERNAL_PREFIX, externalIdIn, type AccountRefs } from './refs.ts'
-import { NewAccountBody, ProfileBody, accountBody } from './render.ts'
-import { AccountRef, ExternalRef } from './schemas.ts'
+import { NewAccountBody, ProfileBody, ProfileChange, accountBody } from './render.ts'
+import { AccountRef, ExternalRef, HandleRef } from './schemas.ts'
 import type { Account } from './tables.ts'
 
 export interface AccountRouteParts {
@@ -39,6 +41,8 @@ export function accountRoutes(parts: AccountRouteParts): void {
   createRoute({ ...parts, render })
   putRoute({ ...parts, render })
   getRoute({ ...parts, render })
+  byHandleRoute({ ...parts, render })
+  ownRoutes({ ...parts, render })
 }
 
 function createRoute({ router, graph: { commands, reads }, render }: Parts): void {
@@ -106,6 +110,64 @@ function getRoute({ router, graph: { commands }, refs, render }: Parts): void {
       const viewer = caller.account && (await commands.relationship(caller.account.number, account.number))
       return ok(await render(account, viewer))
     },
+  })
+}
+
+function byHandleRoute({ router, graph: { commands, reads }, render }: Parts): void {
+  router.read({
+    method: 'GET',
+    path: '/accounts/by-handle/:handle',
+    name: 'getAccountByHandle',
+    summary: 'The account that has a handle',
+    description: 'Regardless of case. A handle that its account gave up names nobody.',
+    tag: 'accounts',
+    access: 'authenticated',
+    params: { handle: HandleRef },
+    answers: { 200: 'Account' },
+    problems: ['not_found'],
+    async answer({ caller, params: { handle } }) {
+      if (!isHandle(handle)) throw invalid('params.handle', 'is not the form of a handle')
+      const account = await reads.byHandle(handle)
+      if (account === undefined) throw notFound()
+      const viewer = caller.account && (await commands.relationship(caller.account.number, account.number))
+      return ok(await render(account, viewer))
+    },
+  })
+}
+
+function ownRoutes({ router, graph: { accounts, commands }, render }: Parts): void {
+  /** As anybody sees the account: how it stands to itself says nothing. */
+  async function own({ account: actor }: Caller) {
+    const account = actor && (await accounts.byId(actor.id))
+    if (account === undefined) throw notFound()
+    return ok(await render(account))
+  }
+  router.read({
+    method: 'GET',
+    path: '/me',
+    name: 'getMe',
+    summary: "The caller's own account with its counts",
+    tag: 'accounts',
+    access: 'account',
+    answers: { 200: 'Account' },
+    answer: ({ caller }) => own(caller),
+  })
+  router.write({
+    method: 'PATCH',
+    path: '/me',
+    name: 'patchMe',
+    summary: "Change the caller's own account",
+    description: 'Fields that are left out stay as they are.',
+    tag: 'accounts',
+    access: 'account',
+    body: ProfileChange,
+    answers: { 200: 'Account' },
+    problems: ['handle_taken'],
+    async run({ caller, body }, once) {
+      const account = await commands.changeAccount(caller.account?.id ?? 0, newAccountOf(body), once)
+      return ok(await afterAccepted(render(account)))
+    },
+    replay: ({ caller }) => own(caller),
   })
 }
 

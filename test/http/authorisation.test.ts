@@ -26,6 +26,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   getPolicy: SERVER,
   patchPolicy: SERVER,
   getAccount: AUTHENTICATED,
+  getAccountByHandle: AUTHENTICATED,
+  getMe: ACCOUNT,
+  patchMe: ACCOUNT,
+  getBlocks: ACCOUNT,
+  getMutes: ACCOUNT,
   getFollowers: AUTHENTICATED,
   getFollowing: AUTHENTICATED,
   getAccountPosts: AUTHENTICATED,
@@ -89,6 +94,7 @@ function bodyOf({ operationId }: Operation, { owner, post }: Scene): object | un
     createAccount: {},
     putAccount: {},
     createToken: { account_id: owner.id },
+    patchMe: { bio: 'Mine.' },
     putTier: { tier: 'auto' },
     patchPolicy: { inactive_days: 30 },
     createPost: { content: 'Another.' },
@@ -102,7 +108,9 @@ function pathOf(path: string, { operationId }: Operation, { owner, post }: Scene
     ? post
     : operationId === 'putAccount'
       ? `ext:${nameOf(owner)}`
-      : owner.id
+      : operationId === 'getAccountByHandle'
+        ? nameOf(owner)
+        : owner.id
   return path.replace(/\{[^}]+\}/, id)
 }
 const nameOf = (person: Person): string => names.get(person.id) ?? ''

@@ -45,6 +45,8 @@ export interface WriteOptions {
 export interface AccountReads {
   /** For an account as the caller, `viewer` is its relationship to this one. Rejects with `not_found`, `invalid_id`. */
   get(account: string): Promise<Account>
+  /** Regardless of case. Rejects with `not_found` if nobody has the handle now. */
+  byHandle(handle: string): Promise<Account>
   /** Its posts, latest first, 20 unless `limit` (1 to 100) says otherwise. */
   posts(account: string, query?: ListQuery): Promise<PostPage>
   followers(account: string, query?: ListQuery): Promise<AccountPage>
@@ -86,6 +88,13 @@ export interface ApplicationCalls {
 
 /** Calls that the application makes for an account, with the rights of that account. */
 export interface AccountCalls {
+  /** The account itself, with its counts. */
+  me(): Promise<Account>
+  /** Changes the account itself; fields left out stay as they are. Rejects with `handle_taken`. */
+  patch(profile: Profile, options?: WriteOptions): Promise<Account>
+  /** Whom the account blocks, and whom it mutes; 20 unless `limit` (1 to 100) says otherwise. */
+  blocks(query?: ListQuery): Promise<AccountPage>
+  mutes(query?: ListQuery): Promise<AccountPage>
   readonly accounts: AccountReads
   readonly posts: PostReads & {
     /** Posts, replies or reposts. Resolves once the post is durable and its author can read it. */
@@ -127,6 +136,7 @@ export type Call = <N extends OperationName>(
 
 const accountReads = (call: Call): AccountReads => ({
   get: (id) => call('getAccount', { params: { id } }),
+  byHandle: (handle) => call('getAccountByHandle', { params: { handle } }),
   posts: (id, query) => call('getAccountPosts', { params: { id }, query }),
   followers: (id, query) => call('getFollowers', { params: { id }, query }),
   following: (id, query) => call('getFollowing', { params: { id }, query }),
@@ -162,6 +172,10 @@ export function accountCalls(call: Call): AccountCalls {
   const change = (verb: Verb) => (id: string, options?: WriteOptions) =>
     call(verb, { params: { id } }, options)
   return {
+    me: () => call('getMe', {}),
+    patch: (body, options) => call('patchMe', { body }, options),
+    blocks: (query) => call('getBlocks', { query }),
+    mutes: (query) => call('getMutes', { query }),
     accounts: accountReads(call),
     posts: {
       ...postReads(call),
