@@ -18,6 +18,8 @@ export type { AudienceBucket, FollowerRange, NumberPage }
 
 export interface GraphReads {
   byExternalId(externalId: string): Promise<Account | undefined>
+  /** Many at once, in two round trips at most. */
+  byExternalIds(externalIds: readonly string[]): Promise<readonly (Account | undefined)[]>
   /** The account that has this handle now, regardless of case. */
   byHandle(handle: string): Promise<Account | undefined>
   /** The account that an event created, found by what its request named; `undefined` if another one holds the name. */
@@ -57,6 +59,12 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
       const account = await byName(externalIdsTable, externalId)
       // A claim whose creator failed may hold an id that an account with another name took over.
       return account?.externalId === externalId ? account : undefined
+    },
+    async byExternalIds(externalIds) {
+      const rows = await store.get(externalIds.map((externalId) => externalIdsTable.key(externalId)))
+      const ids = rows.map((row) => (row === undefined ? 0 : externalIdsTable.decode(row).account))
+      const found = await accounts.byIds(ids)
+      return found.map((account, i) => (account?.externalId === externalIds[i] ? account : undefined))
     },
     async byHandle(handle) {
       const account = await byName(handlesTable, handle)

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
+import { batchAnswer, batchBody, batchFields } from '../http/batch-schemas.ts'
 import { Cursor, Id, Limit, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands/relationship.ts'
@@ -110,6 +111,16 @@ export const NewAccountBody = Type.Object(
   },
   { ...closed, examples: [{ external_id: 'user-17', handle: 'ada', display_name: 'Ada' }] },
 )
+
+export const BatchAccount = Type.Object({ ...NewAccountBody.properties, ...batchFields }, closed)
+export const BatchAccountsBody = batchBody(BatchAccount, { external_id: 'user-18', display_name: 'Bo' })
+export const BatchAccountsSchema = batchAnswer('BatchAccounts', AccountSchema.properties)
+export const BatchFollow = Type.Object(
+  { follower: AccountRef('Who follows'), followee: AccountRef('Who is followed'), ...batchFields },
+  closed,
+)
+export const BatchFollowsBody = batchBody(BatchFollow, { follower: 'ext:guest', followee: 'ext:nova' })
+export const BatchFollowsSchema = batchAnswer('BatchFollows', RelationshipSchema.properties)
 
 export const TokenBody = Type.Object(
   { account_id: AccountRef('Who the token is for') },

@@ -10,7 +10,7 @@ import { created, ok, type Answer } from '../http/route.ts'
 import type { Tokens } from '../http/tokens.ts'
 import { LISTS } from './lists.ts'
 import { accountRoutes, type AccountRouteParts } from './routes-accounts.ts'
-import { edgeRoutes } from './routes-edges.ts'
+import { edgeRoutes, followsRoute } from './routes-edges.ts'
 import { AccountListQuery, TokenBody, authorBody, isoTime } from './render.ts'
 import { AccountRef } from './schemas.ts'
 
@@ -29,6 +29,7 @@ export function graphRoutes(parts: GraphRouteParts): void {
   for (const list of ['followers', 'following'] as const) listRoute(parts, list)
   for (const list of ['blocks', 'mutes'] as const) ownListRoute(parts, list)
   edgeRoutes(parts)
+  followsRoute(parts)
 }
 
 /**

@@ -276,6 +276,35 @@ describe('posts', () => {
   })
 })
 
+describe('batches', () => {
+  it('do many writes, each with a result of its own', async () => {
+    const batch = async (what: string, items: object[]) => {
+      const { status, json } = await v1('POST', `/batch/${what}`, SERVER_KEY, { items })
+      expect(status).toBe(200)
+      return json.results
+    }
+    const accounts = await batch('accounts', [{ external_id: 'b1', handle: 'b1' }, { display_name: 'B two' }])
+    expect(accounts).toMatchObject([
+      { status: 201, external_id: 'b1' },
+      { status: 201, display_name: 'B two' },
+    ])
+    const follows = await batch('follows', [
+      { follower: 'ext:b1', followee: accounts[1].id },
+      { follower: 'ext:b1', followee: 'ext:b1' },
+    ])
+    expect(follows).toMatchObject([
+      { status: 200, following: true },
+      { status: 400, problem: { code: 'follow_self' } },
+    ])
+    const posts = await batch('posts', [{ author: accounts[1].id, content: 'In a batch.' }])
+    expect(posts).toMatchObject([{ status: 201, content: 'In a batch.', viewer: { own: true } }])
+    await world.rivulet.settle()
+    const acting = { as: SERVER_KEY, headers: { 'rivulet-account': 'ext:b1' } }
+    const { posts: page } = (await world.call('GET', '/api/v1/feed', acting)).json
+    expect(page).toMatchObject([{ id: posts[0].id }])
+  })
+})
+
 describe('the feed', () => {
   it('pages back, comes forward with `after`, and gives ids alone', async () => {
     const reader = await world.person('reader')
@@ -418,6 +447,7 @@ const TABLE = [
     `PUT /accounts/{id}/${verb}`,
     `DELETE /accounts/{id}/${verb}`,
   ]),
+  ...['accounts', 'follows', 'posts'].map((what) => `POST /batch/${what}`),
   'POST /tokens',
   'POST /posts',
   'GET /posts/{id}',

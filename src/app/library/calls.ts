@@ -8,6 +8,9 @@ import type {
   Account,
   AccountPage,
   AnswerOf,
+  BatchAccounts,
+  BatchFollows,
+  BatchPosts,
   BodyOf,
   DeletedPost,
   FeedIds,
@@ -78,6 +81,18 @@ export interface ApplicationCalls {
   readonly tiers: {
     /** Sets whether the posts of one account are pushed or pulled, whatever the policy says. */
     put(account: string, tier: NewTier, options?: WriteOptions): Promise<Tier>
+  }
+  /**
+   * Up to 1,000 writes at once. Each item may have an `idempotency_key`, and has a result of its own, in the order of
+   * the items: `status` with the answer of the single call, or with `problem`. Items that fail reject nothing.
+   */
+  readonly batch: {
+    /** An item with `external_id` creates that account or changes it; any other creates one. */
+    accounts(items: BodyOf<'batchAccounts'>['items']): Promise<BatchAccounts>
+    /** Follows `{ follower, followee }`. */
+    follows(items: BodyOf<'batchFollows'>['items']): Promise<BatchFollows>
+    /** Posts of `author`. */
+    posts(items: BodyOf<'batchPosts'>['items']): Promise<BatchPosts>
   }
   /** When posts are pushed and when they are pulled. */
   readonly policy: {
@@ -157,6 +172,11 @@ export const applicationCalls = (call: Call): ApplicationCalls => ({
   posts: postReads(call),
   tokens: {
     create: (account, options) => call('createToken', { body: { account_id: account } }, options),
+  },
+  batch: {
+    accounts: async (items) => (await call('batchAccounts', { body: { items } })).results,
+    follows: async (items) => (await call('batchFollows', { body: { items } })).results,
+    posts: async (items) => (await call('batchPosts', { body: { items } })).results,
   },
   tiers: {
     put: (account, body, options) => call('putTier', { params: { account_id: account }, body }, options),

@@ -5,6 +5,8 @@
 
 import type { Static, TSchema } from 'typebox'
 import {
+  BatchPostsBody,
+  BatchPostsSchema,
   DeletedSchema,
   FeedPageSchema,
   FeedQuery as FeedQuerySchema,
@@ -21,6 +23,10 @@ import {
   AccountPageSchema,
   AccountSchema,
   AuthorSchema,
+  BatchAccountsBody,
+  BatchAccountsSchema,
+  BatchFollowsBody,
+  BatchFollowsSchema,
   NewAccountBody,
   PolicyBody,
   PolicySchema,
@@ -60,6 +66,9 @@ export const OPERATIONS = {
   lookupPosts: { body: LookupBody, answer: LookupSchema },
   getReceipt: { answer: ReceiptSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
+  batchAccounts: { body: BatchAccountsBody, answer: BatchAccountsSchema },
+  batchFollows: { body: BatchFollowsBody, answer: BatchFollowsSchema },
+  batchPosts: { body: BatchPostsBody, answer: BatchPostsSchema },
   putTier: { body: TierBody, answer: TierSchema },
   getPolicy: { answer: PolicySchema },
   patchPolicy: { body: PolicyBody, answer: PolicySchema },
@@ -95,4 +104,7 @@ export type FeedIds = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: { id: string
 export type NewTier = BodyOf<'putTier'>
 export type Tier = AnswerOf<'putTier'>
 export type Policy = AnswerOf<'getPolicy'>
+export type BatchAccounts = AnswerOf<'batchAccounts'>['results']
+export type BatchFollows = AnswerOf<'batchFollows'>['results']
+export type BatchPosts = AnswerOf<'batchPosts'>['results']
 export type PolicyChange = BodyOf<'patchPolicy'>

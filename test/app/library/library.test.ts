@@ -151,6 +151,25 @@ test('an application runs on it: accounts, relationships, posts, feeds, tokens, 
   expect(answer.status).toBe(200)
 })
 
+test('many writes are one call, with a result for each', async () => {
+  const rivulet = await openWorld()
+  const accounts = await rivulet.batch.accounts([{ external_id: 'eve' }, { handle: '-' }])
+  expect(accounts).toMatchObject([
+    { status: 201, external_id: 'eve' },
+    { status: 400, problem: { code: 'invalid_request', retriable: false } },
+  ])
+  expect(await rivulet.batch.follows([{ follower: 'ext:eve', followee: 'ext:ann' }])).toMatchObject([
+    { status: 200, following: true },
+  ])
+  const items = [{ author: 'ext:ann', content: 'Batched', idempotency_key: 'batched' }]
+  const [post] = await rivulet.batch.posts(items)
+  expect(await rivulet.batch.posts(items)).toEqual([post])
+  expect((await rivulet.as('ext:eve').feed()).posts).toMatchObject([{ content: 'Batched' }])
+  await expect(rivulet.batch.posts([])).rejects.toMatchObject({ code: 'invalid_request' })
+  const large = Array.from({ length: 9 }, () => ({ author: 'ext:ann', content: 'x'.repeat(2 ** 20) }))
+  await expect(rivulet.batch.posts(large)).rejects.toMatchObject({ code: 'payload_too_large' })
+})
+
 test('a call that is refused has the code that HTTP has', async () => {
   const rivulet = await openWorld()
   const ann = rivulet.as('ext:ann')
