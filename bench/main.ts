@@ -5,6 +5,7 @@
 
 import { type Bench, createReport, describeMachine } from './harness.ts'
 import { accept } from './accept.ts'
+import { batch } from './batch.ts'
 import { coldStart } from './cold-start.ts'
 import { enginesPath } from './engines-path.ts'
 import { fanout } from './fanout.ts'
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   fanout,
   feedRead,
   accept,
+  batch,
   importEdges,
   followersRead,
   visible,

@@ -28,8 +28,17 @@ export { defineTable, type TypedTable } from './engine/rows/tables.ts'
 export type { View } from './engine/view.ts'
 export { feedDomain, mayView, type Feed } from './feed/index.ts'
 export { createAccountRefs, graphDomain, isoTime, type Graph } from './graph/index.ts'
+export { batchAnswer, batchBody, batchFields } from './http/batch-schemas.ts'
 export type { RouteHost, WebDomain } from './http/domain.ts'
-export { created, ok, type Answer, type Call, type Router } from './http/route.ts'
+export {
+  created,
+  ok,
+  type Answer,
+  type BatchRoute,
+  type BatchWrite,
+  type Call,
+  type Router,
+} from './http/route.ts'
 export { Id, Limit, Nullable, Time } from './http/schemas.ts'
 export { idAt } from './http/validation.ts'
 export type { ViewSpec } from './ports/views/views.ts'

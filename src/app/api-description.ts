@@ -44,6 +44,7 @@ export const describeRivulet = (version: string): OpenApiOptions => ({
     { name: 'posts', description: 'Create, read and delete posts.' },
     { name: 'accounts', description: 'Accounts and their tokens.' },
     { name: 'relationships', description: 'Follow, block and mute accounts.' },
+    { name: 'batches', description: 'Many writes in one request, with the server key.' },
     {
       name: 'admin',
       description: 'Policy and tiers, with the server key; they change at run time, without a restart.',
@@ -54,6 +55,9 @@ export const describeRivulet = (version: string): OpenApiOptions => ({
     Author: graphSchemas.AuthorSchema,
     Account: graphSchemas.AccountSchema,
     AccountPage: graphSchemas.AccountPageSchema,
+    BatchAccounts: graphSchemas.BatchAccountsSchema,
+    BatchFollows: graphSchemas.BatchFollowsSchema,
+    BatchPosts: feedSchemas.BatchPostsSchema,
     Relationship: graphSchemas.RelationshipSchema,
     Token: graphSchemas.TokenSchema,
     Tier: graphSchemas.TierSchema,

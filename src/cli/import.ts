@@ -1,12 +1,16 @@
-/** `rivulet import`: reads accounts, follows and posts from files into a data folder that is not being served. */
+/** `rivulet import`: reads accounts, follows and posts from files into a data folder that is not being served, or into a running server. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { csvSource } from '../app/import/csv.ts'
 import { delimiterOf, type EdgeColumns, type EdgeFormat, type Header } from '../app/import/edge-layout.ts'
 import { runImport, type ImportSource, type ImportSummary } from '../app/import/import.ts'
+import { importOnline, type OnlineSummary } from '../app/import/online.ts'
+import type { Problems } from '../app/import/problems.ts'
 import { ldbcSource } from '../app/import/ldbc.ts'
-import type { SettingKey } from '../app/config/settings.ts'
+import type { Config, SettingKey } from '../app/config/settings.ts'
 import { RivuletError } from '../core/errors.ts'
+import type { Env } from '../ports/env/env.ts'
+import { keepProcess } from '../ports/env/keep.ts'
 import { createRealEnv, noteImport, openPorts } from '../app/ports/open.ts'
 import { EXIT } from './failure.ts'
 import { addSettings, assertOnePlace, configOf } from './setting-flags.ts'
@@ -30,6 +34,10 @@ Files are UTF-8, and may be gzipped. They are read to their ends before anything
 format, or without a single valid row, changes nothing. An invalid row is left out, and reported with its file, line
 and reason (the first 20 of them); the import then ends with exit code 3.
 
+With --url, the same files go to a running server, in batches. Posts are then made now and fanned out, in the order of
+the file; their created_at is checked and not kept. If that import ends early, run it again within 24 hours: the server
+does not do again what it has done.
+
 Accounts that do not exist are created. Nothing is imported twice: if an import was interrupted, run it again. A
 follow that was ended here by unfollowing or blocking is not made again.`
 
@@ -44,6 +52,8 @@ interface ImportFlags extends Partial<Record<SettingKey, string>> {
   readonly comment?: string
   readonly strict?: true
   readonly format: 'csv' | 'ldbc'
+  readonly url?: string
+  readonly key?: string
 }
 
 /** Refuses a flag that is given twice: the first value would be ignored silently. */
@@ -56,7 +66,7 @@ export const importCommand = (): Command =>
   addSettings(
     new Command('import')
       .description(
-        'import accounts, follows and posts from files into a data folder that is not being served',
+        'import accounts, follows and posts from files into a data folder that is not being served, or into a running server',
       )
       .option('--edges <file>', 'CSV file of follows', once)
       .option('--mutual', 'each row of the edge list is two follows, one in each direction')
@@ -84,6 +94,8 @@ export const importCommand = (): Command =>
           .default('csv'),
       )
       .option('--dir <folder>', 'folder with the files of --format ldbc', once)
+      .option('--url <address>', 'import into the running server at this address instead of a folder', once)
+      .option('--key <key>', 'server key of that server (RIVULET_SERVER_KEY)', once)
       .addHelpText('after', HELP),
     SETTINGS,
   ).action(importFiles)
@@ -91,6 +103,8 @@ export const importCommand = (): Command =>
 async function importFiles(flags: ImportFlags): Promise<void> {
   const env = createRealEnv()
   const { config } = configOf(flags, SETTINGS)
+  if (flags.url !== undefined) return importIntoServer(env, flags, config)
+  if (flags.key !== undefined) throw usage('--key is for --url, the address of a running server')
   assertOnePlace(flags, config)
   const source = await sourceOf(flags)
   const startedAtMs = env.monotonicMs()
@@ -108,6 +122,32 @@ async function importFiles(flags: ImportFlags): Promise<void> {
   } finally {
     terminal.endProgress()
     await ports.close()
+  }
+}
+
+/** Posts are made now: the time that they have in the file is checked, and not kept. */
+async function importIntoServer(env: Env, flags: ImportFlags, config: Config): Promise<void> {
+  const { url = '', data, key, strict: isStrict } = flags
+  if (data !== undefined) throw usage('--url and --data both say where to import to; leave out one of them')
+  if (!/^https?:\/\/[^/?#@]+\/?$/.test(url))
+    throw usage(`--url has "${url}"; allowed is the address of a server, such as http://127.0.0.1:8080`)
+  const serverKey = key ?? config.serverKey
+  if (serverKey === undefined)
+    throw usage('--url needs the server key; give it with --key or RIVULET_SERVER_KEY')
+  const source = await sourceOf(flags)
+  const startedAtMs = env.monotonicMs()
+  const terminal = createTerminal(env)
+  const { note: notice, progress } = terminal
+  const kept = keepProcess()
+  try {
+    notice(`importing into ${url}`)
+    const summary = await importOnline(source, { env, url, serverKey, progress, notice, isStrict })
+    terminal.endProgress()
+    terminal.print(onlineText(summary, env.monotonicMs() - startedAtMs))
+    if (summary.problems.total > 0) process.exitCode = EXIT.leftOut
+  } finally {
+    terminal.endProgress()
+    kept.release()
   }
 }
 
@@ -166,15 +206,36 @@ function readDelimiter(text: string): string {
 
 const usage = (message: string): RivuletError => new RivuletError('config_invalid', message)
 
+function onlineText({ accounts, follows, posts, problems }: OnlineSummary, tookMs: number): string {
+  const lines = [
+    `accounts   ${count(accounts)} there`,
+    `follows    ${count(follows)} there`,
+    `posts      ${count(posts)} there`,
+    ...problemLines(problems),
+  ]
+  const items = accounts + follows + posts
+  return [
+    ...lines,
+    `took       ${seconds(tookMs)}, ${count(Math.round((items * 1_000) / tookMs))} items/s`,
+  ].join('\n')
+}
+
+function problemLines(problems: Problems): string[] {
+  const lines = [
+    `left out   ${count(problems.total)} ${problems.total === 1 ? 'row' : 'rows'}${kindsText(': ', problems.byKind)}`,
+  ]
+  if (problems.notedByKind.size > 0) lines.push(`no matter  ${kindsText('', problems.notedByKind)}`)
+  return lines
+}
+
 function summaryText({ accounts, edges, posts, problems }: ImportSummary, tookMs: number): string {
   const follows = edges.added + edges.known
   const lines = [
     `accounts   ${count(accounts.created)} new, ${count(accounts.known)} known`,
     `follows    ${count(edges.added)} new, ${count(edges.known)} known`,
     `posts      ${count(posts.added)} new, ${count(posts.known)} known`,
-    `left out   ${count(problems.total)} ${problems.total === 1 ? 'row' : 'rows'}${kindsText(': ', problems.byKind)}`,
+    ...problemLines(problems),
   ]
-  if (problems.notedByKind.size > 0) lines.push(`no matter  ${kindsText('', problems.notedByKind)}`)
   if (edges.unfollowed > 0) {
     const why = 'follows were ended here by unfollowing or blocking, and'
     lines.push(`ended      ${count(edges.unfollowed)} ${why} stay so`)

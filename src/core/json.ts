@@ -34,13 +34,13 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
 /** Throws `invalid_request` for a shape that is refused, and the parser's `SyntaxError` for text that is not JSON. */
-export function parseJsonText(text: string): unknown {
-  checkShape(text)
+export function parseJsonText(text: string, valuesMax: number = JSON_VALUES_MAX): unknown {
+  checkShape(text, valuesMax)
   return JSON.parse(text)
 }
 
 /** Throws for a shape that is refused. Text that is not JSON may pass: the parser refuses it. */
-function checkShape(text: string): void {
+function checkShape(text: string, valuesMax: number): void {
   const levels: Level[] = []
   let level: Level | undefined
   let values = 0
@@ -53,8 +53,8 @@ function checkShape(text: string): void {
   const pathTo = (name: string) => path() + pointerStep(name)
 
   function count(): void {
-    if (++values > JSON_VALUES_MAX)
-      throw invalid(path(), `has too many values: a body may have at most ${JSON_VALUES_MAX}`)
+    if (++values > valuesMax)
+      throw invalid(path(), `has too many values: a body may have at most ${valuesMax}`)
   }
 
   function open(isObject: boolean): void {

@@ -1,16 +1,17 @@
 /** Posts, the home feed and profiles over HTTP. */
 
+import type { Static } from 'typebox'
 import { afterAccepted, isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import { AccountRef, type AccountRefs, type Circle, type Graph } from '../graph/index.ts'
 import type { Caller } from '../http/auth.ts'
-import { created, ok, type Answer, type Maybe, type Router } from '../http/route.ts'
+import { created, ok, type Answer, type BatchWrite, type Maybe, type Router } from '../http/route.ts'
 import { Id } from '../http/schemas.ts'
 import { idAt } from '../http/validation.ts'
 import type { Feed, HomePage, HomeRequest, NewPost, Post } from './index.ts'
 import { createRenderer, feedRest, idsBody, receiptBody, type Renderer } from './render.ts'
-import { FeedQuery, ListQuery, LookupBody, NewPostBody } from './schemas.ts'
+import { BatchPost, BatchPostsBody, FeedQuery, ListQuery, LookupBody, NewPostBody } from './schemas.ts'
 
 export interface FeedRouteParts {
   readonly router: Router
@@ -38,6 +39,7 @@ export function feedRoutes(parts: FeedRouteParts): void {
   homeRoute(all)
   profileRoute(all)
   newPostRoute(all)
+  batchRoute(all)
   postRoutes(all)
   lookupRoute(all)
   receiptRoute(all)
@@ -137,18 +139,53 @@ function newPostRoute(parts: Parts): void {
     answers: { 201: 'Post' },
     problems: ['invalid_id', 'not_found', 'repost_refused'],
     async run({ caller, body }, once) {
-      const post: NewPost = {
-        content: body.content,
-        custom: body.custom,
-        visibility: body.visibility,
-        replyTo: body.reply_to === undefined ? undefined : idAt(body.reply_to, '/reply_to'),
-        repostOf: body.repost_of === undefined ? undefined : idAt(body.repost_of, '/repost_of'),
-        clientRef: body.client_ref,
-      }
-      const { id } = await feed.commands.post(caller.account?.number ?? 0, post, once)
+      const { id } = await feed.commands.post(caller.account?.number ?? 0, newPostOf(body), once)
       return created(await afterAccepted(ownFor(caller, id)))
     },
     replay: async ({ caller }, eventId) => created(await ownFor(caller, eventId)),
+  })
+}
+
+const newPostOf = (body: Static<typeof NewPostBody>): NewPost => ({
+  content: body.content,
+  custom: body.custom,
+  visibility: body.visibility,
+  replyTo: body.reply_to === undefined ? undefined : idAt(body.reply_to, '/reply_to'),
+  repostOf: body.repost_of === undefined ? undefined : idAt(body.repost_of, '/repost_of'),
+  clientRef: body.client_ref,
+})
+
+function batchRoute(parts: Parts): void {
+  const { router, graph, feed, refs } = parts
+  const ownOf = async (author: number, id: number) => own(parts, id, await graph.circles.of(author))
+  router.batch({
+    path: '/batch/posts',
+    name: 'batchPosts',
+    summary: 'Post for many accounts',
+    description:
+      'An item does what `POST /posts` does on behalf of its author. Posts are made now: `created_at` is not accepted, ' +
+      'because only an import into a folder that no server uses can add to the past. Posts without `reply_to` and ' +
+      '`repost_of` get ids in the order of the items.',
+    tag: 'batches',
+    item: BatchPost,
+    body: BatchPostsBody,
+    answer: 'BatchPosts',
+    async prepare(items) {
+      const authors = await refs.all(items.map(({ author }) => ({ ref: author, path: '/author' })))
+      return items.map(({ author: _, idempotency_key: key, ...body }, at): BatchWrite | RivuletError => {
+        const author = authors[at]
+        if (author instanceof RivuletError) return author
+        const { number } = author
+        return {
+          ...{ scope: number, key, method: 'POST', path: '/posts', body },
+          async run(once) {
+            const { id } = await feed.commands.post(number, newPostOf(body), once)
+            return created(await afterAccepted(ownOf(number, id)))
+          },
+          replay: async (eventId) => created(await ownOf(number, eventId)),
+        }
+      })
+    },
   })
 }
 

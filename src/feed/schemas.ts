@@ -2,7 +2,8 @@
 
 import Type from 'typebox'
 import { LIMITS } from '../core/limits.ts'
-import { AuthorSchema } from '../graph/index.ts'
+import { AccountRef, AuthorSchema } from '../graph/index.ts'
+import { batchAnswer, batchBody, batchFields } from '../http/batch-schemas.ts'
 import {
   Cursor,
   EXAMPLE_ID,
@@ -145,6 +146,13 @@ export const NewPostBody = Type.Object(
   },
   { ...closed, ...together, examples: [{ content: 'Hello, world' }] },
 )
+
+export const BatchPost = Type.Object(
+  { author: AccountRef('Who posts'), ...NewPostBody.properties, ...batchFields },
+  { ...closed, ...together },
+)
+export const BatchPostsBody = batchBody(BatchPost, { author: 'ext:nova', content: 'Hello, world' })
+export const BatchPostsSchema = batchAnswer('BatchPosts', PostSchema.properties)
 
 export const LookupBody = Type.Object(
   { ids: Type.Array(Id('A post.'), { minItems: 1, maxItems: LIMITS.lookupIdsMax }) },

@@ -10,6 +10,7 @@ const BOUND = { maxSize: 200_000, sizeCalculation: () => 1 }
 
 export interface Accounts {
   byId(id: number): Promise<Account | undefined>
+  byIds(ids: readonly number[]): Promise<readonly (Account | undefined)[]>
   byNumbers(numbers: readonly number[]): Promise<readonly (Account | undefined)[]>
   /** From the cache alone: for hot paths, which fall back to `byNumbers`. */
   cached(number: number): Account | undefined
@@ -58,6 +59,16 @@ export function createAccounts(store: Store, isShared: boolean): Accounts {
       const number = numberOfId.get(id)
       const cached = number === undefined ? undefined : byNumber.get(number)
       return cached ?? (await loadIds([id]))[0]
+    },
+    async byIds(wanted) {
+      const found = wanted.map((id) => {
+        const number = numberOfId.get(id)
+        return number === undefined ? undefined : byNumber.get(number)
+      })
+      const missing = [...new Set(wanted.filter((_, i) => found[i] === undefined))]
+      if (missing.length === 0) return found
+      const loaded = new Map((await loadIds(missing)).map((account, i) => [missing[i], account]))
+      return found.map((account, i) => account ?? loaded.get(wanted[i]))
     },
     async byNumbers(wanted) {
       const missing = wanted.filter((number) => byNumber.get(number) === undefined)

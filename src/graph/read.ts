@@ -16,6 +16,10 @@ export type { NumberPage }
 
 export interface GraphReads {
   byExternalId(externalId: string): Promise<Account | undefined>
+  /** Many at once, in two round trips at most. */
+  byExternalIds(externalIds: readonly string[]): Promise<readonly (Account | undefined)[]>
+  /** The account that has this handle now, regardless of case. */
+  byHandle(handle: string): Promise<Account | undefined>
   /** The account that an event created, found by what its request named; `undefined` if another one holds the name. */
   createdBy(
     event: number,
@@ -26,6 +30,9 @@ export interface GraphReads {
   /** In the order of account numbers, above `after`. */
   followers(number: number, after: number, limit: number): Promise<NumberPage>
   following(number: number, after: number, limit: number): Promise<NumberPage>
+  /** Whom the account blocks, and whom it mutes; in the same order. */
+  blocks(number: number, after: number, limit: number): Promise<NumberPage>
+  mutes(number: number, after: number, limit: number): Promise<NumberPage>
 }
 
 export function createGraphReads(store: Store, accounts: Accounts, circles: Circles): GraphReads {
@@ -45,6 +52,17 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
       // A claim whose creator failed may hold an id that an account with another name took over.
       return account?.externalId === externalId ? account : undefined
     },
+    async byExternalIds(externalIds) {
+      const rows = await store.get(externalIds.map((externalId) => externalIdsTable.key(externalId)))
+      const ids = rows.map((row) => (row === undefined ? 0 : externalIdsTable.decode(row).account))
+      const found = await accounts.byIds(ids)
+      return found.map((account, i) => (account?.externalId === externalIds[i] ? account : undefined))
+    },
+    async byHandle(handle) {
+      const account = await byName(handlesTable, handle)
+      // A handle stays reserved for the account that gave it up, and no longer names it.
+      return account?.handle?.toLowerCase() === handle.toLowerCase() ? account : undefined
+    },
     async createdBy(event, { externalId, handle }) {
       const account =
         externalId !== undefined
@@ -62,6 +80,12 @@ export function createGraphReads(store: Store, accounts: Accounts, circles: Circ
     followers: (number, after, limit) => followersPage(store, number, after, limit),
     async following(number, after, limit) {
       return pageOf((await circles.of(number)).following, after, limit)
+    },
+    async blocks(number, after, limit) {
+      return pageOf((await circles.of(number)).blocking, after, limit)
+    },
+    async mutes(number, after, limit) {
+      return pageOf((await circles.of(number)).muted, after, limit)
     },
   }
 }

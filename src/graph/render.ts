@@ -5,7 +5,8 @@ import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { OVERRIDES, SHARES } from '../engine/fanout/policy.ts'
 import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
-import { Id, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
+import { batchAnswer, batchBody, batchFields } from '../http/batch-schemas.ts'
+import { Cursor, Id, Limit, Nullable, SEEN_OR_EMPTY_PATTERN, TEXT_PATTERN, Time } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 import type { Relationship } from './commands/relationship.ts'
 import { POLICY_DEFAULTS } from './policy.ts'
@@ -55,6 +56,11 @@ export const AccountPageSchema = Type.Object(
   { ...closed, title: 'AccountPage' },
 )
 
+export const AccountListQuery = Type.Object(
+  { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
+  closed,
+)
+
 const profile = {
   handle: Type.Optional(
     Type.String({
@@ -85,6 +91,12 @@ const profile = {
   ),
 }
 export const ProfileBody = Type.Object(profile, { ...closed, examples: [{ display_name: 'Ada' }] })
+/** A change of one's own profile, which must change something. */
+export const ProfileChange = Type.Object(profile, {
+  ...closed,
+  minProperties: 1,
+  examples: [{ bio: 'I count.' }],
+})
 export const NewAccountBody = Type.Object(
   {
     ...profile,
@@ -100,6 +112,16 @@ export const NewAccountBody = Type.Object(
   },
   { ...closed, examples: [{ external_id: 'user-17', handle: 'ada', display_name: 'Ada' }] },
 )
+
+export const BatchAccount = Type.Object({ ...NewAccountBody.properties, ...batchFields }, closed)
+export const BatchAccountsBody = batchBody(BatchAccount, { external_id: 'user-18', display_name: 'Bo' })
+export const BatchAccountsSchema = batchAnswer('BatchAccounts', AccountSchema.properties)
+export const BatchFollow = Type.Object(
+  { follower: AccountRef('Who follows'), followee: AccountRef('Who is followed'), ...batchFields },
+  closed,
+)
+export const BatchFollowsBody = batchBody(BatchFollow, { follower: 'ext:guest', followee: 'ext:nova' })
+export const BatchFollowsSchema = batchAnswer('BatchFollows', RelationshipSchema.properties)
 
 export const TokenBody = Type.Object(
   { account_id: AccountRef('Who the token is for') },

@@ -1,12 +1,12 @@
 /** Follow, block and mute over HTTP: PUT switches the state on, DELETE off; both answer with the relationship. */
 
-import type { ErrorCode } from '../core/errors.ts'
+import { RivuletError, type ErrorCode } from '../core/errors.ts'
 import type { Idempotency } from '../engine/events.ts'
-import { ok, type Router } from '../http/route.ts'
+import { ok, type BatchWrite, type Router } from '../http/route.ts'
 import type { Relationship } from './commands/relationship.ts'
 import type { Graph } from './index.ts'
 import type { AccountRefs } from './refs.ts'
-import { relationshipBody } from './render.ts'
+import { BatchFollow, BatchFollowsBody, relationshipBody } from './render.ts'
 import { AccountRef } from './schemas.ts'
 
 export interface EdgeRouteParts {
@@ -60,6 +60,39 @@ export function edgeRoutes({ router, graph, refs }: EdgeRouteParts): void {
       })
     }
   }
+}
+
+/** Follows for many accounts, as the application knows them. */
+export function followsRoute({ router, graph: { commands }, refs }: EdgeRouteParts): void {
+  router.batch({
+    path: '/batch/follows',
+    name: 'batchFollows',
+    summary: 'Follow for many accounts',
+    description: 'An item does what `PUT /accounts/{followee}/follow` does on behalf of the follower.',
+    tag: 'batches',
+    item: BatchFollow,
+    body: BatchFollowsBody,
+    answer: 'BatchFollows',
+    async prepare(items) {
+      const found = await refs.all(
+        items.flatMap(({ follower, followee }) => [
+          { ref: follower, path: '/follower' },
+          { ref: followee, path: '/followee' },
+        ]),
+      )
+      return items.map(({ followee: id, idempotency_key: key }, at): BatchWrite | RivuletError => {
+        const [follower, followee] = [found[2 * at], found[2 * at + 1]]
+        if (follower instanceof RivuletError) return follower
+        if (followee instanceof RivuletError) return followee
+        const [by, of] = [follower.number, followee.number]
+        return {
+          ...{ scope: by, key, method: 'PUT', path: '/accounts/:id/follow', params: { id } },
+          run: async (once) => ok(relationshipBody(await commands.follow(by, of, once))),
+          replay: async () => ok(relationshipBody(await commands.relationship(by, of))),
+        }
+      })
+    },
+  })
 }
 
 interface EdgeVerb {

@@ -1,19 +1,20 @@
 /** The graph over HTTP: accounts, tokens, lists of followers and followees, and (in `routes-edges.ts`) relationships. */
 
-import Type from 'typebox'
+import type { Static } from 'typebox'
 import type { CursorSeal } from '../core/cursor.ts'
 import { idTimeMs } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Env } from '../ports/env/env.ts'
 import { openList, sealList } from '../http/list-cursors.ts'
 import { created, ok, type Answer } from '../http/route.ts'
-import { Cursor, Limit } from '../http/schemas.ts'
 import type { Tokens } from '../http/tokens.ts'
 import { LISTS } from './lists.ts'
 import { accountRoutes, type AccountRouteParts } from './routes-accounts.ts'
-import { edgeRoutes } from './routes-edges.ts'
-import { TokenBody, authorBody, isoTime } from './render.ts'
+import { edgeRoutes, followsRoute } from './routes-edges.ts'
+import { AccountListQuery, TokenBody, authorBody, isoTime } from './render.ts'
 import { AccountRef } from './schemas.ts'
+
+type ListQuery = Static<typeof AccountListQuery>
 
 export interface GraphRouteParts extends AccountRouteParts {
   readonly env: Env
@@ -26,7 +27,9 @@ export function graphRoutes(parts: GraphRouteParts): void {
   accountRoutes(parts)
   tokenRoute(parts)
   for (const list of ['followers', 'following'] as const) listRoute(parts, list)
+  for (const list of ['blocks', 'mutes'] as const) ownListRoute(parts, list)
   edgeRoutes(parts)
+  followsRoute(parts)
 }
 
 /**
@@ -68,6 +71,7 @@ function listRoute(
   { router, graph, refs, listSeal }: GraphRouteParts,
   list: 'followers' | 'following',
 ): void {
+  const pages = accountPages(graph, listSeal, list)
   router.read({
     method: 'GET',
     path: `/accounts/:id/${list}`,
@@ -78,24 +82,55 @@ function listRoute(
     tag: 'accounts',
     access: 'authenticated',
     params: { id: AccountRef('The account') },
-    query: Type.Object(
-      { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
-      { additionalProperties: false },
-    ),
+    query: AccountListQuery,
     answers: { 200: 'AccountPage' },
     problems: ['invalid_id', 'invalid_cursor', 'not_found'],
     async answer({ caller, params, query }) {
       const { number: subject } = await refs.inPath(params.id)
-      const bound = { list: LISTS[list], reader: caller.account?.number ?? 0, subject }
-      const after = query.cursor === undefined ? 0 : openList(listSeal, bound, query.cursor)
-      const { numbers, hasMore } = await graph.reads[list](subject, after, query.limit ?? LIMITS.pageDefault)
-      const accounts = await graph.accounts.byNumbers(numbers)
-      const position = numbers[numbers.length - 1]
-      return ok({
-        accounts: accounts.flatMap((account) => (account === undefined ? [] : [authorBody(account)])),
-        next_cursor: hasMore ? sealList(listSeal, { ...bound, position }) : null,
-        has_more: hasMore,
-      })
+      return ok(await pages(caller.account?.number ?? 0, subject, query))
     },
   })
+}
+
+/** A list that only its owner reads. */
+function ownListRoute({ router, graph, listSeal }: GraphRouteParts, list: 'blocks' | 'mutes'): void {
+  const pages = accountPages(graph, listSeal, list)
+  router.read({
+    method: 'GET',
+    path: `/me/${list}`,
+    name: list === 'blocks' ? 'getBlocks' : 'getMutes',
+    summary: list === 'blocks' ? 'Whom the caller blocks' : 'Whom the caller mutes',
+    description:
+      'In a fixed order (that of internal account numbers), which is not the order in which they were added. ' +
+      'Nobody else can read the list.',
+    tag: 'relationships',
+    access: 'account',
+    query: AccountListQuery,
+    answers: { 200: 'AccountPage' },
+    problems: ['invalid_cursor'],
+    async answer({ caller, query }) {
+      const reader = caller.account?.number ?? 0
+      return ok(await pages(reader, reader, query))
+    },
+  })
+}
+
+/** @returns reads a page of a list of accounts, whose cursors are bound to the list, its owner and its reader */
+function accountPages(
+  { accounts, reads }: GraphRouteParts['graph'],
+  seal: CursorSeal,
+  list: keyof typeof LISTS,
+) {
+  return async (reader: number, subject: number, { cursor, limit = LIMITS.pageDefault }: ListQuery) => {
+    const bound = { list: LISTS[list], reader, subject }
+    const after = cursor === undefined ? 0 : openList(seal, bound, cursor)
+    const { numbers, hasMore } = await reads[list](subject, after, limit)
+    const found = await accounts.byNumbers(numbers)
+    const position = numbers[numbers.length - 1]
+    return {
+      accounts: found.flatMap((account) => (account === undefined ? [] : [authorBody(account)])),
+      next_cursor: hasMore ? sealList(seal, { ...bound, position }) : null,
+      has_more: hasMore,
+    }
+  }
 }

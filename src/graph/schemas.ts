@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import { ID_PATTERN } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { EXTERNAL_ID_PATTERN } from '../core/names.ts'
+import { EXTERNAL_ID_PATTERN, HANDLE_PATTERN } from '../core/names.ts'
 import { EXAMPLE_ID } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
 
@@ -27,6 +27,13 @@ export const ExternalRef = (description: string) =>
     examples: ['ext:user-17'],
     [READ_BY_HAND]: true,
   })
+/** A handle in an address. */
+export const HandleRef = Type.String({
+  description: 'The handle, regardless of case.',
+  pattern: HANDLE_PATTERN,
+  examples: ['nova'],
+  [READ_BY_HAND]: true,
+})
 
 const ENCODED = '%[0-9A-Fa-f]{2}'
 /**

@@ -12,6 +12,8 @@ export interface AccessLog {
   readonly logger: Logger
   served(request: FastifyRequest, reply: FastifyReply, route: string, elapsedMs: number): void
   failed(request: FastifyRequest, error: RivuletError, cause: unknown): void
+  /** An item of a batch failed because of the system. */
+  batchFailed(batch: string, error: RivuletError, cause: unknown): void
   /** A stream of events has ended. */
   streamed(request: FastifyRequest, line: StreamLine): void
   /** An answer went out without a header that its handler had set. */
@@ -50,6 +52,11 @@ export function createAccessLog(log: Logger): AccessLog {
       if (error.status === 500) log.error({ ...line, err: cause }, 'a request failed')
       // A passing state, such as a full queue, of which the client was told: no stack, unless an error caused it.
       else log.warn({ ...line, reason: error.message, err: error.cause }, 'a request could not be served now')
+    },
+    batchFailed(batch, error, cause) {
+      const line = { batch, code: error.code, reason: error.message }
+      if (error.status === 500) log.error({ ...line, err: cause }, 'an item of a batch failed')
+      else log.warn({ ...line, err: error.cause }, 'an item of a batch could not be carried out now')
     },
     streamed: (request, line) =>
       log.info({ request_id: request.id, account: request.caller?.account?.id, ...line }, 'a stream ended'),

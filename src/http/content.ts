@@ -10,6 +10,13 @@ import { MIMEType } from 'node:util'
 import { RivuletError } from '../core/errors.ts'
 import { parseJson } from './json.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Values that the body of a route may have, if more than others. */
+    valuesMax?: number
+  }
+}
+
 const JSON_TYPE = 'application/json'
 /** The type under which bodies reach the parser that leaves them as they are. */
 const RAW_TYPE = 'application/octet-stream'
@@ -18,9 +25,9 @@ const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii'])
 
 export function acceptBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => {
+  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
     try {
-      done(null, parseJson(bytes as Buffer))
+      done(null, parseJson(bytes as Buffer, request.routeOptions.config.valuesMax))
     } catch (error) {
       done(error as Error)
     }

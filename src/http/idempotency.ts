@@ -17,7 +17,7 @@ import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
 import { idempotencyTable } from '../engine/rows/idempotency.ts'
 import type { Ephemeral } from '../ports/ephemeral/ephemeral.ts'
-import type { Store } from '../ports/store/store.ts'
+import type { Row, RowKey, Store } from '../ports/store/store.ts'
 import { canonicalJson } from './json.ts'
 
 /**
@@ -61,8 +61,9 @@ export interface IdempotentRequests {
 export type Claims = Pick<Ephemeral, 'putIfAbsent' | 'take'>
 
 export function createIdempotentRequests(store: Pick<Store, 'get'>, claims: Claims): IdempotentRequests {
+  const read = readingTogether(store)
   async function remembered(once: Idempotency): Promise<number | undefined> {
-    const [row] = await store.get([idempotencyTable.key(once.scope, once.key)])
+    const row = await read(idempotencyTable.key(once.scope, once.key))
     if (row === undefined) return undefined
     const { hash, eventId } = idempotencyTable.decode(row)
     if (hash === once.hash) return eventId
@@ -113,12 +114,34 @@ export function createIdempotentRequests(store: Pick<Store, 'get'>, claims: Clai
   }
 }
 
-/** @returns what identifies a request with a key; throws `invalid_request` for a key of another form */
-export function onceOf({ scope, key, operation, body }: KeyedRequest): Idempotency | undefined {
+/** @returns reads a row; rows that are asked for in the same turn, as by a batch, cost one call of the store */
+function readingTogether(store: Pick<Store, 'get'>): (key: RowKey) => Promise<Row | undefined> {
+  let keys: RowKey[] = []
+  let rows: Promise<readonly (Row | undefined)[]> | undefined
+  return async (key) => {
+    const at = keys.push(key) - 1
+    rows ??= Promise.resolve().then(() => {
+      const wanted = keys
+      keys = []
+      rows = undefined
+      return store.get(wanted)
+    })
+    return (await rows)[at]
+  }
+}
+
+/**
+ * @param path of the key, for messages
+ * @returns what identifies a request with a key; throws `invalid_request` for a key of another form
+ */
+export function onceOf(
+  { scope, key, operation, body }: KeyedRequest,
+  path = `header.${IDEMPOTENCY_HEADER}`,
+): Idempotency | undefined {
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !KEY.test(key)) {
     const message = `must have 1 to ${LIMITS.idempotencyKeyLengthMax} visible ASCII characters`
-    throw invalid(`header.${IDEMPOTENCY_HEADER}`, message)
+    throw invalid(path, message)
   }
   const hash = createHash('sha256')
     .update(`${operation}\n${canonicalJson(body)}`)

@@ -6,11 +6,11 @@ import { parseJsonText } from '../core/json.ts'
 import { invalid } from '../core/text.ts'
 
 /** @returns `undefined` for an empty body; throws `invalid_request` for bytes that core/json.ts does not accept */
-export function parseJson(bytes: Buffer): unknown {
+export function parseJson(bytes: Buffer, valuesMax?: number): unknown {
   if (bytes.length === 0) return undefined
   if (!isUtf8(bytes)) throw invalid('', 'must be UTF-8')
   try {
-    return parseJsonText(bytes.toString('utf8'))
+    return parseJsonText(bytes.toString('utf8'), valuesMax)
   } catch (error) {
     if (isRivuletError(error)) throw error
     throw new RivuletError('invalid_request', 'the body is not well-formed JSON', {

@@ -8,13 +8,16 @@ import { RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invalid } from '../core/text.ts'
 import { checkAccess, type Caller } from './auth.ts'
+import { createBatch, refuseKey, type BatchParts } from './batch.ts'
 import { giveBack } from './bytes.ts'
-import { onceOf, type IdempotentRequests } from './idempotency.ts'
+import { onceOf } from './idempotency.ts'
 import { parseJson } from './json.ts'
 import { asRivuletError, bodyTooLarge } from './problems.ts'
 import {
   callReader,
+  pathTo,
   type Answer,
+  type BatchRoute,
   type CallRouter,
   type Maybe,
   type ReadRoute,
@@ -51,7 +54,7 @@ interface AskedCall extends UncheckedCall {
 
 type Run = (request: AskedCall) => Maybe<Answer>
 
-export function createOperations(prefix: string, idempotent: IdempotentRequests): Operations {
+export function createOperations({ prefix, idempotent, onFault }: BatchParts): Operations {
   const routes = new Map<string, RouteSpec<TObject, TObject>>()
   /** Validators are compiled at the first call of an operation: the routes of the server have their own. */
   const makers = new Map<string, () => Run>()
@@ -73,6 +76,13 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
       })
       return answer
     }
+  }
+  function batching<I extends TObject>(route: BatchRoute<I>): void {
+    const batch = createBatch({ prefix, idempotent, onFault }, route)
+    add(batch.spec, () => (request) => {
+      refuseKey(request.key)
+      return batch.answer(batch.callOf(request).body.items)
+    })
   }
   function add<B extends TObject, Q extends TObject>(route: RouteSpec<B, Q>, make: () => Run): void {
     routes.set(route.name, route)
@@ -97,21 +107,14 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
     const request = requestOf(prefix, route, asked)
     const caller = await asked.caller()
     checkAccess(caller, route.access)
-    const { body, headers } = await run({ ...request, caller })
-    if (body === undefined) return undefined
-    if (!Buffer.isBuffer(body)) return JSON.parse(JSON.stringify(body)) as unknown
-    try {
-      const text = body.toString()
-      return headers?.['content-type'] === undefined ? (JSON.parse(text) as unknown) : text
-    } finally {
-      giveBack(body)
-    }
+    return contentOf(await run({ ...request, caller }))
   }
 
   return {
     router: {
       read: (route) => add(route, () => reading(route)),
       write: (route) => add(route, () => writing(route)),
+      batch: batching,
     },
     routes,
     call: (name, asked) =>
@@ -121,35 +124,40 @@ export function createOperations(prefix: string, idempotent: IdempotentRequests)
   }
 }
 
+function contentOf({ body, headers }: Answer): unknown {
+  if (body === undefined) return undefined
+  if (!Buffer.isBuffer(body)) return JSON.parse(JSON.stringify(body)) as unknown
+  try {
+    const text = body.toString()
+    return headers?.['content-type'] === undefined ? (JSON.parse(text) as unknown) : text
+  } finally {
+    giveBack(body)
+  }
+}
+
 function requestOf(
   prefix: string,
   route: RouteSpec<TObject, TObject>,
   asked: Asked,
 ): Omit<AskedCall, 'caller'> {
   const { params = {}, query, idempotencyKey } = asked
-  const path = route.path.replace(/:(\w+)/g, (_part, name: string) => encoded(params[name], `params.${name}`))
   return {
     key: idempotencyKey,
-    operation: `${route.method} ${prefix}${path}`,
+    operation: `${route.method} ${pathTo(prefix + route.path, params)}`,
     params,
     query: Object.fromEntries(
       Object.entries((query ?? {}) as object).filter(([, value]) => value !== undefined),
     ),
-    body: bodyOf(asked.body),
+    body: bodyOf(asked.body, route.bodyMax),
   }
-}
-
-/** Percent-encodes a parameter but for its colons, which a path has as they are (`ext:ada`). */
-function encoded(param: unknown, path: string): string {
-  if (typeof param !== 'string' || !param.isWellFormed()) throw invalid(path, 'must be a well-formed string')
-  return encodeURIComponent(param).replaceAll('%3A', ':')
 }
 
 /**
  * A copy of the body by way of JSON text: the program cannot change it any more, and whatever HTTP refuses is refused
  * here, too.
  */
-function bodyOf(body: unknown): unknown {
+function bodyOf(body: unknown, max: RouteSpec<TObject, TObject>['bodyMax']): unknown {
+  const { bytes: bytesMax, values } = max ?? { bytes: LIMITS.bodyBytesMax, values: undefined }
   let text: string | undefined
   try {
     text = JSON.stringify(body)
@@ -157,8 +165,6 @@ function bodyOf(body: unknown): unknown {
     throw invalid('', `must be JSON (${error instanceof Error ? error.message : String(error)})`)
   }
   const bytes = Buffer.from(text ?? '')
-  if (bytes.length > LIMITS.bodyBytesMax) {
-    throw bodyTooLarge(LIMITS.bodyBytesMax)
-  }
-  return parseJson(bytes)
+  if (bytes.length > bytesMax) throw bodyTooLarge(bytesMax)
+  return parseJson(bytes, values)
 }

@@ -3,31 +3,24 @@
 import type { TObject, TSchema } from 'typebox'
 import Type from 'typebox'
 import { ACTING_HEADER } from './auth.ts'
-import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_PATTERN } from './idempotency.ts'
-import type { RequestKind } from './limits.ts'
+import { IDEMPOTENCY_HEADER } from './idempotency.ts'
 import type { Answers, RawRoute, RouteHead, RouteSpec, StreamRoute } from './route.ts'
-import { problemResponses, type ProblemKinds } from './schemas.ts'
+import { IdempotencyKey, problemResponses, type ProblemKinds } from './schemas.ts'
 
-const ONCE = Type.Optional(
-  Type.String({
-    description: 'Makes the write safe to repeat for 24 hours: visible ASCII characters, new for each write.',
-    pattern: IDEMPOTENCY_KEY_PATTERN,
-    maxLength: 255,
-  }),
-)
+const ONCE = Type.Optional(IdempotencyKey)
 const LAST_EVENT_ID = Type.Optional(
   Type.String({ description: 'The id of the last event that the client got before it connected again.' }),
 )
 
 export function routeSchema<B extends TObject, Q extends TObject>(
   spec: RouteSpec<B, Q>,
-  kind: RequestKind,
+  keyed: boolean,
   acting: TSchema,
 ): object {
   const { query, body } = spec
   const headers = {
     ...actingHeader(spec, acting),
-    ...(kind === 'write' ? { [IDEMPOTENCY_HEADER]: ONCE } : {}),
+    ...(keyed ? { [IDEMPOTENCY_HEADER]: ONCE } : {}),
   }
   return {
     ...headSchema(spec, headers),
@@ -35,7 +28,7 @@ export function routeSchema<B extends TObject, Q extends TObject>(
     ...(body === undefined ? {} : { body }),
     response: {
       ...successes(spec),
-      ...problems(spec, { body: spec.method !== 'GET', writes: kind === 'write' }),
+      ...problems(spec, { body: spec.method !== 'GET', writes: keyed }),
     },
   }
 }

@@ -3,14 +3,14 @@
  * HTTP, operations.ts within the process, and route-schema.ts describes them in the OpenAPI document.
  */
 
-import type { FastifyRequest } from 'fastify'
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
-import type { ErrorCode } from '../core/errors.ts'
+import type { ErrorCode, RivuletError } from '../core/errors.ts'
 import { invalid } from '../core/text.ts'
 import type { Idempotency } from '../engine/events.ts'
 import type { Access, Caller, CallerAccess } from './auth.ts'
 
 import type { EventStream } from './event-stream.ts'
+import type { Attempt } from './idempotency.ts'
 import { validatorOf, type Validator } from './validation.ts'
 
 export type Maybe<T> = T | Promise<T>
@@ -49,6 +49,8 @@ export interface RouteSpec<B extends TObject, Q extends TObject> extends RouteHe
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Q
   readonly body?: B
+  /** What a body may have, if more than others: bytes, and values of its JSON. */
+  readonly bodyMax?: { readonly bytes: number; readonly values: number }
 }
 
 export interface Call<B, Q> {
@@ -76,6 +78,33 @@ export interface WriteRoute<B extends TObject, Q extends TObject> extends RouteS
   run(call: Call<Static<B>, Static<Q>>, once: Idempotency | undefined): Promise<Answer>
   /** Makes the answer again, with its headers, of a request that became this event. */
   replay(call: Call<Static<B>, Static<Q>>, eventId: number): Promise<Answer>
+}
+
+export interface BatchRoute<I extends TObject> extends Omit<RouteHead, 'access'> {
+  /** Made by `batchBody` of `item`. */
+  readonly body: TObject
+  readonly item: I
+  /** The shared schema of the answer, made by `batchAnswer`. */
+  readonly answer: string
+  /**
+   * Looks up what valid items name, for all of them together. @returns for each item how to carry it out, or why that
+   * is refused. Paths in errors are relative to the item.
+   */
+  prepare(items: readonly Static<I>[]): Promise<readonly (BatchWrite | RivuletError)[]>
+}
+
+/** An item, as the request to a single route that it stands for. */
+export interface BatchWrite extends Attempt<Answer> {
+  /** The number of the account that acts; 0 for the application itself. */
+  readonly scope: number
+  readonly method: string
+  /** With its parameters, such as `/accounts/:id/follow`. */
+  readonly path: string
+  readonly params?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  readonly key: string | undefined
+  /** Writes with the same one are carried out one after the other. Others are under way together. */
+  readonly turn?: string
 }
 
 /** A route whose handler gets the exact bytes of the body: for callbacks with a signature over them. */
@@ -114,6 +143,7 @@ export interface StreamRoute<Q extends TObject> extends RouteHead {
 
 /** Takes the routes that can be called within the process, too. */
 export interface CallRouter {
+  batch<I extends TObject>(route: BatchRoute<I>): void
   read<B extends TObject, Q extends TObject>(route: ReadRoute<B, Q>): void
   write<B extends TObject, Q extends TObject>(route: WriteRoute<B, Q>): void
 }
@@ -121,6 +151,15 @@ export interface CallRouter {
 export interface Router extends CallRouter {
   raw(route: RawRoute): void
   stream<Q extends TObject>(route: StreamRoute<Q>): void
+}
+
+/** Path and parameters as one address. A parameter is percent-encoded but for its colons (`ext:ada`). */
+export const pathTo = (path: string, params: Readonly<Record<string, string>> = {}): string =>
+  path.replace(/:(\w+)/g, (_part, name: string) => encoded(params[name], `params.${name}`))
+
+function encoded(param: unknown, path: string): string {
+  if (typeof param !== 'string' || !param.isWellFormed()) throw invalid(path, 'must be a well-formed string')
+  return encodeURIComponent(param).replaceAll('%3A', ':')
 }
 
 export const ok = (body: object | Buffer, headers?: Answer['headers']): Answer => answerOf(200, body, headers)
@@ -131,7 +170,12 @@ const answerOf = (status: number, body: object | Buffer, headers: Answer['header
   headers === undefined ? { status, body } : { status, body, headers }
 
 /** The parts of a request, not validated yet. */
-export type UncheckedCall = Pick<FastifyRequest, 'caller' | 'params' | 'query' | 'body'>
+export interface UncheckedCall {
+  readonly caller: Caller | undefined
+  readonly params: unknown
+  readonly query: unknown
+  readonly body: unknown
+}
 
 /** @returns validates a request and gives its typed parts; throws `invalid_request` */
 export function callReader<B extends TObject, Q extends TObject>({

@@ -4,11 +4,12 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Static, TObject, TSchema } from 'typebox'
+import type { TObject, TSchema } from 'typebox'
 import { assert, RivuletError } from '../core/errors.ts'
 import { pathOf, type AccessLog } from './access-log.ts'
 import { senderOf, type Sender } from './answers.ts'
 import { checkAccess, NOBODY, type Auth, type Caller } from './auth.ts'
+import { createBatch, refuseKey } from './batch.ts'
 import { networkOf } from './client-network.ts'
 import { takeJson, takeRaw } from './content.ts'
 import { setEventHeaders } from './event-stream.ts'
@@ -28,6 +29,7 @@ import {
   type Router,
   type RouteSpec,
   type StreamRoute,
+  type UncheckedCall,
 } from './route.ts'
 import type { Streams } from './streams.ts'
 
@@ -45,6 +47,15 @@ export interface RouterParts {
   readonly actingSchema: TSchema
 }
 
+/** How a route is served. */
+interface Served<B, Q> {
+  /** As what its requests count. */
+  readonly kind: RequestKind
+  /** It takes an idempotency key. */
+  readonly keyed: boolean
+  callOf(request: UncheckedCall): Call<B, Q>
+}
+
 type Handle<B, Q> = (call: Call<B, Q>, request: FastifyRequest, reply: FastifyReply) => Maybe<Answer>
 
 /** The largest `bodyBytesMax` of a raw route: a body is in memory as a whole. */
@@ -53,35 +64,53 @@ const NO_BYTES = Buffer.alloc(0)
 
 export function createRouter(parts: RouterParts): Router {
   return {
-    read: (route) => serve(parts, route, 'read', (call) => route.answer(call)),
+    read: (route) =>
+      serve(parts, route, { kind: 'read', keyed: false, callOf: callReader(route) }, (call) =>
+        route.answer(call),
+      ),
     write: (route) =>
-      serve(parts, route, 'write', async (call, request, reply) => {
-        const { answer, replayed } = await parts.idempotent.attempt(onceOf(keyedOf(request)), {
-          run: (once) => route.run(call, once),
-          replay: (eventId) => route.replay(call, eventId),
-        })
-        if (replayed) reply.header('idempotency-replayed', 'true')
-        return answer
-      }),
+      serve(
+        parts,
+        route,
+        { kind: 'write', keyed: true, callOf: callReader(route) },
+        async (call, request, reply) => {
+          const { answer, replayed } = await parts.idempotent.attempt(onceOf(keyedOf(request)), {
+            run: (once) => route.run(call, once),
+            replay: (eventId) => route.replay(call, eventId),
+          })
+          if (replayed) reply.header('idempotency-replayed', 'true')
+          return answer
+        },
+      ),
+    batch(route) {
+      const { prefix, idempotent, log } = parts
+      const batch = createBatch({ prefix, idempotent, onFault: log.batchFailed }, route)
+      const served = { kind: 'write', keyed: false, callOf: batch.callOf } as const
+      serve(parts, batch.spec, served, (call, { headers }) => {
+        refuseKey(headers[IDEMPOTENCY_HEADER])
+        return batch.answer(call.body.items)
+      })
+    },
     raw: (route) => serveRaw(parts, route),
     stream: (route) => serveStream(parts, route),
   }
 }
 
-function serve<B extends TObject, Q extends TObject>(
+function serve<B, Q>(
   parts: RouterParts,
-  spec: RouteSpec<B, Q>,
-  kind: RequestKind,
-  handle: Handle<Static<B>, Static<Q>>,
+  spec: RouteSpec<any, any>,
+  { kind, keyed, callOf }: Served<B, Q>,
+  handle: Handle<B, Q>,
 ): void {
-  const callOf = callReader(spec)
+  const { bodyMax } = spec
   const send = senderOf(parts, spec, kind === 'write')
   parts.app.route({
     method: spec.method,
     url: parts.prefix + spec.path,
-    schema: routeSchema(spec, kind, parts.actingSchema),
+    schema: routeSchema(spec, keyed, parts.actingSchema),
     onRequest: gate(parts, spec, spec.method, kind),
     ...(spec.method === 'GET' ? {} : { preParsing: takeJson }),
+    ...(bodyMax && { bodyLimit: bodyMax.bytes, config: { valuesMax: bodyMax.values } }),
     handler: (request, reply) => answer(send, reply, handle(callOf(request), request, reply)),
   })
 }

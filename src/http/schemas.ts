@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode } from '../core/errors.ts'
 import { ID_PATTERN } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { invisibleRanges } from '../core/text.ts'
+import { IDEMPOTENCY_KEY_PATTERN } from './idempotency.ts'
 import { READ_BY_HAND } from './validation.ts'
 
 /** The id in all examples; its time is 2026-01-01T12:00:00Z. */
@@ -41,6 +42,13 @@ export const Limit = Type.Optional(
 )
 export const Cursor = (description: string) =>
   Type.Optional(Type.String({ description, ...CURSOR_FORM, [READ_BY_HAND]: true }))
+
+export const IdempotencyKey = Type.String({
+  description: 'Makes the write safe to repeat for 24 hours: visible ASCII characters, new for each write.',
+  pattern: IDEMPOTENCY_KEY_PATTERN,
+  maxLength: LIMITS.idempotencyKeyLengthMax,
+  [READ_BY_HAND]: true,
+})
 
 export const ProblemSchema = Type.Object(
   {

@@ -26,6 +26,14 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   getPolicy: SERVER,
   patchPolicy: SERVER,
   getAccount: AUTHENTICATED,
+  batchAccounts: SERVER,
+  batchFollows: SERVER,
+  batchPosts: SERVER,
+  getAccountByHandle: AUTHENTICATED,
+  getMe: ACCOUNT,
+  patchMe: ACCOUNT,
+  getBlocks: ACCOUNT,
+  getMutes: ACCOUNT,
   getFollowers: AUTHENTICATED,
   getFollowing: AUTHENTICATED,
   getAccountPosts: AUTHENTICATED,
@@ -89,6 +97,10 @@ function bodyOf({ operationId }: Operation, { owner, post }: Scene): object | un
     createAccount: {},
     putAccount: {},
     createToken: { account_id: owner.id },
+    patchMe: { bio: 'Mine.' },
+    batchAccounts: { items: [{}] },
+    batchFollows: { items: [{ follower: owner.id, followee: owner.id }] },
+    batchPosts: { items: [{ author: owner.id, content: 'Another.' }] },
     putTier: { tier: 'auto' },
     patchPolicy: { inactive_days: 30 },
     createPost: { content: 'Another.' },
@@ -102,7 +114,9 @@ function pathOf(path: string, { operationId }: Operation, { owner, post }: Scene
     ? post
     : operationId === 'putAccount'
       ? `ext:${nameOf(owner)}`
-      : owner.id
+      : operationId === 'getAccountByHandle'
+        ? nameOf(owner)
+        : owner.id
   return path.replace(/\{[^}]+\}/, id)
 }
 const nameOf = (person: Person): string => names.get(person.id) ?? ''

@@ -138,6 +138,7 @@ describe('bodies', () => {
   it.each<[string, string, string?]>([
     ['POST', '/accounts'],
     ['PUT', '/accounts/{id}', '/accounts/ext:alice'],
+    ['PATCH', '/me'],
     ['POST', '/tokens'],
     ['POST', '/posts'],
     ['POST', '/posts/lookup'],
@@ -171,11 +172,12 @@ describe('bodies', () => {
 
   it('are required where they are described', async () => {
     for (const [path, operations] of Object.entries(document.paths)) {
-      for (const [method, { requestBody }] of Object.entries(operations)) {
+      for (const [method, { requestBody, security }] of Object.entries(operations)) {
         if (requestBody === undefined) continue
+        const isServers = !security.some((option) => 'account' in option)
         const reply = await world.call(method.toUpperCase(), path.replace(/\{[^}]+\}/, 'ext:alice'), {
           as: SERVER_KEY,
-          headers: path.endsWith('/posts') ? { 'rivulet-account': 'ext:alice' } : {},
+          headers: isServers ? {} : { 'rivulet-account': 'ext:alice' },
         })
         expect([path, isRefused(reply)]).toEqual([path, true])
       }
@@ -201,6 +203,10 @@ function* withParameters(place: Parameter['in']): Generator<[string, string, Ope
     }
   }
 }
+
+/** A parameter of this address that names nothing. */
+const nobodyIn = (path: string): string =>
+  path.includes('/posts/{') ? '5' : path.endsWith('{handle}') ? 'nobody' : 'ext:nobody'
 
 /** Sends a request with the body of its example, for alice unless the headers name another account. */
 async function send(
@@ -275,7 +281,7 @@ describe('parameters', () => {
     for (const [method, path, operation, { name, schema }] of withParameters('header')) {
       const validate = ajv.compile(schema)
       for (const value of values[name]) {
-        const address = path.replace(/\{[^}]+\}/, path.includes('/posts/{') ? '5' : 'ext:nobody')
+        const address = path.replace(/\{[^}]+\}/, nobodyIn(path))
         const reply = await send(method, address, operation, {
           [name]: value,
         })

@@ -74,6 +74,56 @@ describe('accounts', () => {
     expect((await world.call('GET', '/api/v1/feed', acting)).status).toBe(200)
   })
 
+  it('are found by the handle that they have now', async () => {
+    const one = await world.person('Handy')
+    const found = await v1('GET', '/accounts/by-handle/hANDY', bob.token)
+    expect(found.json).toMatchObject({ id: one.id, handle: 'Handy', viewer: { following: false } })
+    expect((await v1('GET', '/accounts/by-handle/handy', SERVER_KEY)).json.viewer).toBeUndefined()
+    await v1('PUT', '/accounts/ext:Handy', SERVER_KEY, { handle: 'handier' })
+    expect((await v1('GET', '/accounts/by-handle/handy', bob.token)).json.code).toBe('not_found')
+    expect((await v1('GET', '/accounts/by-handle/handier', bob.token)).json.id).toBe(one.id)
+    const [never, bad] = await Promise.all(
+      ['nobody-has-this', '-no'].map((handle) => v1('GET', `/accounts/by-handle/${handle}`, bob.token)),
+    )
+    expect([never.status, bad.status, bad.json.errors[0].path]).toEqual([404, 400, 'params.handle'])
+  })
+
+  it('read and change themselves', async () => {
+    const me = await world.person('myself')
+    await v1('PUT', `/accounts/${me.id}/follow`, alice.token)
+    await post(me, { content: 'Mine.' })
+    const before = (await v1('GET', '/me', me.token)).json
+    expect(before).toMatchObject({ id: me.id, handle: 'myself', followers_count: 1, posts_count: 1 })
+    expect(before.viewer).toBeUndefined()
+    const change = { handle: 'Myself', display_name: 'I', bio: 'A life.' }
+    const changed = await v1('PATCH', '/me', me.token, change)
+    expect([changed.status, changed.json]).toEqual([200, { ...before, ...change }])
+    expect((await v1('PATCH', '/me', me.token, { bio: '' })).json).toMatchObject({ ...change, bio: '' })
+    const taken = await v1('PATCH', '/me', me.token, { handle: 'Alice' })
+    expect([taken.json.code, taken.json.errors[0].path]).toEqual(['handle_taken', '/handle'])
+    for (const body of [{}, { external_id: 'x' }, { handle: '-' }, { bio: null }])
+      expect((await v1('PATCH', '/me', me.token, body)).json.code).toBe('invalid_request')
+    const acting = { as: SERVER_KEY, headers: { 'rivulet-account': me.id } }
+    expect((await world.call('GET', '/api/v1/me', acting)).json).toMatchObject({ ...change, bio: '' })
+  })
+
+  it('change themselves once for a key', async () => {
+    const me = await world.person('once')
+    const patch = (body: object) => {
+      const headers = { 'idempotency-key': 'patch-1' }
+      return world.call('PATCH', '/api/v1/me', { as: me.token, body, headers })
+    }
+    const first = await patch({ bio: 'One.' })
+    await v1('PATCH', '/me', me.token, { bio: 'Two.' })
+    const again = await patch({ bio: 'One.' })
+    expect([first.json.bio, again.json.bio, again.headers.get('idempotency-replayed')]).toEqual([
+      'One.',
+      'Two.',
+      'true',
+    ])
+    expect((await patch({ bio: 'Three.' })).json.code).toBe('idempotency_key_reused')
+  })
+
   it('show how the viewer stands to them', async () => {
     await v1('PUT', `/accounts/${bob.id}/mute`, alice.token)
     const seen = await v1('GET', `/accounts/${bob.id}`, alice.token)
@@ -113,6 +163,41 @@ describe('relationships', () => {
     expect(following.json.accounts).toMatchObject([{ id: star.id, handle: 'star' }])
     expect((await v1('GET', `/accounts/${star.id}`, bob.token)).json.followers_count).toBe(7)
   })
+})
+
+describe('the own lists of an account', () => {
+  it.each([
+    ['blocks', 'block'],
+    ['mutes', 'mute'],
+  ])('%s: page by page, for nobody else', async (list, verb) => {
+    const me = await world.person(`keeper-of-${list}`)
+    const others: string[] = []
+    for (let i = 0; i < 5; i++) {
+      const other = await world.person(`${list}-${i}`)
+      others.push(other.id)
+      await v1('PUT', `/accounts/${other.id}/${verb}`, me.token)
+    }
+    await v1('DELETE', `/accounts/${others[1]}/${verb}`, me.token)
+    const page = (await v1('GET', `/me/${list}?limit=3`, me.token)).json
+    expect([page.accounts.length, page.has_more, page.accounts[0].handle]).toEqual([3, true, `${list}-0`])
+    const rest = (await v1('GET', `/me/${list}?cursor=${page.next_cursor}`, me.token)).json
+    const found = [...page.accounts, ...rest.accounts].map(({ id }: { id: string }) => id)
+    expect(found.sort()).toEqual(others.filter((id) => id !== others[1]).sort())
+    expect([rest.has_more, rest.next_cursor]).toEqual([false, null])
+    // Whom one is blocked or muted by stands in no list.
+    const theirs = await v1('GET', `/me/${list}`, await tokenOf(others[0]))
+    expect(theirs.json.accounts).toEqual([])
+    const other = list === 'blocks' ? 'mutes' : 'blocks'
+    for (const [path, as] of [
+      [`/me/${list}`, alice.token],
+      [`/me/${other}`, me.token],
+      [`/accounts/${me.id}/following`, me.token],
+    ])
+      expect((await v1('GET', `${path}?cursor=${page.next_cursor}`, as)).json.code).toBe('invalid_cursor')
+  })
+
+  const tokenOf = async (id: string): Promise<string> =>
+    (await v1('POST', '/tokens', SERVER_KEY, { account_id: id })).json.token
 })
 
 describe('posts', () => {
@@ -188,6 +273,35 @@ describe('posts', () => {
     expect(contents).toEqual(['Post 4', 'Post 3', 'Post 2', 'Post 1', 'Post 0'])
     expect([first.has_more, rest.has_more, rest.next_cursor]).toEqual([true, false, null])
     expect((await v1('GET', `/accounts/${erin.id}`, bob.token)).json.posts_count).toBe(5)
+  })
+})
+
+describe('batches', () => {
+  it('do many writes, each with a result of its own', async () => {
+    const batch = async (what: string, items: object[]) => {
+      const { status, json } = await v1('POST', `/batch/${what}`, SERVER_KEY, { items })
+      expect(status).toBe(200)
+      return json.results
+    }
+    const accounts = await batch('accounts', [{ external_id: 'b1', handle: 'b1' }, { display_name: 'B two' }])
+    expect(accounts).toMatchObject([
+      { status: 201, external_id: 'b1' },
+      { status: 201, display_name: 'B two' },
+    ])
+    const follows = await batch('follows', [
+      { follower: 'ext:b1', followee: accounts[1].id },
+      { follower: 'ext:b1', followee: 'ext:b1' },
+    ])
+    expect(follows).toMatchObject([
+      { status: 200, following: true },
+      { status: 400, problem: { code: 'follow_self' } },
+    ])
+    const posts = await batch('posts', [{ author: accounts[1].id, content: 'In a batch.' }])
+    expect(posts).toMatchObject([{ status: 201, content: 'In a batch.', viewer: { own: true } }])
+    await world.rivulet.settle()
+    const acting = { as: SERVER_KEY, headers: { 'rivulet-account': 'ext:b1' } }
+    const { posts: page } = (await world.call('GET', '/api/v1/feed', acting)).json
+    expect(page).toMatchObject([{ id: posts[0].id }])
   })
 })
 
@@ -321,6 +435,11 @@ const TABLE = [
   'POST /accounts',
   'PUT /accounts/{id}',
   'GET /accounts/{id}',
+  'GET /accounts/by-handle/{handle}',
+  'GET /me',
+  'PATCH /me',
+  'GET /me/blocks',
+  'GET /me/mutes',
   'GET /accounts/{id}/followers',
   'GET /accounts/{id}/following',
   'GET /accounts/{id}/posts',
@@ -328,6 +447,7 @@ const TABLE = [
     `PUT /accounts/{id}/${verb}`,
     `DELETE /accounts/{id}/${verb}`,
   ]),
+  ...['accounts', 'follows', 'posts'].map((what) => `POST /batch/${what}`),
   'POST /tokens',
   'POST /posts',
   'GET /posts/{id}',

@@ -8,6 +8,9 @@ import type {
   Account,
   AccountPage,
   AnswerOf,
+  BatchAccounts,
+  BatchFollows,
+  BatchPosts,
   BodyOf,
   DeletedPost,
   FeedIds,
@@ -45,6 +48,8 @@ export interface WriteOptions {
 export interface AccountReads {
   /** For an account as the caller, `viewer` is its relationship to this one. Rejects with `not_found`, `invalid_id`. */
   get(account: string): Promise<Account>
+  /** Regardless of case. Rejects with `not_found` if nobody has the handle now. */
+  byHandle(handle: string): Promise<Account>
   /** Its posts, latest first, 20 unless `limit` (1 to 100) says otherwise. */
   posts(account: string, query?: ListQuery): Promise<PostPage>
   followers(account: string, query?: ListQuery): Promise<AccountPage>
@@ -77,6 +82,18 @@ export interface ApplicationCalls {
     /** Sets whether the posts of one account are pushed or pulled, whatever the policy says. */
     put(account: string, tier: NewTier, options?: WriteOptions): Promise<Tier>
   }
+  /**
+   * Up to 1,000 writes at once. Each item may have an `idempotency_key`, and has a result of its own, in the order of
+   * the items: `status` with the answer of the single call, or with `problem`. Items that fail reject nothing.
+   */
+  readonly batch: {
+    /** An item with `external_id` creates that account or changes it; any other creates one. */
+    accounts(items: BodyOf<'batchAccounts'>['items']): Promise<BatchAccounts>
+    /** Follows `{ follower, followee }`. */
+    follows(items: BodyOf<'batchFollows'>['items']): Promise<BatchFollows>
+    /** Posts of `author`. */
+    posts(items: BodyOf<'batchPosts'>['items']): Promise<BatchPosts>
+  }
   /** When posts are pushed and when they are pulled. */
   readonly policy: {
     get(): Promise<Policy>
@@ -86,6 +103,13 @@ export interface ApplicationCalls {
 
 /** Calls that the application makes for an account, with the rights of that account. */
 export interface AccountCalls {
+  /** The account itself, with its counts. */
+  me(): Promise<Account>
+  /** Changes the account itself; fields left out stay as they are. Rejects with `handle_taken`. */
+  patch(profile: Profile, options?: WriteOptions): Promise<Account>
+  /** Whom the account blocks, and whom it mutes; 20 unless `limit` (1 to 100) says otherwise. */
+  blocks(query?: ListQuery): Promise<AccountPage>
+  mutes(query?: ListQuery): Promise<AccountPage>
   readonly accounts: AccountReads
   readonly posts: PostReads & {
     /** Posts, replies or reposts. Resolves once the post is durable and its author can read it. */
@@ -127,6 +151,7 @@ export type Call = <N extends OperationName>(
 
 const accountReads = (call: Call): AccountReads => ({
   get: (id) => call('getAccount', { params: { id } }),
+  byHandle: (handle) => call('getAccountByHandle', { params: { handle } }),
   posts: (id, query) => call('getAccountPosts', { params: { id }, query }),
   followers: (id, query) => call('getFollowers', { params: { id }, query }),
   following: (id, query) => call('getFollowing', { params: { id }, query }),
@@ -148,6 +173,11 @@ export const applicationCalls = (call: Call): ApplicationCalls => ({
   tokens: {
     create: (account, options) => call('createToken', { body: { account_id: account } }, options),
   },
+  batch: {
+    accounts: async (items) => (await call('batchAccounts', { body: { items } })).results,
+    follows: async (items) => (await call('batchFollows', { body: { items } })).results,
+    posts: async (items) => (await call('batchPosts', { body: { items } })).results,
+  },
   tiers: {
     put: (account, body, options) => call('putTier', { params: { account_id: account }, body }, options),
   },
@@ -162,6 +192,10 @@ export function accountCalls(call: Call): AccountCalls {
   const change = (verb: Verb) => (id: string, options?: WriteOptions) =>
     call(verb, { params: { id } }, options)
   return {
+    me: () => call('getMe', {}),
+    patch: (body, options) => call('patchMe', { body }, options),
+    blocks: (query) => call('getBlocks', { query }),
+    mutes: (query) => call('getMutes', { query }),
     accounts: accountReads(call),
     posts: {
       ...postReads(call),

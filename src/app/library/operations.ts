@@ -5,6 +5,8 @@
 
 import type { Static, TSchema } from 'typebox'
 import {
+  BatchPostsBody,
+  BatchPostsSchema,
   DeletedSchema,
   FeedPageSchema,
   FeedQuery as FeedQuerySchema,
@@ -17,13 +19,19 @@ import {
   ReceiptSchema,
 } from '../../feed/schemas.ts'
 import {
+  AccountListQuery,
   AccountPageSchema,
   AccountSchema,
   AuthorSchema,
+  BatchAccountsBody,
+  BatchAccountsSchema,
+  BatchFollowsBody,
+  BatchFollowsSchema,
   NewAccountBody,
   PolicyBody,
   PolicySchema,
   ProfileBody,
+  ProfileChange,
   RelationshipSchema,
   TierBody,
   TierSchema,
@@ -37,9 +45,14 @@ export const OPERATIONS = {
   createAccount: { body: NewAccountBody, answer: AccountSchema },
   putAccount: { body: ProfileBody, answer: AccountSchema },
   getAccount: { answer: AccountSchema },
+  getAccountByHandle: { answer: AccountSchema },
+  getMe: { answer: AccountSchema },
+  patchMe: { body: ProfileChange, answer: AccountSchema },
+  getBlocks: { query: AccountListQuery, answer: AccountPageSchema },
+  getMutes: { query: AccountListQuery, answer: AccountPageSchema },
   getAccountPosts: { query: ListQuerySchema, answer: PostPageSchema },
-  getFollowers: { query: ListQuerySchema, answer: AccountPageSchema },
-  getFollowing: { query: ListQuerySchema, answer: AccountPageSchema },
+  getFollowers: { query: AccountListQuery, answer: AccountPageSchema },
+  getFollowing: { query: AccountListQuery, answer: AccountPageSchema },
   createToken: { body: TokenBody, answer: TokenSchema },
   follow: relationship,
   unfollow: relationship,
@@ -53,6 +66,9 @@ export const OPERATIONS = {
   lookupPosts: { body: LookupBody, answer: LookupSchema },
   getReceipt: { answer: ReceiptSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
+  batchAccounts: { body: BatchAccountsBody, answer: BatchAccountsSchema },
+  batchFollows: { body: BatchFollowsBody, answer: BatchFollowsSchema },
+  batchPosts: { body: BatchPostsBody, answer: BatchPostsSchema },
   putTier: { body: TierBody, answer: TierSchema },
   getPolicy: { answer: PolicySchema },
   patchPolicy: { body: PolicyBody, answer: PolicySchema },
@@ -88,4 +104,7 @@ export type FeedIds = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: { id: string
 export type NewTier = BodyOf<'putTier'>
 export type Tier = AnswerOf<'putTier'>
 export type Policy = AnswerOf<'getPolicy'>
+export type BatchAccounts = AnswerOf<'batchAccounts'>['results']
+export type BatchFollows = AnswerOf<'batchFollows'>['results']
+export type BatchPosts = AnswerOf<'batchPosts'>['results']
 export type PolicyChange = BodyOf<'patchPolicy'>

@@ -111,7 +111,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const streams = createStreams({ env, outbound, log })
   // A server waits for answers under way, and those of streams have no end.
   app.addHook('preClose', async () => streams.drain())
-  const operations = createOperations(API_PREFIX, idempotent)
+  const operations = createOperations({ prefix: API_PREFIX, idempotent, onFault: log.batchFailed })
   const router = both(
     createRouter({
       app,
@@ -168,6 +168,10 @@ const both = (served: Router, called: CallRouter): Router => ({
   write(route) {
     served.write(route)
     called.write(route)
+  },
+  batch(route) {
+    served.batch(route)
+    called.batch(route)
   },
 })
 

@@ -1,6 +1,6 @@
 /** Creates and changes accounts. A handle or external id is claimed before the event is appended. */
 
-import { afterAccepted, isRivuletError, RivuletError } from '../../core/errors.ts'
+import { afterAccepted, isRivuletError, notFound, RivuletError } from '../../core/errors.ts'
 import type { EngineContext } from '../../engine/context.ts'
 import type { Idempotency } from '../../engine/events.ts'
 import type { Accounts } from '../accounts.ts'
@@ -18,6 +18,8 @@ export interface AccountCommands {
     profile: Profile,
     once?: Idempotency,
   ): Promise<{ account: Account; created: boolean }>
+  /** Changes the account with this id; fields that are left out stay as they are. */
+  changeAccount(id: number, profile: Profile, once?: Idempotency): Promise<Account>
   /**
    * Appends that a token was given out, so that the repeated request finds the id of this event and makes the same
    * token of it. @returns that id
@@ -32,6 +34,7 @@ export function createAccountCommands(
 ): AccountCommands {
   const { ids, produce } = context
   const claims = createNameClaims(context, accounts)
+  const change = createChange(context, accounts, claims)
 
   async function createAccount(profile: NewAccount, once?: Idempotency): Promise<Account> {
     checkProfile(profile)
@@ -71,23 +74,37 @@ export function createAccountCommands(
     checkExternalId(externalId)
     const known = (await reads.byExternalId(externalId)) ?? (await createOrMeet(externalId, profile, once))
     if ('created' in known) return known
+    return { account: await change(known, profile, once), created: false }
+  }
+
+  return {
+    createAccount,
+    putAccount,
+    async changeAccount(id, profile, once) {
+      const known = await accounts.byId(id)
+      if (known === undefined) throw notFound()
+      return change(known, profile, once)
+    },
+    async tokenMinted(number, once) {
+      return (await produce(tokenMinted, number, { number }, once)).id
+    },
+  }
+}
+
+type NameClaims = ReturnType<typeof createNameClaims>
+
+/** @returns changes an account that exists */
+const createChange =
+  ({ produce }: EngineContext, accounts: Accounts, claims: NameClaims) =>
+  async (known: Account, profile: Profile, once: Idempotency | undefined): Promise<Account> => {
     checkProfile(profile)
     const { number } = known
     const { handle, displayName, bio } = profile
     if (handle !== undefined && handle.toLowerCase() !== known.handle?.toLowerCase())
       await claims.handleFor(known.id, handle)
     await produce(accountChanged, number, { number, handle, displayName, bio }, once)
-    return { account: (await afterAccepted(accounts.byId(known.id))) ?? known, created: false }
+    return (await afterAccepted(accounts.byId(known.id))) ?? known
   }
-
-  return {
-    createAccount,
-    putAccount,
-    async tokenMinted(number, once) {
-      return (await produce(tokenMinted, number, { number }, once)).id
-    },
-  }
-}
 
 function createNameClaims({ store }: EngineContext, accounts: Accounts) {
   const isAccount = async (id: number) => (await accounts.byId(id)) !== undefined

@@ -88,6 +88,14 @@ test('every call gives the answer that HTTP gives', async () => {
     await http('/accounts/ext:bob/followers', 'ext:ann'),
   )
   expect(await rivulet.accounts.following('ext:ann')).toEqual(await http('/accounts/ext:ann/following'))
+  await ann.patch({ handle: 'annie' })
+  expect(await rivulet.accounts.byHandle('ANNIE')).toEqual(await http('/accounts/by-handle/annie'))
+  expect(await ann.me()).toEqual(await http('/me', 'ext:ann'))
+  for (const [list, path] of [
+    [ann.blocks, '/me/blocks'],
+    [ann.mutes, '/me/mutes'],
+  ] as const)
+    expect(await list({ limit: 5 })).toEqual(await http(`${path}?limit=5`, 'ext:ann'))
   expect(await ann.posts.get(post.id)).toEqual(await http(`/posts/${post.id}`, 'ext:ann'))
   const ids = [repost.id, '123', post.id]
   expect(await ann.posts.lookup(ids)).toEqual(await http('/posts/lookup', 'ext:ann', { ids }))
@@ -123,9 +131,13 @@ test('an application runs on it: accounts, relationships, posts, feeds, tokens, 
   expect((await ann.feed()).posts.map(({ content }) => content)).toEqual(['two'])
   expect(await ann.mute('ext:bob')).toMatchObject({ muting: true })
   expect((await ann.feed()).posts).toEqual([])
+  expect((await ann.mutes()).accounts).toMatchObject([{ external_id: 'bob' }])
   expect(await ann.unmute('ext:bob')).toMatchObject({ muting: false })
   expect(await bob.block('ext:ann')).toMatchObject({ blocking: true })
   expect(await ann.relationship('ext:bob')).toMatchObject({ following: false })
+  expect((await bob.blocks()).accounts).toMatchObject([{ external_id: 'ann' }])
+  expect(await bob.patch({ bio: 'Builds.' })).toMatchObject({ external_id: 'bob', bio: 'Builds.' })
+  expect(await bob.me()).toMatchObject({ bio: 'Builds.', posts_count: 1 })
   expect(await bob.unblock('ext:ann')).toMatchObject({ blocking: false })
   expect(await ann.unfollow('ext:bob')).toMatchObject({ following: false })
   expect(await rivulet.policy.patch({ push_threshold_followers: 7 })).toMatchObject({
@@ -137,6 +149,25 @@ test('an application runs on it: accounts, relationships, posts, feeds, tokens, 
   const { url } = await rivulet.listen({ port: 0 })
   const answer = await fetch(`${url}/api/v1/feed`, { headers: { authorization: `Bearer ${token}` } })
   expect(answer.status).toBe(200)
+})
+
+test('many writes are one call, with a result for each', async () => {
+  const rivulet = await openWorld()
+  const accounts = await rivulet.batch.accounts([{ external_id: 'eve' }, { handle: '-' }])
+  expect(accounts).toMatchObject([
+    { status: 201, external_id: 'eve' },
+    { status: 400, problem: { code: 'invalid_request', retriable: false } },
+  ])
+  expect(await rivulet.batch.follows([{ follower: 'ext:eve', followee: 'ext:ann' }])).toMatchObject([
+    { status: 200, following: true },
+  ])
+  const items = [{ author: 'ext:ann', content: 'Batched', idempotency_key: 'batched' }]
+  const [post] = await rivulet.batch.posts(items)
+  expect(await rivulet.batch.posts(items)).toEqual([post])
+  expect((await rivulet.as('ext:eve').feed()).posts).toMatchObject([{ content: 'Batched' }])
+  await expect(rivulet.batch.posts([])).rejects.toMatchObject({ code: 'invalid_request' })
+  const large = Array.from({ length: 9 }, () => ({ author: 'ext:ann', content: 'x'.repeat(2 ** 20) }))
+  await expect(rivulet.batch.posts(large)).rejects.toMatchObject({ code: 'payload_too_large' })
 })
 
 test('a call that is refused has the code that HTTP has', async () => {
