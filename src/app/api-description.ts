@@ -64,5 +64,6 @@ export const describeRivulet = (version: string): OpenApiOptions => ({
     Lookup: feedSchemas.LookupSchema,
     Deleted: feedSchemas.DeletedSchema,
     Receipt: feedSchemas.ReceiptSchema,
+    Like: feedSchemas.LikeSchema,
   },
 })

@@ -1,14 +1,16 @@
-/** Feed events → rows: posts, outboxes, totals, counts of replies and reposts. */
+/** Feed events → rows: posts, outboxes, totals, counts of replies and reposts. Those of likes are in `likes/project.ts`. */
 
 import { idTimeMs } from '../core/ids.ts'
 import { projection, type Effects } from '../engine/rows/projection.ts'
 import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
 import { REVEALS_TTL_MS } from './home/reveals.ts'
+import { likeProjections } from './likes/project.ts'
 import {
   engagementsTable,
   isHidden,
   kindOf,
   newPostRow,
+  NO_COUNTS,
   outboxTable,
   postCountsTable,
   postsTable,
@@ -92,13 +94,14 @@ const onEngaged = projection({
     if (!moves) return
     rows.put(engagementsTable, key, version, { on })
     if (rows.versionOf(countsKey) >= version) return
-    const counts = rows.get(postCountsTable, countsKey) ?? { replies: 0, reposts: 0 }
+    const counts = rows.get(postCountsTable, countsKey) ?? NO_COUNTS
     const by = on ? 1 : -1
     rows.put(postCountsTable, countsKey, version, {
+      ...counts,
       replies: counts.replies + (kind === ENGAGEMENT.reply ? by : 0),
       reposts: counts.reposts + (kind === ENGAGEMENT.repost ? by : 0),
     })
   },
 })
 
-export const feedProjections = [onPosted, onDeleted, onEngaged]
+export const feedProjections = [onPosted, onDeleted, onEngaged, ...likeProjections]

@@ -2,37 +2,21 @@
 
 import { afterAccepted, isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Env } from '../ports/env/env.ts'
-import { AccountRef, type AccountRefs, type Circle, type Graph } from '../graph/index.ts'
+import { AccountRef, type Circle, type Graph } from '../graph/index.ts'
 import type { Caller } from '../http/auth.ts'
-import { created, ok, type Answer, type Maybe, type Router } from '../http/route.ts'
-import { Id } from '../http/schemas.ts'
+import { created, ok, type Answer, type Maybe } from '../http/route.ts'
 import { idAt } from '../http/validation.ts'
-import type { Feed, HomePage, HomeRequest, NewPost, Post } from './index.ts'
-import { createRenderer, feedRest, idsBody, receiptBody, type Renderer } from './render.ts'
-import { FeedQuery, ListQuery, LookupBody, NewPostBody } from './schemas.ts'
-
-export interface FeedRouteParts {
-  readonly router: Router
-  readonly env: Env
-  readonly graph: Graph
-  readonly feed: Feed
-  readonly refs: AccountRefs
-}
-
-interface Parts extends FeedRouteParts {
-  readonly renderer: Renderer
-  /** The circle that decides what the caller may see; `undefined` for the application, which may see everything. */
-  readonly viewerOf: (caller: Caller) => Maybe<Circle | undefined>
-}
-
-const postId = { id: Id('The post.') }
+import type { HomePage, HomeRequest, NewPost, Post } from './index.ts'
+import { createRenderer, feedRest, idsBody, receiptBody } from './render.ts'
+import { likeRoutes } from './likes/routes.ts'
+import type { FeedRouteParts, PostRouteParts } from './route-parts.ts'
+import { FeedQuery, ListQuery, LookupBody, NewPostBody, postId } from './schemas.ts'
 
 export function feedRoutes(parts: FeedRouteParts): void {
   const { graph } = parts
-  const all: Parts = {
+  const all: PostRouteParts = {
     ...parts,
-    renderer: createRenderer(graph.accounts),
+    renderer: createRenderer(graph.accounts, parts.feed.likes),
     viewerOf: ({ account }) => (account === undefined ? undefined : graph.circles.of(account.number)),
   }
   homeRoute(all)
@@ -41,9 +25,10 @@ export function feedRoutes(parts: FeedRouteParts): void {
   postRoutes(all)
   lookupRoute(all)
   receiptRoute(all)
+  likeRoutes(all)
 }
 
-function homeRoute({ router, feed, renderer }: Parts): void {
+function homeRoute({ router, feed, renderer }: PostRouteParts): void {
   const whole = (page: HomePage): Maybe<Answer> => {
     const bytes = renderer.posts(page.items, page.circle, feedRest(page))
     return bytes instanceof Promise ? bytes.then(ok) : ok(bytes)
@@ -80,7 +65,7 @@ function refused(error: unknown, { after }: HomeRequest): never {
   })
 }
 
-function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
+function profileRoute({ router, feed, refs, renderer, viewerOf }: PostRouteParts): void {
   router.read({
     method: 'GET',
     path: '/accounts/:id/posts',
@@ -104,7 +89,11 @@ function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
 }
 
 /** A post as the viewer may see it; throws `not_found` for hidden and unknown posts alike. */
-async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+async function shown(
+  { feed, renderer }: PostRouteParts,
+  id: number,
+  viewer: Circle | undefined,
+): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const bytes = item === undefined ? undefined : await renderer.post(item, viewer)
   if (bytes === undefined) throw notFound()
@@ -112,7 +101,11 @@ async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | und
 }
 
 /** A new post as its author gets it: even a repost whose original was deleted at the same moment. */
-async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+async function own(
+  { feed, renderer }: PostRouteParts,
+  id: number,
+  viewer: Circle | undefined,
+): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const post = item?.post ?? (await feed.posts.get(id))
   if (post === undefined || post.deleted) throw notFound()
@@ -121,7 +114,7 @@ async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undef
   return bytes
 }
 
-function newPostRoute(parts: Parts): void {
+function newPostRoute(parts: PostRouteParts): void {
   const { router, feed, viewerOf } = parts
   const ownFor = async (caller: Caller, id: number) => own(parts, id, await viewerOf(caller))
   router.write({
@@ -152,7 +145,7 @@ function newPostRoute(parts: Parts): void {
   })
 }
 
-function postRoutes(parts: Parts): void {
+function postRoutes(parts: PostRouteParts): void {
   const { router, feed, viewerOf } = parts
   router.read({
     method: 'GET',
@@ -193,7 +186,7 @@ function postRoutes(parts: Parts): void {
   })
 }
 
-function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
+function lookupRoute({ router, feed, renderer, viewerOf }: PostRouteParts): void {
   router.read({
     method: 'POST',
     path: '/posts/lookup',
@@ -217,7 +210,7 @@ function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
   })
 }
 
-function receiptRoute({ router, env, graph, feed }: Parts): void {
+function receiptRoute({ router, env, graph, feed }: PostRouteParts): void {
   router.read({
     method: 'GET',
     path: '/posts/:id/receipt',

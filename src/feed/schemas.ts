@@ -20,6 +20,9 @@ const closed = { additionalProperties: false }
 
 const visibility = Type.Enum([...VISIBILITIES])
 
+const count = Type.Integer({ minimum: 0 })
+const counts = Type.Object({ replies: count, reposts: count, likes: count }, closed)
+
 const post = {
   id: Id('The post.'),
   author: Type.Object(AuthorSchema.properties, closed),
@@ -30,12 +33,12 @@ const post = {
   repost_of: Nullable(Id('The original of a repost.')),
   client_ref: Nullable(Type.String()),
   created_at: Time('When the post was accepted.'),
-  counts: Type.Object(
-    { replies: Type.Integer({ minimum: 0 }), reposts: Type.Integer({ minimum: 0 }) },
-    closed,
-  ),
+  counts,
   viewer: Type.Union(
-    [Type.Object({ own: Type.Boolean(), following_author: Type.Boolean() }, closed), Type.Null()],
+    [
+      Type.Object({ own: Type.Boolean(), following_author: Type.Boolean(), liked: Type.Boolean() }, closed),
+      Type.Null(),
+    ],
     { description: 'How the caller stands to the post; null for the application itself.' },
   ),
 }
@@ -88,7 +91,6 @@ export const LookupSchema = Type.Object(
   { ...closed, title: 'Lookup' },
 )
 
-const count = Type.Integer({ minimum: 0 })
 export const ReceiptSchema = Type.Object(
   {
     tier: Type.Enum(['push', 'pull']),
@@ -103,10 +105,17 @@ export const ReceiptSchema = Type.Object(
   { ...closed, title: 'Receipt', description: 'How far the fan-out of a post has come. Counts only.' },
 )
 
+export const LikeSchema = Type.Object(
+  { post_id: Id('The post; of a repost, the original.'), liked: Type.Boolean(), counts },
+  { ...closed, title: 'Like', description: 'Whether the caller likes the post, and its counts.' },
+)
+
 export const DeletedSchema = Type.Object(
   { id: Id('The post.'), deleted: Type.Literal(true) },
   { ...closed, title: 'Deleted' },
 )
+
+export const postId = { id: Id('The post.') }
 
 /** Which fields a post needs, and which exclude each other. The documents say it; `commands.ts` checks it. */
 const together = {

@@ -187,6 +187,7 @@ describe('ids', () => {
       for (const path of [
         `/posts/${id}`,
         `/posts/${id}/receipt`,
+        `/posts/${id}/likes`,
         `/accounts/${id}`,
         `/accounts/${id}/posts`,
       ]) {
@@ -236,6 +237,7 @@ describe('ids', () => {
       '/accounts/ext:nobody',
       '/accounts/5/followers',
       '/posts/5/receipt',
+      '/posts/5/likes',
     ])
       refused(await v1('GET', path, alice.token), 'not_found')
     refused(await v1('PUT', '/accounts/5/follow', alice.token), 'not_found')

@@ -127,8 +127,8 @@ describe('posts', () => {
       reply_to: null,
       repost_of: null,
       client_ref: 'c-1',
-      counts: { replies: 0, reposts: 0 },
-      viewer: { own: true, following_author: false },
+      counts: { replies: 0, reposts: 0, likes: 0 },
+      viewer: { own: true, following_author: false, liked: false },
     })
     expect((await v1('GET', `/posts/${made.id}`, bob.token)).json.viewer.own).toBe(false)
     expect((await v1('GET', `/posts/${made.id}`, SERVER_KEY)).json.viewer).toBeNull()
@@ -141,7 +141,15 @@ describe('posts', () => {
     await world.rivulet.settle()
     expect(repost.original).toMatchObject({ id: original.id, content: 'Repeat me.' })
     const seen = (await v1('GET', `/posts/${original.id}`, carol.token)).json
-    expect(seen.counts).toEqual({ replies: 1, reposts: 1 })
+    expect(seen.counts).toEqual({ replies: 1, reposts: 1, likes: 0 })
+  })
+
+  it('are liked, and list who likes them', async () => {
+    const { id } = await post(alice, { content: 'Like me.' })
+    expect((await v1('PUT', `/posts/${id}/like`, bob.token)).json).toMatchObject({ post_id: id, liked: true })
+    const { accounts } = (await v1('GET', `/posts/${id}/likes`, carol.token)).json
+    expect(accounts).toMatchObject([{ id: bob.id, handle: 'bob' }])
+    expect((await v1('DELETE', `/posts/${id}/like`, bob.token)).json.counts.likes).toBe(0)
   })
 
   it('are looked up in the order asked for, and what is missing is named', async () => {
@@ -334,6 +342,9 @@ const TABLE = [
   'DELETE /posts/{id}',
   'POST /posts/lookup',
   'GET /posts/{id}/receipt',
+  'PUT /posts/{id}/like',
+  'DELETE /posts/{id}/like',
+  'GET /posts/{id}/likes',
   'GET /feed',
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',

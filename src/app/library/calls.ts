@@ -13,6 +13,7 @@ import type {
   FeedIds,
   FeedPage,
   FeedQuery,
+  Like,
   ListQuery,
   Lookup,
   NewAccount,
@@ -58,6 +59,8 @@ export interface PostReads {
   lookup(posts: readonly string[]): Promise<Lookup>
   /** How far the fan-out of a post has come; only for its author and the application. */
   receipt(post: string): Promise<Receipt>
+  /** Who likes a post, the latest like first. */
+  likes(post: string, query?: ListQuery): Promise<AccountPage>
 }
 
 /** Calls that the application makes in its own name. */
@@ -92,6 +95,9 @@ export interface AccountCalls {
     create(post: NewPost, options?: WriteOptions): Promise<Post>
     /** Deletes a post of one's own, at once and for good; deleting it again gives the same answer. */
     delete(post: string, options?: WriteOptions): Promise<DeletedPost>
+    /** Liking a post again changes nothing. A repost is liked as what it repeats. Rejects with `not_found`. */
+    like(post: string, options?: WriteOptions): Promise<Like>
+    unlike(post: string, options?: WriteOptions): Promise<Like>
   }
   /**
    * A page of the home feed, latest first: the newest one; with `cursor: next_cursor`, the next older one; with
@@ -136,6 +142,7 @@ const postReads = (call: Call): PostReads => ({
   get: (id) => call('getPost', { params: { id } }),
   lookup: (ids) => call('lookupPosts', { body: { ids: ids as string[] } }),
   receipt: (id) => call('getReceipt', { params: { id } }),
+  likes: (id, query) => call('getLikes', { params: { id }, query }),
 })
 
 export const applicationCalls = (call: Call): ApplicationCalls => ({
@@ -167,6 +174,8 @@ export function accountCalls(call: Call): AccountCalls {
       ...postReads(call),
       create: (body, options) => call('createPost', { body }, options),
       delete: (id, options) => call('deletePost', { params: { id } }, options),
+      like: (id, options) => call('like', { params: { id } }, options),
+      unlike: (id, options) => call('unlike', { params: { id } }, options),
     },
     // The type of its posts depends on `fields` alone.
     feed: (query?: QueryOf<'getFeed'>) => call('getFeed', { query }) as Promise<FeedPage & FeedIds>,

@@ -8,6 +8,7 @@ import {
   DeletedSchema,
   FeedPageSchema,
   FeedQuery as FeedQuerySchema,
+  LikeSchema,
   ListQuery as ListQuerySchema,
   LookupBody,
   LookupSchema,
@@ -52,6 +53,9 @@ export const OPERATIONS = {
   deletePost: { answer: DeletedSchema },
   lookupPosts: { body: LookupBody, answer: LookupSchema },
   getReceipt: { answer: ReceiptSchema },
+  like: { answer: LikeSchema },
+  unlike: { answer: LikeSchema },
+  getLikes: { query: ListQuerySchema, answer: AccountPageSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
   putTier: { body: TierBody, answer: TierSchema },
   getPolicy: { answer: PolicySchema },
@@ -81,6 +85,7 @@ export type PostPage = AnswerOf<'getAccountPosts'>
 export type DeletedPost = AnswerOf<'deletePost'>
 export type Lookup = AnswerOf<'lookupPosts'>
 export type Receipt = AnswerOf<'getReceipt'>
+export type Like = AnswerOf<'like'>
 export type FeedQuery = Omit<QueryOf<'getFeed'>, 'fields'>
 export type FeedPage = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: Post[] }
 /** A page that was read with `fields: 'ids'`. */
