@@ -12,6 +12,7 @@ export const LIMITS = {
   pageMax: 100,
   lookupIdsMax: 100,
   likersScannedMax: 1_000,
+  answersScannedMax: 1_000,
   knownLikesMax: 1_024,
   afterServedMax: 128,
   contentGraphemesMax: 5_000,

@@ -1,6 +1,7 @@
 /** Reads of the feed: pages of the home feed and of profiles, single posts, receipts. */
 
 import type { Circle } from '../graph/index.ts'
+import { createAnswerReads, type AnswerReads } from './answers/read.ts'
 import type { Fanout } from './fanout.ts'
 import type { HomePage, HomeRequest } from './home/page.ts'
 import { createHomeReads, type HomeReadParts } from './home/reads.ts'
@@ -13,7 +14,7 @@ import { createProfileReads, type ListPage } from './profile.ts'
 import type { Receipt } from './tables.ts'
 import type { Outboxes } from './timelines/outboxes.ts'
 
-export interface FeedReads {
+export interface FeedReads extends AnswerReads {
   /**
    * Rejects with `not_ready` when the page cannot be made within five seconds (as after a start, when very many
    * timelines must be rebuilt). A repeated request continues where this one stopped.
@@ -55,6 +56,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     lookup: (ids, viewer) => lookupPosts(posts, ids, viewer),
     original: (id, viewer) => shownOriginal(posts, id, viewer),
     likers: createLikersRead(store, seal),
+    ...createAnswerReads({ env, store, posts, seal }),
     postsCount: (author) => countPublicPosts(store, author),
     receipt: (post) => readReceipt(store, fanout.runner, post),
   }

@@ -11,6 +11,7 @@ import type { HomePage } from './home/page.ts'
 import type { KnownLikes, ViewerLikes } from './likes/viewer-likes.ts'
 import type { Item } from './posts/items.ts'
 import type { Post } from './posts/posts.ts'
+import type { ListPage } from './profile.ts'
 import { LANES, VISIBILITIES, VISIBILITY, type PostCounts, type Receipt } from './tables.ts'
 
 type Accounts = Graph['accounts']
@@ -177,6 +178,10 @@ export function feedRest({
     `${gap ? ',"gap":true' : ''},"failed_sources":${JSON.stringify(failedSources)}}`
   )
 }
+
+/** What follows the posts of a list's page. */
+export const listRest = ({ nextCursor, hasMore }: ListPage): string =>
+  `,"next_cursor":${nextCursor === undefined ? 'null' : `"${nextCursor}"`},"has_more":${hasMore}}`
 
 /**
  * The time up to which a page is complete, rounded down to a second, so that its text is made once a second only. The

@@ -7,7 +7,8 @@ import type { Caller } from '../http/auth.ts'
 import { created, ok, type Answer, type Maybe } from '../http/route.ts'
 import { idAt } from '../http/validation.ts'
 import type { HomePage, HomeRequest, NewPost, Post } from './index.ts'
-import { createRenderer, feedRest, idsBody, receiptBody } from './render.ts'
+import { answerRoutes } from './answers/routes.ts'
+import { createRenderer, feedRest, idsBody, listRest, receiptBody } from './render.ts'
 import { likeRoutes } from './likes/routes.ts'
 import type { FeedRouteParts, PostRouteParts } from './route-parts.ts'
 import { FeedQuery, ListQuery, LookupBody, NewPostBody, postId } from './schemas.ts'
@@ -26,6 +27,7 @@ export function feedRoutes(parts: FeedRouteParts): void {
   lookupRoute(all)
   receiptRoute(all)
   likeRoutes(all)
+  answerRoutes(all)
 }
 
 function homeRoute({ router, feed, renderer }: PostRouteParts): void {
@@ -81,9 +83,8 @@ function profileRoute({ router, feed, refs, renderer, viewerOf }: PostRouteParts
       const author = await refs.inPath(params.id)
       const viewer = await viewerOf(caller)
       const { limit = LIMITS.pageDefault, cursor } = query
-      const { items, nextCursor, hasMore } = await feed.reads.profile(author.number, viewer, limit, cursor)
-      const rest = JSON.stringify({ next_cursor: nextCursor ?? null, has_more: hasMore })
-      return ok(await renderer.posts(items, viewer, `,${rest.slice(1)}`))
+      const page = await feed.reads.profile(author.number, viewer, limit, cursor)
+      return ok(await renderer.posts(page.items, viewer, listRest(page)))
     },
   })
 }

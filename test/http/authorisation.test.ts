@@ -43,6 +43,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   like: { ...ACCOUNT, blocked: 404 },
   unlike: { ...ACCOUNT, blocked: 404 },
   getLikes: { ...AUTHENTICATED, blocked: 404 },
+  getReposts: { ...AUTHENTICATED, blocked: 404 },
   getFeed: ACCOUNT,
   getIndex: OPEN,
   getHealth: OPEN,
@@ -173,6 +174,7 @@ describe('hidden and unknown', () => {
       ['PUT', '/like'],
       ['DELETE', '/like'],
       ['GET', '/likes'],
+      ['GET', '/reposts'],
     ]) {
       same(
         await ask(method, `/posts/${stage.post}${path}`, token),

@@ -188,6 +188,7 @@ describe('ids', () => {
         `/posts/${id}`,
         `/posts/${id}/receipt`,
         `/posts/${id}/likes`,
+        `/posts/${id}/reposts`,
         `/accounts/${id}`,
         `/accounts/${id}/posts`,
       ]) {
@@ -238,6 +239,7 @@ describe('ids', () => {
       '/accounts/5/followers',
       '/posts/5/receipt',
       '/posts/5/likes',
+      '/posts/5/reposts',
     ])
       refused(await v1('GET', path, alice.token), 'not_found')
     refused(await v1('PUT', '/accounts/5/follow', alice.token), 'not_found')

@@ -156,6 +156,8 @@ async function paths({ graph }: Rivulet, cast: Cast): Promise<string[]> {
     '/feed?limit=7',
     '/feed?limit=7&fields=ids',
     `/posts/${cast.post}`,
+    `/posts/${cast.post}/likes?limit=2`,
+    `/posts/${cast.post}/reposts?limit=2`,
     ...accounts.flatMap((id) => [
       `/accounts/${id}`,
       `/accounts/${id}/posts?limit=4`,

@@ -142,6 +142,8 @@ describe('posts', () => {
     expect(repost.original).toMatchObject({ id: original.id, content: 'Repeat me.' })
     const seen = (await v1('GET', `/posts/${original.id}`, carol.token)).json
     expect(seen.counts).toEqual({ replies: 1, reposts: 1, likes: 0 })
+    const { posts } = (await v1('GET', `/posts/${original.id}/reposts`, carol.token)).json
+    expect(posts).toMatchObject([{ id: repost.id, original: { id: original.id } }])
   })
 
   it('are liked, and list who likes them', async () => {
@@ -345,6 +347,7 @@ const TABLE = [
   'PUT /posts/{id}/like',
   'DELETE /posts/{id}/like',
   'GET /posts/{id}/likes',
+  'GET /posts/{id}/reposts',
   'GET /feed',
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',

@@ -61,6 +61,8 @@ export interface PostReads {
   receipt(post: string): Promise<Receipt>
   /** Who likes a post, the latest like first. */
   likes(post: string, query?: ListQuery): Promise<AccountPage>
+  /** The public reposts of a post, the latest first. */
+  reposts(post: string, query?: ListQuery): Promise<PostPage>
 }
 
 /** Calls that the application makes in its own name. */
@@ -143,6 +145,7 @@ const postReads = (call: Call): PostReads => ({
   lookup: (ids) => call('lookupPosts', { body: { ids: ids as string[] } }),
   receipt: (id) => call('getReceipt', { params: { id } }),
   likes: (id, query) => call('getLikes', { params: { id }, query }),
+  reposts: (id, query) => call('getReposts', { params: { id }, query }),
 })
 
 export const applicationCalls = (call: Call): ApplicationCalls => ({

@@ -56,6 +56,7 @@ export const OPERATIONS = {
   like: { answer: LikeSchema },
   unlike: { answer: LikeSchema },
   getLikes: { query: ListQuerySchema, answer: AccountPageSchema },
+  getReposts: { query: ListQuerySchema, answer: PostPageSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
   putTier: { body: TierBody, answer: TierSchema },
   getPolicy: { answer: PolicySchema },
