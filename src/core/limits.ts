@@ -13,6 +13,7 @@ export const LIMITS = {
   lookupIdsMax: 100,
   likersScannedMax: 1_000,
   answersScannedMax: 1_000,
+  threadAncestorsMax: 50,
   knownLikesMax: 1_024,
   afterServedMax: 128,
   contentGraphemesMax: 5_000,

@@ -19,8 +19,15 @@ export const deleted = defineEvent(21, 'deleted', struct({ post: u53, author: u3
  */
 export const cameLate = defineNotice(23, 'came_late', struct({ id: u53, author: u32 }))
 
-/** Key: the author of `target`. `source` replies to it or reposts it; with `on` false, `source` was deleted. */
-export const engaged = defineEvent(22, 'engaged', struct({ target: u53, source: u53, kind: u8, on: bool }))
+/**
+ * Key: the author of `target`. `source` replies to it or reposts it; with `on` false, `source` was deleted. `hidden`: not
+ * everybody may see `source`, so it is listed for those who may, and not counted.
+ */
+export const engaged = defineEvent(
+  22,
+  'engaged',
+  struct({ target: u53, source: u53, kind: u8, on: bool, hidden: bool }),
+)
 
 /** Key: the liker. With `on` false, the like ends. `author` is the author of the post. */
 export const liked = defineEvent(27, 'liked', struct({ by: u32, post: u53, author: u32, on: bool }))

@@ -3,7 +3,14 @@
 import { struct, u32, u53, u8 } from '../core/codec.ts'
 import { invalidCursor, type CursorSeal } from '../core/cursor.ts'
 
-export const LISTS = { home: 1, profile: 2, likes: 5, reposts: 6 } as const
+export const LISTS = {
+  home: 1,
+  profile: 2,
+  likes: 5,
+  reposts: 6,
+  repliesLatest: 7,
+  repliesOldest: 8,
+} as const
 
 /** Where a page of a post's list ended, bound to the list, the post and the reader. */
 export interface PostListCursor {

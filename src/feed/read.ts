@@ -2,6 +2,7 @@
 
 import type { Circle } from '../graph/index.ts'
 import { createAnswerReads, type AnswerReads } from './answers/read.ts'
+import { readAncestors, type Ancestors } from './answers/ancestors.ts'
 import type { Fanout } from './fanout.ts'
 import type { HomePage, HomeRequest } from './home/page.ts'
 import { createHomeReads, type HomeReadParts } from './home/reads.ts'
@@ -28,6 +29,8 @@ export interface FeedReads extends AnswerReads {
   lookup(ids: readonly number[], viewer: Circle | undefined): Promise<readonly Item[]>
   /** The post itself or, of a repost, the original; `undefined` if the viewer may not see it. */
   original(id: number, viewer: Circle | undefined): Promise<Post | undefined>
+  /** The posts that a post replies to, from the first on. */
+  ancestors(post: Post, viewer: Circle | undefined): Promise<Ancestors>
   /** Who likes a post that the viewer may see. */
   likers(post: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<LikersPage>
   /** How many public posts an author has. */
@@ -57,6 +60,7 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     original: (id, viewer) => shownOriginal(posts, id, viewer),
     likers: createLikersRead(store, seal),
     ...createAnswerReads({ env, store, posts, seal }),
+    ancestors: (post, viewer) => readAncestors(posts, post, viewer),
     postsCount: (author) => countPublicPosts(store, author),
     receipt: (post) => readReceipt(store, fanout.runner, post),
   }

@@ -51,6 +51,8 @@ const COMMA = Buffer.from(',')
 export interface Renderer {
   /** One post as a JSON object; `undefined` if its author is not known. */
   post(item: Item, viewer: Circle | undefined): Promise<Buffer | undefined>
+  /** For each post the pieces of a JSON object; none if its author is not known. */
+  pieces(items: readonly Item[], viewer: Circle | undefined): Promise<readonly (readonly Buffer[])[]>
   /** `{"posts":[…]`, followed by `rest`, which closes the object. */
   posts(items: readonly Item[], viewer: Circle | undefined, rest: string): Buffer | Promise<Buffer>
 }
@@ -70,14 +72,19 @@ export function createRenderer(accounts: Accounts, likes: Pick<ViewerLikes, 'amo
   const likesAmong = (items: readonly Item[], viewer: Circle | undefined) =>
     viewer === undefined ? undefined : likes.among(viewer.number, items)
 
-  async function loadedParts(items: readonly Item[], viewer: Circle | undefined): Promise<Buffer[]> {
+  /** Loads what rendering these items needs. @returns a function that renders some of them */
+  async function loaded(items: readonly Item[], viewer: Circle | undefined) {
     const [authors, known] = await Promise.all([loadedAuthors(items), likesAmong(items, viewer)])
-    return partsOf(items, { viewer, likes: known }, authors).parts
+    return (some: readonly Item[]) => partsOf(some, { viewer, likes: known }, authors).parts
   }
 
   return {
+    async pieces(items, viewer) {
+      const render = await loaded(items, viewer)
+      return items.map((item) => render([item]))
+    },
     async post(item, viewer) {
-      const parts = await loadedParts([item], viewer)
+      const parts = (await loaded([item], viewer))([item])
       return parts.length === 0 ? undefined : stitch(parts)
     },
     posts(items, viewer, rest) {
@@ -87,7 +94,7 @@ export function createRenderer(accounts: Accounts, likes: Pick<ViewerLikes, 'amo
         const { parts, missing } = partsOf(items, { viewer, likes: known }, authors)
         if (missing === 0) return page(parts, rest)
       }
-      return loadedParts(items, viewer).then((parts) => page(parts, rest))
+      return loaded(items, viewer).then((render) => page(render(items), rest))
     },
   }
 }

@@ -14,6 +14,7 @@ import {
   Time,
 } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
+import { ORDERS } from './answers/scan.ts'
 import { VISIBILITIES } from './tables.ts'
 
 const closed = { additionalProperties: false }
@@ -57,6 +58,39 @@ const Posts = Type.Array(Type.Object(PostSchema.properties, closed))
 export const PostPageSchema = Type.Object(
   { posts: Posts, next_cursor: Nullable(Type.String()), has_more: Type.Boolean() },
   { ...closed, title: 'PostPage' },
+)
+
+export const UnavailableSchema = Type.Object(
+  { id: Id('A post that was deleted, or that the caller may not see.'), unavailable: Type.Literal(true) },
+  { ...closed, title: 'Unavailable' },
+)
+
+export const ThreadSchema = Type.Object(
+  {
+    ancestors: Type.Array(
+      Type.Union([
+        Type.Object(PostSchema.properties, closed),
+        Type.Object(UnavailableSchema.properties, closed),
+      ]),
+      {
+        description: 'The posts that this one replies to, from the first on.',
+        maxItems: LIMITS.threadAncestorsMax,
+      },
+    ),
+    truncated: Type.Optional(
+      Type.Literal(true, {
+        description: 'Only when true: there are more ancestors above the first one here.',
+      }),
+    ),
+    post: Type.Object(PostSchema.properties, closed),
+    replies: Posts,
+    next_cursor: Nullable(
+      Type.String({
+        description: '`cursor` of `/posts/{id}/replies` with the same `order`; null after the last.',
+      }),
+    ),
+  },
+  { ...closed, title: 'Thread' },
 )
 
 export const FeedPageSchema = Type.Object(
@@ -169,6 +203,16 @@ export const FeedQuery = Type.Object(
   },
   closed,
 )
+const order = Type.Optional(Type.Enum([...ORDERS], { description: 'Of the replies; `latest` by default.' }))
+export const RepliesQuery = Type.Object(
+  {
+    order,
+    cursor: Cursor('`next_cursor` of the page before, or of the thread, with the same `order`.'),
+    limit: Limit,
+  },
+  closed,
+)
+export const ThreadQuery = Type.Object({ order, limit: Limit }, closed)
 export const ListQuery = Type.Object(
   { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
   closed,

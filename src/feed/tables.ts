@@ -30,14 +30,15 @@ export const postsTable = defineTable({
 })
 
 /**
- * The public replies and reposts of a post, and how many there are: in one partition, so that row and count are written
- * together. Replies that are not public are not counted, because everybody sees the counts and would learn of them.
+ * The replies and public reposts of a post, and how many there are: in one partition, so that row and count are written
+ * together. Replies that are not public (`hidden`) are not counted, because everybody sees the counts and would learn of
+ * them. Version 0.1.0 counted them and has no `hidden`, so their rows count as they were written.
  */
 export const engagementsTable = defineTable({
   name: 'engagements',
   partition: (target: number, _kind: number, _source: number) => idKey(target),
   sort: (_target: number, kind: number, source: number) => `${kind}${idKey(source)}`,
-  value: struct({ on: bool }),
+  value: struct({ on: bool, hidden: bool }),
 })
 export const postCountsTable = defineTable({
   name: 'post_counts',

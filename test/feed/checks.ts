@@ -1,7 +1,7 @@
 /** Compares what readers see with what the oracle says. */
 
 import { RivuletError } from '../../src/core/errors.ts'
-import type { Item } from '../../src/feed/index.ts'
+import type { Item, ListPage } from '../../src/feed/index.ts'
 import type { Model } from '../support/model.ts'
 import type { Machine } from './machine.ts'
 import { PAGE_SIZES } from './steps.ts'
@@ -182,8 +182,34 @@ export function createChecks(
       const expected = [model.repliesCount(id), model.repostsCount(id), model.likesCount(id)]
       const counts = [post.replies, post.reposts, post.likes]
       if (!equal(counts, expected)) throw new Error(`counts of post ${id}: ${counts}, not ${expected}`)
+      await checkAnswers(id)
     }
   }
+
+  /** What the application, which sees everything, finds in the lists of a post. */
+  async function checkAnswers(id: number): Promise<void> {
+    const { reads } = machine.rivulet.feed
+    const request = { limit: 100 }
+    const lists: [string, Promise<ListPage>, number[]][] = [
+      [
+        'replies',
+        reads.replies(id, undefined, { ...request, order: 'oldest' }),
+        model.answers(id, 'replyTo'),
+      ],
+      ['latest replies', reads.replies(id, undefined, request), model.answers(id, 'replyTo').reverse()],
+      [
+        'reposts',
+        reads.reposts(id, undefined, request),
+        isGone(id) ? [] : model.answers(id, 'repostOf').reverse(),
+      ],
+    ]
+    for (const [what, reading, expected] of lists) {
+      const read = (await driven(reading)).items.map((item) => item.id)
+      if (!equal(read, expected)) throw new Error(`${what} of post ${id}: ${read}, not ${expected}`)
+    }
+  }
+
+  const isGone = (id: number) => model.posts.get(id)?.deleted === true
 
   async function glances(): Promise<Glance[]> {
     const count = machine.glances ?? 0

@@ -44,6 +44,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   unlike: { ...ACCOUNT, blocked: 404 },
   getLikes: { ...AUTHENTICATED, blocked: 404 },
   getReposts: { ...AUTHENTICATED, blocked: 404 },
+  getReplies: { ...AUTHENTICATED, blocked: 404 },
+  getThread: { ...AUTHENTICATED, blocked: 404 },
   getFeed: ACCOUNT,
   getIndex: OPEN,
   getHealth: OPEN,
@@ -175,6 +177,8 @@ describe('hidden and unknown', () => {
       ['DELETE', '/like'],
       ['GET', '/likes'],
       ['GET', '/reposts'],
+      ['GET', '/replies'],
+      ['GET', '/thread'],
     ]) {
       same(
         await ask(method, `/posts/${stage.post}${path}`, token),

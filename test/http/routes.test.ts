@@ -142,6 +142,11 @@ describe('posts', () => {
     expect(repost.original).toMatchObject({ id: original.id, content: 'Repeat me.' })
     const seen = (await v1('GET', `/posts/${original.id}`, carol.token)).json
     expect(seen.counts).toEqual({ replies: 1, reposts: 1, likes: 0 })
+    const thread = (await v1('GET', `/posts/${original.id}/thread`, carol.token)).json
+    expect(thread).toMatchObject({ ancestors: [], post: { id: original.id }, next_cursor: null })
+    const replies = (await v1('GET', `/posts/${original.id}/replies`, carol.token)).json.posts
+    expect(replies).toEqual(thread.replies)
+    expect(replies).toMatchObject([{ content: 'A reply.' }])
     const { posts } = (await v1('GET', `/posts/${original.id}/reposts`, carol.token)).json
     expect(posts).toMatchObject([{ id: repost.id, original: { id: original.id } }])
   })
@@ -348,6 +353,8 @@ const TABLE = [
   'DELETE /posts/{id}/like',
   'GET /posts/{id}/likes',
   'GET /posts/{id}/reposts',
+  'GET /posts/{id}/replies',
+  'GET /posts/{id}/thread',
   'GET /feed',
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',

@@ -72,6 +72,13 @@ export class Model {
   repostsCount = (id: number): number =>
     [...this.posts.values()].filter((post) => post.repostOf === id && isCounted(post)).length
 
+  /** Of replies, also those that only some may see. */
+  answers = (id: number, what: 'replyTo' | 'repostOf'): number[] =>
+    [...this.posts.values()]
+      .filter((post) => post[what] === id && !post.deleted && (what === 'replyTo' || isCounted(post)))
+      .map((post) => post.id)
+      .sort((a, b) => a - b)
+
   /** With `isKnown`, leaves out the other posts: what a reader may see while fan-out is under way. */
   feed = (reader: number, isKnown: (id: number) => boolean = () => true): number[] =>
     oracleFeed({ ...this, isKnown }, reader)

@@ -107,8 +107,10 @@ function countsOf(counted: Counted, target: number) {
 async function countEngagements(store: Store, counted: Counted): Promise<void> {
   for await (const page of scanPages(store, engagementsTable)) {
     for (const row of page) {
+      const { on, hidden } = engagementsTable.decode(row)
+      if (hidden) continue
       const counts = countsOf(counted, parseKey(row.partition))
-      if (engagementsTable.decode(row).on) counts[row.sort.startsWith('0') ? 'replies' : 'reposts']++
+      if (on) counts[row.sort.startsWith('0') ? 'replies' : 'reposts']++
     }
   }
 }

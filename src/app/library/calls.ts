@@ -28,6 +28,9 @@ import type {
   QueryOf,
   Receipt,
   Relationship,
+  RepliesQuery,
+  Thread,
+  ThreadQuery,
   Tier,
   Token,
 } from './operations.ts'
@@ -63,6 +66,10 @@ export interface PostReads {
   likes(post: string, query?: ListQuery): Promise<AccountPage>
   /** The public reposts of a post, the latest first. */
   reposts(post: string, query?: ListQuery): Promise<PostPage>
+  /** The replies to a post, the latest first unless `order` is `oldest`. */
+  replies(post: string, query?: RepliesQuery): Promise<PostPage>
+  /** A post with what it replies to and the first page of replies; `next_cursor` goes on in `replies`. */
+  thread(post: string, query?: ThreadQuery): Promise<Thread>
 }
 
 /** Calls that the application makes in its own name. */
@@ -146,6 +153,8 @@ const postReads = (call: Call): PostReads => ({
   receipt: (id) => call('getReceipt', { params: { id } }),
   likes: (id, query) => call('getLikes', { params: { id }, query }),
   reposts: (id, query) => call('getReposts', { params: { id }, query }),
+  replies: (id, query) => call('getReplies', { params: { id }, query }),
+  thread: (id, query) => call('getThread', { params: { id }, query }),
 })
 
 export const applicationCalls = (call: Call): ApplicationCalls => ({

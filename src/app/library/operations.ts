@@ -16,6 +16,9 @@ import {
   PostPageSchema,
   PostSchema,
   ReceiptSchema,
+  RepliesQuery as RepliesQuerySchema,
+  ThreadQuery as ThreadQuerySchema,
+  ThreadSchema,
 } from '../../feed/schemas.ts'
 import {
   AccountPageSchema,
@@ -57,6 +60,8 @@ export const OPERATIONS = {
   unlike: { answer: LikeSchema },
   getLikes: { query: ListQuerySchema, answer: AccountPageSchema },
   getReposts: { query: ListQuerySchema, answer: PostPageSchema },
+  getReplies: { query: RepliesQuerySchema, answer: PostPageSchema },
+  getThread: { query: ThreadQuerySchema, answer: ThreadSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
   putTier: { body: TierBody, answer: TierSchema },
   getPolicy: { answer: PolicySchema },
@@ -86,6 +91,9 @@ export type PostPage = AnswerOf<'getAccountPosts'>
 export type DeletedPost = AnswerOf<'deletePost'>
 export type Lookup = AnswerOf<'lookupPosts'>
 export type Receipt = AnswerOf<'getReceipt'>
+export type RepliesQuery = QueryOf<'getReplies'>
+export type ThreadQuery = QueryOf<'getThread'>
+export type Thread = AnswerOf<'getThread'>
 export type Like = AnswerOf<'like'>
 export type FeedQuery = Omit<QueryOf<'getFeed'>, 'fields'>
 export type FeedPage = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: Post[] }

@@ -19,7 +19,13 @@ export interface PageRequest {
   readonly cursor?: string | undefined
 }
 
+export interface RepliesRequest extends PageRequest {
+  readonly order?: Order | undefined
+}
+
 export interface AnswerReads {
+  /** The replies to a post that the viewer may see, the latest first unless `order` says otherwise. */
+  replies(post: number, viewer: Circle | undefined, request: RepliesRequest): Promise<ListPage>
   /** The public reposts of a post that the viewer may see, the latest first. */
   reposts(post: number, viewer: Circle | undefined, request: PageRequest): Promise<ListPage>
 }
@@ -74,6 +80,14 @@ export function createAnswerReads(parts: AnswerParts): AnswerReads {
   }
 
   return {
+    replies: (post, viewer, { order = 'latest', ...request }) =>
+      read(post, viewer, {
+        ...request,
+        list: order === 'latest' ? LISTS.repliesLatest : LISTS.repliesOldest,
+        kind: ENGAGEMENT.reply,
+        order,
+        isShown: () => true,
+      }),
     reposts: (post, viewer, request) =>
       read(post, viewer, {
         ...request,
