@@ -25,7 +25,7 @@ export async function feedPageOf(
       for (const author of authors) await feed.commands.post(author, { content: CONTENT })
     }
     await feed.commands.post(authors[0], { content: CONTENT })
-    const render = createRenderer(graph.accounts)
+    const render = createRenderer(graph.accounts, feed.likes)
     const read = async () => {
       const page = await feed.reads.home(reader, { limit: 20 })
       return render.posts(page.items, page.circle, feedRest(page))

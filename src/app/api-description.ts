@@ -68,5 +68,7 @@ export const describeRivulet = (version: string): OpenApiOptions => ({
     Lookup: feedSchemas.LookupSchema,
     Deleted: feedSchemas.DeletedSchema,
     Receipt: feedSchemas.ReceiptSchema,
+    Thread: feedSchemas.ThreadSchema,
+    Like: feedSchemas.LikeSchema,
   },
 })

@@ -11,6 +11,10 @@ export const LIMITS = {
   pageDefault: 20,
   pageMax: 100,
   lookupIdsMax: 100,
+  likersScannedMax: 1_000,
+  answersScannedMax: 1_000,
+  threadAncestorsMax: 50,
+  knownLikesMax: 1_024,
   afterServedMax: 128,
   contentGraphemesMax: 5_000,
   contentBytesMax: 262_144,
@@ -41,4 +45,5 @@ export const LIMITS = {
 assert(LIMITS.pageMax <= LIMITS.afterServedMax, 'an `after` cursor must hold the ids of one page')
 assert(LIMITS.pageMax < LIMITS.timelineEntriesMax, 'a page must fit into a timeline')
 assert(LIMITS.contentBytesMax + LIMITS.customBytesMax < LIMITS.bodyBytesMax, 'a full post must fit a body')
+assert(2 * LIMITS.pageMax <= LIMITS.knownLikesMax, 'a page of reposts and their originals must fit')
 assert(LIMITS.bodyBytesMax < LIMITS.logRecordBytesMax, 'a body must fit a log record')

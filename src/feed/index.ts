@@ -11,6 +11,8 @@ import { feedContext, homeView } from './context.ts'
 import * as events from './events.ts'
 import { createFanout, type Fanout } from './fanout.ts'
 import { createHome } from './home.ts'
+import { createLikeCommands, type LikeCommands } from './likes/commands.ts'
+import { createViewerLikes, type ViewerLikes } from './likes/viewer-likes.ts'
 import { pastTable } from './past.ts'
 import { createOutboxes, type Outboxes } from './timelines/outboxes.ts'
 import { createPosts, type Posts } from './posts/posts.ts'
@@ -25,9 +27,10 @@ import { createTimelines, type Timelines } from './timelines/timelines.ts'
 import { createWarmer, type Warmer } from './timelines/warmer.ts'
 
 export interface Feed {
-  readonly commands: FeedCommands
+  readonly commands: FeedCommands & LikeCommands
   readonly reads: FeedReads
   readonly posts: Posts
+  readonly likes: ViewerLikes
   readonly outboxes: Outboxes
   readonly pulls: Pulls
   readonly fanout: Fanout
@@ -46,6 +49,7 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
   const { store } = context
   const graph = use(graphDomain)
   const posts = createPosts(store, setting('postCacheBytesMax') ?? POST_CACHE_BYTES)
+  const likes = createViewerLikes(store)
   const outboxes = createOutboxes(store)
   const pace = createPace(context.env)
   const pulls = createPulls(context.env, pace, outboxes)
@@ -54,19 +58,22 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
   const fanout = createFanout(context, graph)
   const reveals = createReveals(context.env, store)
   const home = createHome(context, pace, graph, posts, pulls)
-  const commands = createFeedCommands(context, graph, posts)
+  const commands = {
+    ...createFeedCommands(context, graph, posts),
+    ...createLikeCommands(context, graph, posts, likes),
+  }
   let importsDone = 0
   const imports = () => importsDone
   const seal = createCursorSeal(secret)
   const parts = { context, pace, graph, pulls, timelines, home, reveals, seal, imports }
   const reads = createFeedReads({ ...parts, posts, outboxes, fanout })
 
-  const projected = keepCaches(posts, outboxes, reveals)
+  const projected = keepCaches(posts, likes, outboxes, reveals)
 
   const sources = [home.lead, ...home.sources]
   const removed = { rules: home.rules, counts: home.removed }
   return {
-    api: { commands, reads, posts, outboxes, pulls, fanout, timelines, warmer, sources, removed },
+    api: { commands, reads, posts, likes, outboxes, pulls, fanout, timelines, warmer, sources, removed },
     background: [fanout.runner, timelines],
     projections: feedProjections,
     reactors: [homeReactor(context, timelines, fanout)],
@@ -79,6 +86,7 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
     gained: (partitions) => fanout.runner.resume(partitions),
     async forget() {
       posts.clear()
+      likes.clear()
       outboxes.clear()
       await reveals.load()
     },
@@ -92,7 +100,7 @@ function createFeed({ context: engine, use, secret, setting }: DomainHost): Buil
 
 /** @returns a function that brings the caches up to date with an event whose rows stand */
 const keepCaches =
-  (posts: Posts, outboxes: Outboxes, reveals: Reveals) =>
+  (posts: Posts, likes: ViewerLikes, outboxes: Outboxes, reveals: Reveals) =>
   (event: Event): void => {
     if (isEvent(event, events.posted)) {
       posts.created(event.id, event.body)
@@ -105,12 +113,14 @@ const keepCaches =
     } else if (isEvent(event, events.cameLate)) {
       reveals.revealed(event.body.id, event.body.author)
     } else if (isEvent(event, events.engaged)) posts.drop(event.body.target)
+    else if (isEvent(event, events.liked)) likes.changed(event.body.by, event.body.post)
+    else if (isEvent(event, events.likeCounted)) posts.drop(event.body.post)
   }
 
 export const feedDomain: DomainSpec<Feed> = {
   name: 'feed',
   tags: [20, 39],
-  events: [events.posted, events.deleted, events.engaged, events.cameLate],
+  events: [events.posted, events.deleted, events.engaged, events.cameLate, events.liked, events.likeCounted],
   tables: tablesIn(tables, { pastTable }),
   views: [homeView],
   create: createFeed,

@@ -3,7 +3,7 @@
 import type { Circle } from '../graph/index.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { Item } from './posts/items.ts'
-import type { Posts } from './posts/posts.ts'
+import type { Post, Posts } from './posts/posts.ts'
 import { mayView } from './profile.ts'
 import { postTotalsTable } from './tables.ts'
 
@@ -22,6 +22,16 @@ export async function lookupPosts(
     if (post.repostOf > 0 && (original === undefined || !mayView(viewer, original))) return []
     return [{ id, author: post.author, post, original }]
   })
+}
+
+/** What a post is for likes and reposts: itself, or the original of a repost; `undefined` if the viewer may not see it. */
+export async function shownOriginal(
+  posts: Posts,
+  id: number,
+  viewer: Circle | undefined,
+): Promise<Post | undefined> {
+  const [item] = await lookupPosts(posts, [id], viewer)
+  return item?.original ?? item?.post
 }
 
 export async function countPublicPosts(store: Store, author: number): Promise<number> {

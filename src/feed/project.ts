@@ -1,14 +1,16 @@
-/** Feed events → rows: posts, outboxes, totals, counts of replies and reposts. */
+/** Feed events → rows: posts, outboxes, totals, counts of replies and reposts. Those of likes are in `likes/project.ts`. */
 
 import { idTimeMs } from '../core/ids.ts'
 import { projection, type Effects } from '../engine/rows/projection.ts'
 import { ENGAGEMENT, deleted, engaged, posted } from './events.ts'
 import { REVEALS_TTL_MS } from './home/reveals.ts'
+import { likeProjections } from './likes/project.ts'
 import {
   engagementsTable,
   isHidden,
   kindOf,
   newPostRow,
+  NO_COUNTS,
   outboxTable,
   postCountsTable,
   postsTable,
@@ -32,7 +34,7 @@ const onPosted = projection({
       rows.put(postTotalsTable, totalKey, version, total)
       rows.put(outboxTable, outboxTable.key(author, id), version, { on: true, kind: kindOf(post) })
     }
-    if (!isHidden(post)) tellTargets(post, true, effects)
+    tellTargets(post, true, effects)
   },
 })
 
@@ -64,17 +66,18 @@ const onDeleted = projection({
       const endsAtMs = idTimeMs(id) + REVEALS_TTL_MS
       rows.put(revealsTable, revealsTable.key(id), version, { id, author: body.author }, endsAtMs)
     }
-    // For hidden posts, too: version 0.1.0 counted their replies and reposts.
     tellTargets(post, false, effects)
   },
 })
 
 function tellTargets(post: PostRow, on: boolean, effects: Effects): void {
+  const hidden = isHidden(post)
   const tell = (target: number, author: number, kind: number) => {
-    if (target > 0) effects.derive(engaged, author, { target, source: post.id, kind, on })
+    if (target > 0) effects.derive(engaged, author, { target, source: post.id, kind, on, hidden })
   }
   tell(post.replyTo, post.replyToAuthor, ENGAGEMENT.reply)
-  tell(post.repostOf, post.repostOfAuthor, ENGAGEMENT.repost)
+  // Hidden reposts are in no list. Version 0.1.0 counted them, so that deleting one must be told.
+  if (!hidden || !on) tell(post.repostOf, post.repostOfAuthor, ENGAGEMENT.repost)
 }
 
 /** May come again after a crash, in any order: once `on` is false for a source, it stays so. */
@@ -84,21 +87,23 @@ const onEngaged = projection({
     engagementsTable.key(target, kind, source),
     postCountsTable.key(target),
   ],
-  apply({ body: { target, kind, source, on }, version }, rows) {
+  apply({ body: { target, kind, source, on, hidden }, version }, rows) {
     const countsKey = postCountsTable.key(target)
     const key = engagementsTable.key(target, kind, source)
     const before = rows.get(engagementsTable, key)
     const moves = on ? before === undefined : before?.on === true
     if (!moves) return
-    rows.put(engagementsTable, key, version, { on })
-    if (rows.versionOf(countsKey) >= version) return
-    const counts = rows.get(postCountsTable, countsKey) ?? { replies: 0, reposts: 0 }
+    const isUncounted = before?.hidden ?? hidden
+    rows.put(engagementsTable, key, version, { on, hidden: isUncounted })
+    if (isUncounted || rows.versionOf(countsKey) >= version) return
+    const counts = rows.get(postCountsTable, countsKey) ?? NO_COUNTS
     const by = on ? 1 : -1
     rows.put(postCountsTable, countsKey, version, {
+      ...counts,
       replies: counts.replies + (kind === ENGAGEMENT.reply ? by : 0),
       reposts: counts.reposts + (kind === ENGAGEMENT.repost ? by : 0),
     })
   },
 })
 
-export const feedProjections = [onPosted, onDeleted, onEngaged]
+export const feedProjections = [onPosted, onDeleted, onEngaged, ...likeProjections]

@@ -2,17 +2,20 @@
 
 import type { Receipt } from '../engine/fanout/tables.ts'
 import type { Circle } from '../graph/index.ts'
+import { createAnswerReads, type AnswerReads } from './answers/read.ts'
+import { readAncestors, type Ancestors } from './answers/ancestors.ts'
 import type { Fanout } from './fanout.ts'
 import type { HomePage, HomeRequest } from './home/page.ts'
 import { createHomeReads, type HomeReadParts } from './home/reads.ts'
 import { createWhy, type Why } from './home/why.ts'
-import { countPublicPosts, lookupPosts } from './lookups.ts'
+import { createLikersRead, type LikersPage } from './likes/read.ts'
+import { countPublicPosts, lookupPosts, shownOriginal } from './lookups.ts'
 import type { Item } from './posts/items.ts'
-import type { Posts } from './posts/posts.ts'
+import type { Post, Posts } from './posts/posts.ts'
 import { createProfileReads, type ListPage } from './profile.ts'
 import type { Outboxes } from './timelines/outboxes.ts'
 
-export interface FeedReads {
+export interface FeedReads extends AnswerReads {
   /**
    * Rejects with `not_ready` when the page cannot be made within five seconds (as after a start, when very many
    * timelines must be rebuilt). A repeated request continues where this one stopped.
@@ -24,6 +27,12 @@ export interface FeedReads {
   profile(author: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<ListPage>
   /** The posts of these that the viewer may see, in the order asked for; hidden and unknown ones are left out. */
   lookup(ids: readonly number[], viewer: Circle | undefined): Promise<readonly Item[]>
+  /** The post itself or, of a repost, the original; `undefined` if the viewer may not see it. */
+  original(id: number, viewer: Circle | undefined): Promise<Post | undefined>
+  /** The posts that a post replies to, from the first on. */
+  ancestors(post: Post, viewer: Circle | undefined): Promise<Ancestors>
+  /** Who likes a post that the viewer may see. */
+  likers(post: number, viewer: Circle | undefined, limit: number, cursor?: string): Promise<LikersPage>
   /** How many public posts an author has. */
   postsCount(author: number): Promise<number>
   receipt(post: number): Promise<Receipt | undefined>
@@ -48,6 +57,10 @@ export function createFeedReads(parts: FeedReadParts): FeedReads {
     why: createWhy(context, graph, parts.home),
     profile: createProfileReads(env, posts, outboxes, seal),
     lookup: (ids, viewer) => lookupPosts(posts, ids, viewer),
+    original: (id, viewer) => shownOriginal(posts, id, viewer),
+    likers: createLikersRead(store, seal),
+    ...createAnswerReads({ env, store, posts, seal }),
+    ancestors: (post, viewer) => readAncestors(posts, post, viewer),
     postsCount: (author) => countPublicPosts(store, author),
     receipt: fanout.receipt,
   }

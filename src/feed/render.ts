@@ -8,10 +8,12 @@ import { idTimeMs, TICK_MS } from '../core/ids.ts'
 import { authorBody, follows, isoTime, type Circle, type Graph } from '../graph/index.ts'
 import { stitch } from '../http/bytes.ts'
 import type { HomePage } from './home/page.ts'
+import type { KnownLikes, ViewerLikes } from './likes/viewer-likes.ts'
 import type { Item } from './posts/items.ts'
 import type { Post } from './posts/posts.ts'
 import type { Receipt } from '../engine/fanout/tables.ts'
-import { LANES, VISIBILITIES, VISIBILITY } from './tables.ts'
+import type { ListPage } from './profile.ts'
+import { LANES, VISIBILITIES, VISIBILITY, type PostCounts } from './tables.ts'
 
 type Accounts = Graph['accounts']
 type Account = NonNullable<ReturnType<Accounts['cached']>>
@@ -24,19 +26,21 @@ interface Authors {
 /** All values of `viewer`, as JSON; `stateOf` gives the index of one. */
 const STATES = [
   'null',
-  viewerJson(false, false),
-  viewerJson(false, true),
-  viewerJson(true, false),
-  viewerJson(true, true),
+  ...[false, true].flatMap((liked) =>
+    [false, true].flatMap((own) => [viewerJson(own, false, liked), viewerJson(own, true, liked)]),
+  ),
 ]
 const APPLICATION = 0
-const stateOf = (post: Post, viewer: Circle | undefined): number =>
+const stateOf = (post: Post, viewer: Circle | undefined, likes: KnownLikes | undefined): number =>
   viewer === undefined
     ? APPLICATION
-    : 1 + (post.author === viewer.number ? 2 : 0) + (follows(viewer, post.author) ? 1 : 0)
+    : 1 +
+      (likes !== undefined && likes.get(post.id) === true ? 4 : 0) +
+      (post.author === viewer.number ? 2 : 0) +
+      (follows(viewer, post.author) ? 1 : 0)
 
-function viewerJson(own: boolean, following: boolean): string {
-  return JSON.stringify({ own, following_author: following })
+function viewerJson(own: boolean, following: boolean, liked: boolean): string {
+  return JSON.stringify({ own, following_author: following, liked })
 }
 
 const viewerThen = (end: string) => STATES.map((state) => Buffer.from(`${state}${end}`))
@@ -48,11 +52,14 @@ const COMMA = Buffer.from(',')
 export interface Renderer {
   /** One post as a JSON object; `undefined` if its author is not known. */
   post(item: Item, viewer: Circle | undefined): Promise<Buffer | undefined>
+  /** For each post the pieces of a JSON object; none if its author is not known. */
+  pieces(items: readonly Item[], viewer: Circle | undefined): Promise<readonly (readonly Buffer[])[]>
   /** `{"posts":[…]`, followed by `rest`, which closes the object. */
   posts(items: readonly Item[], viewer: Circle | undefined, rest: string): Buffer | Promise<Buffer>
 }
 
-export function createRenderer(accounts: Accounts): Renderer {
+/** @param likes tells which of a page's posts the viewer likes */
+export function createRenderer(accounts: Accounts, likes: Pick<ViewerLikes, 'among'>): Renderer {
   async function loadedAuthors(items: readonly Item[]): Promise<Authors> {
     const { changes } = accounts
     const numbers = new Set(
@@ -63,15 +70,32 @@ export function createRenderer(accounts: Accounts): Renderer {
     return { of: (number) => byNumber.get(number), changes }
   }
 
+  const likesAmong = (items: readonly Item[], viewer: Circle | undefined) =>
+    viewer === undefined ? undefined : likes.among(viewer.number, items)
+
+  /** Loads what rendering these items needs. @returns a function that renders some of them */
+  async function loaded(items: readonly Item[], viewer: Circle | undefined) {
+    const [authors, known] = await Promise.all([loadedAuthors(items), likesAmong(items, viewer)])
+    return (some: readonly Item[]) => partsOf(some, { viewer, likes: known }, authors).parts
+  }
+
   return {
+    async pieces(items, viewer) {
+      const render = await loaded(items, viewer)
+      return items.map((item) => render([item]))
+    },
     async post(item, viewer) {
-      const parts = partsOf([item], viewer, await loadedAuthors([item])).parts
+      const parts = (await loaded([item], viewer))([item])
       return parts.length === 0 ? undefined : stitch(parts)
     },
     posts(items, viewer, rest) {
-      const { parts, missing } = partsOf(items, viewer, { of: accounts.cached, changes: accounts.changes })
-      if (missing === 0) return page(parts, rest)
-      return loadedAuthors(items).then((authors) => page(partsOf(items, viewer, authors).parts, rest))
+      const known = likesAmong(items, viewer)
+      if (!(known instanceof Promise)) {
+        const authors = { of: accounts.cached, changes: accounts.changes }
+        const { parts, missing } = partsOf(items, { viewer, likes: known }, authors)
+        if (missing === 0) return page(parts, rest)
+      }
+      return loaded(items, viewer).then((render) => page(render(items), rest))
     },
   }
 }
@@ -84,8 +108,14 @@ function page(posts: Buffer[], rest: string): Buffer {
   return stitch(posts)
 }
 
+/** Who looks at a page. */
+interface Eyes {
+  readonly viewer: Circle | undefined
+  readonly likes: KnownLikes | undefined
+}
+
 /** Leaves out posts whose author is not among `authors`, and counts them. */
-function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Authors) {
+function partsOf(items: readonly Item[], { viewer, likes }: Eyes, authors: Authors) {
   const parts: Buffer[] = []
   let missing = 0
   for (let i = 0; i < items.length; i++) {
@@ -97,10 +127,11 @@ function partsOf(items: readonly Item[], viewer: Circle | undefined, authors: Au
       continue
     }
     if (parts.length > 0) parts.push(COMMA)
-    if (original === undefined || originalBody === undefined) parts.push(body, LAST[stateOf(post, viewer)])
+    if (original === undefined || originalBody === undefined)
+      parts.push(body, LAST[stateOf(post, viewer, likes)])
     else {
-      parts.push(body, ORIGINAL_FOLLOWS[stateOf(post, viewer)])
-      parts.push(originalBody, ORIGINAL_LAST[stateOf(original, viewer)])
+      parts.push(body, ORIGINAL_FOLLOWS[stateOf(post, viewer, likes)])
+      parts.push(originalBody, ORIGINAL_LAST[stateOf(original, viewer, likes)])
     }
   }
   return { parts, missing }
@@ -129,11 +160,13 @@ function bodyText(post: Post, author: Account): string {
     repost_of: idOrNull(post.repostOf),
     client_ref: post.clientRef ?? null,
     created_at: isoTime(idTimeMs(post.id)),
-    counts: { replies: post.replies, reposts: post.reposts },
+    counts: countsBody(post),
   })
   // `custom` is JSON text already.
   return `${head.slice(0, -1)},"custom":${post.custom ?? 'null'},${tail.slice(1, -1)},"viewer":`
 }
+
+export const countsBody = ({ replies, reposts, likes }: PostCounts) => ({ replies, reposts, likes })
 
 const idOrNull = (id: number): string | null => (id > 0 ? String(id) : null)
 
@@ -153,6 +186,10 @@ export function feedRest({
     `${gap ? ',"gap":true' : ''},"failed_sources":${JSON.stringify(failedSources)}}`
   )
 }
+
+/** What follows the posts of a list's page. */
+export const listRest = ({ nextCursor, hasMore }: ListPage): string =>
+  `,"next_cursor":${nextCursor === undefined ? 'null' : `"${nextCursor}"`},"has_more":${hasMore}}`
 
 /**
  * The time up to which a page is complete, rounded down to a second, so that its text is made once a second only. The

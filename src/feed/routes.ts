@@ -3,37 +3,30 @@
 import type { Static } from 'typebox'
 import { afterAccepted, isRivuletError, notFound, RivuletError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Env } from '../ports/env/env.ts'
-import { AccountRef, type AccountRefs, type Circle, type Graph } from '../graph/index.ts'
+import { AccountRef, type Circle, type Graph } from '../graph/index.ts'
 import type { Caller } from '../http/auth.ts'
-import { created, ok, type Answer, type BatchWrite, type Maybe, type Router } from '../http/route.ts'
-import { Id } from '../http/schemas.ts'
+import { created, ok, type Answer, type BatchWrite, type Maybe } from '../http/route.ts'
 import { idAt } from '../http/validation.ts'
-import type { Feed, HomePage, HomeRequest, NewPost, Post } from './index.ts'
-import { createRenderer, feedRest, idsBody, receiptBody, type Renderer } from './render.ts'
-import { BatchPost, BatchPostsBody, FeedQuery, ListQuery, LookupBody, NewPostBody } from './schemas.ts'
-
-export interface FeedRouteParts {
-  readonly router: Router
-  readonly env: Env
-  readonly graph: Graph
-  readonly feed: Feed
-  readonly refs: AccountRefs
-}
-
-interface Parts extends FeedRouteParts {
-  readonly renderer: Renderer
-  /** The circle that decides what the caller may see; `undefined` for the application, which may see everything. */
-  readonly viewerOf: (caller: Caller) => Maybe<Circle | undefined>
-}
-
-const postId = { id: Id('The post.') }
+import type { HomePage, HomeRequest, NewPost, Post } from './index.ts'
+import { answerRoutes } from './answers/routes.ts'
+import { createRenderer, feedRest, idsBody, listRest, receiptBody } from './render.ts'
+import { likeRoutes } from './likes/routes.ts'
+import type { FeedRouteParts, PostRouteParts } from './route-parts.ts'
+import {
+  BatchPost,
+  BatchPostsBody,
+  FeedQuery,
+  ListQuery,
+  LookupBody,
+  NewPostBody,
+  postId,
+} from './schemas.ts'
 
 export function feedRoutes(parts: FeedRouteParts): void {
   const { graph } = parts
-  const all: Parts = {
+  const all: PostRouteParts = {
     ...parts,
-    renderer: createRenderer(graph.accounts),
+    renderer: createRenderer(graph.accounts, parts.feed.likes),
     viewerOf: ({ account }) => (account === undefined ? undefined : graph.circles.of(account.number)),
   }
   homeRoute(all)
@@ -43,9 +36,11 @@ export function feedRoutes(parts: FeedRouteParts): void {
   postRoutes(all)
   lookupRoute(all)
   receiptRoute(all)
+  likeRoutes(all)
+  answerRoutes(all)
 }
 
-function homeRoute({ router, feed, renderer }: Parts): void {
+function homeRoute({ router, feed, renderer }: PostRouteParts): void {
   const whole = (page: HomePage): Maybe<Answer> => {
     const bytes = renderer.posts(page.items, page.circle, feedRest(page))
     return bytes instanceof Promise ? bytes.then(ok) : ok(bytes)
@@ -82,7 +77,7 @@ function refused(error: unknown, { after }: HomeRequest): never {
   })
 }
 
-function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
+function profileRoute({ router, feed, refs, renderer, viewerOf }: PostRouteParts): void {
   router.read({
     method: 'GET',
     path: '/accounts/:id/posts',
@@ -98,15 +93,18 @@ function profileRoute({ router, feed, refs, renderer, viewerOf }: Parts): void {
       const author = await refs.inPath(params.id)
       const viewer = await viewerOf(caller)
       const { limit = LIMITS.pageDefault, cursor } = query
-      const { items, nextCursor, hasMore } = await feed.reads.profile(author.number, viewer, limit, cursor)
-      const rest = JSON.stringify({ next_cursor: nextCursor ?? null, has_more: hasMore })
-      return ok(await renderer.posts(items, viewer, `,${rest.slice(1)}`))
+      const page = await feed.reads.profile(author.number, viewer, limit, cursor)
+      return ok(await renderer.posts(page.items, viewer, listRest(page)))
     },
   })
 }
 
 /** A post as the viewer may see it; throws `not_found` for hidden and unknown posts alike. */
-async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+async function shown(
+  { feed, renderer }: PostRouteParts,
+  id: number,
+  viewer: Circle | undefined,
+): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const bytes = item === undefined ? undefined : await renderer.post(item, viewer)
   if (bytes === undefined) throw notFound()
@@ -114,7 +112,11 @@ async function shown({ feed, renderer }: Parts, id: number, viewer: Circle | und
 }
 
 /** A new post as its author gets it: even a repost whose original was deleted at the same moment. */
-async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undefined): Promise<Buffer> {
+async function own(
+  { feed, renderer }: PostRouteParts,
+  id: number,
+  viewer: Circle | undefined,
+): Promise<Buffer> {
   const [item] = await feed.reads.lookup([id], viewer)
   const post = item?.post ?? (await feed.posts.get(id))
   if (post === undefined || post.deleted) throw notFound()
@@ -123,7 +125,7 @@ async function own({ feed, renderer }: Parts, id: number, viewer: Circle | undef
   return bytes
 }
 
-function newPostRoute(parts: Parts): void {
+function newPostRoute(parts: PostRouteParts): void {
   const { router, feed, viewerOf } = parts
   const ownFor = async (caller: Caller, id: number) => own(parts, id, await viewerOf(caller))
   router.write({
@@ -155,7 +157,7 @@ const newPostOf = (body: Static<typeof NewPostBody>): NewPost => ({
   clientRef: body.client_ref,
 })
 
-function batchRoute(parts: Parts): void {
+function batchRoute(parts: PostRouteParts): void {
   const { router, graph, feed, refs } = parts
   const ownOf = async (author: number, id: number) => own(parts, id, await graph.circles.of(author))
   router.batch({
@@ -189,7 +191,7 @@ function batchRoute(parts: Parts): void {
   })
 }
 
-function postRoutes(parts: Parts): void {
+function postRoutes(parts: PostRouteParts): void {
   const { router, feed, viewerOf } = parts
   router.read({
     method: 'GET',
@@ -230,7 +232,7 @@ function postRoutes(parts: Parts): void {
   })
 }
 
-function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
+function lookupRoute({ router, feed, renderer, viewerOf }: PostRouteParts): void {
   router.read({
     method: 'POST',
     path: '/posts/lookup',
@@ -254,7 +256,7 @@ function lookupRoute({ router, feed, renderer, viewerOf }: Parts): void {
   })
 }
 
-function receiptRoute({ router, env, graph, feed }: Parts): void {
+function receiptRoute({ router, env, graph, feed }: PostRouteParts): void {
   router.read({
     method: 'GET',
     path: '/posts/:id/receipt',

@@ -15,11 +15,15 @@ import {
   Time,
 } from '../http/schemas.ts'
 import { READ_BY_HAND } from '../http/validation.ts'
+import { ORDERS } from './answers/scan.ts'
 import { VISIBILITIES } from './tables.ts'
 
 const closed = { additionalProperties: false }
 
 const visibility = Type.Enum([...VISIBILITIES])
+
+const count = Type.Integer({ minimum: 0 })
+const counts = Type.Object({ replies: count, reposts: count, likes: count }, closed)
 
 const post = {
   id: Id('The post.'),
@@ -31,12 +35,12 @@ const post = {
   repost_of: Nullable(Id('The original of a repost.')),
   client_ref: Nullable(Type.String()),
   created_at: Time('When the post was accepted.'),
-  counts: Type.Object(
-    { replies: Type.Integer({ minimum: 0 }), reposts: Type.Integer({ minimum: 0 }) },
-    closed,
-  ),
+  counts,
   viewer: Type.Union(
-    [Type.Object({ own: Type.Boolean(), following_author: Type.Boolean() }, closed), Type.Null()],
+    [
+      Type.Object({ own: Type.Boolean(), following_author: Type.Boolean(), liked: Type.Boolean() }, closed),
+      Type.Null(),
+    ],
     { description: 'How the caller stands to the post; null for the application itself.' },
   ),
 }
@@ -55,6 +59,39 @@ const Posts = Type.Array(Type.Object(PostSchema.properties, closed))
 export const PostPageSchema = Type.Object(
   { posts: Posts, next_cursor: Nullable(Type.String()), has_more: Type.Boolean() },
   { ...closed, title: 'PostPage' },
+)
+
+export const UnavailableSchema = Type.Object(
+  { id: Id('A post that was deleted, or that the caller may not see.'), unavailable: Type.Literal(true) },
+  { ...closed, title: 'Unavailable' },
+)
+
+export const ThreadSchema = Type.Object(
+  {
+    ancestors: Type.Array(
+      Type.Union([
+        Type.Object(PostSchema.properties, closed),
+        Type.Object(UnavailableSchema.properties, closed),
+      ]),
+      {
+        description: 'The posts that this one replies to, from the first on.',
+        maxItems: LIMITS.threadAncestorsMax,
+      },
+    ),
+    truncated: Type.Optional(
+      Type.Literal(true, {
+        description: 'Only when true: there are more ancestors above the first one here.',
+      }),
+    ),
+    post: Type.Object(PostSchema.properties, closed),
+    replies: Posts,
+    next_cursor: Nullable(
+      Type.String({
+        description: '`cursor` of `/posts/{id}/replies` with the same `order`; null after the last.',
+      }),
+    ),
+  },
+  { ...closed, title: 'Thread' },
 )
 
 export const FeedPageSchema = Type.Object(
@@ -89,7 +126,6 @@ export const LookupSchema = Type.Object(
   { ...closed, title: 'Lookup' },
 )
 
-const count = Type.Integer({ minimum: 0 })
 export const ReceiptSchema = Type.Object(
   {
     tier: Type.Enum(['push', 'pull']),
@@ -104,10 +140,17 @@ export const ReceiptSchema = Type.Object(
   { ...closed, title: 'Receipt', description: 'How far the fan-out of a post has come. Counts only.' },
 )
 
+export const LikeSchema = Type.Object(
+  { post_id: Id('The post; of a repost, the original.'), liked: Type.Boolean(), counts },
+  { ...closed, title: 'Like', description: 'Whether the caller likes the post, and its counts.' },
+)
+
 export const DeletedSchema = Type.Object(
   { id: Id('The post.'), deleted: Type.Literal(true) },
   { ...closed, title: 'Deleted' },
 )
+
+export const postId = { id: Id('The post.') }
 
 /** Which fields a post needs, and which exclude each other. The documents say it; `commands.ts` checks it. */
 const together = {
@@ -168,6 +211,16 @@ export const FeedQuery = Type.Object(
   },
   closed,
 )
+const order = Type.Optional(Type.Enum([...ORDERS], { description: 'Of the replies; `latest` by default.' }))
+export const RepliesQuery = Type.Object(
+  {
+    order,
+    cursor: Cursor('`next_cursor` of the page before, or of the thread, with the same `order`.'),
+    limit: Limit,
+  },
+  closed,
+)
+export const ThreadQuery = Type.Object({ order, limit: Limit }, closed)
 export const ListQuery = Type.Object(
   { cursor: Cursor('`next_cursor` of the page before.'), limit: Limit },
   closed,

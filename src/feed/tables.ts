@@ -31,19 +31,49 @@ export const postsTable = defineTable({
 })
 
 /**
- * The public replies and reposts of a post, and how many there are: in one partition, so that row and count are written
- * together. Replies that are not public are not counted, because everybody sees the counts and would learn of them.
+ * The replies and public reposts of a post, and how many there are: in one partition, so that row and count are written
+ * together. Replies that are not public (`hidden`) are not counted, because everybody sees the counts and would learn of
+ * them. Version 0.1.0 counted them and has no `hidden`, so their rows count as they were written.
  */
 export const engagementsTable = defineTable({
   name: 'engagements',
   partition: (target: number, _kind: number, _source: number) => idKey(target),
   sort: (_target: number, kind: number, source: number) => `${kind}${idKey(source)}`,
-  value: struct({ on: bool }),
+  value: struct({ on: bool, hidden: bool }),
 })
 export const postCountsTable = defineTable({
   name: 'post_counts',
   partition: (target: number) => idKey(target),
-  value: struct({ replies: u32, reposts: u32 }),
+  value: struct({ replies: u32, reposts: u32, likes: u32 }),
+})
+export type PostCounts = ReturnType<typeof postCountsTable.decode>
+export const NO_COUNTS: PostCounts = { replies: 0, reposts: 0, likes: 0 }
+
+/** By liker, the posts that it likes or liked: what `viewer.liked` is read from. */
+export const likesTable = defineTable({
+  name: 'likes',
+  partition: (by: number, _post: number) => u32Key(by),
+  sort: (_by: number, post: number) => idKey(post),
+  value: struct({ on: bool }),
+})
+
+/**
+ * By post, who likes it or liked it (`a`), and the likes that stand, latest first (`o`). They share a partition with the
+ * post's counts, so that all three are written together. `cause` is the version of the `liked` event that decided.
+ */
+export const likersTable = defineTable({
+  name: 'likers',
+  prefix: 'a',
+  partition: (post: number, _by: number) => idKey(post),
+  sort: (_post: number, by: number) => u32Key(by),
+  value: struct({ id: u53, cause: u53, on: bool }),
+})
+export const latestLikesTable = defineTable({
+  name: 'likers',
+  prefix: 'o',
+  partition: (post: number, _id: number) => idKey(post),
+  sort: (_post: number, id: number) => idKeyDesc(id),
+  value: struct({ by: u32, on: bool }),
 })
 
 /** An author's own posts, newest first: what pulls read. `on` is false once a post is deleted. */

@@ -11,7 +11,13 @@ import { noProgress } from '../../src/app/import/progress.ts'
 import { csvSource } from '../../src/app/import/csv.ts'
 import { importsTable } from '../../src/app/import/tables.ts'
 import type { TypedTable } from '../../src/engine/rows/tables.ts'
-import { outboxTable, postCountsTable, postsTable, postTotalsTable } from '../../src/feed/index.ts'
+import {
+  likesTable,
+  outboxTable,
+  postCountsTable,
+  postsTable,
+  postTotalsTable,
+} from '../../src/feed/index.ts'
 import {
   accountsTable,
   followerHeadsTable,
@@ -67,7 +73,10 @@ beforeAll(async () => {
   await withRivulet(healthy, async (rivulet) => {
     const [star, fan1] = await Promise.all(['star', 'fan1'].map((name) => numberOf(rivulet, name)))
     const post = await rivulet.feed.commands.post(star, { content: 'live' })
-    await rivulet.feed.commands.post(fan1, { content: 'an answer', replyTo: post.id })
+    const answer = await rivulet.feed.commands.post(fan1, { content: 'an answer', replyTo: post.id })
+    await rivulet.feed.commands.like(star, answer.id, true)
+    await rivulet.feed.commands.like(fan1, post.id, true)
+    await rivulet.feed.commands.like(fan1, post.id, false)
     await rivulet.graph.commands.follow(star, await numberOf(rivulet, 'fan3'))
     await rivulet.settle()
   })
@@ -179,8 +188,20 @@ const PLANTED: Record<string, readonly (readonly [RegExp, Plant])[]> = {
       (store) => damage(store, postTotalsTable, ({ posts }) => ({ posts: posts + 5, hidden: 0 })),
     ],
     [
-      /^post \d+ has 1 replies and 0 reposts, its counts say 2 and 0/,
-      (store) => damage(store, postCountsTable, (counts) => ({ ...counts, replies: counts.replies + 1 })),
+      /^post \d+ has 1 replies, 0 reposts and 0 likes, its counts say 2, 0 and 0/,
+      (store) =>
+        damage(store, postCountsTable, (counts) =>
+          counts.replies > 0 ? { ...counts, replies: counts.replies + 1 } : undefined,
+        ),
+    ],
+    [
+      /^post \d+ has 0 replies, 0 reposts and 1 likes, its counts say 0, 0 and 2/,
+      (store) =>
+        damage(store, postCountsTable, (counts) => (counts.likes > 0 ? { ...counts, likes: 2 } : undefined)),
+    ],
+    [
+      /^whether number \d+ likes post \d+, its row and those of the post say differently/,
+      (store) => damage(store, likesTable, () => ({ on: false })),
     ],
   ],
 }

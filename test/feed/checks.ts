@@ -1,6 +1,7 @@
 /** Compares what readers see with what the oracle says. */
 
 import { RivuletError } from '../../src/core/errors.ts'
+import type { Item, ListPage } from '../../src/feed/index.ts'
 import type { Model } from '../support/model.ts'
 import type { Machine } from './machine.ts'
 import { PAGE_SIZES } from './steps.ts'
@@ -82,6 +83,7 @@ export function createChecks(
     count('check')
     const pages = await readAll(reader, PAGE_SIZES[size])
     await checkBound(reader, pages[0].nextCursor)
+    for (const { items } of pages) await checkLiked(number(reader), items)
     const horizon = pages[0].horizon
     const read = pages.flatMap(({ ids }) => ids)
     // A post above the horizon that was not read has not reached this reader yet.
@@ -94,6 +96,16 @@ export function createChecks(
     const upTo = (ids: readonly number[]) => ids.filter((id) => id <= horizon)
     if (!equal(upTo(read), upTo(expected))) throw differs('feed', reader, upTo(read), upTo(expected))
     if (new Set(read).size !== read.length) throw differs('twice', reader, read, expected)
+  }
+
+  /** What `viewer.liked` says of each post and original of a page. */
+  async function checkLiked(viewer: number, items: readonly Item[]): Promise<void> {
+    const known = await driven(Promise.resolve(machine.rivulet.feed.likes.among(viewer, items)))
+    for (const { id } of items.flatMap(({ post, original }) => [post, original ?? post])) {
+      const expected = model.likesPost(viewer, id)
+      if ((known?.get(id) === true) !== expected)
+        throw new Error(`liked: ${viewer} ${expected ? 'likes' : 'does not like'} post ${id}`)
+    }
   }
 
   function differs(
@@ -167,12 +179,37 @@ export function createChecks(
     }
     const posts = await driven(feed.posts.load([...model.posts.keys()]))
     for (const [id, post] of posts) {
-      const expected = [model.repliesCount(id), model.repostsCount(id)]
-      if (!equal([post.replies, post.reposts], expected)) {
-        throw new Error(`counts of post ${id}: ${post.replies}, ${post.reposts}, not ${expected}`)
-      }
+      const expected = [model.repliesCount(id), model.repostsCount(id), model.likesCount(id)]
+      const counts = [post.replies, post.reposts, post.likes]
+      if (!equal(counts, expected)) throw new Error(`counts of post ${id}: ${counts}, not ${expected}`)
+      await checkAnswers(id)
     }
   }
+
+  /** What the application, which sees everything, finds in the lists of a post. */
+  async function checkAnswers(id: number): Promise<void> {
+    const { reads } = machine.rivulet.feed
+    const request = { limit: 100 }
+    const lists: [string, Promise<ListPage>, number[]][] = [
+      [
+        'replies',
+        reads.replies(id, undefined, { ...request, order: 'oldest' }),
+        model.answers(id, 'replyTo'),
+      ],
+      ['latest replies', reads.replies(id, undefined, request), model.answers(id, 'replyTo').reverse()],
+      [
+        'reposts',
+        reads.reposts(id, undefined, request),
+        isGone(id) ? [] : model.answers(id, 'repostOf').reverse(),
+      ],
+    ]
+    for (const [what, reading, expected] of lists) {
+      const read = (await driven(reading)).items.map((item) => item.id)
+      if (!equal(read, expected)) throw new Error(`${what} of post ${id}: ${read}, not ${expected}`)
+    }
+  }
+
+  const isGone = (id: number) => model.posts.get(id)?.deleted === true
 
   async function glances(): Promise<Glance[]> {
     const count = machine.glances ?? 0

@@ -198,6 +198,13 @@ function createRunner(
         await write(() => machine.rivulet.feed.commands.delete(target.author, target.id))
         return model.delete(target.id)
       }
+      case 'like': {
+        const target = pickPost(step[2])
+        if (target === undefined) return
+        const like = () => machine.rivulet.feed.commands.like(number(step[1]), target.id, step[3])
+        if (await attempt(like)) model.like(number(step[1]), target.id, step[3])
+        return
+      }
       case 'follow':
         if (await attempt(() => machine.rivulet.graph.commands.follow(number(step[1]), number(step[2])))) {
           model.follow(number(step[1]), number(step[2]))

@@ -70,6 +70,40 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     3,
   ),
   fault('a count moves twice', 'feed/project.ts', '    if (!moves) return\n', '', 1),
+  {
+    name: 'a like counts again when it is redelivered',
+    changes: [
+      {
+        file: 'feed/likes/project.ts',
+        find: '    if (before !== undefined && before.cause >= cause) return\n',
+        replace: '',
+      },
+      { file: 'feed/likes/project.ts', find: '- Number(wasOn)', replace: '- Number(!on)' },
+    ],
+    runsMax: RUNS_MAX,
+    seed: 1,
+  },
+  fault(
+    'an old like that is redelivered outlives its unlike',
+    'feed/likes/project.ts',
+    '    if (before !== undefined && before.cause >= cause) return\n',
+    '',
+    1,
+  ),
+  fault(
+    'an unlike is forgotten',
+    'feed/likes/project.ts',
+    '?? false) === on) return',
+    '?? false) || !on) return',
+    1,
+  ),
+  fault(
+    'an unlike does not reach what is known of the liker',
+    'feed/index.ts',
+    'likes.changed(event.body.by, event.body.post)',
+    'void event',
+    1,
+  ),
   fault(
     'a cursor is not bound to its reader',
     'feed/home/cursors.ts',
@@ -82,7 +116,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'feed/timelines/backfill.ts',
     'views.capacity + 1',
     'views.capacity',
-    25,
+    3,
   ),
   fault(
     'a follow is taken as backfilled at once',
@@ -97,7 +131,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/horizon/alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
-    4,
+    12,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',
@@ -139,7 +173,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/processes/alone.ts',
     'await loadHighestId(store, ids)',
     'await loadHighestId(store, { ...ids, observe: () => undefined })',
-    3,
+    1,
   ),
   fault(
     'a follow before a block counts again after it',

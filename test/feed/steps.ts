@@ -27,6 +27,7 @@ export const stepArbitrary = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant('reply' as const), who, which) },
   { weight: 5, arbitrary: fc.tuple(fc.constant('repost' as const), who, which) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('delete' as const), who, which) },
+  { weight: 6, arbitrary: fc.tuple(fc.constant('like' as const), who, which, fc.boolean()) },
   { weight: 12, arbitrary: fc.tuple(fc.constant('follow' as const), who, who) },
   { weight: 4, arbitrary: fc.tuple(fc.constant('unfollow' as const), who, who) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('block' as const), who, who) },

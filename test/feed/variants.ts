@@ -23,6 +23,7 @@ export const SMALL_WORLD: readonly Change[] = [
   { file: 'feed/timelines/pull.ts', find: 'ROUND_AUTHORS_MAX = 1_000', replace: 'ROUND_AUTHORS_MAX = 4' },
   { file: 'feed/timelines/pulls.ts', find: 'MERGED_AT_LIBERTY = 64', replace: 'MERGED_AT_LIBERTY = 1' },
   { file: 'feed/timelines/pulls.ts', find: 'AUTHORS_AT_ONCE = 1_000', replace: 'AUTHORS_AT_ONCE = 4' },
+  { file: 'feed/answers/scan.ts', find: 'const ROWS = 256', replace: 'const ROWS = 2' },
   { file: 'feed/home/reveals.ts', find: 'KEPT_MAX = 4_096', replace: 'KEPT_MAX = 4' },
   { file: 'graph/circle.ts', find: 'RANGE_LIMIT = 10_000', replace: 'RANGE_LIMIT = 2' },
 ]

@@ -48,6 +48,12 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   deletePost: { ...ACCOUNT, other: 403, blocked: 404 },
   lookupPosts: AUTHENTICATED,
   getReceipt: { ...AUTHENTICATED, other: 404, blocked: 404 },
+  like: { ...ACCOUNT, blocked: 404 },
+  unlike: { ...ACCOUNT, blocked: 404 },
+  getLikes: { ...AUTHENTICATED, blocked: 404 },
+  getReposts: { ...AUTHENTICATED, blocked: 404 },
+  getReplies: { ...AUTHENTICATED, blocked: 404 },
+  getThread: { ...AUTHENTICATED, blocked: 404 },
   getFeed: ACCOUNT,
   getIndex: OPEN,
   getHealth: OPEN,
@@ -181,6 +187,12 @@ describe('hidden and unknown', () => {
       ['GET', ''],
       ['GET', '/receipt'],
       ['DELETE', ''],
+      ['PUT', '/like'],
+      ['DELETE', '/like'],
+      ['GET', '/likes'],
+      ['GET', '/reposts'],
+      ['GET', '/replies'],
+      ['GET', '/thread'],
     ]) {
       same(
         await ask(method, `/posts/${stage.post}${path}`, token),
@@ -208,6 +220,8 @@ describe('hidden and unknown', () => {
       ['GET', '/receipt', owner.token],
       ['GET', '', other.token],
       ['DELETE', '', other.token],
+      ['PUT', '/like', owner.token],
+      ['GET', '/likes', other.token],
     ]) {
       same(await ask(method, `/posts/${stage.post}${path}`, as), await ask(method, `/posts/5${path}`, as))
     }

@@ -187,6 +187,10 @@ describe('ids', () => {
       for (const path of [
         `/posts/${id}`,
         `/posts/${id}/receipt`,
+        `/posts/${id}/likes`,
+        `/posts/${id}/reposts`,
+        `/posts/${id}/replies`,
+        `/posts/${id}/thread`,
         `/accounts/${id}`,
         `/accounts/${id}/posts`,
       ]) {
@@ -236,6 +240,10 @@ describe('ids', () => {
       '/accounts/ext:nobody',
       '/accounts/5/followers',
       '/posts/5/receipt',
+      '/posts/5/likes',
+      '/posts/5/reposts',
+      '/posts/5/replies',
+      '/posts/5/thread',
     ])
       refused(await v1('GET', path, alice.token), 'not_found')
     refused(await v1('PUT', '/accounts/5/follow', alice.token), 'not_found')

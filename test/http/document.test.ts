@@ -15,12 +15,16 @@ import { createWorld, SERVER_KEY, type Person, type Reply, type World } from './
 
 let world: World
 let alice: Person
+/** Of alice. */
+let post: string
 let document: OpenApi
 const ajv = new Ajv2020({ strict: false, validateFormats: false })
 
 beforeAll(async () => {
   world = await createWorld()
   alice = await world.person('alice')
+  const made = await world.call('POST', '/api/v1/posts', { as: alice.token, body: { content: 'A post.' } })
+  post = made.json.id
   document = world.api.app.swagger() as unknown as OpenApi
 })
 afterAll(() => world.close())
@@ -257,7 +261,7 @@ describe('parameters', () => {
       const validate = ajv.compile(schema)
       const isNumber = schema.type === 'integer'
       const isCursor = name === 'cursor' || name === 'after'
-      const address = path.replace('{id}', 'ext:alice')
+      const address = path.replace('{id}', path.includes('/posts/{id}') ? post : 'ext:alice')
       for (const value of [...texts, ...(isCursor ? cursors : [])]) {
         const asJson = isNumber && /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/.test(value) ? Number(value) : value
         const reply = await send(method, `${address}?${name}=${encodeURIComponent(value)}`, operation)

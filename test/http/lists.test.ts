@@ -10,12 +10,9 @@ const seal = createCursorSeal(new Uint8Array(32).fill(5))
 
 it('every list has a number of its own, which never changes', () => {
   expect({ ...FEED_LISTS, ...GRAPH_LISTS }).toEqual({
-    home: 1,
-    profile: 2,
-    followers: 3,
-    following: 4,
-    blocks: 8,
-    mutes: 9,
+    ...{ home: 1, profile: 2, followers: 3, following: 4 },
+    ...{ likes: 5, reposts: 6, repliesLatest: 7, repliesOldest: 8 },
+    ...{ mutes: 9, blocks: 10 },
   })
   const numbers = [...Object.values(FEED_LISTS), ...Object.values(GRAPH_LISTS)]
   expect(new Set(numbers).size).toBe(numbers.length)

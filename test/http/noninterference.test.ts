@@ -156,6 +156,10 @@ async function paths({ graph }: Rivulet, cast: Cast): Promise<string[]> {
     '/feed?limit=7',
     '/feed?limit=7&fields=ids',
     `/posts/${cast.post}`,
+    `/posts/${cast.post}/likes?limit=2`,
+    `/posts/${cast.post}/reposts?limit=2`,
+    `/posts/${cast.post}/replies?limit=2`,
+    `/posts/${cast.post}/replies?limit=2&order=oldest`,
     ...accounts.flatMap((id) => [
       `/accounts/${id}`,
       `/accounts/${id}/posts?limit=4`,

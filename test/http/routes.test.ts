@@ -212,8 +212,8 @@ describe('posts', () => {
       reply_to: null,
       repost_of: null,
       client_ref: 'c-1',
-      counts: { replies: 0, reposts: 0 },
-      viewer: { own: true, following_author: false },
+      counts: { replies: 0, reposts: 0, likes: 0 },
+      viewer: { own: true, following_author: false, liked: false },
     })
     expect((await v1('GET', `/posts/${made.id}`, bob.token)).json.viewer.own).toBe(false)
     expect((await v1('GET', `/posts/${made.id}`, SERVER_KEY)).json.viewer).toBeNull()
@@ -226,7 +226,22 @@ describe('posts', () => {
     await world.rivulet.settle()
     expect(repost.original).toMatchObject({ id: original.id, content: 'Repeat me.' })
     const seen = (await v1('GET', `/posts/${original.id}`, carol.token)).json
-    expect(seen.counts).toEqual({ replies: 1, reposts: 1 })
+    expect(seen.counts).toEqual({ replies: 1, reposts: 1, likes: 0 })
+    const thread = (await v1('GET', `/posts/${original.id}/thread`, carol.token)).json
+    expect(thread).toMatchObject({ ancestors: [], post: { id: original.id }, next_cursor: null })
+    const replies = (await v1('GET', `/posts/${original.id}/replies`, carol.token)).json.posts
+    expect(replies).toEqual(thread.replies)
+    expect(replies).toMatchObject([{ content: 'A reply.' }])
+    const { posts } = (await v1('GET', `/posts/${original.id}/reposts`, carol.token)).json
+    expect(posts).toMatchObject([{ id: repost.id, original: { id: original.id } }])
+  })
+
+  it('are liked, and list who likes them', async () => {
+    const { id } = await post(alice, { content: 'Like me.' })
+    expect((await v1('PUT', `/posts/${id}/like`, bob.token)).json).toMatchObject({ post_id: id, liked: true })
+    const { accounts } = (await v1('GET', `/posts/${id}/likes`, carol.token)).json
+    expect(accounts).toMatchObject([{ id: bob.id, handle: 'bob' }])
+    expect((await v1('DELETE', `/posts/${id}/like`, bob.token)).json.counts.likes).toBe(0)
   })
 
   it('are looked up in the order asked for, and what is missing is named', async () => {
@@ -454,6 +469,12 @@ const TABLE = [
   'DELETE /posts/{id}',
   'POST /posts/lookup',
   'GET /posts/{id}/receipt',
+  'PUT /posts/{id}/like',
+  'DELETE /posts/{id}/like',
+  'GET /posts/{id}/likes',
+  'GET /posts/{id}/reposts',
+  'GET /posts/{id}/replies',
+  'GET /posts/{id}/thread',
   'GET /feed',
   'PUT /admin/tiers/{account_id}',
   'GET /admin/policy',

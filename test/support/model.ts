@@ -12,6 +12,7 @@ export class Model {
   private readonly following = new Set<string>()
   private readonly blocks = new Set<string>()
   private readonly mutes = new Set<string>()
+  private readonly likes = new Set<string>()
 
   follows = (reader: number, author: number): boolean => this.following.has(`${reader}>${author}`)
   blocked = (one: number, other: number): boolean =>
@@ -50,6 +51,16 @@ export class Model {
     if (post !== undefined) this.posts.set(id, { ...post, deleted: true })
   }
 
+  like(by: number, post: number, on: boolean): void {
+    this.changes++
+    if (on) this.likes.add(`${by}>${this.likedAs(post)}`)
+    else this.likes.delete(`${by}>${this.likedAs(post)}`)
+  }
+  /** A repost is liked as what it repeats. */
+  private readonly likedAs = (post: number): number => this.posts.get(post)?.repostOf ?? post
+
+  likesPost = (by: number, post: number): boolean => this.likes.has(`${by}>${post}`)
+  likesCount = (post: number): number => [...this.likes].filter((like) => like.endsWith(`>${post}`)).length
   followersCount = (followee: number): number =>
     [...this.following].filter((edge) => edge.endsWith(`>${followee}`)).length
   followingCount = (follower: number): number =>
@@ -60,6 +71,13 @@ export class Model {
     [...this.posts.values()].filter((post) => post.replyTo === id && isCounted(post)).length
   repostsCount = (id: number): number =>
     [...this.posts.values()].filter((post) => post.repostOf === id && isCounted(post)).length
+
+  /** Of replies, also those that only some may see. */
+  answers = (id: number, what: 'replyTo' | 'repostOf'): number[] =>
+    [...this.posts.values()]
+      .filter((post) => post[what] === id && !post.deleted && (what === 'replyTo' || isCounted(post)))
+      .map((post) => post.id)
+      .sort((a, b) => a - b)
 
   /** With `isKnown`, leaves out the other posts: what a reader may see while fan-out is under way. */
   feed = (reader: number, isKnown: (id: number) => boolean = () => true): number[] =>

@@ -1,13 +1,18 @@
-/** Checks posts against the outboxes of their authors, and counts posts, replies and reposts again. */
+/** Checks posts against the outboxes of their authors, and counts posts, replies, reposts and likes again. */
 
 import { parseIdKeyDesc, parseKey } from '../../core/keys.ts'
 import {
   engagementsTable,
   isHidden,
+  latestLikesTable,
+  likersTable,
+  likesTable,
+  NO_COUNTS,
   outboxTable,
   postCountsTable,
   postsTable,
   postTotalsTable,
+  type PostCounts,
 } from '../../feed/index.ts'
 import type { Store } from '../../ports/store/store.ts'
 import { createFaults, type Faults, type Finding, type Patient } from './check.ts'
@@ -69,27 +74,73 @@ async function checkOutboxes(store: Store, faults: Faults): Promise<void> {
   for (const [author, own] of counts) faults.add(`number ${author} has ${own.posts} posts and no total`)
 }
 
-/** Counts replies and reposts again. The first character of a sort key is the kind: 0 is a reply. */
+type Counted = Map<number, { -readonly [count in keyof PostCounts]: number }>
+
+/** Counts replies, reposts and likes again. */
 async function checkCounts(store: Store, faults: Faults): Promise<void> {
-  const counted = new Map<number, [number, number]>()
-  for await (const page of scanPages(store, engagementsTable)) {
-    for (const row of page) {
-      const target = parseKey(row.partition)
-      const counts = counted.get(target) ?? [0, 0]
-      if (engagementsTable.decode(row).on) counts[row.sort.startsWith('0') ? 0 : 1]++
-      counted.set(target, counts)
-    }
-  }
+  const counted: Counted = new Map()
+  await countEngagements(store, counted)
+  await countLikes(store, counted, faults)
   for await (const page of scanPages(store, postCountsTable)) {
     for (const row of page) {
       const target = parseKey(row.partition)
-      const { replies, reposts } = postCountsTable.decode(row)
-      const [ownReplies, ownReposts] = counted.get(target) ?? [0, 0]
+      const { replies, reposts, likes } = postCountsTable.decode(row)
+      const own = counted.get(target) ?? NO_COUNTS
       counted.delete(target)
       const text = () =>
-        `post ${target} has ${ownReplies} replies and ${ownReposts} reposts, its counts say ${replies} and ${reposts}`
-      faults.expect(replies === ownReplies && reposts === ownReposts, text)
+        `post ${target} has ${own.replies} replies, ${own.reposts} reposts and ${own.likes} likes, its counts say ` +
+        `${replies}, ${reposts} and ${likes}`
+      faults.expect(replies === own.replies && reposts === own.reposts && likes === own.likes, text)
     }
   }
-  for (const target of counted.keys()) faults.add(`post ${target} has replies or reposts and no counts`)
+  for (const target of counted.keys())
+    faults.add(`post ${target} has replies, reposts or likes and no counts`)
+}
+
+function countsOf(counted: Counted, target: number) {
+  const counts = counted.get(target) ?? { ...NO_COUNTS }
+  counted.set(target, counts)
+  return counts
+}
+
+/** The first character of a sort key is the kind: 0 is a reply. */
+async function countEngagements(store: Store, counted: Counted): Promise<void> {
+  for await (const page of scanPages(store, engagementsTable)) {
+    for (const row of page) {
+      const { on, hidden } = engagementsTable.decode(row)
+      if (hidden) continue
+      const counts = countsOf(counted, parseKey(row.partition))
+      if (on) counts[row.sort.startsWith('0') ? 'replies' : 'reposts']++
+    }
+  }
+}
+
+/** A like has a row with its liker, one with its post, and, while it stands, one in the post's list. */
+async function countLikes(store: Store, counted: Counted, faults: Faults): Promise<void> {
+  for await (const page of scanPages(store, likersTable)) {
+    const likers = page.map((row) => {
+      const [post, by] = [parseKey(row.partition), parseKey(row.sort.slice(likersTable.prefix.length))]
+      return { post, by, ...likersTable.decode(row) }
+    })
+    const own = await store.get(likers.map(({ post, by }) => likesTable.key(by, post)))
+    const listed = await store.get(likers.map(({ post, id }) => latestLikesTable.key(post, id)))
+    likers.forEach(({ post, by, on }, i) => {
+      const counts = countsOf(counted, post)
+      if (on) counts.likes++
+      const [mine, entry] = [own[i], listed[i]]
+      const isLiked = mine !== undefined && likesTable.decode(mine).on
+      const isListed = entry !== undefined && latestLikesTable.decode(entry).on
+      const text = () =>
+        `whether number ${by} likes post ${post}, its row and those of the post say differently`
+      faults.expect(isLiked === on && isListed === on, text)
+    })
+  }
+  for await (const page of scanPages(store, likesTable)) {
+    const likes = page.map((row) => ({ by: parseKey(row.partition), post: parseKey(row.sort) }))
+    const rows = await store.get(likes.map(({ by, post }) => likersTable.key(post, by)))
+    likes.forEach(({ by, post }, i) => {
+      const text = () => `number ${by} liked post ${post}, which has no row of it`
+      faults.expect(rows[i] !== undefined, text)
+    })
+  }
 }

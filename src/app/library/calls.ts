@@ -16,6 +16,7 @@ import type {
   FeedIds,
   FeedPage,
   FeedQuery,
+  Like,
   ListQuery,
   Lookup,
   NewAccount,
@@ -30,6 +31,9 @@ import type {
   QueryOf,
   Receipt,
   Relationship,
+  RepliesQuery,
+  Thread,
+  ThreadQuery,
   Tier,
   Token,
 } from './operations.ts'
@@ -63,6 +67,14 @@ export interface PostReads {
   lookup(posts: readonly string[]): Promise<Lookup>
   /** How far the fan-out of a post has come; only for its author and the application. */
   receipt(post: string): Promise<Receipt>
+  /** Who likes a post, the latest like first. */
+  likes(post: string, query?: ListQuery): Promise<AccountPage>
+  /** The public reposts of a post, the latest first. */
+  reposts(post: string, query?: ListQuery): Promise<PostPage>
+  /** The replies to a post, the latest first unless `order` is `oldest`. */
+  replies(post: string, query?: RepliesQuery): Promise<PostPage>
+  /** A post with what it replies to and the first page of replies; `next_cursor` goes on in `replies`. */
+  thread(post: string, query?: ThreadQuery): Promise<Thread>
 }
 
 /** Calls that the application makes in its own name. */
@@ -116,6 +128,9 @@ export interface AccountCalls {
     create(post: NewPost, options?: WriteOptions): Promise<Post>
     /** Deletes a post of one's own, at once and for good; deleting it again gives the same answer. */
     delete(post: string, options?: WriteOptions): Promise<DeletedPost>
+    /** Liking a post again changes nothing. A repost is liked as what it repeats. Rejects with `not_found`. */
+    like(post: string, options?: WriteOptions): Promise<Like>
+    unlike(post: string, options?: WriteOptions): Promise<Like>
   }
   /**
    * A page of the home feed, latest first: the newest one; with `cursor: next_cursor`, the next older one; with
@@ -161,6 +176,10 @@ const postReads = (call: Call): PostReads => ({
   get: (id) => call('getPost', { params: { id } }),
   lookup: (ids) => call('lookupPosts', { body: { ids: ids as string[] } }),
   receipt: (id) => call('getReceipt', { params: { id } }),
+  likes: (id, query) => call('getLikes', { params: { id }, query }),
+  reposts: (id, query) => call('getReposts', { params: { id }, query }),
+  replies: (id, query) => call('getReplies', { params: { id }, query }),
+  thread: (id, query) => call('getThread', { params: { id }, query }),
 })
 
 export const applicationCalls = (call: Call): ApplicationCalls => ({
@@ -201,6 +220,8 @@ export function accountCalls(call: Call): AccountCalls {
       ...postReads(call),
       create: (body, options) => call('createPost', { body }, options),
       delete: (id, options) => call('deletePost', { params: { id } }, options),
+      like: (id, options) => call('like', { params: { id } }, options),
+      unlike: (id, options) => call('unlike', { params: { id } }, options),
     },
     // The type of its posts depends on `fields` alone.
     feed: (query?: QueryOf<'getFeed'>) => call('getFeed', { query }) as Promise<FeedPage & FeedIds>,

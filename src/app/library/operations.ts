@@ -10,6 +10,7 @@ import {
   DeletedSchema,
   FeedPageSchema,
   FeedQuery as FeedQuerySchema,
+  LikeSchema,
   ListQuery as ListQuerySchema,
   LookupBody,
   LookupSchema,
@@ -17,6 +18,9 @@ import {
   PostPageSchema,
   PostSchema,
   ReceiptSchema,
+  RepliesQuery as RepliesQuerySchema,
+  ThreadQuery as ThreadQuerySchema,
+  ThreadSchema,
 } from '../../feed/schemas.ts'
 import {
   AccountListQuery,
@@ -65,6 +69,12 @@ export const OPERATIONS = {
   deletePost: { answer: DeletedSchema },
   lookupPosts: { body: LookupBody, answer: LookupSchema },
   getReceipt: { answer: ReceiptSchema },
+  like: { answer: LikeSchema },
+  unlike: { answer: LikeSchema },
+  getLikes: { query: ListQuerySchema, answer: AccountPageSchema },
+  getReposts: { query: ListQuerySchema, answer: PostPageSchema },
+  getReplies: { query: RepliesQuerySchema, answer: PostPageSchema },
+  getThread: { query: ThreadQuerySchema, answer: ThreadSchema },
   getFeed: { query: FeedQuerySchema, answer: FeedPageSchema },
   batchAccounts: { body: BatchAccountsBody, answer: BatchAccountsSchema },
   batchFollows: { body: BatchFollowsBody, answer: BatchFollowsSchema },
@@ -97,6 +107,10 @@ export type PostPage = AnswerOf<'getAccountPosts'>
 export type DeletedPost = AnswerOf<'deletePost'>
 export type Lookup = AnswerOf<'lookupPosts'>
 export type Receipt = AnswerOf<'getReceipt'>
+export type RepliesQuery = QueryOf<'getReplies'>
+export type ThreadQuery = QueryOf<'getThread'>
+export type Thread = AnswerOf<'getThread'>
+export type Like = AnswerOf<'like'>
 export type FeedQuery = Omit<QueryOf<'getFeed'>, 'fields'>
 export type FeedPage = Omit<AnswerOf<'getFeed'>, 'posts'> & { posts: Post[] }
 /** A page that was read with `fields: 'ids'`. */

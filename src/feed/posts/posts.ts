@@ -12,6 +12,7 @@ export interface Post extends Readonly<Omit<PostRow, 'deleted'>> {
   deleted: boolean
   replies: number
   reposts: number
+  likes: number
   /** The part that is the same for every viewer, as JSON; made when the post is first served (`render.ts`). */
   json: Buffer | undefined
   /** The cached account that `json` shows as author. If the cache holds another object, the author changed. */
@@ -54,6 +55,7 @@ const newPost = (id: number, body: Struct<typeof postFields>, deleted: boolean):
   deleted,
   replies: 0,
   reposts: 0,
+  likes: 0,
   json: undefined,
   jsonAuthor: undefined,
   jsonChanges: 0,

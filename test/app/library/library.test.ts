@@ -100,6 +100,12 @@ test('every call gives the answer that HTTP gives', async () => {
   const ids = [repost.id, '123', post.id]
   expect(await ann.posts.lookup(ids)).toEqual(await http('/posts/lookup', 'ext:ann', { ids }))
   expect(await rivulet.posts.receipt(post.id)).toEqual(await http(`/posts/${post.id}/receipt`))
+  expect(await ann.posts.like(post.id)).toMatchObject({ post_id: post.id, liked: true, counts: { likes: 1 } })
+  expect(await ann.posts.likes(post.id)).toEqual(await http(`/posts/${post.id}/likes`, 'ext:ann'))
+  expect(await ann.posts.reposts(post.id)).toEqual(await http(`/posts/${post.id}/reposts`, 'ext:ann'))
+  expect(await ann.posts.replies(post.id)).toEqual(await http(`/posts/${post.id}/replies`, 'ext:ann'))
+  expect(await ann.posts.thread(post.id)).toEqual(await http(`/posts/${post.id}/thread`, 'ext:ann'))
+  expect(await ann.posts.unlike(post.id)).toMatchObject({ liked: false, counts: { likes: 0 } })
   expect(await rivulet.policy.get()).toEqual(await http('/admin/policy'))
   expect(opened(await ann.feed({ limit: 1 }))).toEqual(
     opened((await http('/feed?limit=1', 'ext:ann')) as object),
