@@ -4,7 +4,16 @@
  * `rivulet import --url`. Every run takes a new server.
  */
 
-import { formatSample, interleave, RUNS, type Bench, type BenchContext, type BenchResult } from './harness.ts'
+import { measureCpu } from './cpu.ts'
+import {
+  type Bench,
+  type BenchContext,
+  type BenchResult,
+  format,
+  formatSample,
+  RUNS,
+  summarize,
+} from './harness.ts'
 import { SERVER_KEY, startServer, type BenchServer } from './http-server.ts'
 
 const ITEMS = 1_000
@@ -21,42 +30,43 @@ export const batch: Bench = {
 }
 
 async function run({ quick, report }: BenchContext): Promise<BenchResult> {
-  const follows = quick ? 60_000 : 300_000
-  const posts = quick ? 30_000 : 100_000
-  const [followsPerS, postsPerS]: [number[], number[]] = [[], []]
-  const one = async () => {
+  const counts = { accounts: ACCOUNTS, follows: quick ? 60_000 : 300_000, posts: quick ? 30_000 : 100_000 }
+  const runs = quick ? 1 : RUNS
+  const sent: Record<keyof typeof counts, Sent[]> = { accounts: [], follows: [], posts: [] }
+  for (let i = 0; i < runs; i++) {
     const server = await startServer()
     try {
-      const accounts = range(ACCOUNTS, (i) => ({ external_id: `a${i}` }))
-      const accountsPerS = await send(server, 'accounts', accounts)
-      followsPerS.push(await send(server, 'follows', range(follows, followOf)))
-      postsPerS.push(await send(server, 'posts', range(posts, postOf)))
-      return accountsPerS
+      sent.accounts.push(await send(server, 'accounts', range(counts.accounts, accountOf)))
+      sent.follows.push(await send(server, 'follows', range(counts.follows, followOf)))
+      sent.posts.push(await send(server, 'posts', range(counts.posts, postOf)))
     } finally {
       await server.stop()
     }
+    report.progress(`  run ${i + 1}/${runs}: ${format(sent.follows[i].perS)} follows/s`)
   }
-  const { accounts } = await interleave({ accounts: one }, quick ? 1 : RUNS, report)
-  const sampleOf = (values: number[]) => {
-    const sorted = values.toSorted((a, b) => a - b)
-    return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted[sorted.length - 1] }
-  }
+  const row = (name: string, of: readonly Sent[]) => [
+    name,
+    formatSample(summarize(of.map(({ perS }) => perS))),
+    formatSample(summarize(of.map(({ cpuUs }) => cpuUs))),
+  ]
   report.table([
-    ['', 'items/s'],
-    ['accounts', formatSample(accounts)],
-    [`follows, ${follows / ACCOUNTS} an account`, formatSample(sampleOf(followsPerS))],
-    ['posts of the same accounts', formatSample(sampleOf(postsPerS))],
+    ['', 'items/s', 'CPU of the server, µs an item'],
+    row('accounts', sent.accounts),
+    row(`follows, ${counts.follows / ACCOUNTS} an account`, sent.follows),
+    row('posts of accounts with these followers', sent.posts),
   ])
-  return {
-    ours: sampleOf(followsPerS).median,
-    reference: null,
-    ratio: null,
-    unit: 'follows/s',
-    runs: quick ? 1 : RUNS,
-  }
+  const { median: ours } = summarize(sent.follows.map(({ perS }) => perS))
+  return { ours, reference: null, ratio: null, unit: 'follows/s', runs }
+}
+
+interface Sent {
+  readonly perS: number
+  readonly cpuUs: number
 }
 
 const range = <T>(count: number, of: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i))
+
+const accountOf = (i: number) => ({ external_id: `a${i}`, idempotency_key: `account-${i}` })
 
 /** Every account follows the ones after it, further away in each round. */
 function followOf(i: number) {
@@ -71,14 +81,14 @@ const postOf = (i: number) => ({
   idempotency_key: `post-${i}`,
 })
 
-/** Sends all items. @returns how many were carried out per second */
-async function send({ port }: BenchServer, what: string, items: readonly object[]): Promise<number> {
+/** Sends all items, and waits for their answers. */
+async function send({ port, pid }: BenchServer, what: string, items: readonly object[]): Promise<Sent> {
   const bodies: string[] = []
   for (let from = 0; from < items.length; from += ITEMS)
     bodies.push(JSON.stringify({ items: items.slice(from, from + ITEMS) }))
   const url = `http://127.0.0.1:${port}/api/v1/batch/${what}`
   const headers = { authorization: `Bearer ${SERVER_KEY}`, 'content-type': 'application/json' }
-  const startMs = performance.now()
+  const ended = measureCpu({ server: [pid] })
   let next = 0
   const takeTurns = async () => {
     while (next < bodies.length) {
@@ -88,5 +98,6 @@ async function send({ port }: BenchServer, what: string, items: readonly object[
     }
   }
   await Promise.all(range(AT_ONCE, takeTurns))
-  return items.length / ((performance.now() - startMs) / 1_000)
+  const { elapsedS, secondsBy } = ended()
+  return { perS: items.length / elapsedS, cpuUs: (secondsBy.server * 1e6) / items.length }
 }

@@ -59,6 +59,10 @@ export function accountRoutes(parts: AccountRouteParts): void {
 
 type AccountWrites = ReturnType<typeof createAccountWrites>
 
+/** As the account was created. Its counts are not read, which would take longer than the rest of the request. */
+const newBody = (account: Account) =>
+  accountBody(account, { followers: 0, following: 0, posts: 0 }, undefined)
+
 /** Creating and changing accounts, by single requests and by items of a batch. */
 function createAccountWrites(
   { graph: { commands, reads }, refs }: AccountRouteParts,
@@ -66,8 +70,7 @@ function createAccountWrites(
 ) {
   return {
     async create(profile: NewAccount, once: Idempotency | undefined): Promise<Answer> {
-      const account = await commands.createAccount(profile, once)
-      return created(await afterAccepted(render(account)))
+      return created(newBody(await commands.createAccount(profile, once)))
     },
     /** The answer to a `create` that became this event. */
     async created(profile: NewAccount, eventId: number): Promise<Answer> {
@@ -77,7 +80,7 @@ function createAccountWrites(
     },
     async put(externalId: string, profile: NewAccount, once: Idempotency | undefined): Promise<Answer> {
       const { account, created: isNew } = await commands.putAccount(externalId, profile, once)
-      return { status: isNew ? 201 : 200, body: await afterAccepted(render(account)) }
+      return isNew ? created(newBody(account)) : ok(await afterAccepted(render(account)))
     },
     /** The answer to a `put` that became this event. */
     async done(ref: string, eventId: number): Promise<Answer> {
