@@ -92,6 +92,9 @@ export const postTotalsTable = defineTable({
 
 /** Lanes of a large fan-out, in the order in which they run. Receipts count by them. */
 export const LANES = ['close', 'active', 'rest'] as const
+export const CLOSE_LANE = LANES.indexOf('close')
+export const ACTIVE_LANE = LANES.indexOf('active')
+export const REST_LANE = LANES.indexOf('rest')
 
 /**
  * A reader last seen in `activeFromMinute` or later is active, one last seen before `inactiveBeforeMinute` is inactive.

@@ -136,6 +136,7 @@ export interface ChannelsOptions {
   readonly onFatal?: ((error: unknown) => void) | undefined
   readonly pace?: Pace
   readonly everyNth?: number
+  readonly receipts?: 'kept' | 'while open'
   /** Runs before members are served; when it rejects, they are not. */
   beforeServe?(pieces: readonly Piece[]): Promise<void>
 }
@@ -218,7 +219,7 @@ const channelsDomain = (options: ChannelsOptions): DomainSpec<Api> => ({
 
 function createFanout(context: EngineContext, marks: Marks, tiers: Tiers, options: ChannelsOptions) {
   const { store } = context
-  const { everyNth = 3, beforeServe = async () => undefined, pace } = options
+  const { everyNth = 3, beforeServe = async () => undefined, pace, receipts = 'kept' } = options
   const view = context.view(channelsView)
   return defineFanout(context, {
     name: 'channel-messages',
@@ -243,7 +244,7 @@ function createFanout(context: EngineContext, marks: Marks, tiers: Tiers, option
       await view.entries.insert(pieces.map((piece) => ({ ...piece, ref: piece.ref % 1_000 })))
       return mail.length
     },
-    receipts: 'kept',
+    receipts,
     directMax: DIRECT_MAX,
     ...(pace === undefined ? {} : { pace }),
   })

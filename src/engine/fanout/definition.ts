@@ -48,7 +48,7 @@ export interface Pull {
   /** To how many eighths of the audience an event is pushed; 0 to nobody, `SHARES` to everybody. */
   shareOf(key: number, size: number): number
   readonly marks: Marks
-  /** Tells the domain in other processes of marks. Its projection `learn`s them. */
+  /** A notice that tells other processes of marks: the `projected` of the domain lets its marks `learn` them. */
   readonly raised: EventType<{ raises: readonly RaisedMark[] }>
 }
 

@@ -15,6 +15,13 @@ export interface KeyFormat {
 export const NUMBER_KEYS: KeyFormat = { codec: u32, text: u32Key }
 export const ID_KEYS: KeyFormat = { codec: u53, text: idKey }
 
+/** For lanes that freeze nothing with a plan. */
+export const NOTHING: Codec<undefined> = {
+  fallback: undefined,
+  write: () => undefined,
+  read: () => undefined,
+}
+
 const tableName = (name: string, table: string): string => (name === '' ? table : `${name}_${table}`)
 
 /**

@@ -11,12 +11,8 @@ import { SHARES, edgeBucket } from '../../engine/fanout/policy.ts'
 import type { Plan } from '../../engine/fanout/tables.ts'
 import { firstOf, type Activity, type Circle, type Graph } from '../../graph/index.ts'
 import type { PostBody } from '../events.ts'
-import { LANES, type Minutes } from '../tables.ts'
+import { ACTIVE_LANE, CLOSE_LANE, LANES, REST_LANE, type Minutes } from '../tables.ts'
 import { selectorOf } from './select.ts'
-
-export const CLOSE_LANE = LANES.indexOf('close')
-export const ACTIVE_LANE = LANES.indexOf('active')
-export const REST_LANE = LANES.indexOf('rest')
 
 export function followerLanes({ activity, circles, policies }: Graph): Lanes<PostBody, Minutes> {
   const freeze = (): Minutes => ({

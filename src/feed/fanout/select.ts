@@ -3,10 +3,7 @@
 import type { Counts, Outgoing } from '../../engine/fanout/lanes.ts'
 import { SHARES, edgeBucket } from '../../engine/fanout/policy.ts'
 import type { Activity } from '../../graph/index.ts'
-import { LANES, type Minutes } from '../tables.ts'
-
-const ACTIVE_LANE = LANES.indexOf('active')
-const REST_LANE = LANES.indexOf('rest')
+import { ACTIVE_LANE, REST_LANE, type Minutes } from '../tables.ts'
 
 /**
  * @param away inactive followers are added to it

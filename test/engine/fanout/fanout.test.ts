@@ -6,11 +6,13 @@ import { edgeBucket, SHARES } from '../../../src/engine/fanout/policy.ts'
 import { createRealEnv } from '../../../src/ports/env/real.ts'
 import { createMemoryDisk as createLogDisk, createMemoryLog } from '../../../src/ports/log/memory/memory.ts'
 import { createMemoryDisk, createMemoryStore } from '../../../src/ports/store/memory/memory.ts'
+import type { RowWrite } from '../../../src/ports/store/store.ts'
 import { createMemoryViews } from '../../../src/ports/views/memory/memory.ts'
 import {
   channelsView,
   createChannels,
   DIRECT_MAX,
+  fanoutTables,
   mailTable,
   otherView,
   type Channels,
@@ -181,6 +183,27 @@ test('members beyond the share are not served, and find the mark of the channel'
   expect(channels.marks.of(CHANNEL, 0)).toBe(pulled)
   expect(await channels.fanout.receipt(pulled)).toMatchObject({ tier: 1, planned: 0, lanes: [0, 0] })
   expect(channels.fatal).toEqual([])
+  await channels.engine.stop()
+})
+
+test('where receipts are not kept, only plans have one, and it ends with the plan', async () => {
+  const { channels, store } = await createWorld().boot({ receipts: 'while open' })
+  const written: RowWrite[] = []
+  const write = store.write.bind(store)
+  store.write = (rows) => {
+    written.push(...rows.filter(({ table }) => table === fanoutTables.receipts))
+    return write(rows)
+  }
+  await channels.join(SMALL, MEMBERS.slice(0, DIRECT_MAX))
+  await channels.join(CHANNEL, MEMBERS)
+  const [small, large] = [await channels.send(SMALL), await channels.send(CHANNEL)]
+  await channels.engine.settle()
+  expect(await channels.fanout.receipt(small)).toBeUndefined()
+  expect(await channels.fanout.receipt(large)).toMatchObject({ done: MEMBERS.length })
+  expect(written.length).toBeGreaterThan(1)
+  const last = written.pop()!
+  expect(written.every(({ expiresAtMs }) => expiresAtMs === undefined)).toBe(true)
+  expect(last.expiresAtMs).toBeGreaterThan(env.wallMs() + 29 * 86_400_000)
   await channels.engine.stop()
 })
 

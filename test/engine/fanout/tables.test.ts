@@ -1,8 +1,8 @@
 /** Rows of fan-out are a format on disk. */
 
 import { expect, test } from 'vitest'
-import { encode, struct, u32 } from '../../../src/core/codec.ts'
-import { defineFanoutTables, NUMBER_KEYS } from '../../../src/engine/fanout/tables.ts'
+import { encode } from '../../../src/core/codec.ts'
+import { defineFanoutTables, NOTHING, NUMBER_KEYS } from '../../../src/engine/fanout/tables.ts'
 import { openPlansTable, plansTable, receiptsTable } from '../../../src/feed/index.ts'
 import { graphEvents, marksTable, tiersTable } from '../../../src/graph/index.ts'
 import type { RowWrite } from '../../../src/ports/store/store.ts'
@@ -56,10 +56,14 @@ test('rows of the home feed are those of version 0.1.0', () => {
 })
 
 test('a fan-out with a name has tables of its own', () => {
-  const tables = defineFanoutTables('lists', NUMBER_KEYS, struct({ n: u32 }))
+  const tables = defineFanoutTables('lists', NUMBER_KEYS, NOTHING)
   expect(Object.values(tables).map(({ name }) => name)).toEqual([
     'lists_receipts',
     'lists_plans',
     'lists_open_plans',
   ])
+  const { plans } = tables
+  const plan = { id: 1, key: 2, kind: 3, share: 8, chunks: [], version: 4, frozen: undefined }
+  const row = plans.row(plans.key(1), 4, plan)
+  expect(plans.decode({ ...row, value: Buffer.from(row.value) })).toEqual(plan)
 })

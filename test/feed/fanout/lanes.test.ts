@@ -2,9 +2,9 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CLOSE_LANE, REST_LANE, holdsFriend, selectLane } from '../../../src/feed/fanout/lanes.ts'
+import { holdsFriend, selectLane } from '../../../src/feed/fanout/lanes.ts'
 import type { Plan } from '../../../src/engine/fanout/tables.ts'
-import { LANES, type Minutes } from '../../../src/feed/tables.ts'
+import { CLOSE_LANE, LANES, REST_LANE, type Minutes } from '../../../src/feed/tables.ts'
 import type { Activity, Circle } from '../../../src/graph/index.ts'
 
 const ACTIVE_FROM = 100
