@@ -27,7 +27,10 @@ export function createRun(onFatal: (error: unknown) => void, onFailed: (error: u
 
   const isOnlyEnding = (error: unknown): boolean => isEnding && isRetriable(error)
 
+  let moves = 0
+
   function moved(): void {
+    moves++
     for (const wake of waiting.splice(0)) wake()
   }
 
@@ -59,8 +62,10 @@ export function createRun(onFatal: (error: unknown) => void, onFailed: (error: u
     async until(isSo) {
       for (;;) {
         if (failure !== undefined) throw failure.error
+        const seen = moves
         if (isStopped || (await isSo())) return
-        await new Promise<void>((resolve) => void waiting.push(resolve))
+        // What has changed while it looked must not be waited for.
+        if (moves === seen) await new Promise<void>((resolve) => void waiting.push(resolve))
       }
     },
   }
