@@ -84,13 +84,6 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     seed: 1,
   },
   fault(
-    'an old like that is redelivered outlives its unlike',
-    'feed/likes/project.ts',
-    '    if (before !== undefined && before.cause >= cause) return\n',
-    '',
-    1,
-  ),
-  fault(
     'an unlike is forgotten',
     'feed/likes/project.ts',
     '?? false) === on) return',
@@ -131,7 +124,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     'engine/horizon/alone.ts',
     'Math.min(finished(), oldestOpen - 1)',
     'finished()',
-    12,
+    14,
   ),
   fault(
     'an inactive reader is skipped and keeps a timeline',

@@ -40,7 +40,7 @@ const filesOf = (folder: string) =>
 test('it holds what users need: the built modules with their types, and the documents', () => {
   const files = filesOf(installed.folder)
   const needed =
-    /^(bin\/rivulet\.js|dist\/.+\.(js|d\.ts)|examples\/.+\.mjs|package\.json|compose.*\.yaml|LICENSE|.+\.md)$/
+    /^(bin\/rivulet\.js|dist\/.+\.(js|d\.ts)|examples\/.+\.(mjs|ts)|package\.json|compose.*\.yaml|LICENSE|.+\.md)$/
   expect(files.filter((name) => !needed.test(name))).toEqual([])
   for (const name of ['LICENSE', 'README.md', 'dist/cli/main.js']) expect(files).toContain(name)
 })
